@@ -1,0 +1,129 @@
+"""`etsyml demo`: the whole chain on the sample marketplace, by the commands that a user would type."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from etsyml_cli.cli import show
+from etsyml_cli.cli.session import DEFAULT_WORKSPACE, common_options, session
+from etsyml_cli.core.errors import EtsymlError, GateError
+
+SAMPLE = Path("sample_data")
+
+# system, model, metric, variant, and whether more is better
+LEARNED = (
+    ("search", "ltr", "ndcg@10", "multimodal", True),
+    ("personalization", "lda", "recall@20", "lda", True),
+    ("ads", "ctr", "auc", "content", True),
+    ("ads", "ctr", "logloss", "content", False),
+)
+
+
+@common_options
+def demo(
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A marketplace of `etsyml sample-data` [sample_data].")
+    ] = None,
+) -> None:
+    """Run the whole chain on sample data.
+
+    Every command is printed before it runs. At the end stands what was learned, against trivial
+    baselines; exit 6 if a system does not beat its own.
+
+    \b
+    Examples:
+      etsyml demo
+      etsyml demo --workspace /tmp/demo
+    """
+    for command in _chain(data or SAMPLE):
+        _run(command)
+    evaluations = json.loads(_run(["evaluate", "--json"], keep=True))["evaluations"]
+    comparisons = [_comparison(evaluations, *learned) for learned in LEARNED]
+    _tell(comparisons)
+    losers = [c["metric"] for c in comparisons if not c["better"]]
+    if losers:
+        raise GateError(f"the baseline was not beaten on {', '.join(losers)}")
+
+
+def _chain(data: Path) -> Iterator[list[str]]:
+    if not data.exists():
+        yield ["sample-data", "--out", str(data)]
+    yield ["ingest", "listings", f"{data}/listings.csv"]
+    yield ["ingest", "searches", f"{data}/searches.tsv.gz"]
+    yield ["ingest", "favorites", f"{data}/favorites.jsonl"]
+    yield ["ingest", "impressions", f"{data}/impressions.csv.gz"]
+    yield ["extract-images"]
+    yield ["train", "ltr"]
+    yield ["train", "lda"]
+    yield ["train", "ctr"]
+    yield ["rank", "--query", "red scarf", "-k", "5"]
+    yield ["recommend", "--user", "U17", "-k", "5"]
+    yield ["score", str(session.workspace.table("impressions"))]
+
+
+def _run(command: list[str], *, keep: bool = False) -> str:
+    """Print a command as it would be typed, then run it; its stdout is returned with `keep`, else shown."""
+    root = session.workspace.root
+    place = [] if root == DEFAULT_WORKSPACE else ["--workspace", str(root)]
+    typer.echo(f"\n$ {shlex.join(['etsyml', *place, *command])}", err=session.json)
+    sys.stdout.flush()
+    stdout = sys.stderr if session.json else None  # --json promises one object on stdout
+    quiet = ["--quiet"] if session.quiet else []
+    line = [sys.executable, "-m", "etsyml_cli", "--workspace", str(root), *command, *quiet]
+    done = subprocess.run(line, check=False, text=True, stdout=subprocess.PIPE if keep else stdout)  # noqa: S603
+    if done.returncode:
+        failed = EtsymlError(f"etsyml {command[0]} ended with exit code {done.returncode}")
+        failed.exit_code = done.returncode
+        raise failed
+    return done.stdout or ""
+
+
+def _comparison(
+    evaluations: list[dict[str, Any]], system: str, model: str, metric: str, variant: str, more_is_better: bool
+) -> dict[str, Any]:
+    measured = next(e for e in evaluations if e["model"] == model)["metrics"]
+    figures = {m["variant"]: m for m in measured if m["name"] == metric}
+    against = figures[variant]["against"]
+    better = against["low"] > 0 if more_is_better else against["high"] < 0
+    return {
+        "system": system,
+        "metric": metric,
+        "baseline": against["baseline"],
+        "baseline_value": figures[against["baseline"]]["value"],
+        "variant": variant,
+        "value": figures[variant]["value"],
+        "difference": against["value"],
+        "low": against["low"],
+        "high": against["high"],
+        "better": better,
+    }
+
+
+def _tell(comparisons: list[dict[str, Any]]) -> None:
+    if session.json:
+        show.print_json({"schema_version": show.SCHEMA_VERSION, "learned": comparisons})
+        return
+    header = ["system", "metric", "baseline", "", "learned", "", "difference", "95% interval, paired"]
+    rows = (
+        [
+            c["system"],
+            c["metric"],
+            c["baseline"],
+            f"{c['baseline_value']:.4f}",
+            c["variant"],
+            f"{c['value']:.4f}",
+            f"{c['difference']:+.4f}",
+            f"{c['low']:+.4f} … {c['high']:+.4f}",
+        ]
+        for c in comparisons
+    )
+    typer.echo("\nWhat was learned, on data that training did not see:\n")
+    show.table("", header, rows, numbers_from=6)

@@ -1,0 +1,31 @@
+"""`etsyml doctor`."""
+
+from __future__ import annotations
+
+from etsyml_cli.cli import show
+from etsyml_cli.cli.session import common_options, session
+
+
+@common_options
+def doctor() -> None:
+    """Look over the machine and the workspace.
+
+    What is here, what is missing, and the command to run next.
+
+    \b
+    Examples:
+      etsyml doctor
+      etsyml doctor --json
+    """
+    from etsyml_cli.stages.doctor import examine
+
+    findings = examine(session.workspace)
+    if session.json:
+        show.print_json({"schema_version": 1, "findings": findings})
+        return
+    if show.for_a_person():
+        rows = ([finding.what, finding.state, finding.found, finding.todo] for finding in findings)
+        show.table("", ["what", "state", "found", "to do"], rows, numbers_from=9)
+        return
+    for finding in findings:
+        show.print_json(finding)

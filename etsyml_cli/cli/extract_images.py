@@ -1,0 +1,50 @@
+"""`etsyml extract-images`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from etsyml_cli.cli import options, show
+from etsyml_cli.cli.places import destination
+from etsyml_cli.cli.session import common_options, session
+from etsyml_cli.cli.settings import settings
+
+
+@common_options
+def extract_images(
+    listings: options.Listings = None,
+    backbone: Annotated[
+        str | None, typer.Option(metavar="NAME", help="efficientnet_lite0 (the default), vgg19 or tiny.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where the network runs.")] = None,
+    out: options.Out = None,
+    config: options.ConfigFile = None,
+    set_: options.Set = None,
+    seed: options.Seed = 0,
+    limit: options.Limit = None,
+    force: options.Force = False,
+) -> None:
+    """Compute photo features with a pretrained network.
+
+    A photo that cannot be read is one line in rejects.jsonl. A run that was stopped goes on where it was.
+
+    \b
+    Examples:
+      etsyml extract-images
+      etsyml extract-images --backbone vgg19 --set weights=vgg19.pth
+    """
+    from etsyml_cli.stages.extract_images import extract_images as extract
+
+    place = session.workspace
+    show.summary(
+        extract(
+            listings=listings or place.table("listings"),
+            out=destination(out, place.images(), force=force),
+            config=settings("images", config, set_, {"backbone": backbone, "device": device}).value,
+            seed=seed,
+            limit=limit,
+            force=force,
+        )
+    )

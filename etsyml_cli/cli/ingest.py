@@ -1,0 +1,95 @@
+"""`etsyml ingest TABLE FILE…`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from etsyml_cli.cli import options, show
+from etsyml_cli.cli.places import destination
+from etsyml_cli.cli.session import common_options, session
+from etsyml_cli.cli.settings import pairs, settings
+
+
+@common_options
+def ingest(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="listings, searches, favorites or impressions.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Files, globs, or - for stdin.")],
+    check: Annotated[bool, typer.Option("--check", help="Only look: guess columns, show first rejects.")] = False,
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", metavar="OURS=THEIRS", help="Our column from theirs; repeatable.")
+    ] = None,
+    map_file: Annotated[
+        Path | None, typer.Option("--map-file", metavar="FILE", help="A YAML file of `ours: theirs`.")
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(metavar="CHARACTER", help="Between fields; else guessed.")] = None,
+    tz: Annotated[str | None, typer.Option(metavar="ZONE", help="Zone of times without one, as Europe/Berlin.")] = None,
+    time_unit: Annotated[str | None, typer.Option(metavar="s|ms|us|ns", help="Unit of times that are numbers.")] = None,
+    event_map: Annotated[
+        list[str] | None, typer.Option(metavar="THEIRS=OURS", help="Their event's name to ours; repeatable.")
+    ] = None,
+    max_bad_rate: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Refuse the file above this share of bad rows [0.01].")
+    ] = None,
+    image_root: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where image paths start [the first file's folder].")
+    ] = None,
+    out: options.Out = None,
+    config: options.ConfigFile = None,
+    set_: options.Set = None,
+    limit: options.Limit = None,
+    force: options.Force = False,
+) -> None:
+    """Turn foreign logs into a table.
+
+    Reads CSV, TSV, JSON Lines and Parquet, gzipped or not. Rows that do not fit go to a rejects file
+    beside the table, each with its line and reason.
+
+    \b
+    Examples:
+      etsyml ingest listings sample_data/listings.csv
+      etsyml ingest favorites sample_data/favorites.jsonl --check
+      zcat logs/*.gz | etsyml ingest impressions - --map listing_id=ad --time-unit s
+    """
+    from etsyml_cli.io.schema import table_schema
+
+    table_schema(table)  # a wrong name is said before anything is read
+    mapping = {**_saved_map(map_file), **pairs(map_, "--map")}
+    chosen = settings(
+        "ingest",
+        config,
+        set_,
+        {
+            "map": mapping or None,
+            "delimiter": delimiter,
+            "tz": tz,
+            "time_unit": time_unit,
+            "event_map": pairs(event_map, "--event-map") or None,
+            "max_bad_rate": max_bad_rate,
+            "image_root": image_root,
+        },
+    ).value
+    if check:
+        from etsyml_cli.cli.check_report import show_check
+        from etsyml_cli.stages.ingest_check import check as look
+
+        show_check(look(table, files, config=chosen))
+        return
+    from etsyml_cli.stages.ingest import ingest as run_ingest
+
+    place = destination(out, session.workspace.table(table), force=force)
+    show.summary(run_ingest(table, files, out=place, config=chosen, force=force, limit=limit))
+
+
+def _saved_map(file: Path | None) -> dict[str, str]:
+    if file is None:
+        return {}
+    from etsyml_cli.core.config import parse_yaml
+    from etsyml_cli.core.errors import UsageError
+
+    saved = parse_yaml(file.read_text(encoding="utf-8"), str(file))
+    if not isinstance(saved, dict) or not all(isinstance(name, str) for name in saved.values()):
+        raise UsageError(f"{file}: expected lines of `ours: theirs`")
+    return saved

@@ -1,0 +1,163 @@
+"""`etsyml`: the command line's root, and the one boundary at which errors become words and exit codes.
+
+Commands are listed here; each lives in a module of this room that imports nothing heavy until it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+from etsyml_cli import __version__
+from etsyml_cli.cli import (
+    config,
+    demo,
+    doctor,
+    evaluate,
+    extract_images,
+    ingest,
+    inspect,
+    rank,
+    recommend,
+    sample_data,
+    score,
+    train,
+)
+from etsyml_cli.cli.session import session, start_session
+from etsyml_cli.core.errors import EtsymlError, InputError
+
+EXIT_BUG = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+ORDER = (
+    *("demo", "sample-data", "ingest", "extract-images", "train", "evaluate", "rank", "recommend", "score"),
+    *("inspect", "config", "doctor"),
+)
+
+
+class InOrderOfTheChain(TyperGroup):
+    """Lists the commands as a newcomer meets them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names in the order of the help page."""
+        return sorted(super().list_commands(ctx), key=ORDER.index)
+
+
+app = typer.Typer(
+    name="etsyml",
+    cls=InOrderOfTheChain,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: quick to show, easy to paste
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"etsyml {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", "-w", metavar="DIR", help="Where stages find each other [work].")
+    ] = None,
+    version: Annotated[  # noqa: ARG001  its callback has done all
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Search ranking, personalization and ad click prediction on a marketplace's own logs.
+
+    The chain: ingest, extract-images, train, evaluate, then rank, recommend or score.
+    Start with `etsyml demo`.
+    """
+    session.workspace_root = workspace
+
+
+app.command("demo")(demo.demo)
+app.command("sample-data")(sample_data.sample_data)
+app.command("ingest")(ingest.ingest)
+app.command("extract-images")(extract_images.extract_images)
+app.add_typer(train.app, name="train")
+app.command("evaluate")(evaluate.evaluate)
+app.command("rank")(rank.rank)
+app.command("recommend")(recommend.recommend)
+app.command("score")(score.score)
+app.command("inspect")(inspect.inspect)
+app.add_typer(config.app, name="config")
+app.command("doctor")(doctor.doctor)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and leave with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit code that the conventions give to how it ended."""
+    start_session()
+    try:
+        code = app(args=arguments, prog_name="etsyml", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except EtsymlError as error:
+        return _say(error)
+    except TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help page
+            print(error.format_message(), file=sys.stderr)  # noqa: T201
+            return EXIT_USAGE
+        return _complain(error.format_message(), hint=_help_of(error), code=EXIT_USAGE)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit must not fail too
+        return EXIT_BROKEN_PIPE
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("interrupted", hint=None, code=EXIT_INTERRUPTED)
+    except OSError as error:
+        return _say(_file_trouble(error))
+    except Exception as error:
+        return _confess(error)
+
+
+def _file_trouble(error: OSError) -> InputError:
+    """A full disk, a missing right, a read-only place: the system's words and the path are what helps."""
+    where = f"{error.filename}: " if error.filename else ""
+    return InputError(f"{where}{(error.strerror or str(error)).lower()}")
+
+
+def _help_of(error: TyperException) -> str | None:
+    context = getattr(error, "ctx", None)
+    return f"See: {context.command_path} --help" if context else None
+
+
+def _say(error: EtsymlError) -> int:
+    if session.verbose > 1:
+        traceback.print_exc()
+    return _complain(error.message, error.hint, error.exit_code)
+
+
+def _confess(error: Exception) -> int:
+    if session.verbose > 1:
+        traceback.print_exc()
+    return _complain(
+        f"this is a bug in etsyml: {type(error).__name__}: {error}",
+        hint="Run it again with -vv and report what it prints.",
+        code=EXIT_BUG,
+    )
+
+
+def _complain(message: str, hint: str | None, code: int) -> int:
+    print(f"error: {message}", file=sys.stderr)  # noqa: T201
+    if hint:
+        print(f"  {hint}", file=sys.stderr)  # noqa: T201
+    return code

@@ -1,0 +1,30 @@
+"""Options that several commands share, each with one name and one help text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="PATH", help="Write here, not to the workspace's place.")
+]
+ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="YAML file over the defaults.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting over the file; repeatable.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random choice.")]
+Force = Annotated[bool, typer.Option("--force", help="Do it again, or replace what --out names.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N, for a quick try.")]
+Holdout = Annotated[
+    str | None, typer.Option("--holdout", metavar="none|SHARE|FILE", help="What to set aside for `evaluate`.")
+]
+
+Listings = Annotated[Path | None, typer.Option("--listings", metavar="TABLE", help="The listings table.")]
+Searches = Annotated[Path | None, typer.Option("--searches", metavar="TABLE", help="The searches table.")]
+Favorites = Annotated[Path | None, typer.Option("--favorites", metavar="TABLE", help="The favorites table.")]
+Impressions = Annotated[Path | None, typer.Option("--impressions", metavar="TABLE", help="The impressions table.")]
+Images = Annotated[Path | None, typer.Option("--images", metavar="DIR", help="The photo features.")]
+Model = Annotated[Path | None, typer.Option("--model", metavar="DIR", help="The model.")]
+TopK = Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many to list.")]

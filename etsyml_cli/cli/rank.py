@@ -1,0 +1,42 @@
+"""`etsyml rank --query`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from etsyml_cli.cli import lists, options
+from etsyml_cli.cli.session import common_options, session
+
+
+@common_options
+def rank(
+    query: Annotated[str, typer.Option("--query", help="What a shopper types.")],
+    k: options.TopK = 10,
+    model: options.Model = None,
+    listings: options.Listings = None,
+    images: options.Images = None,
+    out: options.Out = None,
+    force: options.Force = False,
+) -> None:
+    """Rank the listings that match a query.
+
+    A table on a terminal, JSON Lines in a pipe; --out writes .jsonl, .csv, .parquet or .trec.
+
+    \b
+    Examples:
+      etsyml rank --query "red scarf"
+      etsyml rank --query "red scarf" -k 100 --out red-scarf.trec
+    """
+    from etsyml_cli.stages.rank import rank as run_rank
+
+    place = session.workspace
+    ranked = run_rank(
+        model=model or place.model("ltr"),
+        listings=listings or place.table("listings"),
+        images=images or (place.images() if place.images().exists() else None),
+        query=query,
+        k=k,
+    )
+    lists.give([ranked], subject="query", out=out, force=force)

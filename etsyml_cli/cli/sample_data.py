@@ -1,0 +1,40 @@
+"""`etsyml sample-data`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from etsyml_cli.cli import options, show
+from etsyml_cli.cli.session import common_options
+from etsyml_cli.cli.settings import settings
+
+
+@common_options
+def sample_data(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the marketplace is written.")],
+    listings: Annotated[int | None, typer.Option(min=1, metavar="N", help="How many listings.")] = None,
+    users: Annotated[int | None, typer.Option(min=1, metavar="N", help="How many users.")] = None,
+    pages: Annotated[
+        str | None, typer.Option(metavar="shuffled|ranked", help="Order of the result pages in the log.")
+    ] = None,
+    config: options.ConfigFile = None,
+    set_: options.Set = None,
+    seed: options.Seed = 0,
+    force: options.Force = False,
+) -> None:
+    """Draw a marketplace with planted truth.
+
+    Listings with photos, searches, favorites and ads as a log would show them; the truth lies beside.
+
+    \b
+    Examples:
+      etsyml sample-data --out market
+      etsyml sample-data --out market --listings 2000 --users 500 --seed 7
+    """
+    from etsyml_cli.stages.sample_data import sample_data as draw
+
+    chosen = settings("sample", config, set_, {"listings": listings, "users": users, "pages": pages}).value
+    show.summary(draw(out, chosen, seed=seed, force=force))

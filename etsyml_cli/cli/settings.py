@@ -1,0 +1,49 @@
+"""From `--config`, `--set` and options to a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from etsyml_cli.core.config import Config, Resolved, resolve_config
+from etsyml_cli.core.errors import InputError, UsageError
+from etsyml_cli.core.registry import resolve
+
+# what can be configured -> the Struct that holds its defaults
+CONFIGS = {
+    "images": "etsyml_cli.features.images_config:ImagesConfig",
+    "ingest": "etsyml_cli.ingest.config:IngestConfig",
+    "ltr": "etsyml_cli.models.ltr.config:LtrConfig",
+    "lda": "etsyml_cli.models.lda.config:LdaConfig",
+    "ctr": "etsyml_cli.models.ctr.config:CtrConfig",
+    "sample": "etsyml_cli.sample.config:SampleConfig",
+}
+
+
+def settings(
+    name: str, file: Path | None = None, sets: list[str] | None = None, options: dict[str, Any] | None = None
+) -> Resolved[Any]:
+    """The configuration called `name`, with the origin of each of its values."""
+    kind: type[Config] = resolve(CONFIGS, name, "configuration")
+    text = None if file is None else _read(file)
+    return resolve_config(kind, file_text=text, file_name=str(file), sets=sets, options=options)
+
+
+def pairs(assignments: list[str] | None, option: str) -> dict[str, str]:
+    """`["a=b"]` as a dict. Raises UsageError for what is no pair, or for a name given twice."""
+    found: dict[str, str] = {}
+    for assignment in assignments or []:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name or not value:
+            raise UsageError(f"{option} {assignment}: expected NAME=VALUE")
+        if name in found:
+            raise UsageError(f"{option}: {name} is given twice")
+        found[name] = value
+    return found
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{file}: not UTF-8 text") from None

@@ -1,0 +1,58 @@
+"""Results on the screen: one JSON object with --json, a table for a person, JSON Lines for a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from etsyml_cli.cli.session import session
+from etsyml_cli.core.log import logger
+
+SCHEMA_VERSION = 1
+
+
+def print_json(value: Any) -> None:
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
+def summary(result: Any) -> None:
+    """What a stage made: a JSON object on stdout with --json, else words on stderr."""
+    if session.json:
+        print_json({"schema_version": SCHEMA_VERSION, **msgspec.to_builtins(result)})
+        return
+    counts = ", ".join(f"{number:,} {name}" for name, number in result.rows.items())
+    state = "up to date" if result.up_to_date else "written"
+    logger.info("%s: %s%s", result.path, state, f" ({counts})" if counts else "")
+    for name, fact in result.facts.items():
+        if fact not in (None, [], {}, "", 0):
+            logger.info("  %s: %s", name.replace("_", " "), _words(fact))
+
+
+def for_a_person() -> bool:
+    return sys.stdout.isatty() and not session.json
+
+
+def table(title: str, header: list[str], rows: Iterable[list[str]], *, numbers_from: int = 1) -> None:
+    """A table on stdout; columns from `numbers_from` on are right-aligned."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for place, name in enumerate(header):
+        drawn.add_column(name, justify="right" if place >= numbers_from else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))  # Text: a title is never read as markup
+    Console().print(drawn)
+
+
+def _words(fact: Any) -> str:
+    if isinstance(fact, dict):
+        return ", ".join(f"{key} {_words(value)}" for key, value in fact.items())
+    if isinstance(fact, list):
+        return ", ".join(_words(value) for value in fact)
+    return f"{fact:,.4g}" if isinstance(fact, float) else str(fact)

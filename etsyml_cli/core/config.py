@@ -1,0 +1,163 @@
+"""Configuration: defaults in a msgspec Struct, a YAML file over them, `--set a.b=c` over that.
+
+Unknown keys are errors with the key's path. YAML is read the way people expect it, not the way
+YAML 1.1 says: `1e-3` is a number, `NO` is text, an equal key twice is an error, aliases are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from etsyml_cli.core.errors import UsageError, did_you_mean
+
+MAX_BYTES = 1 << 20
+
+ConfigT = TypeVar("ConfigT", bound=msgspec.Struct)
+
+
+class Config(msgspec.Struct, forbid_unknown_fields=True):
+    """Base of every configuration: no key but those it declares. Subclasses add `frozen=True`."""
+
+
+@dataclass(frozen=True)
+class Resolved(Generic[ConfigT]):
+    """A configuration and, for each dotted key, where its value came from."""
+
+    value: ConfigT
+    origins: dict[str, str]
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Plain data from YAML text. Raises UsageError that names `where` and the line."""
+    import yaml
+
+    if len(text.encode()) > MAX_BYTES:
+        raise UsageError(f"{where}: a configuration file holds at most 1 MiB")
+    try:
+        return yaml.load(text, Loader=_loader())  # noqa: S506  a subclass of SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UsageError(f"{where}{line}: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def resolve_config(
+    kind: type[ConfigT],
+    *,
+    file_text: str | None = None,
+    file_name: str = "--config",
+    sets: list[str] | None = None,
+    options: dict[str, Any] | None = None,
+) -> Resolved[ConfigT]:
+    """Defaults of `kind`, then the file, then `--set`, then `options` (dotted key -> value; None = not given)."""
+    tree = msgspec.to_builtins(kind())
+    shape = _shape(kind)
+    origins = dict.fromkeys(_leaves(shape), "default")
+    if file_text is not None:
+        data = parse_yaml(file_text, file_name)
+        if data is not None and not isinstance(data, dict):
+            raise UsageError(f"{file_name}: expected keys and values at the top level")
+        _overlay(tree, shape, data or {}, "", file_name, origins)
+    for assignment in sets or []:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise UsageError(f"--set {assignment}: expected KEY=VALUE")
+        _overlay(tree, shape, _nested(key.strip(), parse_yaml(text, f"--set {key}")), "", "--set", origins)
+    for key, value in (options or {}).items():
+        if value is not None:
+            _overlay(tree, shape, _nested(key, value), "", "option", origins)
+    try:
+        return Resolved(msgspec.convert(tree, kind), origins)
+    except msgspec.ValidationError as error:
+        raise UsageError(_with_key_path(str(error), origins)) from None
+
+
+def _loader() -> type:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                event = self.peek_event()  # type: ignore[no-untyped-call]
+                raise yaml.MarkedYAMLError(problem="aliases are refused", problem_mark=event.start_mark)
+            return super().compose_node(parent, index)
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen = set()
+            for key_node, _ in node.value:
+                if key_node.value in seen:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"the key {key_node.value!r} stands here twice", problem_mark=key_node.start_mark
+                    )
+                seen.add(key_node.value)
+            return super().construct_mapping(node, deep)
+
+    resolvers = {
+        first: [(tag, regexp) for tag, regexp in pairs if not tag.endswith((":bool", ":float", ":timestamp"))]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    Loader.yaml_implicit_resolvers = resolvers
+    Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF"))
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(
+            r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf)$|^\.(?:nan|NaN)$"
+        ),
+        list("-+0123456789."),
+    )
+    return Loader
+
+
+def _shape(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The keys of a configuration: a nested Struct's keys below its name, None below a plain value's."""
+    shape: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        nested = isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
+        shape[field.name] = _shape(field.type) if nested else None
+    return shape
+
+
+def _leaves(shape: dict[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for key, nested in shape.items():
+        found += [f"{prefix}{key}"] if nested is None else _leaves(nested, f"{prefix}{key}.")
+    return found
+
+
+def _nested(dotted: str, value: Any) -> dict[str, Any]:
+    *parents, last = dotted.split(".")
+    tree = {last: value}
+    for key in reversed(parents):
+        tree = {key: tree}
+    return tree
+
+
+def _overlay(
+    tree: dict[str, Any], shape: dict[str, Any], data: dict[str, Any], prefix: str, origin: str, origins: dict[str, str]
+) -> None:
+    for key, value in data.items():
+        path = f"{prefix}{key}"
+        if key not in shape:
+            raise UsageError(f"{origin}: unknown key {path!r}", hint=did_you_mean(str(key), shape))
+        if shape[key] is None:
+            tree[key] = value
+            origins[path] = origin
+        elif isinstance(value, dict):
+            _overlay(tree[key], shape[key], value, f"{path}.", origin, origins)
+        else:
+            raise UsageError(f"{origin}: {path} holds keys: {', '.join(shape[key])}")
+
+
+def _with_key_path(message: str, origins: dict[str, str]) -> str:
+    """msgspec says ``Expected `int`, got `str` - at `$.a.b` ``; people look for `a.b` and its origin."""
+    problem, _, path = message.partition(" - at `$.")
+    key = path.rstrip("`")
+    if not key:
+        return message
+    origin = origins.get(re.sub(r"\[.*", "", key), "configuration")
+    return f"{origin}: {key}: {problem[0].lower()}{problem[1:]}"

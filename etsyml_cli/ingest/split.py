@@ -1,0 +1,62 @@
+"""Train, validation and test parts: by time, or by a hash of the page or user where there are no times.
+
+A split is a rule with its boundaries, not a list of rows: `split.json` holds it and the rows follow.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import DataError
+
+MICROSECONDS_A_DAY = 86_400_000_000
+
+TRAIN, VALID, TEST = 0, 1, 2
+
+
+class DaySplit(msgspec.Struct, frozen=True, kw_only=True):
+    """Days (since 1970-01-01, UTC): train before `valid_from`, validation before `test_from`, test from there on."""
+
+    rule: str = "days"
+    first: int
+    valid_from: int
+    test_from: int | None  # None: nothing is held out
+    last: int
+
+    def part_of(self, days: NDArray[np.int64]) -> NDArray[np.int8]:
+        """TRAIN, VALID or TEST for each day, shape (N,)."""
+        part = np.where(days < self.valid_from, TRAIN, VALID)
+        if self.test_from is not None:
+            part = np.where(days >= self.test_from, TEST, part)
+        return part.astype(np.int8)
+
+
+def days_of(microseconds: NDArray[np.int64]) -> NDArray[np.int64]:
+    return microseconds // MICROSECONDS_A_DAY
+
+
+def last_days(days: NDArray[np.int64], *, test_days: int, valid_days: int) -> DaySplit:
+    """Hold out the last `test_days` calendar days for the test and the `valid_days` before them for choices.
+
+    Raises DataError where the log spans too few days to leave one for training.
+    """
+    first, last = int(days.min()), int(days.max())
+    if last - first + 1 <= test_days + valid_days:
+        raise DataError(
+            f"the log spans {last - first + 1} days, too few to hold out {test_days + valid_days}",
+            hint="Train with --holdout none, or on a longer log.",
+        )
+    test_from = last - test_days + 1
+    return DaySplit(
+        first=first,
+        valid_from=test_from - valid_days,
+        test_from=test_from if test_days else None,
+        last=last,
+    )
+
+
+def share_of_days(days: NDArray[np.int64], share: float) -> int:
+    """How many calendar days make up this share of the log, at least one."""
+    return max(1, round(share * (int(days.max()) - int(days.min()) + 1)))

@@ -1,0 +1,237 @@
+"""Artifacts: directories that appear whole or not at all, each with a `manifest.json` that says what it is.
+
+A stage describes in a `Plan` everything that its output depends on, and writes inside
+`with artifact(target, plan) as draft`. The draft lies beside the target under a hidden name; at the
+end it is hashed, fsynced and swapped in by one rename. No manifest means: not finished.
+What changes from run to run (times, memory, host, command line) goes to `run.json`, outside every hash.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import hashlib
+import os
+import platform
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from etsyml_cli import __version__
+from etsyml_cli.core.errors import InputError, UsageError
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+RUN = "run.json"
+PLAN = "plan.json"
+
+
+class Source(msgspec.Struct, frozen=True):
+    """One input file: its name without folders (they differ between machines), size in bytes and hash."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that an artifact's bytes depend on."""
+
+    kind: str
+    config: dict[str, Any] = {}
+    inputs: dict[str, list[Source]] = {}
+    seed: int | None = None
+    format_version: int = FORMAT_VERSION
+    program_version: str = __version__
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan that was carried out: with counts of rows, facts worth knowing and the hash of each output."""
+
+    plan: Plan
+    rows: dict[str, int] = {}
+    facts: dict[str, Any] = {}
+    outputs: dict[str, str] = {}
+
+
+@dataclass
+class Draft:
+    """A directory in the making; what is put into `rows` and `facts` goes into the manifest."""
+
+    path: Path
+    rows: dict[str, int] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def source_of(path: Path) -> Source:
+    """`path` as an input: a file by its content, an artifact by its manifest, which holds its outputs' hashes."""
+    content = path / MANIFEST if path.is_dir() else path
+    if not content.is_file():
+        raise InputError(f"{path}: not here", hint="Is the path right, and has the command that writes it finished?")
+    return Source(path.name, content.stat().st_size, sha256_of(content))
+
+
+def to_json(value: Any) -> bytes:
+    """Sorted, indented JSON: the same value is always the same bytes."""
+    return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2) + b"\n"
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """The manifest of an artifact. Raises InputError where `directory` is no finished artifact."""
+    path = directory / MANIFEST
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        raise InputError(f"{directory}: no {MANIFEST}, so this is no finished artifact") from None
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def expect_kind(directory: Path, kind: str, *, made_by: str) -> Manifest:
+    """The manifest of an artifact of this kind; else InputError that names the command which makes one."""
+    if not (directory / MANIFEST).is_file():
+        raise InputError(f"{directory}: no {kind} here", hint=f"Make it with: {made_by}")
+    manifest = read_manifest(directory)
+    if manifest.plan.kind != kind:
+        raise InputError(f"{directory}: expected {kind}, found {manifest.plan.kind}")
+    return manifest
+
+
+def is_up_to_date(target: Path, plan: Plan) -> bool:
+    """Whether `target` was made by just this plan and is still whole."""
+    try:
+        manifest = read_manifest(target)
+    except InputError:
+        return False
+    return manifest.plan == _as_stored(plan) and all((target / name).is_file() for name in manifest.outputs)
+
+
+@contextmanager
+def artifact(target: Path, plan: Plan, *, resumable: bool = False) -> Iterator[Draft]:
+    """Write an artifact: `target` is replaced in one step when the block ends without an error.
+
+    With `resumable`, a draft left behind by a killed run of the same plan is handed out again as it is,
+    and a draft stays when the block fails; otherwise each run starts from an empty directory.
+    """
+    partial = target.parent / f".{target.name}.partial"
+    started = time.time()
+    partial.mkdir(parents=True, exist_ok=True)
+    with _only_writer(partial, target):
+        _prepare(partial, plan, resumable)
+        draft = Draft(partial)
+        try:
+            yield draft
+            _finish(draft, plan, started)
+        except BaseException:
+            if not resumable:
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
+        _swap_in(partial, target)
+
+
+def refuse_to_overwrite(target: Path, *, force: bool) -> None:
+    """For a place that the user named: what is there stays, unless --force says otherwise."""
+    occupied = any(target.iterdir()) if target.is_dir() else target.exists()
+    if occupied and not force:
+        raise UsageError(f"{target}: something is here already", hint="Name another place or add --force.")
+
+
+def run_record(started: float) -> dict[str, Any]:
+    """What differs between two runs of one plan: command line, host, times (s) and peak memory (MB)."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    return {
+        "argv": sys.argv,
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+        "wall_s": round(time.time() - started, 3),
+        "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
+        "peak_memory_mb": round(kilobytes / 1024, 1),
+    }
+
+
+def sync(path: Path) -> None:
+    """Flush a file or a directory to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _as_stored(plan: Plan) -> Plan:
+    return msgspec.json.decode(msgspec.json.encode(plan), type=Plan)
+
+
+@contextmanager
+def _only_writer(partial: Path, target: Path) -> Iterator[None]:
+    descriptor = os.open(partial, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise UsageError(f"{target}: another etsyml is writing this", hint="Wait for it to end.") from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _prepare(partial: Path, plan: Plan, resumable: bool) -> None:
+    planned = to_json(plan)
+    left_behind = partial / PLAN
+    if resumable and left_behind.is_file() and left_behind.read_bytes() == planned:
+        return
+    for entry in partial.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    left_behind.write_bytes(planned)
+
+
+def _finish(draft: Draft, plan: Plan, started: float) -> None:
+    (draft.path / PLAN).unlink()
+    files = sorted(path for path in draft.path.rglob("*") if path.is_file())
+    outputs = {str(path.relative_to(draft.path)): sha256_of(path) for path in files}
+    manifest = Manifest(plan=plan, rows=draft.rows, facts=draft.facts, outputs=outputs)
+    (draft.path / RUN).write_bytes(to_json(run_record(started)))
+    (draft.path / MANIFEST).write_bytes(to_json(manifest))
+    for path in [*files, draft.path / RUN, draft.path / MANIFEST, draft.path]:
+        sync(path)
+
+
+def _swap_in(partial: Path, target: Path) -> None:
+    if not target.exists():
+        partial.rename(target)
+    elif _exchange(partial, target):
+        shutil.rmtree(partial)
+    else:
+        replaced = target.parent / f".{target.name}.replaced"
+        shutil.rmtree(replaced, ignore_errors=True)
+        target.rename(replaced)
+        partial.rename(target)
+        shutil.rmtree(replaced)
+    sync(target.parent)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two directories in one step; False where the system cannot (only Linux has the call)."""
+    at_cwd, exchange = -100, 2
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        return False
+    return bool(renameat2(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), exchange) == 0)

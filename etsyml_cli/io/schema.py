@@ -1,0 +1,163 @@
+"""The four tables: which columns each has, what kind of value a column holds, what a row is.
+
+This file is the one place that says so; ingest checks foreign rows against it, readers check files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+from etsyml_cli.core.errors import UsageError, did_you_mean
+
+SCHEMA_VERSION = 1
+
+Kind = Literal["id", "text", "tags", "time", "price", "number", "count", "position", "event", "flag", "path"]
+
+ARROW_TYPES: dict[Kind, pa.DataType] = {
+    "id": pa.string(),
+    "text": pa.string(),
+    "tags": pa.list_(pa.string()),
+    "time": pa.timestamp("us", tz="UTC"),
+    "price": pa.float64(),  # not negative
+    "number": pa.float64(),  # finite
+    "count": pa.int64(),  # not negative
+    "position": pa.int32(),  # 1 is the top
+    "event": pa.string(),
+    "flag": pa.int8(),  # 0 or 1
+    "path": pa.string(),  # relative to the image root, never outside it
+}
+
+EVENTS = ("impression", "click", "cart", "purchase")  # from the weakest to the strongest
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    kind: Kind
+    required: bool = False
+    aliases: tuple[str, ...] = ()  # what other systems call it; `ingest --check` proposes by them
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """A table: its columns, the columns that name a row, and what becomes of a second row of that name."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    repeated: Literal["reject", "merge", "strongest_event"]
+    keeps_further_columns: bool = False
+    one_of: tuple[tuple[str, ...], ...] = ()  # groups of columns, one of which a file must have whole
+
+    def column(self, name: str) -> Column | None:
+        return next((column for column in self.columns if column.name == name), None)
+
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+
+def _id(name: str, *aliases: str, required: bool = False) -> Column:
+    return Column(name, "id", required, aliases)
+
+
+def _listing_id() -> Column:
+    return _id("listing_id", "item_id", "item", "product_id", "book_id", "asin", "sku", "id", required=True)
+
+
+def _user_id(*, required: bool = False) -> Column:
+    return _id("user_id", "user", "uid", "customer_id", "buyer_id", "visitor_id", required=required)
+
+
+def _created_at(*, required: bool = False) -> Column:
+    return Column("created_at", "time", required, ("timestamp", "time", "datetime", "created_ts", "date", "ts"))
+
+
+_POSITION_ALIASES = ("rank", "pos", "slot")
+
+TABLES: dict[str, TableSchema] = {
+    "listings": TableSchema(
+        "listings",
+        (
+            _listing_id(),
+            Column("title", "text", True, ("name", "item_name", "movie_title", "book_title", "headline")),
+            _id("shop_id", "shop", "seller_id", "store_id", "brand"),
+            _id("owner_id", "seller_user_id"),
+            Column("tags", "tags", aliases=("tag", "keywords", "class", "genres")),
+            Column("description", "text", aliases=("desc", "body", "text")),
+            Column("category", "text", aliases=("cat", "taxonomy", "article_type")),
+            Column("price", "price", aliases=("cost", "amount")),
+            Column("currency", "text", aliases=("currency_code",)),
+            Column("quantity", "count", aliases=("stock", "inventory", "qty")),
+            _created_at(),
+            Column("image", "path", aliases=("image_path", "photo", "img", "picture")),
+        ),
+        key=("listing_id",),
+        repeated="reject",
+    ),
+    "searches": TableSchema(
+        "searches",
+        (
+            _id("search_id", "session_id", "query_id", "page_id", required=True),
+            Column("query", "text", True, ("query_text", "search_term", "keywords", "q")),
+            _listing_id(),
+            Column("position", "position", True, _POSITION_ALIASES),
+            Column("event", "event", True, ("action", "event_type", "interaction")),
+            _user_id(),
+            _created_at(),
+        ),
+        key=("search_id", "listing_id"),
+        repeated="strongest_event",
+    ),
+    "favorites": TableSchema(
+        "favorites",
+        (
+            _user_id(required=True),
+            _listing_id(),
+            _created_at(),
+            Column("weight", "number", aliases=("rating", "score", "strength")),
+        ),
+        key=("user_id", "listing_id"),
+        repeated="merge",
+    ),
+    "impressions": TableSchema(
+        "impressions",
+        (
+            _created_at(required=True),
+            _listing_id(),
+            Column("clicked", "flag", aliases=("click", "label", "is_click")),
+            Column("clicks", "count", aliases=("n_clicks", "click_count")),
+            Column("impressions", "count", aliases=("n_impressions", "views", "shown")),
+            _id("impression_id", "request_id"),
+            _user_id(),
+            _id("shop_id", "shop", "seller_id"),
+            Column("query", "text", aliases=("query_text", "search_term", "q")),
+            Column("position", "position", aliases=_POSITION_ALIASES),
+            Column("price", "price", aliases=("cost",)),
+            Column("bid", "price", aliases=("max_bid",)),
+            Column("converted", "flag", aliases=("conversion", "purchased")),
+        ),
+        key=("impression_id",),
+        repeated="reject",
+        keeps_further_columns=True,
+        one_of=(("clicked",), ("clicks", "impressions")),
+    ),
+}
+
+
+def table_schema(name: str) -> TableSchema:
+    """The schema called `name`. Raises UsageError where there is none."""
+    if name not in TABLES:
+        raise UsageError(f"unknown table {name!r}", hint=did_you_mean(name, TABLES))
+    return TABLES[name]
+
+
+def arrow_schema(table: TableSchema, columns: list[str]) -> pa.Schema:
+    """The Arrow schema of `columns` in this order; a column that the table does not know is text."""
+    fields = []
+    for name in columns:
+        column = table.column(name)
+        fields.append(pa.field(name, ARROW_TYPES[column.kind] if column else pa.string()))
+    return pa.schema(fields)

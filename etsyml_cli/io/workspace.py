@@ -1,0 +1,28 @@
+"""The workspace: where each stage finds and leaves its files when the user names no place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A directory with a place for each table, feature, model and list."""
+
+    root: Path
+
+    def table(self, name: str) -> Path:
+        return self.root / "tables" / f"{name}.parquet"
+
+    def images(self) -> Path:
+        return self.root / "features" / "images"
+
+    def model(self, kind: str) -> Path:
+        return self.root / "models" / kind
+
+    def lists(self) -> Path:
+        return self.root / "lists"
+
+    def reports(self) -> Path:
+        return self.root / "reports"

@@ -1,0 +1,87 @@
+"""What a person asks first when something does not run: versions, devices, disk, the state of the workspace."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from etsyml_cli import __version__
+from etsyml_cli.core.errors import EtsymlError
+from etsyml_cli.io.artifact import MANIFEST
+from etsyml_cli.io.schema import TABLES
+from etsyml_cli.io.workspace import Workspace
+
+LOW_DISK_GB = 2
+
+
+class Finding(msgspec.Struct):
+    """One thing that was looked at: `state` is ok, note or bad; `todo` says what to do about it."""
+
+    what: str
+    state: str
+    found: str
+    todo: str = ""
+
+
+def examine(workspace: Workspace) -> list[Finding]:
+    """All findings, the machine first, then the workspace in the order of the chain."""
+    return [
+        Finding("etsyml", "ok", f"{__version__} on Python {platform.python_version()}, {platform.system()}"),
+        Finding("processors", "ok", f"{os.cpu_count()}"),
+        *(_package(name) for name in ("numpy", "pyarrow", "duckdb", "numba", "gensim", "torch")),
+        _torchvision(),
+        _device(),
+        _disk(workspace.root),
+        *_workspace(workspace),
+    ]
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(name, "ok", importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, "bad", "not installed", f"pip install {name}")
+
+
+def _torchvision() -> Finding:
+    from etsyml_cli.features.torchvision_import import import_torchvision
+
+    try:
+        torchvision = import_torchvision()
+    except (ImportError, RuntimeError, EtsymlError) as error:
+        return Finding("torchvision", "bad", str(error).splitlines()[0], "pip install torchvision")
+    return Finding("torchvision", "ok", torchvision.__version__)
+
+
+def _device() -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        return Finding("device", "ok", f"cuda: {torch.cuda.get_device_name(0)}")
+    if torch.backends.mps.is_available():
+        return Finding("device", "ok", "mps")
+    return Finding("device", "ok", "cpu")
+
+
+def _disk(root: Path) -> Finding:
+    place = next(path for path in (root.absolute(), *root.absolute().parents) if path.exists())
+    free = shutil.disk_usage(place).free / 1e9
+    writable = os.access(place, os.W_OK)
+    if not writable:
+        return Finding("disk", "bad", f"{place} cannot be written to", "Name another workspace with -w.")
+    return Finding("disk", "ok" if free > LOW_DISK_GB else "note", f"{free:.0f} GB free at {place}")
+
+
+def _workspace(workspace: Workspace) -> list[Finding]:
+    makers = [(f"{name} table", workspace.table(name), f"etsyml ingest {name} FILE") for name in TABLES]
+    makers += [("photo features", workspace.images() / MANIFEST, "etsyml extract-images")]
+    makers += [(f"{k} model", workspace.model(k) / MANIFEST, f"etsyml train {k}") for k in ("ltr", "lda", "ctr")]
+    return [
+        Finding(what, "ok", str(path)) if path.is_file() else Finding(what, "note", "not here yet", maker)
+        for what, path, maker in makers
+    ]

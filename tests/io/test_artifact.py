@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from etsyml_cli.core.errors import InputError, UsageError
+from etsyml_cli.io.artifact import (
+    Plan,
+    artifact,
+    is_up_to_date,
+    read_manifest,
+    refuse_to_overwrite,
+    sha256_of,
+    source_of,
+)
+
+
+def write(target: Path, text: str, plan: Plan) -> None:
+    with artifact(target, plan) as draft:
+        (draft.path / "data.txt").write_text(text)
+        draft.rows["out"] = len(text)
+
+
+def test_a_finished_artifact_tells_what_it_is(tmp_path: Path) -> None:
+    plan = Plan(kind="test", config={"a": 1}, seed=3)
+    write(tmp_path / "made", "hello", plan)
+    manifest = read_manifest(tmp_path / "made")
+    assert manifest.plan == plan
+    assert manifest.rows == {"out": 5}
+    assert manifest.outputs == {"data.txt": sha256_of(tmp_path / "made/data.txt")}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made"]
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["data.txt", "manifest.json", "run.json"]
+
+
+def test_it_is_replaced_whole(tmp_path: Path) -> None:
+    write(tmp_path / "made", "old", Plan(kind="test", seed=1))
+    write(tmp_path / "made", "new", Plan(kind="test", seed=2))
+    assert (tmp_path / "made/data.txt").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_a_failed_run_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
+    write(tmp_path / "made", "old", Plan(kind="test"))
+    with pytest.raises(RuntimeError), artifact(tmp_path / "made", Plan(kind="test", seed=2)) as draft:
+        (draft.path / "data.txt").write_text("half")
+        raise RuntimeError
+    assert (tmp_path / "made/data.txt").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_up_to_date_means_the_same_plan_and_all_files_there(tmp_path: Path) -> None:
+    plan = Plan(kind="test", config={"rates": (0.1, 1e-3)}, seed=3)
+    assert not is_up_to_date(tmp_path / "made", plan)
+    write(tmp_path / "made", "hello", plan)
+    assert is_up_to_date(tmp_path / "made", plan)
+    assert not is_up_to_date(tmp_path / "made", Plan(kind="test", config={"rates": (0.1, 1e-2)}, seed=3))
+    (tmp_path / "made/data.txt").unlink()
+    assert not is_up_to_date(tmp_path / "made", plan)
+
+
+def test_the_hash_of_an_artifact_as_input_changes_with_its_content(tmp_path: Path) -> None:
+    for name, text in (("a", "one"), ("b", "one"), ("c", "two")):
+        write(tmp_path / name / "made", text, Plan(kind="test"))
+    a, b, c = (source_of(tmp_path / name / "made") for name in "abc")
+    assert a == b
+    assert a.sha256 != c.sha256
+    with pytest.raises(InputError):
+        source_of(tmp_path / "nowhere")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from etsyml_cli.io.artifact import Plan, artifact
+with artifact(Path(sys.argv[1]), Plan(kind="test", seed=int(sys.argv[2])), resumable=True) as draft:
+    (draft.path / "data.txt").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_run_hands_its_draft_to_the_same_plan_only(tmp_path: Path) -> None:
+    def killed_run() -> None:
+        done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "made"), "1"], check=False)
+        assert done.returncode == -signal.SIGKILL
+
+    killed_run()
+    assert not (tmp_path / "made").exists()
+    with artifact(tmp_path / "made", Plan(kind="test", seed=1), resumable=True) as draft:
+        assert (draft.path / "data.txt").read_text() == "half"
+    killed_run()
+    with artifact(tmp_path / "made", Plan(kind="test", seed=2), resumable=True) as draft:
+        assert [path.name for path in draft.path.iterdir()] == ["plan.json"]
+
+
+def test_two_writers_of_one_place_do_not_meet(tmp_path: Path) -> None:
+    with (
+        artifact(tmp_path / "made", Plan(kind="test")),
+        pytest.raises(UsageError, match="another etsyml is writing"),
+        artifact(tmp_path / "made", Plan(kind="test")),
+    ):
+        pass
+
+
+def test_what_is_no_artifact_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no finished artifact"):
+        read_manifest(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(InputError, match="manifest.json"):
+        read_manifest(tmp_path)
+
+
+def test_a_named_place_is_kept_without_force(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/file").touch()
+    for free in (tmp_path / "empty", tmp_path / "nothing"):
+        refuse_to_overwrite(free, force=False)
+    for taken in (tmp_path / "full", tmp_path / "full/file"):
+        refuse_to_overwrite(taken, force=True)
+        with pytest.raises(UsageError, match="something is here already"):
+            refuse_to_overwrite(taken, force=False)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_place_is_the_systems_error(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(PermissionError), artifact(tmp_path / "made", Plan(kind="test")):
+        pass

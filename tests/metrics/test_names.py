@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from etsyml_cli.core.errors import UsageError
+from etsyml_cli.metrics.names import MetricName, parse_metric
+
+
+@pytest.mark.parametrize(
+    ("text", "metric"),
+    [
+        ("auc", MetricName("auc")),
+        ("ndcg@10", MetricName("ndcg", 10)),
+        ("ndcg(gains=exp)@5", MetricName("ndcg", 5, {"gains": "exp"})),
+        ("map", MetricName("map")),
+    ],
+)
+def test_a_name_is_read_and_written_alike(text: str, metric: MetricName) -> None:
+    assert parse_metric(text) == metric
+    assert str(metric) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("aucc", "unknown metric 'aucc'"),
+        ("ndcg", "ndcg needs a cutoff"),
+        ("ndcg@0", "ndcg needs a cutoff"),
+        ("auc@10", "auc has no cutoff"),
+        ("ndcg(gain=exp)@10", "ndcg has no parameter 'gain'"),
+        ("ndcg(gains=cubic)@10", "ndcg: gains cannot be 'cubic'"),
+        ("", "no metric is written ''"),
+        ("ndcg@ten", "no metric is written 'ndcg@ten'"),
+    ],
+)
+def test_what_is_no_metric_is_said(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_metric(text)
+    assert caught.value.message == message
+    assert caught.value.hint
