@@ -1,0 +1,126 @@
+"""The trained search ranker on disk, and what it makes of listings, queries and photos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator, aslinearoperator
+
+from etsyml_cli.core.errors import InputError
+from etsyml_cli.features.text import Vocabulary, count_words, overlap, unigrams
+from etsyml_cli.io.artifact import Manifest, expect_kind, source_of
+from etsyml_cli.io.features import ImageFeatures, read_image_features
+from etsyml_cli.io.model import load_ids, load_tensors, save_ids, save_tensors
+from etsyml_cli.models.ltr.blocks import photo_block
+from etsyml_cli.models.ltr.score import VARIANTS, Weights
+from etsyml_cli.stages.ltr_inputs import Ints, Listings, SearchLog, shown_listings
+
+KIND = "model:ltr"
+
+
+@dataclass(frozen=True)
+class LtrModel:
+    """The vocabulary and, for each variant that was trained (see VARIANTS), the weights of its blocks."""
+
+    vocabulary: Vocabulary
+    weights: dict[str, Weights]
+
+
+@dataclass(frozen=True)
+class RankingFeatures:
+    """What variants score: blocks of listing features, (I, D) each, and the overlap of N rows, (N, 3)."""
+
+    blocks: dict[str, LinearOperator]
+    overlap: NDArray[np.float64]
+
+
+def log_features(
+    vocabulary: Vocabulary, catalogue: Listings, photos: ImageFeatures | None, log: SearchLog
+) -> RankingFeatures:
+    """The features of the listings that a log shows, and of its N rows."""
+    code = {query: number for number, query in enumerate(dict.fromkeys(log.queries))}
+    query_of_page = np.array([code[query] for query in log.queries], dtype=np.int64)
+    shown = shown_listings(catalogue, log.listing_ids)
+    return _features(vocabulary, shown, photos, list(code), query_of_page[log.page_of_row()], log.listing)
+
+
+def query_features(
+    vocabulary: Vocabulary, listings: Listings, photos: ImageFeatures | None, query: str
+) -> RankingFeatures:
+    """The features of I listings, and of I rows that show each of them for one query."""
+    n = len(listings.ids)
+    return _features(vocabulary, listings, photos, [query], np.zeros(n, dtype=np.int64), np.arange(n))
+
+
+def save_model(directory: Path, model: LtrModel) -> None:
+    """Write the weights and the vocabulary into a model's directory."""
+    vocabulary = model.vocabulary
+    save_ids(directory, "words", vocabulary.words)
+    tensors = {
+        "document_frequency": vocabulary.document_frequency,
+        "n_listings": np.array([vocabulary.n_listings]),
+        "mean_length": np.array([vocabulary.mean_length]),
+    }
+    for variant, weights in model.weights.items():
+        tensors |= {f"{variant}.{block}": w for block, w in weights.items()}
+    save_tensors(directory, tensors)
+
+
+def load_model(directory: Path) -> tuple[LtrModel, Manifest]:
+    """A trained ranker with its manifest. Raises InputError where there is none or where it is damaged."""
+    manifest = expect_kind(directory, KIND, made_by="etsyml train ltr")
+    tensors = load_tensors(directory)
+    vocabulary = Vocabulary(
+        load_ids(directory, "words"),
+        tensors["document_frequency"],
+        int(tensors["n_listings"][0]),
+        float(tensors["mean_length"][0]),
+    )
+    weights = {
+        variant: {block: tensors[f"{variant}.{block}"] for block in blocks}
+        for variant, blocks in VARIANTS.items()
+        if f"{variant}.{blocks[0]}" in tensors
+    }
+    return LtrModel(vocabulary, weights), manifest
+
+
+def photos_for(manifest: Manifest, images: Path | None) -> ImageFeatures | None:
+    """The photo features that the model was trained with; None where it was trained without.
+
+    Raises InputError where `images` holds others.
+    """
+    trained_with = manifest.plan.inputs.get("images")
+    if not trained_with:
+        return None
+    backbone = manifest.facts["backbone"]
+    if images is None:
+        raise InputError(
+            f"the model was trained with photo features ({backbone}), none were given",
+            hint="Name them with --images, or train without them.",
+        )
+    photos = read_image_features(images)
+    if source_of(images).sha256 != trained_with[0].sha256:
+        other = photos.facts["backbone"]
+        raise InputError(
+            f"{images}: photo features of another run ({other}) than the model's ({backbone})",
+            hint="Name the model's own with --images, or train again: etsyml train ltr",
+        )
+    return photos
+
+
+def _features(
+    vocabulary: Vocabulary,
+    listings: Listings,
+    photos: ImageFeatures | None,
+    queries: list[str],
+    query_of_row: Ints,
+    listing_of_row: Ints,
+) -> RankingFeatures:
+    words = count_words(listings.title_words, listings.tag_words)
+    blocks = {"text": aslinearoperator(unigrams(words, vocabulary))}
+    if photos is not None:
+        blocks["image"] = photo_block(photos.matrix, photos.rows_for(listings.ids))
+    return RankingFeatures(blocks, overlap(words, vocabulary, queries, query_of_row, listing_of_row))

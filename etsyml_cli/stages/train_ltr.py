@@ -1,0 +1,150 @@
+"""Train the search ranker: words and photos of listings, pairs of clicked and ignored ones of the same result page."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import DataError, UsageError
+from etsyml_cli.core.log import logger
+from etsyml_cli.features.text import build_vocabulary, count_words
+from etsyml_cli.ingest.page_split import PageSplit, describe, parts, split_pages
+from etsyml_cli.ingest.split import TEST, TRAIN, VALID
+from etsyml_cli.io.artifact import Draft, Plan, artifact, is_up_to_date, read_manifest, source_of
+from etsyml_cli.io.features import read_image_features
+from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_config, save_json
+from etsyml_cli.metrics.ranking import byte_order, ndcg, rank_pages
+from etsyml_cli.models.ltr.choose import choose_and_fit, combinations
+from etsyml_cli.models.ltr.config import LtrConfig
+from etsyml_cli.models.ltr.fit import Pages, count_pairs
+from etsyml_cli.models.ltr.score import OVERLAP, VARIANTS, Blocks, Weights, score
+from etsyml_cli.stages.ltr_card import model_card
+from etsyml_cli.stages.ltr_inputs import Listings, SearchLog, read_listings, read_searches
+from etsyml_cli.stages.ltr_model import KIND, LtrModel, log_features, save_model
+from etsyml_cli.stages.summary import Summary, already_there
+
+JUDGED_AT = 10
+
+
+def train_ltr(
+    *,
+    listings: Path,
+    searches: Path,
+    images: Path | None,
+    out: Path,
+    config: LtrConfig,
+    seed: int,
+    holdout: str | None = None,
+    limit: int | None = None,
+    force: bool = False,
+) -> Summary:
+    """Train text, image and multimodal rankers on the same pairs and write them to `out`.
+
+    `holdout` is None (the last `config.test_share` of the days), "none", or another share; `limit` takes the first
+    pages only. Without `images` the text ranker is the only one.
+    """
+    settings = msgspec.to_builtins(config) | {"holdout": holdout, "limit": limit}
+    given = {"listings": listings, "searches": searches, "images": images}
+    inputs = {name: [source_of(path)] for name, path in given.items() if path is not None}
+    plan = Plan(kind=KIND, config=settings, inputs=inputs, seed=seed)
+    if not force and is_up_to_date(out, plan):
+        there = read_manifest(out)
+        return already_there(KIND, out, there.rows, there.facts)
+    test_share = _test_share(holdout, config)
+    catalogue = read_listings(listings)
+    log = read_searches(searches, limit)
+    split = split_pages(log.days, test_share=test_share, valid_share=config.valid_share, seed=seed)
+    part = parts(split, log.search_ids, log.days)
+    vocabulary = build_vocabulary(count_words(catalogue.title_words, catalogue.tag_words), config.min_count)
+    photos = read_image_features(images) if images else None
+    known = log.take(part != TEST)
+    features = log_features(vocabulary, catalogue, photos, known)
+    pages = Pages(known.listing, known.level, features.overlap, known.offsets)
+    with artifact(out, plan) as draft:
+        draft.rows = _rows(catalogue, log, part) | {"pairs": int(count_pairs(pages).sum())}
+        draft.facts = {"backbone": photos.facts["backbone"] if photos else None}
+        weights, validation = _learn(pages, features.blocks, part[part != TEST], byte_order(known.listing_ids), config)
+        of_variant = {variant: found["value"] for variant, found in validation["variants"].items()}
+        draft.facts |= {f"validation {validation['metric']}": of_variant}
+        _write(draft, LtrModel(vocabulary, weights), config, split, validation)
+    return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
+
+
+def _test_share(holdout: str | None, config: LtrConfig) -> float:
+    """The share of the log that is held out for the test; 0 for "none"."""
+    if holdout in (None, "none"):
+        share = 0.0 if holdout else config.test_share
+    else:
+        try:
+            share = float(holdout)
+        except ValueError:
+            share = -1.0
+        if not 0 < share < 1:
+            raise UsageError(f"--holdout {holdout}: expected none or a share of the days between 0 and 1, such as 0.2")
+    if share + config.valid_share >= 1:
+        raise UsageError(f"test {share:g} and validation {config.valid_share:g} together leave nothing to train on")
+    return share
+
+
+def _rows(catalogue: Listings, log: SearchLog, part: NDArray[np.int8]) -> dict[str, int]:
+    sizes = {name: int((part == code).sum()) for name, code in (("train", TRAIN), ("valid", VALID), ("test", TEST))}
+    return {
+        "listings": len(catalogue.ids),
+        "search_rows": len(log.listing),
+        **{f"{name}_pages": size for name, size in sizes.items()},
+    }
+
+
+def _learn(
+    pages: Pages, blocks: Blocks, part: NDArray[np.int8], id_order: NDArray[np.int64], config: LtrConfig
+) -> tuple[dict[str, Weights], dict[str, Any]]:
+    """The weights of each variant whose blocks there are, and what the validation pages said of it."""
+    train, valid = pages.take(part == TRAIN), pages.take(part == VALID)
+    if not count_pairs(train).any():
+        raise DataError(
+            "no search page of the training part holds both a stronger and a weaker event",
+            hint="The ranker learns from clicked and ignored listings of one page. Does the column event hold clicks?",
+        )
+    judge = partial(_validation_ndcg, valid=valid, blocks=blocks, id_order=id_order)
+    weights, figures = {}, {}
+    for variant, names in VARIANTS.items():
+        if set(names) <= {OVERLAP, *blocks}:
+            logger.info("fitting the %s ranker", variant)
+            weights[variant], best, tried = choose_and_fit(
+                train,
+                pages,
+                blocks,
+                combinations(names, config.l2),
+                judge=judge,
+                max_iterations=config.max_iterations,
+            )
+            figures[variant] = {"l2": best.l2, "value": best.value, "tried": msgspec.to_builtins(tried)}
+    return weights, {"metric": f"ndcg@{JUDGED_AT}", "variants": figures}
+
+
+def _validation_ndcg(weights: Weights, *, valid: Pages, blocks: Blocks, id_order: NDArray[np.int64]) -> float:
+    """Mean over the pages with a click; 0 where the validation part has none, so that the strongest l2 is kept."""
+    scores = score(weights, blocks, valid.overlap, valid.listing)
+    ranked = rank_pages(scores, valid.level.astype(np.float64), valid.offsets, id_order[valid.listing])
+    values = ndcg(ranked, JUDGED_AT)[ranked.has_relevant()]
+    return float(values.mean()) if len(values) else 0.0
+
+
+def _write(draft: Draft, model: LtrModel, config: LtrConfig, split: PageSplit, validation: dict[str, Any]) -> None:
+    save_model(draft.path, model)
+    save_config(draft.path, config)
+    save_json(draft.path, SPLIT, split)
+    save_json(draft.path, METRICS, {"validation": validation})
+    card = model_card(
+        n_words=len(model.vocabulary.words),
+        backbone=draft.facts["backbone"],
+        rows=draft.rows,
+        split=describe(split),
+        validation=validation,
+    )
+    (draft.path / CARD).write_text(card, encoding="utf-8")

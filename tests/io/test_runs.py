@@ -1,0 +1,108 @@
+"""Lists on disk: what was ranked is what is read back, in every format."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from etsyml_cli.core.errors import DataError, UsageError
+from etsyml_cli.io.runs import spreadsheet_safe, write_lists
+
+RANKED = {
+    "schema_version": 1,
+    "query": "red  scarf",
+    "items": [
+        {"rank": 1, "id": "L5", "score": 0.1, "title": "=HYPERLINK(1)"},
+        {"rank": 2, "id": "L2", "score": -2.5, "title": "Scarf, 80 cm"},
+    ],
+}
+EMPTY = {"schema_version": 1, "query": "nothing", "items": []}
+
+
+def test_jsonl_holds_whole_lists(tmp_path: Path) -> None:
+    path = tmp_path / "lists.jsonl"
+    assert write_lists([RANKED, EMPTY], path, subject="query") == 2
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [RANKED, EMPTY]
+
+
+def test_csv_has_a_row_for_each_listing_and_disarms_formulas(tmp_path: Path) -> None:
+    path = tmp_path / "lists.csv"
+    write_lists([RANKED, EMPTY], path, subject="query")
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [
+        ["query", "rank", "id", "score", "title"],
+        ["red  scarf", "1", "L5", "0.1", "'=HYPERLINK(1)"],
+        ["red  scarf", "2", "L2", "-2.5", "Scarf, 80 cm"],  # a negative number is no text
+    ]
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_text_that_a_spreadsheet_would_run_is_quoted(text: str) -> None:
+    assert spreadsheet_safe(text) == "'" + text
+
+
+@pytest.mark.parametrize("value", ["plain", "", "1-2", -1.5, None])
+def test_other_cells_stay(value: object) -> None:
+    assert spreadsheet_safe(value) == value
+
+
+def test_parquet_keeps_types_also_where_an_item_has_no_title(tmp_path: Path) -> None:
+    path = tmp_path / "lists.parquet"
+    lists = [
+        {"user_id": "U1", "fallback": False, "items": [{"rank": 1, "id": "L1", "score": 2.0}]},
+        {"user_id": "U2", "fallback": True, "items": [{"rank": 1, "id": "L2", "score": 1.0, "title": "Cap"}]},
+    ]
+    write_lists(lists, path, subject="user_id")
+    assert pq.read_table(path).to_pylist() == [
+        {"user_id": "U1", "rank": 1, "id": "L1", "score": 2.0, "title": None, "fallback": False},
+        {"user_id": "U2", "rank": 1, "id": "L2", "score": 1.0, "title": "Cap", "fallback": True},
+    ]
+
+
+def test_no_items_give_a_readable_parquet_with_its_columns(tmp_path: Path) -> None:
+    write_lists([EMPTY], tmp_path / "lists.parquet", subject="query")
+    table = pq.read_table(tmp_path / "lists.parquet")
+    assert table.num_rows == 0
+    assert table.column_names == ["query", "rank", "id", "score", "title"]
+
+
+def test_trec_joins_the_words_of_a_query(tmp_path: Path) -> None:
+    path = tmp_path / "lists.trec"
+    write_lists([RANKED], path, subject="query")
+    assert path.read_text() == "red_scarf Q0 L5 1 0.1 etsyml\nred_scarf Q0 L2 2 -2.5 etsyml\n"
+
+
+def test_an_id_with_a_blank_cannot_stand_in_a_trec_run_and_leaves_no_file(tmp_path: Path) -> None:
+    bad = {"query": "x", "items": [{"rank": 1, "id": "L 5", "score": 0.1}]}
+    with pytest.raises(DataError, match="'L 5'"):
+        write_lists([bad], tmp_path / "lists.trec", subject="query")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_extension_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    def never():  # type: ignore[no-untyped-def]
+        raise AssertionError("must not be asked")
+        yield
+
+    with pytest.raises(UsageError) as raised:
+        write_lists(never(), tmp_path / "lists.jsnl", subject="query")
+    assert raised.value.hint == "Did you mean '.jsonl'?"
+
+
+def test_a_failure_while_ranking_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "lists.jsonl"
+    path.write_text("old\n")
+
+    def failing():  # type: ignore[no-untyped-def]
+        yield RANKED
+        raise DataError("broken")
+
+    with pytest.raises(DataError):
+        write_lists(failing(), path, subject="query")
+    assert path.read_text() == "old\n"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,272 @@
+"""Search ranking from tables to lists, on a small catalogue with planted tastes."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from etsyml_cli.core.config import resolve_config
+from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.io.artifact import RUN, Plan, artifact
+from etsyml_cli.io.features import FEATURES, IDS, KIND
+from etsyml_cli.io.model import SPLIT, load_json, save_ids
+from etsyml_cli.io.schema import arrow_schema, table_schema
+from etsyml_cli.io.tables import parquet_writer, seal, table_draft
+from etsyml_cli.io.truth import FOLDER, SCHEMAS, truth_writer
+from etsyml_cli.metrics.names import parse_metric
+from etsyml_cli.models.ltr.config import LtrConfig
+from etsyml_cli.stages.evaluate_ltr import evaluate_ltr
+from etsyml_cli.stages.rank import rank
+from etsyml_cli.stages.train_ltr import train_ltr
+
+CONFIG = LtrConfig(l2=(1e-2, 1e-3), max_iterations=50)
+COLOURS, THINGS = ["red", "blue", "green"], ["scarf", "mug", "ring", "lamp"]
+KINDS = [(colour, thing) for colour in COLOURS for thing in THINGS]
+
+
+def write_table(name: str, rows: list[dict], path: Path) -> Path:
+    schema = arrow_schema(table_schema(name), list(rows[0]))
+    plan = Plan(kind=f"table:{name}")
+    with table_draft(path, plan) as draft:
+        writer = parquet_writer(draft.scratch / "table.parquet", schema)
+        writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+        seal(writer, draft)
+    return path
+
+
+def write_photos(ids: list[str], features: np.ndarray, path: Path, backbone: str = "tiny") -> Path:
+    with artifact(path, Plan(kind=KIND, config={"backbone": backbone})) as draft:
+        np.save(draft.path / FEATURES, features.astype(np.float32))
+        save_ids(draft.path, IDS, ids)
+        draft.facts["backbone"] = backbone
+    return path
+
+
+@dataclass
+class Shop:
+    """A small marketplace: titles name colour and thing, the first number of a photo says how well it sells."""
+
+    root: Path
+    listings: list[dict]
+    searches: list[dict]
+    beauty: np.ndarray
+
+    def inputs(self) -> dict[str, Path]:
+        return {"listings": self.root / "listings.parquet", "searches": self.root / "searches.parquet"}
+
+    def write(self) -> None:
+        write_table("listings", self.listings, self.inputs()["listings"])
+        write_table("searches", self.searches, self.inputs()["searches"])
+
+    def train(self, name: str = "model", **options) -> Path:
+        options = {"images": self.root / "images", "config": CONFIG, "seed": 0} | options
+        train_ltr(**self.inputs(), out=self.root / name, **options)
+        return self.root / name
+
+    def evaluate(self, model: Path, *metrics: str, **options) -> dict[tuple[str, str], object]:
+        options = {"images": self.root / "images", "seed": 0} | options
+        names = [parse_metric(metric) for metric in metrics]
+        found = evaluate_ltr(model=model, **self.inputs(), metrics=names, **options)
+        return {(one.name, one.variant): one for one in found}
+
+    def rank(self, model: Path, query: str, k: int = 10) -> dict:
+        images = self.root / "images"
+        return rank(model=model, listings=self.inputs()["listings"], images=images, query=query, k=k)
+
+
+def make_shop(root: Path, *, days: int = 10, n_searches: int = 400, times: bool = True) -> Shop:
+    rng = np.random.default_rng(4)
+    kinds = [KINDS[i % len(KINDS)] for i in range(60)]
+    beauty = rng.normal(size=60)
+    listings = [
+        {"listing_id": f"L{i}", "title": f"{colour} thing" if i % 5 == 0 else f"{colour} {thing}", "tags": ["gift"]}
+        for i, (colour, thing) in enumerate(kinds)
+    ]
+    searches = []
+    for number in range(n_searches):
+        wanted = KINDS[rng.integers(len(KINDS))]
+        shown = rng.permutation(60)[:8]
+        fits = np.array([len(set(wanted) & set(kinds[i])) for i in shown])
+        chosen = int(np.argmax(3 * fits + 2 * beauty[shown] + rng.gumbel(size=8)))
+        for position, i in enumerate(shown.tolist()):
+            row = {"search_id": f"S{number}", "query": " ".join(wanted) + "s", "listing_id": f"L{i}"}
+            row["position"] = position + 1
+            row["event"] = "click" if position == chosen else "impression"
+            if times:
+                row["created_at"] = datetime(2024, 3, 1, tzinfo=UTC) + timedelta(days=number * days / n_searches)
+            searches.append(row)
+    photos = np.column_stack([np.exp(beauty), np.ones(60), rng.random((60, 3))])
+    write_photos([f"L{i}" for i in range(60) if i != 7], np.delete(photos, 7, axis=0), root / "images")
+    shop = Shop(root, listings, searches, beauty)
+    shop.write()
+    return shop
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return make_shop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="module")
+def model(shop: Shop) -> Path:
+    return shop.train()
+
+
+def files_of(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.name != RUN}
+
+
+def test_words_beat_the_shown_order_and_photos_add_to_words(shop: Shop, model: Path) -> None:
+    found = shop.evaluate(model, "ndcg@5", "mrr")
+    value = {variant: found["ndcg@5", variant].value for variant in ("shown", "bm25", "text", "image", "multimodal")}
+    assert value["multimodal"] > value["text"] + 0.03
+    assert value["text"] > value["shown"] + 0.1
+    assert found["ndcg@5", "shown"].against is None
+    assert found["ndcg@5", "multimodal"].against.low > 0
+    assert found["ndcg@5", "multimodal"].against.baseline == "shown"
+    assert found["mrr", "random"].n == 80  # the last two of ten days: a fifth of 400 searches
+
+
+def test_same_inputs_and_seed_give_the_same_bytes(shop: Shop, model: Path) -> None:
+    again = shop.train("again")
+    assert files_of(again) == files_of(model)
+    assert shop.rank(again, "red scarf") == shop.rank(model, "red scarf")
+
+
+def test_training_again_is_up_to_date_until_something_changes(shop: Shop, model: Path) -> None:
+    arguments = {**shop.inputs(), "images": shop.root / "images", "out": model, "seed": 0}
+    assert train_ltr(**arguments, config=CONFIG).up_to_date
+    other = arguments | {"out": shop.root / "other"}
+    assert not train_ltr(**other, config=CONFIG).up_to_date
+    assert not train_ltr(**other, config=CONFIG, limit=300).up_to_date
+
+
+def test_rank_lists_every_matching_listing_best_first(shop: Shop, model: Path) -> None:
+    found = shop.rank(model, "green lamps", k=100)
+    matching = {row["listing_id"] for row in shop.listings if {"green", "lamp"} & set(row["title"].split())}
+    assert {item["id"] for item in found["items"]} == matching
+    order = [(np.float32(item["score"]), item["id"].encode()) for item in found["items"]]
+    assert order == sorted(order, reverse=True)
+    assert [item["rank"] for item in found["items"]] == list(range(1, len(matching) + 1))
+    assert found["items"][0]["title"] == "green lamp"
+    assert shop.rank(model, "green lamps", k=2)["items"] == found["items"][:2]
+
+
+def test_a_query_that_matches_nothing_gives_an_empty_list_and_a_warning(shop, model, caplog) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert shop.rank(model, "zebra")["items"] == []
+        assert shop.rank(model, "?!")["items"] == []
+    assert "no listing holds a word of 'zebra'" in caplog.text
+
+
+def test_a_listing_with_the_same_words_and_no_photo_ranks_by_id(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path)
+    shop.listings += [{"listing_id": name, "title": "purple owl", "tags": None} for name in ("N1", "N2", "N10")]
+    shop.write()
+    assert [item["id"] for item in shop.rank(shop.train(), "purple owl")["items"]] == ["N2", "N10", "N1"]
+
+
+def test_without_photos_only_words_are_trained(shop: Shop) -> None:
+    model = shop.train("words-only", images=None)
+    found = shop.evaluate(model, "map", images=None)
+    assert {variant for _, variant in found} == {"shown", "random", "bm25", "text"}
+    assert shop.rank(model, "red scarf")["items"][0]["title"] == "red scarf"
+
+
+def test_photos_of_another_run_are_refused_by_name(shop: Shop, model: Path) -> None:
+    other = write_photos(["L0"], np.ones((1, 4)), shop.root / "other-images", backbone="vgg19")
+    with pytest.raises(InputError, match=r"\(vgg19\) than the model's \(tiny\)"):
+        rank(model=model, listings=shop.inputs()["listings"], images=other, query="red", k=1)
+    with pytest.raises(InputError, match=r"trained with photo features \(tiny\), none were given"):
+        shop.evaluate(model, "map", images=None)
+
+
+def test_the_last_fifth_of_the_days_is_held_out(model: Path) -> None:
+    split = load_json(model, SPLIT)
+    days = [split["valid_from"] - split["first"], split["test_from"] - split["first"], split["last"] - split["first"]]
+    assert (split["rule"], days) == ("days", [7, 8, 9])
+
+
+def test_pages_without_times_are_held_out_by_the_hash_of_their_id(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path, times=False)
+    model = shop.train()
+    split = load_json(model, SPLIT)
+    assert split["rule"] == "hash of search_id"
+    assert 40 < shop.evaluate(model, "mrr")["mrr", "text"].n < 120
+
+
+def test_the_test_part_teaches_nothing(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path)
+    before = shop.train("before")
+    for row in shop.searches:
+        if row["created_at"].day > 8:
+            row["event"] = "impression" if row["event"] == "click" else "click"
+    shop.write()
+    after = shop.train("after")
+    assert files_of(after)["model.safetensors"] == files_of(before)["model.safetensors"]
+
+
+def test_with_nothing_held_out_there_is_nothing_to_evaluate(shop: Shop) -> None:
+    model = shop.train("no-test", holdout="none")
+    with pytest.raises(DataError, match="--holdout none"):
+        shop.evaluate(model, "map")
+
+
+@pytest.mark.parametrize("holdout", ["half", "0", "1.5", "0.95"])
+def test_a_holdout_that_is_no_share_or_leaves_nothing_is_refused(shop: Shop, holdout: str) -> None:
+    with pytest.raises(UsageError, match=r"share|leave nothing"):
+        shop.train("never", holdout=holdout)
+
+
+def test_a_log_without_clicks_is_refused(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path, n_searches=20)
+    for row in shop.searches:
+        row["event"] = "impression"
+    shop.write()
+    with pytest.raises(DataError, match="both a stronger and a weaker event"):
+        shop.train()
+    assert not (tmp_path / "model").exists()
+
+
+def test_shown_listings_that_the_table_lacks_are_kept_and_told(tmp_path: Path, caplog) -> None:
+    shop = make_shop(tmp_path)
+    shop.listings = shop.listings[:50]
+    shop.write()
+    found = shop.evaluate(shop.train(), "mrr")
+    assert found["mrr", "shown"].n == 80  # every page is judged whole
+    assert "are not in the listings table" in caplog.text
+
+
+def test_pages_without_a_click_are_left_out_and_counted(tmp_path: Path, caplog) -> None:
+    shop = make_shop(tmp_path)
+    for row in shop.searches[-8 * 30 :]:
+        row["event"] = "impression"
+    shop.write()
+    with caplog.at_level(logging.INFO):
+        assert shop.evaluate(shop.train(), "mrr")["mrr", "text"].n == 50
+    assert "30 of 80 test pages have no relevant listing" in caplog.text
+
+
+def test_the_planted_truth_judges_instead_of_clicks(shop: Shop, model: Path) -> None:
+    """Were the shown order the truth, it would be perfect; a row that the truth does not know has grade 0."""
+    graded = [row for row in shop.searches if row["position"] <= 3]
+    rows = [
+        {"search_id": row["search_id"], "listing_id": row["listing_id"], "grade": 4 - row["position"]} for row in graded
+    ]
+    (shop.root / FOLDER).mkdir()
+    with truth_writer(shop.root, "page_grades") as writer:
+        writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMAS["page_grades"]))
+    found = shop.evaluate(model, "ndcg@10", truth=shop.root)
+    assert found["ndcg@10", "shown"].value == 1
+    assert found["ndcg@10", "multimodal"].value < 1
+
+
+def test_the_yaml_file_holds_the_defaults() -> None:
+    text = (Path(__file__).parents[2] / "configs/ltr.yaml").read_text()
+    assert resolve_config(LtrConfig, file_text=text).value == LtrConfig()
