@@ -30,7 +30,7 @@ from etsyml_cli.cli import (
     score,
     train,
 )
-from etsyml_cli.cli.session import session, start_session
+from etsyml_cli.cli.session import OutputClosed, session, start_session
 from etsyml_cli.core.errors import EtsymlError, InputError
 
 EXIT_BUG = 1
@@ -118,7 +118,7 @@ def run(arguments: list[str] | None = None) -> int:
             print(error.format_message(), file=sys.stderr)  # noqa: T201
             return EXIT_USAGE
         return _complain(error.format_message(), hint=_help_of(error), code=EXIT_USAGE)
-    except BrokenPipeError:
+    except (OutputClosed, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit must not fail too
         return EXIT_BROKEN_PIPE
     except (KeyboardInterrupt, typer.Abort):

@@ -38,6 +38,10 @@ class Session:
 session = Session()
 
 
+class OutputClosed(Exception):  # noqa: N818  nothing went wrong: the reader has read enough
+    """Whoever read our stdout has closed it."""
+
+
 def start_session() -> None:
     """Forget what an earlier command in this process was told."""
     session.__dict__.update(Session().__dict__)
@@ -65,7 +69,10 @@ def common_options(command: Callable[..., None]) -> Callable[..., None]:
         session.quiet |= said["quiet"]
         session.verbose = max(session.verbose, said["verbose"])
         talk_to_stderr()
-        command(**arguments)
+        try:
+            command(**arguments)
+        except BrokenPipeError as error:
+            raise OutputClosed from error  # typer would end the program with 1
 
     signature = inspect.signature(command, eval_str=True)
     common = [

@@ -19,8 +19,8 @@ MAX_BYTES = 1 << 20
 ConfigT = TypeVar("ConfigT", bound=msgspec.Struct)
 
 
-class Config(msgspec.Struct, forbid_unknown_fields=True):
-    """Base of every configuration: no key but those it declares. Subclasses add `frozen=True`."""
+class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Base of every configuration: immutable, and no key but those it declares. Subclasses repeat `frozen=True`."""
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ def artifact(target: Path, plan: Plan, *, resumable: bool = False) -> Iterator[D
     partial = target.parent / f".{target.name}.partial"
     started = time.time()
     partial.mkdir(parents=True, exist_ok=True)
-    with _only_writer(partial, target):
+    with only_writer(partial, target):
         _prepare(partial, plan, resumable)
         draft = Draft(partial)
         try:
@@ -143,8 +143,13 @@ def artifact(target: Path, plan: Plan, *, resumable: bool = False) -> Iterator[D
 
 
 def refuse_to_overwrite(target: Path, *, force: bool) -> None:
-    """For a place that the user named: what is there stays, unless --force says otherwise."""
+    """For a place that the user named: what is there stays, unless --force says otherwise.
+
+    A directory that etsyml did not write stays even then: `--out . --force` must not cost anybody a home.
+    """
     occupied = any(target.iterdir()) if target.is_dir() else target.exists()
+    if occupied and target.is_dir() and not (target / MANIFEST).is_file():
+        raise UsageError(f"{target}: holds files that etsyml did not write", hint="Name another place.")
     if occupied and not force:
         raise UsageError(f"{target}: something is here already", hint="Name another place or add --force.")
 
@@ -179,7 +184,8 @@ def _as_stored(plan: Plan) -> Plan:
 
 
 @contextmanager
-def _only_writer(partial: Path, target: Path) -> Iterator[None]:
+def only_writer(partial: Path, target: Path) -> Iterator[None]:
+    """Hold the lock of the draft directory `partial`. Raises UsageError while another process holds it."""
     descriptor = os.open(partial, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

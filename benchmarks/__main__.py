@@ -1,0 +1,14 @@
+"""Run the benchmarks named on the command line, or all of them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+BENCHMARKS = ("startup", "ingest")
+
+for name in sys.argv[1:] or BENCHMARKS:
+    if name not in BENCHMARKS:
+        sys.exit(f"unknown benchmark {name!r}; known here: {', '.join(BENCHMARKS)}")
+    print(f"\n== {name}")
+    importlib.import_module(f"benchmarks.{name}").main()

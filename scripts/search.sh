@@ -1,0 +1,12 @@
+#!/bin/sh
+# Search ranking, from raw logs to a ranked result page. Copy it, put your own files in, edit.
+set -eu
+DATA=${1:-sample_data}
+export ETSYML_WORKSPACE=${2:-work}
+
+etsyml ingest listings "$DATA/listings.csv"
+etsyml ingest searches "$DATA/searches.tsv.gz"
+etsyml extract-images
+etsyml train ltr
+etsyml evaluate --model ltr
+etsyml rank --query "red scarf" -k 5

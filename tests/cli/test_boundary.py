@@ -1,0 +1,158 @@
+"""What every command shares: errors as words, exit codes, streams, no import before its time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Etsyml
+
+HEAVY = ("numpy", "scipy", "pyarrow", "duckdb", "torch", "torchvision", "gensim", "numba", "rich", "yaml", "PIL")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (["trian", "ltr"], 2, "error: No such command 'trian'. Did you mean 'train', 'rank'?\n  See: etsyml --help\n"),
+        (["train", "lrt"], 2, "error: No such command 'lrt'. Did you mean 'ltr'?\n  See: etsyml train --help\n"),
+        (
+            ["train", "ltr", "--sed", "1"],
+            2,
+            "error: No such option: --sed (Possible options: --seed, --set)\n  See: etsyml train ltr --help\n",
+        ),
+        (["train", "ltr", "--set", "l3=1"], 2, "error: --set: unknown key 'l3'\n  Did you mean 'l2'?\n"),
+        (["ingest", "listing", "x.csv"], 2, "error: unknown table 'listing'\n  Did you mean 'listings'?\n"),
+        (["ingest", "listings", "x.csv", "--map", "id"], 2, "error: --map id: expected NAME=VALUE\n"),
+        (["evaluate", "--metric", "ndgc@10"], 2, "error: unknown metric 'ndgc'\n  Did you mean 'ndcg'?\n"),
+        (
+            ["evaluate", "--model", "ltr", "--metric", "auc"],
+            2,
+            "error: auc judges ctr models, not ltr\n  For ltr ask for: map, mrr, ndcg, p.\n",
+        ),
+        (["evaluate", "--min", "auc=high"], 2, "error: --min auc=high: expected METRIC=NUMBER, as in auc=0.7\n"),
+        (["config", "show", "ltrr"], 2, "error: unknown configuration 'ltrr'\n  Did you mean 'ltr'?\n"),
+        (["recommend"], 2, "error: nobody to recommend to\n  Name a user with --user ID, or many with --users FILE.\n"),
+        (["ingest", "listings", "no.csv"], 3, None),
+        (["config", "show", "ltr", "--config", "no.yaml"], 3, "error: no.yaml: no such file or directory\n"),
+        (
+            ["evaluate", "--metric", "auc"],
+            3,
+            "error: work/models/ctr: no ctr model here\n  Make it with: etsyml train ctr\n",
+        ),
+        (
+            ["evaluate"],
+            3,
+            "error: no trained model here\n  Train one: etsyml train ltr, train lda or train ctr.\n",
+        ),
+        (
+            ["train", "lda"],
+            3,
+            "error: work/tables/favorites.parquet: no favorites table here\n"
+            "  Make it with: etsyml ingest favorites FILE\n",
+        ),
+        (
+            ["inspect", "."],
+            3,
+            "error: .: nothing that etsyml wrote\n  Name a table, features, a model or a workspace.\n",
+        ),
+    ],
+)
+def test_an_error_says_what_and_what_to_do(
+    etsyml: Etsyml,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    error: str | None,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = etsyml(*arguments)
+    assert ended.code == code
+    assert ended.out == ""
+    assert ended.err == error if error else ended.err.startswith("error: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bug_keeps_its_traceback_for_vv(etsyml: Etsyml, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("inside")
+
+    monkeypatch.setattr("etsyml_cli.stages.doctor.examine", broken)
+    ended = etsyml("doctor")
+    assert ended.code == 1
+    assert ended.err == "error: this is a bug in etsyml: KeyError: 'inside'\n  Run it again with -vv and report what it prints.\n"
+    assert "Traceback" in etsyml("doctor", "-vv").err
+
+
+@pytest.mark.parametrize(("raised", "code"), [(KeyboardInterrupt(), 130), (BrokenPipeError(), 141)])
+def test_how_a_run_can_be_cut_short(
+    etsyml: Etsyml, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int
+) -> None:
+    def cut(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("os.dup2", lambda *_: None)  # stdout of the test itself stays
+    monkeypatch.setattr("etsyml_cli.stages.doctor.examine", cut)
+    assert etsyml("doctor").code == code
+
+
+def test_a_closed_pipe_ends_without_a_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "etsyml_cli", "config", "show", "ltr"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_json_is_one_object_on_stdout(etsyml: Etsyml) -> None:
+    for arguments in (["doctor"], ["config", "show", "ctr"]):
+        ended = etsyml(*arguments, "--json")
+        assert ended.code == 0
+        assert json.loads(ended.out)["schema_version"] == 1
+
+
+def test_the_workspace_is_named_before_or_after_the_command_or_in_the_environment(
+    etsyml: Etsyml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = f"{tmp_path}/models/ctr: no ctr model here"
+    assert missing in etsyml("-w", tmp_path, "evaluate", "--metric", "auc").err
+    assert missing in etsyml("evaluate", "--metric", "auc", "--workspace", tmp_path).err
+    monkeypatch.setenv("ETSYML_WORKSPACE", str(tmp_path))
+    assert missing in etsyml("evaluate", "--metric", "auc").err
+    assert "error: other/models" in etsyml("-w", "other", "evaluate", "--metric", "auc").err
+
+
+def modules_after(*arguments: str) -> set[str]:
+    program = (
+        "import sys\nfrom etsyml_cli.cli.main import run\nrun(sys.argv[1:])\n"
+        "print('\\n'.join(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "ltr", "--help"], ["nonsense"]])
+def test_nothing_heavy_is_imported_before_a_command_runs(arguments: list[str]) -> None:
+    assert modules_after(*arguments).isdisjoint(HEAVY)
+
+
+def test_every_command_has_examples_in_its_help(etsyml: Etsyml) -> None:
+    commands = [
+        *(["demo"], ["sample-data"], ["ingest"], ["extract-images"], ["evaluate"], ["rank"], ["recommend"], ["score"]),
+        *(["inspect"], ["doctor"], ["config", "show"], ["train", "ltr"], ["train", "lda"], ["train", "ctr"]),
+    ]
+    for command in commands:
+        ended = etsyml(*command, "--help")
+        assert ended.code == 0
+        assert f"Examples:\n    etsyml {' '.join(command)}" in ended.out or "| etsyml" in ended.out, command
