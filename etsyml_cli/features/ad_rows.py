@@ -1,0 +1,145 @@
+"""Rows of the impressions table, with what the listings table adds, as hashed features.
+
+A row's own value of a column comes first, its listing's value where the row has none; a value that neither has
+is no feature. What comes from a listing is hashed once, when the hasher is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import DataError
+from etsyml_cli.features.hashing import Field, HashedRows, feature_seed, hash_strings, hash_together, hashed_rows
+from etsyml_cli.features.text import tokenize
+
+BUCKETS_PER_E_FOLD = 4  # a bucket of a number is 28% wide
+
+
+class Hashes(NamedTuple):
+    """Hashes of V values: value v owns `hashes[ptr[v]:ptr[v + 1]]`, with the values `x` beside them."""
+
+    ptr: NDArray[np.int64]
+    hashes: NDArray[np.uint32]
+    x: NDArray[np.float64]
+
+
+class Feature(NamedTuple):
+    """A feature's name, whose hash seeds its values, the column it reads and how it hashes distinct values."""
+
+    name: str
+    column: str
+    hashed: Callable[[pa.Array, str], Hashes]
+
+
+class RowHasher:
+    """Turns record batches of impressions into hashed rows over 2**bits slots."""
+
+    def __init__(
+        self,
+        *,
+        categorical: Sequence[str],
+        text: Sequence[str],
+        crosses: Sequence[Sequence[str]],
+        numeric: Sequence[str],
+        bits: int,
+        listings: pa.Table | None,
+    ) -> None:
+        self.features = [
+            *(Feature(column, column, hash_categories) for column in categorical),
+            *(Feature(f"{column}.words", column, hash_words) for column in text),
+            *(Feature(f"{column}.log", column, hash_numbers) for column in numeric),
+        ]
+        self.crosses = [[Feature(column, column, hash_categories) for column in cross] for cross in crosses]
+        self.bits = bits
+        self.listing_ids = None if listings is None else listings["listing_id"].combine_chunks()
+        self.of_listings: dict[str, Hashes] = {}
+        for feature in {feature.name: feature for feature in sum(self.crosses, self.features)}.values():
+            if listings is not None and feature.column in listings.column_names and feature.column != "listing_id":
+                values = listings[feature.column].combine_chunks()
+                self.of_listings[feature.name] = feature.hashed(values, feature.name)
+
+    def __call__(self, rows: pa.RecordBatch) -> HashedRows:
+        """The hashed features of N rows. Raises DataError for a number that is NaN or infinite."""
+        listing = self._listing_of(rows)
+        fields = [field for feature in self.features for field in self._fields(feature, rows, listing)]
+        fields += [self._crossed(cross, rows, listing) for cross in self.crosses]
+        return hashed_rows(fields, rows.num_rows, self.bits)
+
+    def _listing_of(self, rows: pa.RecordBatch) -> NDArray[np.int64]:
+        """The row's place in the listings table, shape (N,), −1 where it has none."""
+        if self.listing_ids is None or "listing_id" not in rows.schema.names:
+            return np.full(rows.num_rows, -1)
+        ids = rows.column("listing_id").dictionary_encode()
+        places = _codes(pc.index_in(ids.dictionary, value_set=self.listing_ids))
+        return np.append(places, -1)[_codes(ids.indices)]
+
+    def _fields(self, feature: Feature, rows: pa.RecordBatch, listing: NDArray[np.int64]) -> Iterator[Field]:
+        if feature.column in rows.schema.names:
+            values = rows.column(feature.column).dictionary_encode()
+            codes = _codes(values.indices)
+            yield Field(codes, *feature.hashed(values.dictionary, feature.name))
+            listing = np.where(codes < 0, listing, -1)
+        if feature.name in self.of_listings:
+            yield Field(listing, *self.of_listings[feature.name])
+
+    def _crossed(self, cross: list[Feature], rows: pa.RecordBatch, listing: NDArray[np.int64]) -> Field:
+        """One hash of the values' hashes for each row that has them all."""
+        parts = []
+        complete = np.ones(rows.num_rows, bool)
+        for feature in cross:
+            part, present = np.zeros(rows.num_rows, np.uint32), np.zeros(rows.num_rows, bool)
+            for field in self._fields(feature, rows, listing):
+                has = field.codes >= 0
+                has[has] = np.diff(field.ptr)[field.codes[has]] > 0
+                part[has] = field.hashes[field.ptr[field.codes[has]]]
+                present |= has
+            parts.append(part)
+            complete &= present
+        hashes = hash_together(parts, feature_seed("*".join(feature.column for feature in cross)))
+        every = np.arange(rows.num_rows)
+        return Field(np.where(complete, every, -1), np.arange(rows.num_rows + 1), hashes, np.ones(rows.num_rows))
+
+
+def hash_categories(values: pa.Array, name: str) -> Hashes:
+    """One hash for each value, as text; none for a null."""
+    return _one_each(values, hash_strings(values.drop_null().cast(pa.string()), feature_seed(name)))
+
+
+def hash_words(values: pa.Array, name: str) -> Hashes:
+    """A hash for each word of each text or list of texts."""
+    words = [tokenize(" ".join(value) if isinstance(value, list) else value) for value in values.to_pylist()]
+    ptr = np.cumsum([0, *map(len, words)])
+    hashes = hash_strings(pa.array([word for text in words for word in text], pa.string()), feature_seed(name))
+    return Hashes(ptr, hashes, np.ones(len(hashes)))
+
+
+def hash_numbers(values: pa.Array, name: str) -> Hashes:
+    """One hash for the bucket of each number's logarithm, sgn(v)·log(1 + |v|); none for a null.
+
+    Raises DataError for text that is no number, NaN and infinity.
+    """
+    try:
+        numbers = values.drop_null().cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"the numeric feature {name!r} has a value that is no number: {error}") from None
+    if not np.all(np.isfinite(numbers)):
+        raise DataError(f"the numeric feature {name!r} has a value that is NaN or infinite")
+    buckets = np.floor(BUCKETS_PER_E_FOLD * np.sign(numbers) * np.log1p(np.abs(numbers)))
+    return _one_each(values, hash_strings(pa.array(buckets.astype(np.int64)).cast(pa.string()), feature_seed(name)))
+
+
+def _one_each(values: pa.Array, hashes: NDArray[np.uint32]) -> Hashes:
+    ptr = np.cumsum([0, *values.is_valid().to_numpy(zero_copy_only=False)])
+    return Hashes(ptr, hashes, np.ones(len(hashes)))
+
+
+def _codes(indices: pa.Array) -> NDArray[np.int64]:
+    """Arrow indices as integers, a null as −1."""
+    codes: NDArray[np.int64] = indices.cast(pa.int64()).fill_null(-1).to_numpy()
+    return codes

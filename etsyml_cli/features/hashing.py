@@ -1,0 +1,143 @@
+"""Feature hashing (Weinberger et al., ICML'09): MurmurHash3 x86-32 of a value, seeded by its feature's name.
+
+`mmh3.hash(value, mmh3.hash(name), signed=False)` is the definition; the kernel here gives the same bits,
+straight from Arrow's string buffers. A slot is the hash's last `bits` bits, the same in every process.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import mmh3
+import numpy as np
+import pyarrow as pa
+from numba import njit
+from numpy.typing import NDArray
+
+
+class HashedRows(NamedTuple):
+    """N rows in CSR: row t has the values `x[ptr[t]:ptr[t + 1]]` in the distinct `slots` of the same range."""
+
+    ptr: NDArray[np.int64]  # (N + 1,)
+    slots: NDArray[np.uint32]  # (nnz,)
+    x: NDArray[np.float64]  # (nnz,)
+
+
+class Field(NamedTuple):
+    """A feature of N rows over V values: row t has the hashes of value `codes[t]`, or none where that is -1."""
+
+    codes: NDArray[np.int64]  # (N,)
+    ptr: NDArray[np.int64]  # (V + 1,): value v owns hashes[ptr[v]:ptr[v + 1]]
+    hashes: NDArray[np.uint32]  # (H,)
+    x: NDArray[np.float64]  # (H,)
+
+
+def feature_seed(name: str) -> int:
+    """The seed under which a feature's values are hashed."""
+    return mmh3.hash(name, signed=False)
+
+
+def hash_strings(strings: pa.Array, seed: int) -> NDArray[np.uint32]:
+    """The hash of each string's UTF-8 bytes, shape (N,); a null hashes like the empty string."""
+    hashes = np.empty(len(strings), np.uint32)
+    if len(strings):
+        strings = strings.cast(pa.large_string())
+        _, offsets, data = strings.buffers()
+        bounds = np.frombuffer(offsets, np.int64)[strings.offset : strings.offset + len(strings) + 1]
+        _hash_slices(np.frombuffer(data or b"", np.uint8), bounds, np.uint32(seed), hashes)
+    return hashes
+
+
+def hash_together(parts: list[NDArray[np.uint32]], seed: int) -> NDArray[np.uint32]:
+    """The hash of each row of several hashes, shape (N,): of their bytes in order, each little-endian."""
+    columns = np.stack(parts, axis=1).astype("<u4")
+    bounds = np.arange(len(columns) + 1, dtype=np.int64) * columns.shape[1] * columns.itemsize
+    hashes = np.empty(len(columns), np.uint32)
+    _hash_slices(columns.reshape(-1).view(np.uint8), bounds, np.uint32(seed), hashes)
+    return hashes
+
+
+def hashed_rows(fields: list[Field], n_rows: int, bits: int) -> HashedRows:
+    """The rows' features over 2**bits slots, and 1 in slot 2**bits, the bias, which no hash can reach.
+
+    Equal slots of a row become one entry with the sum of their values.
+    """
+    lengths = np.ones(n_rows, np.int64)
+    for field in fields:
+        lengths += np.where(field.codes < 0, 0, np.diff(field.ptr, append=field.ptr[-1])[field.codes])
+    ptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    slots = np.full(ptr[-1], 1 << bits, np.uint32)
+    x = np.ones(ptr[-1])
+    free = ptr[:-1] + 1
+    for field in fields:
+        _append(*field, np.uint32((1 << bits) - 1), free, slots, x)
+    kept = _merge_equal_slots(ptr, slots, x, int(lengths.max(initial=1)))
+    return HashedRows(ptr, slots[:kept], x[:kept])
+
+
+@njit(cache=True, nogil=True)
+def _hash_slices(data, bounds, seed, hashes):  # type: ignore[no-untyped-def]
+    """MurmurHash3_x86_32 (Appleby, 2011) of data[bounds[i]:bounds[i + 1]] for each i."""
+    c1, c2 = np.uint32(0xCC9E2D51), np.uint32(0x1B873593)
+    for i in range(len(hashes)):
+        start, stop = bounds[i], bounds[i + 1]
+        tail = stop - (stop - start) % 4
+        h = seed
+        for j in range(start, tail, 4):
+            k = np.uint32(data[j] | data[j + 1] << 8 | data[j + 2] << 16 | data[j + 3] << 24)
+            k = np.uint32(k * c1)
+            k = np.uint32((k << 15) | (k >> 17))
+            h ^= np.uint32(k * c2)
+            h = np.uint32((h << 13) | (h >> 19))
+            h = np.uint32(h * 5 + 0xE6546B64)
+        k = np.uint32(0)
+        for j in range(tail, stop):
+            k |= np.uint32(data[j] << (8 * (j - tail)))
+        k = np.uint32(k * c1)
+        k = np.uint32((k << 15) | (k >> 17))
+        h ^= np.uint32(k * c2)
+        h ^= np.uint32(stop - start)
+        h = np.uint32((h ^ (h >> 16)) * np.uint32(0x85EBCA6B))
+        h = np.uint32((h ^ (h >> 13)) * np.uint32(0xC2B2AE35))
+        hashes[i] = h ^ (h >> 16)
+
+
+@njit(cache=True, nogil=True)
+def _append(codes, ptr, hashes, values, mask, free, slots, x):  # type: ignore[no-untyped-def]
+    """Write each row's hashes of one field where the row's next `free` place is."""
+    for t in range(len(codes)):
+        if codes[t] < 0:
+            continue
+        for k in range(ptr[codes[t]], ptr[codes[t] + 1]):
+            slots[free[t]] = hashes[k] & mask
+            x[free[t]] = values[k]
+            free[t] += 1
+
+
+@njit(cache=True, nogil=True)
+def _merge_equal_slots(ptr, slots, x, longest):  # type: ignore[no-untyped-def]
+    """Sum the values of equal slots of a row, in place; returns how many entries are left.
+
+    A small open-addressing table finds them; it is never cleared, its entries know their row.
+    """
+    size = 2
+    while size < 2 * longest:
+        size *= 2
+    row_of = np.full(size, -1, np.int64)
+    place = np.empty(size, np.int64)
+    kept = start = 0
+    for t in range(len(ptr) - 1):
+        stop = ptr[t + 1]
+        for k in range(start, stop):
+            h = np.int64(slots[k]) & (size - 1)
+            while row_of[h] == t and slots[place[h]] != slots[k]:
+                h = (h + 1) & (size - 1)
+            if row_of[h] == t:
+                x[place[h]] += x[k]
+            else:
+                row_of[h], place[h] = t, kept
+                slots[kept], x[kept] = slots[k], x[k]
+                kept += 1
+        start = stop
+        ptr[t + 1] = kept
+    return kept

@@ -1,0 +1,150 @@
+"""The impressions table as a stream: days and label counts of its rows, batch by batch, in time order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.ingest.split import DaySplit, days_of, last_days, share_of_days
+from etsyml_cli.io.tables import open_table
+
+BATCH_ROWS = 1 << 16
+TIME = "created_at"
+
+
+class RowGroup(NamedTuple):
+    """Row group `number` of the file: its rows from `start` on, and the days that they span."""
+
+    number: int
+    start: int
+    first_day: int
+    last_day: int
+
+
+@dataclass(frozen=True)
+class AdLog:
+    """What one look at the times of the table tells; of its rows every `every`-th is used."""
+
+    path: Path
+    columns: list[str]
+    groups: list[RowGroup]
+    rows_of_day: dict[int, int]
+    in_order: bool
+    every: int
+
+    def rows(self, first_day: int, end_day: int) -> int:
+        """How many rows lie in first_day … end_day − 1."""
+        return sum(rows for day, rows in self.rows_of_day.items() if first_day <= day < end_day)
+
+    def days(self) -> NDArray[np.int64]:
+        """The days that have rows."""
+        return np.array(sorted(self.rows_of_day), np.int64)
+
+    def batches(self, columns: list[str], first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
+        """Rows of first_day … end_day − 1 by time, equal times in the file's order; time and labels come along."""
+        wanted = list(dict.fromkeys([TIME, *columns, *_labels(self.columns)]))
+        source = self._as_stored(wanted, first_day, end_day) if self.in_order else self._sorted(wanted)
+        for batch in source:
+            days = _days(batch)
+            inside = (days >= first_day) & (days < end_day)
+            if inside.any():
+                yield batch if inside.all() else batch.filter(pa.array(inside))
+
+    def _as_stored(self, columns: list[str], first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
+        file = open_table(self.path, "impressions")
+        for group in self.groups:
+            if group.last_day < first_day or group.first_day >= end_day:
+                continue
+            row = group.start
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group.number], columns=columns):
+                yield batch.filter(_every(row, batch.num_rows, self.every)) if self.every > 1 else batch
+                row += batch.num_rows
+
+    def _sorted(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        from etsyml_cli.io.sql import database  # only a table out of order needs DuckDB
+
+        names = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
+        query = f"""
+            SELECT {names} FROM read_parquet(?, file_row_number=true)
+            WHERE file_row_number % {self.every} = 0 ORDER BY {TIME}, file_row_number
+        """  # noqa: S608  names are quoted
+        with TemporaryDirectory() as scratch, database(Path(scratch)) as connection:
+            yield from connection.sql(query, params=[str(self.path)]).to_arrow_reader(BATCH_ROWS)
+
+
+def open_log(path: Path, limit: int | None) -> AdLog:
+    """Look at the times of the impressions table. With `limit`, evenly spread rows are used, so that all days stay."""
+    file = open_table(path, "impressions")
+    every = 1 if limit is None else max(1, -(-file.metadata.num_rows // limit))
+    groups, rows_of_day = [], Counter[int]()
+    in_order, last, start = True, None, 0
+    for index in range(file.num_row_groups):
+        times = _microseconds(file.read_row_group(index, [TIME]))
+        if len(times) == 0:
+            continue
+        in_order = in_order and bool(np.all(np.diff(times, prepend=times[0] if last is None else last) >= 0))
+        days = days_of(times)
+        groups.append(RowGroup(index, start, int(days.min()), int(days.max())))
+        present, rows = np.unique(days[-start % every :: every], return_counts=True)
+        rows_of_day.update(dict(zip(present.tolist(), rows.tolist(), strict=True)))
+        last, start = times[-1], start + len(times)
+    if not rows_of_day:
+        raise DataError(f"{path}: no rows")
+    return AdLog(path, file.schema_arrow.names, groups, dict(rows_of_day), in_order, every)
+
+
+def split_days(log: AdLog, holdout: str | None) -> DaySplit:
+    """The last day for the test (or that share of the days, or none), the day before it for validation."""
+    days = log.days()
+    if holdout == "none":
+        return last_days(days, test_days=0, valid_days=min(1, int(days[-1] - days[0])))
+    return last_days(days, test_days=1 if holdout is None else share_of_days(days, _share(holdout)), valid_days=1)
+
+
+def counts(rows: pa.RecordBatch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Clicks and impressions of each row, both (N,). A row that was seen once has one impression."""
+    labels = [rows.column(name) for name in _labels(rows.schema.names)]
+    if any(label.null_count for label in labels):
+        raise DataError("the impressions table has rows without a label", hint="Ingest it again.")
+    clicks, *impressions = (label.to_numpy().astype(np.float64) for label in labels)
+    return clicks, impressions[0] if impressions else np.ones(rows.num_rows)
+
+
+def _labels(columns: list[str]) -> list[str]:
+    return ["clicked"] if "clicked" in columns else ["clicks", "impressions"]
+
+
+def _share(holdout: str) -> float:
+    try:
+        share = float(holdout)
+    except ValueError:
+        share = -1.0
+    if not 0 < share < 1:
+        raise UsageError(f"--holdout {holdout}: expected none or a share of the days between 0 and 1, such as 0.2")
+    return share
+
+
+def _days(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    return days_of(_microseconds(batch))
+
+
+def _microseconds(rows: pa.RecordBatch | pa.Table) -> NDArray[np.int64]:
+    times = rows.column(TIME)
+    if times.null_count:
+        raise InputError("the impressions table has rows without a time", hint="Ingest it again.")
+    microseconds: NDArray[np.int64] = times.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
+    return microseconds
+
+
+def _every(row: int, n: int, step: int) -> pa.Array:
+    """Which of the n rows from `row` on have a number that `step` divides."""
+    return pa.array(np.arange(row, row + n) % step == 0)

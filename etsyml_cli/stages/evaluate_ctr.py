@@ -1,0 +1,70 @@
+"""Judge the click model on the days that `train ctr` set aside, beside the base rate of its training rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
+from etsyml_cli.ingest.split import DaySplit
+from etsyml_cli.io.artifact import expect_kind
+from etsyml_cli.io.model import METRICS, SPLIT, load_json
+from etsyml_cli.io.truth import read_click_probabilities
+from etsyml_cli.metrics.measurement import Measurement
+from etsyml_cli.metrics.names import MetricName
+from etsyml_cli.metrics.probability import METRICS as JUDGED_BY
+from etsyml_cli.metrics.probability import Floats, measure
+from etsyml_cli.stages.ctr_log import AdLog, open_log
+from etsyml_cli.stages.ctr_model import KIND, load_model, predict_days
+
+
+def evaluate_ctr(
+    *,
+    model: Path,
+    impressions: Path,
+    listings: Path | None,
+    metrics: list[MetricName],
+    seed: int,
+    truth: Path | None = None,
+) -> list[Measurement]:
+    """Every metric of the baseline, the model and, with `truth`, the planted probabilities, on the test days.
+
+    Raises DataError where nothing was held out, or the test days have no rows or rows of one class only.
+    """
+    for metric in metrics:
+        if metric.name not in JUDGED_BY:
+            raise UsageError(f"{metric} does not judge click models", hint=did_you_mean(metric.name, JUDGED_BY))
+    manifest = expect_kind(model, KIND, made_by="etsyml train ctr")
+    if listings is None and "listings" in manifest.plan.inputs:
+        raise UsageError(f"{model} was trained with a listings table", hint="Name it with --listings.")
+    split: DaySplit = load_json(model, SPLIT, DaySplit)
+    if split.test_from is None:
+        raise DataError(f"{model} was trained with --holdout none: nothing is left to judge it on")
+    log = open_log(impressions, limit=None)
+    test_days = (split.test_from, split.last + 1)
+    if log.rows(*test_days) == 0:
+        raise DataError(f"{impressions}: no rows of the test days", hint="Is it the table that the model learned from?")
+    p, clicks, shown = predict_days(load_model(model, listings), log, *test_days)
+    base_rate = load_json(model, METRICS)["train"]["base_rate"]
+    variants = {"baseline": np.full(len(p), base_rate), "content": p}
+    if truth is not None:
+        variants["oracle"] = _planted(truth, log, *test_days)
+    return measure([metric.name for metric in metrics], variants, clicks, shown, slice_="mixed", seed=seed)
+
+
+def _planted(truth: Path, log: AdLog, first_day: int, end_day: int) -> Floats:
+    """The true click probability of each row of these days, shape (N,)."""
+    planted = read_click_probabilities(truth)
+    if "impression_id" not in log.columns:
+        raise DataError(f"{log.path} has no impression_id, by which the truth is found")
+    ids = pa.chunked_array(
+        [rows.column("impression_id") for rows in log.batches(["impression_id"], first_day, end_day)]
+    )
+    places = pc.index_in(ids, value_set=planted["impression_id"])
+    if places.null_count:
+        raise DataError(f"{truth} does not know {places.null_count:,} of {len(ids):,} impressions of the test days")
+    probability: Floats = planted["probability"].take(places).to_numpy().astype(np.float64)
+    return probability

@@ -1,0 +1,133 @@
+"""Score ads with a click model: JSON Lines to JSON Lines, or an impressions table to a Parquet file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etsyml_cli.core.errors import InputError
+from etsyml_cli.core.log import logger, progress
+from etsyml_cli.io.artifact import Manifest, Plan, expect_kind, source_of, sync
+from etsyml_cli.io.schema import ARROW_TYPES, table_schema
+from etsyml_cli.io.tables import MANIFEST_KEY, open_table, parquet_writer, table_manifest
+from etsyml_cli.stages.ctr_log import BATCH_ROWS, TIME
+from etsyml_cli.stages.ctr_model import KIND as MODEL_KIND
+from etsyml_cli.stages.ctr_model import CtrModel, load_model
+from etsyml_cli.stages.summary import Summary, already_there
+
+KIND = "scores"
+LINES_AT_ONCE = 4096
+NAMED_BY = ["impression_id", TIME, "listing_id"]  # what a scored row of a table is found by
+
+Numbered = tuple[int, dict[str, Any]]  # line number from 1, and the object on that line
+
+
+def score_rows(*, model: Path, rows: Iterable[bytes], listings: Path | None) -> Iterator[dict[str, Any]]:
+    """Each JSON object of `rows` with its click probability as `score`; a field that is missing is no feature.
+
+    Raises InputError, naming the line, for what is no JSON object and for a value of the wrong kind.
+    """
+    scorer = _scorer(model, listings)
+    objects = _objects(rows)
+    while some := list(islice(objects, LINES_AT_ONCE)):
+        for (_, row), p in zip(some, scorer.predict(_as_batch(some, scorer)).tolist(), strict=True):
+            yield {**row, "score": p}
+
+
+def score_table(*, model: Path, impressions: Path, listings: Path | None, out: Path, force: bool) -> Summary:
+    """Write the click probability of every row of the impressions table, in its order, as Parquet."""
+    file = open_table(impressions, "impressions")
+    inputs = {"model": model, "impressions": impressions, **({"listings": listings} if listings else {})}
+    plan = Plan(kind=KIND, inputs={name: [source_of(path)] for name, path in inputs.items()})
+    done = Manifest(plan=plan, rows={"out": file.metadata.num_rows})
+    if not force and _is_up_to_date(out, plan):
+        return already_there(KIND, out, done.rows, {})
+    partial = out.with_name(f".{out.name}.partial")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _write_scores(partial, file, _scorer(model, listings), done)
+        sync(partial)
+        partial.replace(out)
+        sync(out.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+    return Summary(kind=KIND, path=str(out), rows=done.rows)
+
+
+def _write_scores(path: Path, table: pq.ParquetFile, scorer: CtrModel, done: Manifest) -> None:
+    present = table.schema_arrow.names
+    kept = [name for name in NAMED_BY if name in present]
+    wanted = [name for name in present if name in {*kept, *scorer.config.features.columns()}]
+    schema = pa.schema([*(table.schema_arrow.field(name) for name in kept), pa.field("score", pa.float64())])
+    with parquet_writer(path, schema, unlike=["impression_id", "score"]) as writer:
+        with progress("score", table.metadata.num_rows) as advance:
+            for rows in table.iter_batches(BATCH_ROWS, columns=wanted):
+                columns = [*(rows.column(name) for name in kept), pa.array(scorer.predict(rows))]
+                writer.write_batch(pa.record_batch(columns, schema=schema))
+                advance(rows.num_rows)
+        writer.add_key_value_metadata({MANIFEST_KEY: msgspec.json.encode(done)})
+
+
+def _is_up_to_date(out: Path, plan: Plan) -> bool:
+    try:
+        return out.is_file() and table_manifest(out).plan == plan
+    except InputError:
+        return False
+
+
+def _scorer(model: Path, listings: Path | None) -> CtrModel:
+    manifest = expect_kind(model, MODEL_KIND, made_by="etsyml train ctr")
+    if listings is None and "listings" in manifest.plan.inputs:
+        logger.warning("%s was trained with a listings table: without it, rows have only their own columns", model)
+    return load_model(model, listings)
+
+
+def _objects(rows: Iterable[bytes]) -> Iterator[Numbered]:
+    decoder = msgspec.json.Decoder(dict[str, Any])
+    for number, line in enumerate(rows, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield number, decoder.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise InputError(f"line {number}: no JSON object ({error})") from None
+
+
+def _as_batch(objects: list[Numbered], scorer: CtrModel) -> pa.RecordBatch:
+    """The objects' fields that are features, as they would stand in the impressions table."""
+    columns = dict.fromkeys(["listing_id", *scorer.config.features.columns()])
+    arrays = {}
+    for name in columns:
+        kind = _type_of(name)
+        arrays[name] = pa.array([_value(row.get(name), name, kind, number) for number, row in objects], kind)
+    return pa.record_batch(arrays)
+
+
+def _type_of(name: str) -> pa.DataType:
+    column = table_schema("impressions").column(name) or table_schema("listings").column(name)
+    kind = ARROW_TYPES[column.kind] if column else pa.string()
+    return kind if pa.types.is_floating(kind) or pa.types.is_integer(kind) else pa.string()
+
+
+def _value(value: Any, name: str, kind: pa.DataType, line: int) -> str | float | None:
+    """A JSON value as text or number; a list of texts is one text, an id may come as a number."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is None:
+        return None
+    if kind == pa.string():
+        if isinstance(value, str):
+            return value
+        if isinstance(value, int) and is_number:
+            return str(value)
+        if isinstance(value, list) and all(isinstance(part, str) for part in value):
+            return " ".join(value)
+    elif is_number and (pa.types.is_floating(kind) or (value == int(value) and abs(value) < 1 << 31)):
+        return float(value) if pa.types.is_floating(kind) else int(value)
+    expected = "text" if kind == pa.string() else "a number" if pa.types.is_floating(kind) else "a whole number"
+    raise InputError(f"line {line}: {name}: expected {expected}, got {msgspec.json.encode(value).decode()}")

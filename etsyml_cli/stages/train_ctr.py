@@ -1,0 +1,168 @@
+"""Train the click model: one stream of the ads' log in time order, hashed and learned batch by batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.log import Advance, logger, progress
+from etsyml_cli.ingest.split import DaySplit
+from etsyml_cli.io.artifact import Draft, Plan, artifact, is_up_to_date, read_manifest, source_of
+from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_json
+from etsyml_cli.metrics.probability import Floats, figures, log_losses
+from etsyml_cli.models.ctr.config import CtrConfig, fed_by
+from etsyml_cli.models.ctr.ftrl import hashing_figures
+from etsyml_cli.stages.ctr_card import model_card
+from etsyml_cli.stages.ctr_log import AdLog, open_log, split_days
+from etsyml_cli.stages.ctr_model import (
+    KIND,
+    CtrModel,
+    learn_days,
+    listing_columns,
+    new_model,
+    predict_days,
+    save_model,
+)
+from etsyml_cli.stages.summary import Summary, already_there
+
+PROGRESSIVE_SHARE = 0.1  # the last part of the training rows, on which progressive validation is reported
+
+
+@dataclass
+class Tally:
+    """Sums over rows as they stream by; `loss` is their log loss."""
+
+    rows: int = 0
+    impressions: float = 0.0
+    clicks: float = 0.0
+    loss: float = 0.0
+
+    def add(self, p: Floats, clicks: Floats, impressions: Floats) -> None:
+        """Count rows that were predicted to be clicked with probability p."""
+        self.rows += len(p)
+        self.impressions += float(impressions.sum())
+        self.clicks += float(clicks.sum())
+        self.loss += float(log_losses(p, clicks, impressions).sum())
+
+    def base_rate(self) -> float:
+        """Clicks by impression. Raises DataError where there are no clicks, or nothing else."""
+        if not 0 < self.clicks < self.impressions:
+            what = "no click" if self.clicks <= 0 else "clicks only"
+            raise DataError(f"the {self.rows:,} rows to train on hold {what}", hint="Is it the right label column?")
+        return self.clicks / self.impressions
+
+
+def train_ctr(
+    *,
+    impressions: Path,
+    listings: Path | None,
+    out: Path,
+    config: CtrConfig,
+    seed: int,
+    holdout: str | None = None,
+    limit: int | None = None,
+    force: bool = False,
+) -> Summary:
+    """Train FTRL-Proximal on the ads' log and write the model to `out`.
+
+    `holdout` is None (the last day), "none", or a share of the days; `limit` uses only so many rows, evenly spread.
+    The day before the held-out ones judges the model, which then learns from that day too.
+    """
+    plan = _plan(impressions, listings, config, seed, holdout, limit)
+    if not force and is_up_to_date(out, plan):
+        there = read_manifest(out)
+        return already_there(KIND, out, there.rows, there.facts)
+    log = open_log(impressions, limit)
+    split = split_days(log, holdout)
+    available = {*log.columns, *listing_columns(listings)}
+    features = fed_by(config.features, available)
+    absent = [column for column in config.features.columns() if column not in available]
+    if absent:
+        logger.info("neither table has %s: trained without", ", ".join(absent))
+    model = new_model(msgspec.structs.replace(config, features=features), listings)
+    with artifact(out, plan) as draft, progress("train ctr", _steps(log, split, config)) as advance:
+        draft.rows = _rows(log, split)
+        metrics = {"absent_columns": absent, **_train(model, log, split, advance)}
+        draft.facts = {"slots_used": metrics["hashing"]["slots_used"], "base_rate": metrics["train"]["base_rate"]}
+        _write(draft, model, split, metrics)
+    return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
+
+
+def _plan(
+    impressions: Path, listings: Path | None, config: CtrConfig, seed: int, holdout: str | None, limit: int | None
+) -> Plan:
+    inputs = {"impressions": [source_of(impressions)]}
+    if listings is not None:
+        inputs["listings"] = [source_of(listings)]
+    settings = msgspec.to_builtins(config) | {"holdout": holdout, "limit": limit}
+    return Plan(kind=KIND, config=settings, inputs=inputs, seed=seed)
+
+
+def _rows(log: AdLog, split: DaySplit) -> dict[str, int]:
+    end_of_valid = _end_of_valid(split)
+    return {
+        "train": log.rows(split.first, split.valid_from),
+        "valid": log.rows(split.valid_from, end_of_valid),
+        "test": log.rows(end_of_valid, split.last + 1),
+    }
+
+
+def _steps(log: AdLog, split: DaySplit, config: CtrConfig) -> int:
+    return config.passes * log.rows(split.first, split.valid_from) + log.rows(split.valid_from, _end_of_valid(split))
+
+
+def _end_of_valid(split: DaySplit) -> int:
+    return split.last + 1 if split.test_from is None else split.test_from
+
+
+def _train(model: CtrModel, log: AdLog, split: DaySplit, advance: Advance) -> dict[str, Any]:
+    """Learn the training days, judge on the validation days, learn those too; returns the figures of all that."""
+    seen, tail = Tally(), Tally()
+    tail_from = int((1 - PROGRESSIVE_SHARE) * log.rows(split.first, split.valid_from))
+    for number in range(model.config.passes):
+        for judged in learn_days(model, log, split.first, split.valid_from):
+            if number == 0:  # later passes predict rows that they have seen
+                tail.add(*(part[max(0, tail_from - seen.rows) :] for part in judged))
+                seen.add(*judged)
+            advance(len(judged[0]))
+    valid = _validate(model, log, split, seen.base_rate())
+    for judged in learn_days(model, log, split.valid_from, _end_of_valid(split)):
+        seen.add(*judged)
+        advance(len(judged[0]))
+    learned_from = {"rows": seen.rows, "impressions": seen.impressions, "clicks": seen.clicks}
+    return {
+        "train": {**learned_from, "base_rate": seen.base_rate()},
+        "progressive": {"rows": tail.rows, "logloss": tail.loss / max(tail.impressions, 1)},
+        "valid": valid,
+        "hashing": hashing_figures(model.zn),
+    }
+
+
+def _validate(model: CtrModel, log: AdLog, split: DaySplit, base_rate: float) -> dict[str, dict[str, float]]:
+    """The figures of the validation day, by variant; none where that day cannot judge."""
+    p, clicks, impressions = predict_days(model, log, split.valid_from, _end_of_valid(split))
+    if not 0 < clicks.sum() < impressions.sum():
+        logger.warning("the validation day does not hold both clicks and non-clicks: nothing was validated")
+        return {}
+    baseline = figures(np.full(len(p), base_rate), clicks, impressions)
+    content = figures(p, clicks, impressions)
+    if content["logloss"] > baseline["logloss"]:
+        logger.warning(
+            "on the validation day the model is worse than the base rate (log loss %.4f against %.4f): "
+            "try a smaller alpha or, where a row holds many impressions, a beta of 100 to 1000",
+            content["logloss"],
+            baseline["logloss"],
+        )
+    return {"baseline": baseline, "content": content}
+
+
+def _write(draft: Draft, model: CtrModel, split: DaySplit, metrics: dict[str, Any]) -> None:
+    save_model(draft.path, model)
+    save_json(draft.path, SPLIT, split)
+    save_json(draft.path, METRICS, metrics)
+    (draft.path / CARD).write_text(model_card(model.config, split, metrics), encoding="utf-8")

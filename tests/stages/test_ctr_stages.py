@@ -1,0 +1,293 @@
+"""The click model from tables to figures, on a small log where the title's adjective decides who clicks."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.core.rng import generator
+from etsyml_cli.io.artifact import RUN, Plan, read_manifest
+from etsyml_cli.io.model import load_json
+from etsyml_cli.io.schema import arrow_schema, table_schema
+from etsyml_cli.io.tables import parquet_writer, seal, table_draft
+from etsyml_cli.metrics.names import parse_metric
+from etsyml_cli.models.ctr.config import AdFeatures, CtrConfig
+from etsyml_cli.stages.ctr_log import open_log
+from etsyml_cli.stages.ctr_model import load_model
+from etsyml_cli.stages.evaluate_ctr import evaluate_ctr
+from etsyml_cli.stages.train_ctr import train_ctr
+
+DAYS, ADS_A_DAY = 8, 200
+CONFIG = CtrConfig(bits=12)
+READER = "etsyml_cli.stages.evaluate_ctr.read_click_probabilities"
+ADJECTIVES = ["lovely", "plain"]
+LISTINGS = [{"listing_id": f"L{i}", "title": f"{ADJECTIVES[i % 2]} mug {i}", "price": 5.0 + i} for i in range(20)]
+
+
+def write_table(name: str, rows: list[dict], path: Path, group_rows: int = 500) -> Path:
+    schema = arrow_schema(table_schema(name), list(rows[0]))
+    with table_draft(path, Plan(kind=f"table:{name}", config={"rows": len(rows)})) as draft:
+        writer = parquet_writer(draft.table, schema)
+        writer.write_table(pa.Table.from_pylist(rows, schema=schema), row_group_size=group_rows)
+        seal(writer, draft)
+    return path
+
+
+def draw_log() -> list[dict]:
+    rng = generator(5, "ads")
+    start = datetime(2024, 3, 1, tzinfo=UTC)
+    rows = []
+    for i in range(DAYS * ADS_A_DAY):
+        listing = int(rng.integers(20))
+        position = int(rng.integers(1, 5))
+        rate = (0.5 if listing % 2 == 0 else 0.1) / position**0.4
+        rows.append(
+            {
+                "impression_id": f"A{i}",
+                "created_at": start + timedelta(days=i // ADS_A_DAY, seconds=i % ADS_A_DAY),
+                "listing_id": f"L{listing}",
+                "query": "mug",
+                "position": position,
+                "clicked": int(rng.random() < rate),
+            }
+        )
+    return rows
+
+
+@pytest.fixture(scope="module")
+def log() -> list[dict]:
+    return draw_log()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory, log) -> Path:
+    """A directory with the two tables and a model trained on them."""
+    root = tmp_path_factory.mktemp("shop")
+    write_table("listings", LISTINGS, root / "listings.parquet")
+    write_table("impressions", log, root / "impressions.parquet")
+    train(root, root / "model")
+    return root
+
+
+def train(root: Path, out: Path, *, impressions: Path | None = None, listings: bool = True, **options):
+    return train_ctr(
+        impressions=impressions or root / "impressions.parquet",
+        listings=root / "listings.parquet" if listings else None,
+        out=out,
+        **{"config": CONFIG, "seed": 0, **options},
+    )
+
+
+def evaluate(root: Path, model: Path, *names: str, **options):
+    inputs = {"impressions": root / "impressions.parquet", "listings": root / "listings.parquet", **options}
+    metrics = [parse_metric(name) for name in names or ("auc", "logloss", "ne", "calibration")]
+    return evaluate_ctr(model=model, metrics=metrics, seed=0, **inputs)
+
+
+def state(model: Path, root: Path) -> bytes:
+    return load_model(model, root / "listings.parquet").zn.tobytes()
+
+
+def test_the_model_beats_the_base_rate_on_the_last_day(shop):
+    found = {(m.name, m.variant): m for m in evaluate(shop, shop / "model")}
+    assert len(found) == 8
+    assert found["auc", "baseline"].value == 0.5
+    assert found["auc", "content"].against.low > 0.1
+    assert found["logloss", "content"].against.high < 0
+    assert found["auc", "content"].n == ADS_A_DAY
+    assert {m.slice for m in found.values()} == {"mixed"}
+
+
+def test_split_rows_and_figures_are_written_down(shop, log):
+    manifest = read_manifest(shop / "model")
+    assert manifest.rows == {"train": 6 * ADS_A_DAY, "valid": ADS_A_DAY, "test": ADS_A_DAY}
+    metrics = load_json(shop / "model", "metrics.json")
+    learned = [row["clicked"] for row in log[: 7 * ADS_A_DAY]]
+    assert metrics["train"]["base_rate"] == pytest.approx(np.mean(learned))
+    assert metrics["valid"]["content"]["auc"] > 0.6
+    assert metrics["progressive"]["rows"] == 6 * ADS_A_DAY // 10
+    assert metrics["absent_columns"] == ["shop_id", "tags"]
+    card = (shop / "model" / "README.md").read_text(encoding="utf-8")
+    assert "2024-03-01 … 2024-03-06" in card
+    assert "test: 2024-03-08" in card
+    assert "left out: shop_id, tags" in card
+
+
+def test_the_baseline_is_the_rate_of_the_rows_before_the_test(shop, log):
+    (baseline, _) = evaluate(shop, shop / "model", "calibration")
+    tested = [row["clicked"] for row in log[7 * ADS_A_DAY :]]
+    learned = [row["clicked"] for row in log[: 7 * ADS_A_DAY]]
+    assert baseline.value == pytest.approx(np.mean(learned) / np.mean(tested))
+
+
+def test_the_test_day_teaches_nothing(shop, log, tmp_path):
+    flipped = [*log[: 7 * ADS_A_DAY], *({**row, "clicked": 1 - row["clicked"]} for row in log[7 * ADS_A_DAY :])]
+    train(shop, tmp_path / "model", impressions=write_table("impressions", flipped, tmp_path / "flipped.parquet"))
+    assert state(tmp_path / "model", shop) == state(shop / "model", shop)
+
+
+def test_the_same_bytes_twice_and_then_up_to_date(shop, tmp_path):
+    assert not train(shop, tmp_path / "model").up_to_date
+    for path in (shop / "model").iterdir():
+        if path.name != RUN:
+            assert (tmp_path / "model" / path.name).read_bytes() == path.read_bytes()
+    assert train(shop, tmp_path / "model").up_to_date
+    assert not train(shop, tmp_path / "model", seed=1).up_to_date
+
+
+def test_rows_are_learned_in_time_order(shop, log, tmp_path):
+    shuffled = [log[i] for i in generator(0, "shuffle").permutation(len(log))]
+    table = write_table("impressions", shuffled, tmp_path / "shuffled.parquet")
+    train(shop, tmp_path / "model", impressions=table)
+    assert state(tmp_path / "model", shop) == state(shop / "model", shop)
+    again = evaluate(shop, tmp_path / "model", impressions=table)
+    assert [m.value for m in again] == pytest.approx([m.value for m in evaluate(shop, shop / "model")])
+
+
+def test_row_groups_do_not_matter(shop, log, tmp_path):
+    table = write_table("impressions", log, tmp_path / "groups.parquet", group_rows=70)
+    train(shop, tmp_path / "model", impressions=table)
+    assert state(tmp_path / "model", shop) == state(shop / "model", shop)
+
+
+def test_aggregated_rows_are_learned_and_judged(shop, log, tmp_path):
+    keys = sorted({(row["created_at"].date(), row["listing_id"]) for row in log})
+    rows = []
+    for day, listing in keys:
+        same = [r["clicked"] for r in log if (r["created_at"].date(), r["listing_id"]) == (day, listing)]
+        time = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        rows.append({"created_at": time, "listing_id": listing, "clicks": sum(same), "impressions": len(same)})
+    table = write_table("impressions", rows, tmp_path / "aggregated.parquet")
+    train(shop, tmp_path / "model", impressions=table)
+    assert load_json(tmp_path / "model", "metrics.json")["train"]["impressions"] == 7 * ADS_A_DAY
+    (_, content) = evaluate(shop, tmp_path / "model", "auc", impressions=table)
+    assert content.against.low > 0.05
+
+
+@pytest.mark.parametrize(("holdout", "test_days"), [(None, 1), ("0.25", 2), ("none", 0)])
+def test_holdout(shop, tmp_path, holdout, test_days):
+    rows = train(shop, tmp_path / "model", holdout=holdout).rows
+    assert (rows["test"], rows["valid"]) == (test_days * ADS_A_DAY, ADS_A_DAY)
+    if holdout == "none":
+        with pytest.raises(DataError, match="holdout none"):
+            evaluate(shop, tmp_path / "model")
+
+
+@pytest.mark.parametrize("holdout", ["0", "1.5", "last week"])
+def test_a_holdout_that_is_no_share(shop, tmp_path, holdout):
+    with pytest.raises(UsageError, match="--holdout"):
+        train(shop, tmp_path / "model", holdout=holdout)
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_limit_thins_the_file_and_keeps_its_days(shop, log, tmp_path, shuffled):
+    stored = [log[i] for i in generator(0, "shuffle").permutation(len(log))] if shuffled else log
+    table = write_table("impressions", stored, tmp_path / "log.parquet", group_rows=500)
+    thinned = open_log(table, limit=len(log) // 3 + 1)
+    batches = thinned.batches(["impression_id"], int(thinned.days()[0]), int(thinned.days()[-1]) + 1)
+    read = [impression for batch in batches for impression in batch["impression_id"].to_pylist()]
+    expected = sorted(stored[::3], key=lambda row: row["created_at"])
+    assert read == [row["impression_id"] for row in expected]
+    rows = train(shop, tmp_path / "model", impressions=table, limit=len(log) // 3 + 1).rows
+    assert sum(rows.values()) == len(expected)
+    assert min(rows.values()) > 0
+
+
+def test_a_test_day_of_one_class(shop, log, tmp_path):
+    unclicked = [*log[: 7 * ADS_A_DAY], *({**row, "clicked": 0} for row in log[7 * ADS_A_DAY :])]
+    table = write_table("impressions", unclicked, tmp_path / "unclicked.parquet")
+    train(shop, tmp_path / "model", impressions=table)
+    with pytest.raises(DataError, match="no click"):
+        evaluate(shop, tmp_path / "model", impressions=table)
+
+
+def test_a_log_without_clicks(shop, log, tmp_path):
+    table = write_table("impressions", [{**row, "clicked": 0} for row in log], tmp_path / "none.parquet")
+    with pytest.raises(DataError, match="no click"):
+        train(shop, tmp_path / "model", impressions=table)
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_log_of_two_days(shop, log, tmp_path):
+    table = write_table("impressions", log[: 2 * ADS_A_DAY], tmp_path / "short.parquet")
+    with pytest.raises(DataError, match="spans 2 days"):
+        train(shop, tmp_path / "model", impressions=table)
+
+
+def test_one_day_can_be_learned_with_nothing_held_out(shop, log, tmp_path, caplog):
+    table = write_table("impressions", log[:ADS_A_DAY], tmp_path / "day.parquet")
+    with caplog.at_level(logging.WARNING, "etsyml"):
+        rows = train(shop, tmp_path / "model", impressions=table, holdout="none").rows
+    assert rows == {"train": ADS_A_DAY, "valid": 0, "test": 0}
+    assert "nothing was validated" in caplog.text
+
+
+def test_an_empty_log(shop, log, tmp_path):
+    write_table("impressions", log[:1], tmp_path / "empty.parquet")
+    schema = arrow_schema(table_schema("impressions"), list(log[0]))
+    with table_draft(tmp_path / "empty.parquet", Plan(kind="table:impressions")) as draft:
+        seal(parquet_writer(draft.table, schema), draft)
+    with pytest.raises(DataError, match="no rows"):
+        open_log(tmp_path / "empty.parquet", None)
+
+
+def test_several_passes_learn_the_training_days_again(shop, tmp_path):
+    train(shop, tmp_path / "model", config=CtrConfig(bits=12, passes=2))
+    once, twice = (load_json(path, "metrics.json") for path in (shop / "model", tmp_path / "model"))
+    assert twice["train"] == once["train"]
+    assert twice["progressive"] == once["progressive"]  # later passes have seen the rows
+    assert twice["valid"] != once["valid"]
+
+
+def test_columns_that_are_missing(shop, tmp_path, caplog):
+    with caplog.at_level(logging.INFO, "etsyml"):
+        train(shop, tmp_path / "model", listings=False)
+    assert "shop_id, title, tags, price" in caplog.text
+    asked = CtrConfig(features=AdFeatures(text=("title",)))
+    with pytest.raises(UsageError, match=r"features\.text: no column 'title'"):
+        train(shop, tmp_path / "model", listings=False, config=asked)
+
+
+def test_a_model_of_listings_is_not_judged_without_them(shop):
+    with pytest.raises(UsageError, match="listings"):
+        evaluate(shop, shop / "model", listings=None)
+
+
+def test_metrics_of_other_models_and_no_model(shop, tmp_path):
+    with pytest.raises(UsageError, match="ndcg@10"):
+        evaluate(shop, shop / "model", "ndcg@10")
+    with pytest.raises(InputError, match="model:ctr") as error:
+        evaluate(shop, tmp_path)
+    assert error.value.hint == "Make it with: etsyml train ctr"
+
+
+def test_a_damaged_model_is_refused(shop, tmp_path):
+    train(shop, tmp_path / "model")
+    tensors = tmp_path / "model" / "model.safetensors"
+    tensors.write_bytes(tensors.read_bytes()[:-8])
+    with pytest.raises(InputError, match=r"model\.safetensors"):
+        evaluate(shop, tmp_path / "model")
+
+
+def test_the_oracle_is_judged_with_the_truth(shop, log, monkeypatch, tmp_path):
+    planted = pa.table({"impression_id": [row["impression_id"] for row in log][::-1], "probability": [0.25] * len(log)})
+    monkeypatch.setattr(READER, lambda directory: planted)
+    *_, oracle = evaluate(shop, shop / "model", "auc", truth=tmp_path)
+    assert (oracle.variant, oracle.value) == ("oracle", 0.5)
+    monkeypatch.setattr(READER, lambda directory: planted.slice(0, 3))
+    with pytest.raises(DataError, match="does not know"):
+        evaluate(shop, shop / "model", "auc", truth=tmp_path)
+
+
+def test_the_configuration_in_the_model_is_what_was_used(shop):
+    text = (shop / "model" / "config.yaml").read_text(encoding="utf-8")
+    assert "shop_id" not in text
+    plan = json.loads((shop / "model" / "manifest.json").read_text(encoding="utf-8"))["plan"]
+    assert "shop_id" in plan["config"]["features"]["categorical"]  # what was asked for

@@ -1,0 +1,183 @@
+"""Scoring rows and tables with a click model."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from etsyml_cli.core.errors import InputError
+from etsyml_cli.core.rng import generator
+from etsyml_cli.io.artifact import Plan
+from etsyml_cli.io.schema import arrow_schema, table_schema
+from etsyml_cli.io.tables import parquet_writer, read_table, seal, table_draft
+from etsyml_cli.models.ctr.config import AdFeatures, CtrConfig
+from etsyml_cli.stages.score import LINES_AT_ONCE, score_rows, score_table
+from etsyml_cli.stages.train_ctr import train_ctr
+
+N = 400
+FEATURES = AdFeatures(
+    categorical=("listing_id", "shop_id", "position"),
+    text=("query", "title", "tags"),
+    crosses=(("query", "listing_id"),),
+)
+TAGS = ["tea", "Café cup"]
+
+
+def write_table(name: str, rows: list[dict], path: Path) -> Path:
+    schema = arrow_schema(table_schema(name), list(rows[0]))
+    with table_draft(path, Plan(kind=f"table:{name}")) as draft:
+        writer = parquet_writer(draft.table, schema)
+        writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+        seal(writer, draft)
+    return path
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("shop")
+    rng = generator(0, "ads")
+    listings = [
+        {
+            "listing_id": f"L{i}",
+            "title": f"mug no {i}",
+            "tags": TAGS,
+            "shop_id": f"S{i % 2}",
+            "price": 1.5 * i,
+        }
+        for i in range(8)
+    ]
+    ads = [
+        {
+            "impression_id": f"A{i}",
+            "created_at": datetime(2024, 3, 1 + i // 100, tzinfo=UTC) + timedelta(seconds=-i),
+            "listing_id": f"L{rng.integers(9)}",  # L8 is in no table
+            "query": ["tea mug", "Bögeleisen", None][rng.integers(3)],
+            "position": int(rng.integers(1, 4)),
+            "clicked": int(rng.random() < 0.3),
+        }
+        for i in range(N)
+    ]
+    write_table("listings", listings, root / "listings.parquet")
+    write_table("impressions", ads, root / "impressions.parquet")
+    train_ctr(
+        impressions=root / "impressions.parquet",
+        listings=root / "listings.parquet",
+        out=root / "model",
+        config=CtrConfig(bits=12, features=FEATURES),
+        seed=0,
+    )
+    return root
+
+
+def scores_of(shop: Path, rows: list[dict], *, listings: bool = True) -> list[float]:
+    lines = (json.dumps(row).encode() + b"\n" for row in rows)
+    scored = score_rows(model=shop / "model", rows=lines, listings=shop / "listings.parquet" if listings else None)
+    return [row["score"] for row in scored]
+
+
+def write_scores(shop: Path, out: Path, *, force: bool = False):
+    return score_table(
+        model=shop / "model",
+        impressions=shop / "impressions.parquet",
+        listings=shop / "listings.parquet",
+        out=out,
+        force=force,
+    )
+
+
+def test_a_table_and_its_rows_as_json_get_the_same_scores(shop, tmp_path):
+    summary = write_scores(shop, tmp_path / "scores.parquet")
+    table = pq.read_table(tmp_path / "scores.parquet")
+    assert summary.rows == {"out": N}
+    assert table.column_names == ["impression_id", "created_at", "listing_id", "score"]
+    shown = read_table(shop / "impressions.parquet", "impressions")
+    assert table["impression_id"] == shown["impression_id"]  # in the table's own order
+    rows = shown.drop_columns(["created_at", "clicked"]).to_pylist()
+    assert scores_of(shop, rows) == table["score"].to_pylist()
+    assert len(set(table["score"].to_pylist())) > 10
+
+
+def test_scores_are_written_once(shop, tmp_path):
+    assert not write_scores(shop, tmp_path / "scores.parquet").up_to_date
+    first = (tmp_path / "scores.parquet").read_bytes()
+    assert write_scores(shop, tmp_path / "scores.parquet").up_to_date
+    assert not write_scores(shop, tmp_path / "scores.parquet", force=True).up_to_date
+    assert (tmp_path / "scores.parquet").read_bytes() == first
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.parquet"]
+
+
+def test_a_row_keeps_its_fields(shop):
+    row = b'{"listing_id": "L1", "mine": [1, {"a": null}]}'
+    (scored,) = score_rows(model=shop / "model", rows=[row], listings=None)
+    assert 0 < scored.pop("score") < 1
+    assert scored == {"listing_id": "L1", "mine": [1, {"a": None}]}
+
+
+def test_missing_null_and_unknown_fields_are_no_features(shop):
+    bare, null, unknown = scores_of(shop, [{}, {"query": None, "listing_id": None}, {"what": "ever"}])
+    assert bare == null == unknown
+
+
+def test_what_a_listing_says_can_stand_in_the_row(shop):
+    looked_up = scores_of(shop, [{"listing_id": "L3", "query": "tea mug"}])
+    own = {"title": "mug no 3", "tags": TAGS, "shop_id": "S1", "price": 4.5}
+    told = scores_of(shop, [{"listing_id": "L3", "query": "tea mug", **own}], listings=False)
+    assert looked_up == told != scores_of(shop, [{"listing_id": "L3", "query": "tea mug"}], listings=False)
+
+
+def test_an_id_may_come_as_a_number(shop):
+    assert scores_of(shop, [{"query": 7}]) == scores_of(shop, [{"query": "7"}])
+
+
+def test_a_score_does_not_depend_on_the_rows_beside_it(shop):
+    rows = [{"listing_id": f"L{i % 8}", "position": 1 + i % 3} for i in range(LINES_AT_ONCE + 20)]
+    scores = scores_of(shop, rows)
+    assert len(scores) == len(rows)
+    assert scores[-5:] == scores_of(shop, rows[-5:])
+
+
+def test_scores_come_while_rows_are_still_arriving(shop):
+    endless = (b'{"listing_id": "L1"}' for _ in count())
+    assert "score" in next(score_rows(model=shop / "model", rows=endless, listings=None))
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b'{"query": ', "no JSON object"),
+        (b"[1, 2]", "no JSON object"),
+        (b'{"price": NaN}', "no JSON object"),
+        (b'{"query": "\xff"}', "no JSON object"),
+        (b'{"price": "cheap"}', 'price: expected a number, got "cheap"'),
+        (b'{"price": true}', "price: expected a number, got true"),
+        (b'{"position": 1.5}', "position: expected a whole number"),
+        (b'{"query": {"a": 1}}', "query: expected text"),
+        (b'{"tags": ["a", 1]}', "tags: expected text"),
+    ],
+)
+def test_a_bad_line_is_named(shop, line, problem):
+    rows = [b'{"query": "mug"}\n', b"\n", line + b"\n"]
+    with pytest.raises(InputError, match="line 3: ") as error:
+        list(score_rows(model=shop / "model", rows=rows, listings=shop / "listings.parquet"))
+    assert problem in error.value.message
+
+
+def test_rows_before_a_bad_line_of_a_later_block_are_scored(shop):
+    rows = [b"{}"] * LINES_AT_ONCE + [b"oops"]
+    scored = score_rows(model=shop / "model", rows=rows, listings=None)
+    assert np.isfinite([next(scored)["score"] for _ in range(LINES_AT_ONCE)]).all()
+    with pytest.raises(InputError, match=f"line {LINES_AT_ONCE + 1}: "):
+        next(scored)
+
+
+def test_no_rows_and_no_model(shop, tmp_path):
+    assert list(score_rows(model=shop / "model", rows=[], listings=None)) == []
+    with pytest.raises(InputError, match="no model:ctr here"):
+        list(score_rows(model=tmp_path, rows=[b"{}"], listings=None))
