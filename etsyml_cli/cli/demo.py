@@ -18,12 +18,11 @@ from etsyml_cli.core.errors import EtsymlError, GateError
 
 SAMPLE = Path("sample_data")
 
-# system, model, metric, variant, and whether more is better
+# system, its model, and the metric and variant that must beat the baseline
 LEARNED = (
-    ("search", "ltr", "ndcg@10", "multimodal", True),
-    ("personalization", "lda", "recall@20", "lda", True),
-    ("ads", "ctr", "auc", "content", True),
-    ("ads", "ctr", "logloss", "content", False),
+    ("search", "ltr", "ndcg@10", "multimodal"),
+    ("personalization", "lda", "recall@20", "lda"),
+    ("ads", "ctr", "auc", "content"),
 )
 
 
@@ -87,12 +86,11 @@ def _run(command: list[str], *, keep: bool = False) -> str:
 
 
 def _comparison(
-    evaluations: list[dict[str, Any]], system: str, model: str, metric: str, variant: str, more_is_better: bool
+    evaluations: list[dict[str, Any]], system: str, model: str, metric: str, variant: str
 ) -> dict[str, Any]:
     measured = next(e for e in evaluations if e["model"] == model)["metrics"]
     figures = {m["variant"]: m for m in measured if m["name"] == metric}
     against = figures[variant]["against"]
-    better = against["low"] > 0 if more_is_better else against["high"] < 0
     return {
         "system": system,
         "metric": metric,
@@ -103,7 +101,7 @@ def _comparison(
         "difference": against["value"],
         "low": against["low"],
         "high": against["high"],
-        "better": better,
+        "better": against["low"] > 0,
     }
 
 
@@ -111,19 +109,17 @@ def _tell(comparisons: list[dict[str, Any]]) -> None:
     if session.json:
         show.print_json({"schema_version": show.SCHEMA_VERSION, "learned": comparisons})
         return
-    header = ["system", "metric", "baseline", "", "learned", "", "difference", "95% interval, paired"]
+    header = ["system", "metric", "baseline", "learned", "gain", "95% interval"]
     rows = (
         [
             c["system"],
             c["metric"],
-            c["baseline"],
-            f"{c['baseline_value']:.4f}",
-            c["variant"],
-            f"{c['value']:.4f}",
-            f"{c['difference']:+.4f}",
-            f"{c['low']:+.4f} … {c['high']:+.4f}",
+            f"{c['baseline']} {c['baseline_value']:.3f}",
+            f"{c['variant']} {c['value']:.3f}",
+            f"{c['difference']:+.3f}",
+            f"{c['low']:+.3f}…{c['high']:+.3f}",
         ]
         for c in comparisons
     )
-    typer.echo("\nWhat was learned, on data that training did not see:\n")
-    show.table("", header, rows, numbers_from=6)
+    typer.echo("\nWhat was learned, judged on data that training did not see (intervals are paired):\n")
+    show.table("", header, rows, numbers_from=4)

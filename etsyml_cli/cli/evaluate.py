@@ -85,8 +85,7 @@ def show_evaluations(evaluations: list[Evaluation]) -> None:
         return
     for evaluation in evaluations:
         if show.for_a_person():
-            header = ["metric", "variant", "slice", "value", "95% interval", "n", "against", "difference", "interval"]
-            show.table(evaluation.model, header, map(_row, evaluation.metrics), numbers_from=3)
+            _draw(evaluation)
         else:
             for measurement in evaluation.metrics:
                 show.print_json({"model": evaluation.model, **_plain(measurement)})
@@ -98,16 +97,32 @@ def _plain(measurement: Measurement) -> dict[str, object]:
     return dict(msgspec.to_builtins(measurement))
 
 
-def _row(measurement: Measurement) -> list[str]:
-    row = [
-        measurement.name,
-        measurement.variant,
-        measurement.slice,
-        f"{measurement.value:.4f}",
-        f"{measurement.low:.4f} … {measurement.high:.4f}",
-        f"{measurement.n:,}",
-    ]
+def _draw(evaluation: Evaluation) -> None:
+    baseline = next((m.against.baseline for m in evaluation.metrics if m.against), "a baseline")
+    header = ["metric", "n", "variant", "value", "95% interval", "difference", "95% interval"]
+    several_slices = len({m.slice for m in evaluation.metrics}) > 1
+    rows = []
+    metric = ""
+    for measurement in evaluation.metrics:
+        first_of_metric = measurement.name != metric
+        metric = measurement.name
+        slice_ = f" ({measurement.slice})" if several_slices else ""
+        counted = [metric, f"{measurement.n:,}"] if first_of_metric else ["", ""]
+        rows.append([*counted, f"{measurement.variant}{slice_}", *_figures(measurement)])
+    show.table(f"{evaluation.model}, differences to {baseline}", header, rows, numbers_from=3)
+
+
+def _figures(measurement: Measurement) -> list[str]:
+    figures = [_number(measurement.value, 4), _interval(measurement.low, measurement.high, "")]
     against = measurement.against
     if against is None:
-        return [*row, "", "", ""]
-    return [*row, against.baseline, f"{against.value:+.4f}", f"{against.low:+.4f} … {against.high:+.4f}"]
+        return [*figures, "", ""]
+    return [*figures, f"{_number(against.value, 4, '+')}", _interval(against.low, against.high, "+")]
+
+
+def _interval(low: float, high: float, sign: str) -> str:
+    return f"{_number(low, 3, sign)}…{_number(high, 3, sign)}"
+
+
+def _number(value: float, decimals: int, sign: str = "") -> str:
+    return f"{value:{sign}.{decimals if abs(value) < 10 else 1}f}"

@@ -20,9 +20,10 @@ CARD = "README.md"
 
 
 def save_tensors(directory: Path, tensors: dict[str, NDArray[Any]]) -> None:
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
-    save_file({name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}, directory / TENSORS)
+    contiguous = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
+    (directory / TENSORS).write_bytes(save(contiguous))  # save_file would make it readable by its owner alone
 
 
 def load_tensors(directory: Path) -> dict[str, NDArray[Any]]:

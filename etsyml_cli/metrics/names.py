@@ -22,6 +22,7 @@ MODELS_OF: dict[str, tuple[str, ...]] = {
     "ne": ("ctr",),
     "calibration": ("ctr",),
 }
+NOT_BETTER_WHEN_HIGHER = {"perplexity", "logloss", "ne", "calibration"}
 NEEDS_CUTOFF = {"ndcg", "p", "recall", "hit", "coverage"}
 PARAMETERS = {"ndcg": {"gains": ("linear", "exp")}}
 

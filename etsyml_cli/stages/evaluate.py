@@ -13,7 +13,7 @@ from etsyml_cli.core.errors import GateError, InputError, UsageError
 from etsyml_cli.core.registry import resolve
 from etsyml_cli.io.artifact import MANIFEST, read_manifest
 from etsyml_cli.metrics.measurement import Measurement
-from etsyml_cli.metrics.names import MODELS_OF, MetricName, parse_metric
+from etsyml_cli.metrics.names import MODELS_OF, NOT_BETTER_WHEN_HIGHER, MetricName, parse_metric
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,11 @@ class Gate:
 def parse_gate(text: str) -> Gate:
     """The gate that `text` describes. Raises UsageError for what is none."""
     name, _, least = text.rpartition("=")
+    metric = parse_metric(name)
+    if metric.name in NOT_BETTER_WHEN_HIGHER:
+        raise UsageError(f"--min {text}: {metric} is not better when it is higher", hint="Gate on auc, for example.")
     try:
-        return Gate(parse_metric(name), float(least))
+        return Gate(metric, float(least))
     except ValueError:
         raise UsageError(f"--min {text}: expected METRIC=NUMBER, as in auc=0.7") from None
 

@@ -35,6 +35,11 @@ HEAVY = ("numpy", "scipy", "pyarrow", "duckdb", "torch", "torchvision", "gensim"
             "error: auc judges ctr models, not ltr\n  For ltr ask for: map, mrr, ndcg, p.\n",
         ),
         (["evaluate", "--min", "auc=high"], 2, "error: --min auc=high: expected METRIC=NUMBER, as in auc=0.7\n"),
+        (
+            ["evaluate", "--min", "logloss=0.2"],
+            2,
+            "error: --min logloss=0.2: logloss is not better when it is higher\n  Gate on auc, for example.\n",
+        ),
         (["config", "show", "ltrr"], 2, "error: unknown configuration 'ltrr'\n  Did you mean 'ltr'?\n"),
         (["recommend"], 2, "error: nobody to recommend to\n  Name a user with --user ID, or many with --users FILE.\n"),
         (["ingest", "listings", "no.csv"], 3, None),
