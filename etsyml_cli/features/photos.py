@@ -1,0 +1,91 @@
+"""The image reader: opens the photos that a table names, whatever strangers put there.
+
+What is wrong with a photo becomes a PhotoError with one of REASONS; in a batch, a code beside the others' pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from etsyml_cli.features.pixels import PhotoError, Preprocessing, decode_photo
+from etsyml_cli.io.artifact import Source
+
+REASONS = (
+    "missing",
+    "outside the image root",
+    "not a file",
+    "unreadable",
+    "empty",
+    "not a photo",
+    "too many pixels",
+    "damaged",
+)
+
+Pixels = NDArray[np.uint8]
+
+
+def read_photo(root: Path, image: str, wanted: Preprocessing, max_pixels: int) -> Pixels:
+    """The pixels (size, size, 3) of the photo at `image` under `root`. Raises PhotoError."""
+    with _open_photo(root, image) as file:
+        return decode_photo(file, wanted, max_pixels)
+
+
+def read_photos(
+    root: Path, images: list[str], wanted: Preprocessing, max_pixels: int
+) -> tuple[Pixels, NDArray[np.int8]]:
+    """The pixels (B, size, size, 3) of a batch of photos, and a code (B,).
+
+    The code is 0, or 1 + the index in REASONS of why there are no pixels; they are black then.
+    """
+    pixels = np.zeros((len(images), wanted.size, wanted.size, 3), np.uint8)
+    codes = np.zeros(len(images), np.int8)
+    for row, image in enumerate(images):
+        try:
+            pixels[row] = read_photo(root, image, wanted, max_pixels)
+        except PhotoError as error:
+            codes[row] = 1 + REASONS.index(error.reason)
+    return pixels, codes
+
+
+def photos_source(root: Path, images: Iterable[str]) -> Source:
+    """All photos as one input: their sizes in bytes added up, their names and contents in one hash."""
+    digest = hashlib.sha256()
+    size = 0
+    for image in images:
+        try:
+            with _open_photo(root, image) as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+                size += file.tell()
+        except PhotoError as error:
+            content = error.reason
+        except OSError:  # the disk fails while we read
+            content = "unreadable"
+        digest.update(msgspec.json.encode([image, content]))
+    return Source("photos", size, digest.hexdigest())
+
+
+def _open_photo(root: Path, image: str) -> io.BufferedReader:
+    """An ordinary file that has something in it and lies under `root` when `..` and links are followed."""
+    try:
+        path = os.path.realpath(root / image)
+        if not Path(path).is_relative_to(os.path.realpath(root)):
+            raise PhotoError("outside the image root")
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe must not make us wait
+    except (FileNotFoundError, NotADirectoryError):
+        raise PhotoError("missing") from None
+    except (OSError, ValueError):  # ValueError: a zero byte in the name
+        raise PhotoError("unreadable") from None
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode) and status.st_size:
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise PhotoError("empty" if stat.S_ISREG(status.st_mode) else "not a file")

@@ -1,0 +1,52 @@
+"""The default network on real photos: neighbours show the same kind of product."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from etsyml_cli.features.backbones import backbone_named
+from etsyml_cli.features.network import Extractor, batches_in_threads, trained_network
+from etsyml_cli.features.photos import read_photos
+from etsyml_cli.io.weights import read_state_dict
+
+MARKET = Path(__file__).parents[2].parent / "shared" / "data" / "market"
+PRODUCTS = ("watch", "handbag", "shoe", "kurta", "belt")
+PHOTOS_EACH = 25
+
+
+def market_photos() -> tuple[list[str], np.ndarray]:
+    """Photos with the product that their title names."""
+    chosen: dict[str, list[str]] = {product: [] for product in PRODUCTS}
+    with (MARKET / "listings.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            named = [product for product in PRODUCTS if product in row["title"].lower()]
+            if len(named) == 1 and len(chosen[named[0]]) < PHOTOS_EACH:
+                chosen[named[0]].append(row["image"])
+    images = [image for product in PRODUCTS for image in chosen[product]]
+    return images, np.repeat(PRODUCTS, PHOTOS_EACH)
+
+
+@pytest.mark.skipif(not MARKET.is_dir(), reason="the market data is not beside the checkout")
+def test_photos_that_look_alike_show_the_same_thing() -> None:
+    """A fifth of the market's titles name another product, so no photo could agree with all of them."""
+    images, product = market_photos()
+    backbone = backbone_named("efficientnet_lite0")
+    assert backbone.default_weights is not None
+    network = trained_network(backbone, read_state_dict(backbone.default_weights()), "default")
+    extractor = Extractor(backbone, network, torch.device("cpu"))
+
+    def work(batch: slice) -> np.ndarray:
+        return extractor.features(read_photos(MARKET, images[batch], backbone.preprocessing, 10**6)[0])
+
+    batches = [slice(start, start + 4) for start in range(0, len(images), 4)]
+    features = np.concatenate([rows for _, rows in batches_in_threads(work, batches, threads=2)])
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    closeness = unit @ unit.T
+    np.fill_diagonal(closeness, -1)
+    nearest = np.argsort(-closeness, axis=1)[:, :3]
+    assert (product[nearest] == product[:, None]).mean() > 0.5  # by chance 0.2

@@ -1,0 +1,290 @@
+"""`extract-images` from end to end with the tiny network: order, rejects, resuming, being up to date."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from PIL import Image
+
+from etsyml_cli.core.errors import DataError, InputError, MissingPartError, UsageError
+from etsyml_cli.features.backbones import backbone_named
+from etsyml_cli.features.images_config import ImagesConfig
+from etsyml_cli.features.network import random_network
+from etsyml_cli.io import features as features_file
+from etsyml_cli.io.artifact import RUN, Plan, read_manifest
+from etsyml_cli.io.features import FeaturesDraft, read_image_features
+from etsyml_cli.io.schema import arrow_schema, table_schema
+from etsyml_cli.io.tables import parquet_writer, seal, table_draft
+from etsyml_cli.stages.extract_images import extract_images
+from etsyml_cli.stages.summary import Summary
+
+TINY = ImagesConfig(backbone="tiny", batch_size=4)
+REPOSITORY = Path(__file__).parents[2]
+
+
+def write_listings(target: Path, images: dict[str, str | None], image_root: str | None = "photos") -> Path:
+    schema = arrow_schema(table_schema("listings"), ["listing_id", "title", "image"])
+    rows = [{"listing_id": name, "title": name, "image": image} for name, image in images.items()]
+    with table_draft(target, Plan(kind="table:listings")) as draft:
+        if image_root is not None:
+            draft.facts["image_root"] = image_root
+        writer = parquet_writer(draft.table, schema)
+        writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+        seal(writer, draft)
+    return target
+
+
+def write_photo(path: Path, seed: int) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    Image.fromarray(pixels).resize((40, 40)).save(path)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """Thirty listings with a photo each, in an order that is not the ids'."""
+    (tmp_path / "photos").mkdir()
+    for number in range(30):
+        write_photo(tmp_path / "photos" / f"{number}.png", number)
+    write_listings(tmp_path / "listings.parquet", {f"L{number * 7 % 30}": f"{number}.png" for number in range(30)})
+    return tmp_path
+
+
+def extract(shop: Path, out: str = "features", config: ImagesConfig = TINY, **options: Any) -> Summary:
+    return extract_images(listings=shop / "listings.parquet", out=shop / out, config=config, **{"seed": 0, **options})
+
+
+def rejects_of(out: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (out / "rejects.jsonl").read_text().splitlines()]
+
+
+def files_of(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in out.iterdir() if path.name != RUN}
+
+
+def test_one_row_for_each_listing_in_the_tables_order(shop: Path) -> None:
+    summary = extract(shop)
+    assert summary.rows == {"in": 30, "out": 30, "rejected": 0, "without_photo": 0}
+    features = read_image_features(shop / "features")
+    assert features.ids == [f"L{number * 7 % 30}" for number in range(30)]
+    assert features.matrix.shape == (30, 16)
+    assert isinstance(features.matrix, np.memmap)
+    assert len(np.unique(features.matrix, axis=0)) == 30
+    assert (shop / "features" / "rejects.jsonl").read_bytes() == b""
+    assert sorted(files_of(shop / "features")) == ["features.npy", "ids.json", "manifest.json", "rejects.jsonl"]
+
+
+def test_the_manifest_says_what_the_features_are(shop: Path) -> None:
+    facts = extract(shop).facts
+    assert facts["backbone"] == "tiny"
+    assert facts["layer"] == "average pool"
+    assert facts["dimension"] == 16
+    assert facts["preprocessing"]["size"] == 32
+    assert facts["random_weights"] is True
+    assert len(facts["weights_sha256"]) == 64
+    manifest = read_manifest(shop / "features")
+    assert manifest.facts == facts
+    assert set(manifest.plan.inputs) == {"listings", "photos"}
+    assert str(shop) not in (shop / "features" / "manifest.json").read_text()
+
+
+def test_a_listing_without_photo_is_counted_not_rejected(shop: Path) -> None:
+    write_listings(shop / "listings.parquet", {"A": "1.png", "B": None, "C": "2.png"})
+    assert extract(shop).rows == {"in": 3, "out": 2, "rejected": 0, "without_photo": 1}
+    assert read_image_features(shop / "features").ids == ["A", "C"]
+
+
+def test_bad_photos_are_one_line_each_and_the_others_keep_their_bits(shop: Path) -> None:
+    extract(shop, "good")
+    good = read_image_features(shop / "good")
+    photos = shop / "photos"
+    (photos / "1.png").write_bytes((photos / "1.png").read_bytes()[:100])
+    (photos / "5.png").unlink()
+    (photos / "6.png").write_bytes(b"")
+    (photos / "7.png").write_text("<html>")
+    (photos / "8.png").unlink()
+    os.mkfifo(photos / "8.png")
+    (photos / "29.png").unlink()
+    (photos / "29.png").symlink_to("/etc/hostname")
+
+    summary = extract(shop, "bad")
+    bad = read_image_features(shop / "bad")
+    assert rejects_of(shop / "bad") == [
+        {"listing_id": "L7", "image": "1.png", "reason": "damaged"},
+        {"listing_id": "L5", "image": "5.png", "reason": "missing"},
+        {"listing_id": "L12", "image": "6.png", "reason": "empty"},
+        {"listing_id": "L19", "image": "7.png", "reason": "not a photo"},
+        {"listing_id": "L26", "image": "8.png", "reason": "not a file"},
+        {"listing_id": "L23", "image": "29.png", "reason": "outside the image root"},
+    ]
+    assert summary.rows == {"in": 30, "out": 24, "rejected": 6, "without_photo": 0}
+    assert sum(summary.facts["rejects"].values()) == 6
+    assert bad.ids == [name for name in good.ids if name not in {"L7", "L5", "L12", "L19", "L26", "L23"}]
+    np.testing.assert_array_equal(bad.matrix, good.matrix[good.rows_for(bad.ids)])
+
+
+def test_rejects_name_photos_outside_the_root_and_too_large(shop: Path) -> None:
+    write_photo(shop / "secret.png", 1)
+    write_listings(shop / "listings.parquet", {"A": "1.png", "B": "../secret.png"})
+    extract(shop)
+    assert [line["reason"] for line in rejects_of(shop / "features")] == ["outside the image root"]
+    with pytest.raises(DataError, match=r"too many pixels 1"):
+        extract(shop, config=ImagesConfig(backbone="tiny", max_pixels=1599))
+
+
+KILLED_AFTER_18_PHOTOS = """
+import os, signal, sys
+from pathlib import Path
+from etsyml_cli.features.images_config import ImagesConfig
+from etsyml_cli.io import features
+from etsyml_cli.stages.extract_images import extract_images
+
+features.CHECKPOINT_ROWS = 8
+put = features.FeaturesDraft.put
+
+def put_until_killed(draft, batch, rows, status):
+    put(draft, batch, rows, status)
+    if batch.start == 16:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+features.FeaturesDraft.put = put_until_killed
+shop = Path(sys.argv[1])
+config = ImagesConfig(backbone="tiny", batch_size=4)
+extract_images(listings=shop / "listings.parquet", out=shop / "features", config=config, seed=0)
+"""
+
+
+def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shop / "photos" / "2.png").write_text("no photo")
+    extract(shop, "unbroken")
+    killed = subprocess.run([sys.executable, "-c", KILLED_AFTER_18_PHOTOS, str(shop)], cwd=REPOSITORY, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (shop / "features").exists()
+
+    done_again = []
+    put = FeaturesDraft.put
+    monkeypatch.setattr(
+        FeaturesDraft, "put", lambda draft, batch, *what: (done_again.append(batch.start), put(draft, batch, *what))
+    )
+    extract(shop)
+    assert done_again == [16, 20, 24, 28]  # 0 to 15 had been saved; 16 to 19 was done, but after the last checkpoint
+    assert files_of(shop / "features") == files_of(shop / "unbroken")
+    assert not list(shop.glob(".*"))
+
+
+def test_a_run_killed_while_finishing_ends_with_the_same_bytes(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    extract(shop, "unbroken")
+    with monkeypatch.context() as broken:
+        broken.setattr(features_file, "save_ids", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            extract(shop)
+    extract(shop)
+    assert files_of(shop / "features") == files_of(shop / "unbroken")
+
+
+def test_what_was_left_by_a_run_over_other_photos_is_not_used(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(features_file, "save_ids", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            extract(shop)
+    write_photo(shop / "photos" / "0.png", 99)
+    extract(shop)
+    extract(shop, "fresh")
+    assert files_of(shop / "features") == files_of(shop / "fresh")
+
+
+def test_threads_do_not_change_a_byte(shop: Path) -> None:
+    extract(shop, "one", ImagesConfig(backbone="tiny", batch_size=4, threads=1))
+    extract(shop, "five", ImagesConfig(backbone="tiny", batch_size=4, threads=5))
+    assert files_of(shop / "one") == files_of(shop / "five")
+
+
+def test_up_to_date_until_a_photo_or_a_setting_changes(shop: Path) -> None:
+    made = extract(shop)
+    again = extract(shop)
+    assert again.up_to_date
+    assert (again.rows, again.facts) == (made.rows, made.facts)
+    assert not extract(shop, force=True).up_to_date
+    assert not extract(shop, seed=1).up_to_date
+    write_photo(shop / "photos" / "3.png", 77)
+    assert not extract(shop, seed=1).up_to_date
+
+
+def test_limit_takes_the_first_listings(shop: Path) -> None:
+    assert extract(shop, limit=5).rows["in"] == 5
+    assert read_image_features(shop / "features").ids == ["L0", "L7", "L14", "L21", "L28"]
+
+
+def test_float16_halves_the_file_and_keeps_the_numbers(shop: Path) -> None:
+    extract(shop, "wide")
+    extract(shop, "narrow", ImagesConfig(backbone="tiny", batch_size=4, dtype="float16"))
+    wide, narrow = read_image_features(shop / "wide").matrix, read_image_features(shop / "narrow").matrix
+    assert narrow.dtype == np.float16
+    np.testing.assert_array_equal(narrow, wide.astype(np.float16))
+
+
+def test_weights_from_a_file(shop: Path) -> None:
+    network = random_network(backbone_named("tiny"), seed=5)
+    torch.save(network.state_dict(), shop / "five.pth")
+    config = ImagesConfig(backbone="tiny", batch_size=4, weights=str(shop / "five.pth"))
+    summary = extract(shop, "from_file", config)
+    assert summary.facts["random_weights"] is False
+    assert str(shop) not in (shop / "from_file" / "manifest.json").read_text()
+    assert summary.facts["weights_sha256"] == extract(shop, "seed", seed=5).facts["weights_sha256"]
+    np.testing.assert_array_equal(
+        read_image_features(shop / "from_file").matrix, read_image_features(shop / "seed").matrix
+    )
+
+
+def test_random_weights_are_announced(shop: Path, caplog: pytest.LogCaptureFixture) -> None:
+    extract(shop)
+    assert "tiny runs with random weights: its features say nothing about the photos" in caplog.messages
+
+
+def test_broken_weights_are_refused_instead_of_written(shop: Path) -> None:
+    state = random_network(backbone_named("tiny"), seed=5).state_dict()
+    state["0.bias"][0] = float("nan")
+    torch.save(state, shop / "nan.pth")
+    with pytest.raises(DataError, match="not finite"):
+        extract(shop, config=ImagesConfig(backbone="tiny", weights=str(shop / "nan.pth")))
+    assert not (shop / "features").exists()
+
+
+def test_nothing_to_do_is_said(shop: Path) -> None:
+    write_listings(shop / "listings.parquet", {"A": None})
+    with pytest.raises(DataError, match="none of 1 listings has a photo"):
+        extract(shop)
+    write_listings(shop / "listings.parquet", {"A": "nowhere.png", "B": "9999.png"})
+    with pytest.raises(DataError, match=r"none of 2 photos could be read \(missing 2\)"):
+        extract(shop)
+    write_listings(shop / "listings.parquet", {"A": "1.png"}, image_root=None)
+    with pytest.raises(InputError, match="does not say where its photos lie"):
+        extract(shop)
+
+
+@pytest.mark.parametrize(
+    ("config", "error"),
+    [
+        (ImagesConfig(backbone="vgg91"), UsageError),
+        (ImagesConfig(backbone="tiny", weights="nowhere.pth"), InputError),
+        (ImagesConfig(backbone="tiny", device="mps"), MissingPartError),
+    ],
+)
+def test_what_cannot_run_leaves_nothing_behind(shop: Path, config: ImagesConfig, error: type[Exception]) -> None:
+    if config.device == "mps" and torch.backends.mps.is_available():
+        pytest.skip("mps is here")
+    with pytest.raises(error):
+        extract(shop, config=config)
+    assert not (shop / "features").exists()
+    assert not list(shop.glob(".features*"))
