@@ -24,8 +24,9 @@ lint: $(VENV)/.dev  ## style, and which room may import which
 types: $(VENV)/.dev  ## static types
 	$(BIN)/mypy
 
-docs: $(VENV)/.dev  ## write the command reference anew from the commands
+docs: $(VENV)/.dev  ## write the command reference and the transcripts anew from the commands
 	$(BIN)/python scripts/write_cli_reference.py
+	$(BIN)/python scripts/transcripts.py
 
 bench: $(VENV)/.bench  ## speed and memory, each against an anchor in the same run
 	$(BIN)/python -m benchmarks

@@ -1,6 +1,7 @@
 """Documentation that is executed: `console` blocks of a Markdown file, run in order, their output compared.
 
-Words must be equal. Numbers may differ a little: other processors round otherwise, and times differ.
+`make docs` writes the output anew; the tests hold it to be what the commands print. Words must be equal.
+Numbers may differ a little: other processors round otherwise, and times differ.
 A line that is just `…` stands for any number of lines.
 """
 
@@ -12,8 +13,14 @@ import pty
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED_DATA = REPOSITORY.parent / "shared/data"
+ON_SAMPLE_DATA = ("README.md",)
+ON_PUBLIC_DATA = ("docs/bring-your-own-logs.md",)
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
@@ -30,15 +37,18 @@ class Step:
 
 def steps_of(document: Path) -> list[Step]:
     """The commands of a document's `console` blocks: `$ command`, continued by `> more`, then its output."""
+    return [step for block in _BLOCK.findall(document.read_text(encoding="utf-8")) for step in _steps(block)]
+
+
+def _steps(block: str) -> list[Step]:
     steps: list[Step] = []
-    for block in _BLOCK.findall(document.read_text(encoding="utf-8")):
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                steps.append(Step(line[2:], []))
-            elif line.startswith("> ") and not steps[-1].shown:
-                steps[-1] = Step(f"{steps[-1].command}\n{line[2:]}", [])
-            else:
-                steps[-1].shown.append(line.rstrip())
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            steps.append(Step(line[2:], []))
+        elif line.startswith("> ") and not steps[-1].shown:
+            steps[-1] = Step(f"{steps[-1].command}\n{line[2:]}", [])
+        else:
+            steps[-1].shown.append(line.rstrip())
     return steps
 
 
@@ -52,7 +62,12 @@ def run_step(step: Step, directory: Path, programs: Path) -> list[str]:
         "NO_COLOR": "1",
     }
     process = subprocess.Popen(
-        ["bash", "-c", step.command], cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=terminal, stderr=terminal
+        ["bash", "-c", step.command],
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=terminal,
+        stderr=terminal,
     )
     os.close(terminal)
     printed = b""
@@ -63,12 +78,33 @@ def run_step(step: Step, directory: Path, programs: Path) -> list[str]:
     return [line.rstrip() for line in printed.decode().replace("\r\n", "\n").splitlines()]
 
 
-def install_etsyml(programs: Path) -> None:
-    """Put an `etsyml` into a directory, for a shell that finds it there."""
+def prepare(directory: Path) -> Path:
+    """Lay the sample data, the configurations and the public data beside each other; returns where `etsyml` is."""
+    data = [REPOSITORY / "sample_data", REPOSITORY / "configs"]
+    data += SHARED_DATA.iterdir() if SHARED_DATA.is_dir() else []
+    for source in data:
+        (directory / source.name).symlink_to(source)
+    programs = directory / "bin"
     programs.mkdir()
     program = programs / "etsyml"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m etsyml_cli "$@"\n')
     program.chmod(0o755)
+    return programs
+
+
+def rewrite(document: Path) -> None:
+    """Replace the output in a document's blocks by what the commands print now; shown `…` lines are lost."""
+    with tempfile.TemporaryDirectory() as name:
+        programs = prepare(Path(name))
+
+        def run_block(block: re.Match[str]) -> str:
+            lines = []
+            for step in _steps(block[1]):
+                lines.append("$ " + step.command.replace("\n", "\n> "))
+                lines += run_step(step, Path(name), programs)
+            return "```console\n" + "\n".join(lines) + "\n```"
+
+        document.write_text(_BLOCK.sub(run_block, document.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def is_shown(printed: list[str], shown: list[str]) -> bool:
@@ -92,3 +128,8 @@ def _alike(one: str, other: str) -> bool:
         return False
     numbers = [[float(n.replace(",", "")) for n in _NUMBER.findall(line)] for line in (one, other)]
     return all(math.isclose(a, b, rel_tol=RELATIVE, abs_tol=ABSOLUTE) for a, b in zip(*numbers, strict=True))
+
+
+if __name__ == "__main__":
+    for name in [*ON_SAMPLE_DATA, *(ON_PUBLIC_DATA if SHARED_DATA.is_dir() else [])]:
+        rewrite(REPOSITORY / name)

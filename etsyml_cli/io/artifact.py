@@ -209,14 +209,15 @@ def _prepare(partial: Path, plan: Plan, resumable: bool) -> None:
 
 
 def _finish(draft: Draft, plan: Plan, started: float) -> None:
-    (draft.path / PLAN).unlink()
-    files = sorted(path for path in draft.path.rglob("*") if path.is_file())
+    ours = {draft.path / name for name in (PLAN, RUN, MANIFEST)}
+    files = sorted(path for path in draft.path.rglob("*") if path.is_file() and path not in ours)
     outputs = {str(path.relative_to(draft.path)): sha256_of(path) for path in files}
     manifest = Manifest(plan=plan, rows=draft.rows, facts=draft.facts, outputs=outputs)
     (draft.path / RUN).write_bytes(to_json(run_record(started)))
     (draft.path / MANIFEST).write_bytes(to_json(manifest))
     for path in [*files, draft.path / RUN, draft.path / MANIFEST, draft.path]:
         sync(path)
+    (draft.path / PLAN).unlink()  # last: until here a killed run can still be taken up
 
 
 def _swap_in(partial: Path, target: Path) -> None:

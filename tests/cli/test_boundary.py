@@ -25,7 +25,11 @@ HEAVY = ("numpy", "scipy", "pyarrow", "duckdb", "torch", "torchvision", "gensim"
             2,
             "error: No such option: --sed (Possible options: --seed, --set)\n  See: etsyml train ltr --help\n",
         ),
-        (["train", "ltr", "--set", "l3=1"], 2, "error: --set: unknown key 'l3'\n  Did you mean 'l2'?\n"),
+        (
+            ["train", "ltr", "--set", "min_cout=1"],
+            2,
+            "error: --set: unknown key 'min_cout'\n  Did you mean 'min_count'?\n",
+        ),
         (["ingest", "listing", "x.csv"], 2, "error: unknown table 'listing'\n  Did you mean 'listings'?\n"),
         (["ingest", "listings", "x.csv", "--map", "id"], 2, "error: --map id: expected NAME=VALUE\n"),
         (["evaluate", "--metric", "ndgc@10"], 2, "error: unknown metric 'ndgc'\n  Did you mean 'ndcg'?\n"),
@@ -90,7 +94,10 @@ def test_a_bug_keeps_its_traceback_for_vv(etsyml: Etsyml, monkeypatch: pytest.Mo
     monkeypatch.setattr("etsyml_cli.stages.doctor.examine", broken)
     ended = etsyml("doctor")
     assert ended.code == 1
-    assert ended.err == "error: this is a bug in etsyml: KeyError: 'inside'\n  Run it again with -vv and report what it prints.\n"
+    assert (
+        ended.err
+        == "error: this is a bug in etsyml: KeyError: 'inside'\n  Run it again with -vv and report what it prints.\n"
+    )
     assert "Traceback" in etsyml("doctor", "-vv").err
 
 

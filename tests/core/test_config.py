@@ -40,7 +40,15 @@ def test_set_beats_the_file_and_the_file_beats_the_default() -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1e-3", 1e-3), ("1E5", 1e5), ("-2", -2), ("NO", "NO"), ("yes", "yes"), ("true", True), ("2014-05-01", "2014-05-01")],
+    [
+        ("1e-3", 1e-3),
+        ("1E5", 1e5),
+        ("-2", -2),
+        ("NO", "NO"),
+        ("yes", "yes"),
+        ("true", True),
+        ("2014-05-01", "2014-05-01"),
+    ],
 )
 def test_yaml_reads_what_people_mean(text: str, value: Any) -> None:
     read = parse_yaml(f"key: {text}", "f.yaml")["key"]

@@ -6,34 +6,26 @@ from pathlib import Path
 
 import pytest
 
+from scripts.transcripts import ON_PUBLIC_DATA, ON_SAMPLE_DATA, SHARED_DATA, is_shown, prepare, run_step, steps_of
 from tests.conftest import REPOSITORY
-from tests.docs.transcripts import install_etsyml, is_shown, run_step, steps_of
-
-SHARED_DATA = REPOSITORY.parent / "shared/data"
-ON_SAMPLE_DATA = ["README.md"]
-ON_PUBLIC_DATA = ["docs/bring-your-own-logs.md"]
 
 
 def follow(document: str, directory: Path) -> None:
     """Run every command of a document in order; each must print what the document shows."""
-    install_etsyml(directory / "bin")
+    programs = prepare(directory)
     for step in steps_of(REPOSITORY / document):
-        printed = run_step(step, directory, directory / "bin")
+        printed = run_step(step, directory, programs)
         assert is_shown(printed, step.shown), f"$ {step.command}\n" + "\n".join(printed)
 
 
 @pytest.mark.parametrize("document", ON_SAMPLE_DATA)
 def test_the_transcripts_on_sample_data_are_real(document: str, tmp_path: Path) -> None:
-    for name in ("sample_data", "configs"):
-        (tmp_path / name).symlink_to(REPOSITORY / name)
     follow(document, tmp_path)
 
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the public data sets do not lie beside this checkout")
 @pytest.mark.parametrize("document", ON_PUBLIC_DATA)
 def test_the_transcripts_on_public_data_are_real(document: str, tmp_path: Path) -> None:
-    for data in SHARED_DATA.iterdir():
-        (tmp_path / data.name).symlink_to(data)
     follow(document, tmp_path)
 
 

@@ -116,14 +116,18 @@ def test_what_is_no_artifact_is_said(tmp_path: Path) -> None:
 
 def test_a_named_place_is_kept_without_force(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full/file").touch()
+    write(tmp_path / "full", "old", Plan(kind="test"))
+    (tmp_path / "file").touch()
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign/thesis.tex").touch()
     for free in (tmp_path / "empty", tmp_path / "nothing"):
         refuse_to_overwrite(free, force=False)
-    for taken in (tmp_path / "full", tmp_path / "full/file"):
+    for taken in (tmp_path / "full", tmp_path / "file"):
         refuse_to_overwrite(taken, force=True)
         with pytest.raises(UsageError, match="something is here already"):
             refuse_to_overwrite(taken, force=False)
+    with pytest.raises(UsageError, match="etsyml did not write"):
+        refuse_to_overwrite(tmp_path / "foreign", force=True)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
