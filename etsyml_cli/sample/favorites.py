@@ -1,0 +1,66 @@
+"""Favorites, drawn by the generative process that the talk gives for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from etsyml_cli.core.rng import generator
+from etsyml_cli.sample.slices import place_in_group
+from etsyml_cli.sample.world import DAY_S, Floats, Ints, World
+
+USERS_AT_ONCE = 1 << 12
+ALPHA = 0.15  # of the Dirichlet behind a user's styles: most people have one or two
+FEWEST = 5
+SPREAD = 4.0  # shape of the gamma behind the number of favorites
+TRIES = 3  # draws for each favorite wanted, as repeated ones do not count
+
+
+@dataclass(frozen=True)
+class Favorites:
+    """Favorites of a batch of users, shape (N,), with theta, shape (U, K), of the users from `first_user` on."""
+
+    first_user: int
+    theta: Floats
+    user: Ints
+    listing: Ints
+    second: Ints
+
+
+def draw_favorites(world: World) -> Iterator[Favorites]:
+    """All users' favorites in batches of users."""
+    for first in range(0, world.config.users, USERS_AT_ONCE):
+        users = min(USERS_AT_ONCE, world.config.users - first)
+        yield _batch(world, first, users, generator(world.seed, "favorites", first))
+
+
+def _batch(world: World, first: int, users: int, rng: np.random.Generator) -> Favorites:
+    """LDA (Blei et al., 2003; Hu et al., KDD'14): θ ~ Dirichlet(α); for each favorite z ~ Mult(θ), x ~ Mult(β_z)."""
+    theta = np.asarray(rng.dirichlet(np.full(world.config.styles, ALPHA), users))
+    mean = world.config.favorites_per_user
+    wanted = np.maximum(FEWEST, rng.poisson(rng.gamma(SPREAD, mean / SPREAD, users)))
+    user = np.repeat(np.arange(users), TRIES * wanted)
+    z = (np.cumsum(theta, axis=1)[user] < rng.random(len(user))[:, None]).sum(axis=1)
+    x = _listings_of(np.minimum(z, world.config.styles - 1), world.beta, rng)
+    new = _first_times(user * len(world.listings.thing) + x)
+    new = new[place_in_group(user[new]) < wanted[user[new]]]
+    born = np.maximum(world.listings.born[x[new]], 0)
+    second = rng.integers(born, world.config.days * DAY_S)
+    return Favorites(first, theta, first + user[new], x[new], second)
+
+
+def _listings_of(z: Ints, beta: Floats, rng: np.random.Generator) -> Ints:
+    """x ~ Mult(β_z) for each z, shape (N,)."""
+    x = np.empty_like(z)
+    for style, probabilities in enumerate(beta):
+        of_style = z == style
+        edges = np.cumsum(probabilities)
+        x[of_style] = np.searchsorted(edges, rng.random(int(of_style.sum())) * edges[-1], side="right")
+    return x
+
+
+def _first_times(keys: Ints) -> Ints:
+    """Where each key stands for the first time, in order."""
+    return np.sort(np.unique(keys, return_index=True)[1])

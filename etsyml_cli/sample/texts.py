@@ -1,0 +1,65 @@
+"""What sellers write: titles of which a part hides the thing, tags of which a part lies, descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from etsyml_cli.core.rng import generator
+from etsyml_cli.sample import words
+from etsyml_cli.sample.world import NOTHING, Floats, Ints, World
+
+PRAISE_NOISE = 0.4  # sigma of what a seller thinks of the quality
+
+
+@dataclass(frozen=True)
+class Text:
+    """What the seller of one listing wrote."""
+
+    title: str
+    tags: list[str]
+    description: str
+
+
+def write_texts(world: World) -> Iterator[Text]:
+    """The texts of every listing, in order."""
+    listings = world.listings
+    n = len(listings.thing)
+    rng = generator(world.seed, "texts")
+    praise = _praise(rng, listings.quality)
+    place = rng.integers(0, len(words.PLACES), n)
+    occasion = rng.integers(0, len(words.OCCASIONS), n)
+    clear = rng.integers(0, len(words.CLEAR_TITLES), n)
+    hiding = rng.integers(0, len(words.HIDING_TITLES), n)
+    description = rng.integers(0, len(words.DESCRIPTIONS), n)
+    colours, materials = list(words.COLOURS), list(words.MATERIALS)
+    for i in range(n):
+        said = {
+            "thing": words.THINGS[listings.thing[i]].name,
+            "colour": colours[listings.colour[i]],
+            "material": materials[listings.material[i]],
+            "style": words.STYLES[listings.style[i] % len(words.STYLES)],
+            "praise": praise[i],
+            "place": words.PLACES[place[i]],
+            "occasion": words.OCCASIONS[occasion[i]],
+        }
+        template = words.HIDING_TITLES[hiding[i]] if listings.hides[i] else words.CLEAR_TITLES[clear[i]]
+        title = template.format(**said)
+        yield Text(
+            title=title[0].upper() + title[1:],
+            tags=[said["style"], f"{said['occasion']} gift", *_tagged_thing(int(listings.tagged[i]))],
+            description=words.DESCRIPTIONS[description[i]].format(**said),
+        )
+
+
+def _praise(rng: np.random.Generator, quality: Floats) -> list[str]:
+    thought = quality + rng.normal(0, PRAISE_NOISE, len(quality))
+    level = np.clip(np.floor(thought * len(words.PRAISE)), 0, len(words.PRAISE) - 1).astype(int)
+    choice: Ints = rng.integers(0, len(words.PRAISE[0]), len(quality))
+    return [words.PRAISE[a][b] for a, b in zip(level, choice, strict=True)]
+
+
+def _tagged_thing(thing: int) -> list[str]:
+    return [] if thing == NOTHING else [words.THINGS[thing].name]

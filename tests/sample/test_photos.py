@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from etsyml_cli.core.rng import generator
+from etsyml_cli.sample.photos import PIXELS, Look, draw_photo
+from etsyml_cli.sample.shapes import SHAPES
+from etsyml_cli.sample.words import COLOURS, MATERIALS, THINGS
+
+
+def pixels(thing: str = "mug", colour: str = "red", surface: str = "plain", **others: object) -> NDArray[np.float64]:
+    look = Look(thing, COLOURS[colour], surface, style=int(others.get("style", 0)), quality=others.get("quality", 1.0))
+    return np.asarray(draw_photo(look, generator(0, "photo", str(others.get("jitter", 1)))), dtype=np.float64)
+
+
+def test_everything_that_is_sold_can_be_drawn() -> None:
+    assert set(SHAPES) == {thing.name for thing in THINGS}
+    for thing in SHAPES:
+        assert pixels(thing).shape == (PIXELS, PIXELS, 3)
+
+
+def test_the_same_draw_is_the_same_photo_and_another_is_another() -> None:
+    assert (pixels(jitter=1) == pixels(jitter=1)).all()
+    assert (pixels(jitter=1) != pixels(jitter=2)).any()
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_the_colour_of_a_thing_can_be_seen(colour: str) -> None:
+    middle = np.median(pixels("bag", colour)[60:70, 40:56].reshape(-1, 3), axis=0)
+    distance = {name: np.linalg.norm(middle - rgb) for name, rgb in COLOURS.items()}
+    assert min(distance, key=distance.__getitem__) == colour
+
+
+def test_a_good_photo_is_bright_and_sharp() -> None:
+    good, poor = pixels(quality=1.0), pixels(quality=0.0)
+    assert good.mean() > 1.4 * poor.mean()
+    assert np.abs(np.diff(good, axis=0)).max() > 2 * np.abs(np.diff(poor, axis=0)).max()
+
+
+def test_each_surface_and_each_style_looks_different() -> None:
+    surfaces = [pixels(surface=surface) for surface in sorted(set(MATERIALS.values()))]
+    styles = [pixels(style=style) for style in range(8)]
+    for looks in (surfaces, styles):
+        for i, one in enumerate(looks):
+            assert all(np.abs(one - other).mean() > 0.2 for other in looks[:i])
+
+
+def test_silhouettes_differ_more_between_things_than_by_chance_of_placing() -> None:
+    """Nearest mean picture of ten placings: the right thing nearly always."""
+    things = list(SHAPES)
+    seen = {thing: np.array([pixels(thing, jitter=j).mean(axis=2).ravel() for j in range(14)]) for thing in things}
+    means = np.array([seen[thing][:10].mean(axis=0) for thing in things])
+    right = [
+        np.linalg.norm(means - photo, axis=1).argmin() == i
+        for i, thing in enumerate(things)
+        for photo in seen[thing][10:]
+    ]
+    assert np.mean(right) > 0.8

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etsyml_cli.sample.config import SampleConfig
+from etsyml_cli.sample.slices import examination, place_in_group, shelve, slices
+from etsyml_cli.sample.world import DAY_S, NOTHING, build_world
+
+
+@given(total=st.integers(0, 5000), days=st.integers(1, 40), at_most=st.integers(1, 300))
+def test_slices_hold_all_entries_once_and_fill_every_day(total: int, days: int, at_most: int) -> None:
+    parts = list(slices(total, days, at_most))
+    assert parts[0].first == parts[0].start == 0
+    assert parts[-1].stop == days * DAY_S
+    for part, following in pairwise(parts):
+        assert (part.first + part.count, part.stop) == (following.first, following.start)
+    assert sum(part.count for part in parts) == total
+    assert all(part.count <= at_most and part.stop - part.start <= DAY_S for part in parts)
+
+
+@given(st.lists(st.integers(0, 5)))
+def test_place_in_group_counts_within_runs(group: list[int]) -> None:
+    group.sort()
+    expected = [group[:i].count(value) for i, value in enumerate(group)]
+    assert place_in_group(np.array(group, dtype=np.int64)).tolist() == expected
+
+
+def test_examination_is_the_published_curve() -> None:
+    assert np.allclose(examination(3, 0.4), [1, 0.7578583, 0.6443940])
+
+
+def test_a_shelf_gives_the_thing_that_was_asked_for_if_there_is_one() -> None:
+    world = build_world(SampleConfig(listings=200), seed=0)
+    thing = np.where(world.listings.thing == 3, NOTHING, world.listings.thing)  # nobody sells thing 3 any more
+    shelf = shelve(world, thing, second=0)
+    wanted = np.repeat(np.arange(12), 50)
+    taken = shelf.take(np.random.default_rng(0), wanted)
+    assert (world.listings.born[taken] <= 0).all()
+    assert (thing[taken] == wanted)[wanted != 3].all()
+    assert len(np.unique(taken[wanted == 3])) > 20
