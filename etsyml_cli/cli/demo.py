@@ -115,11 +115,11 @@ def _tell(comparisons: list[dict[str, Any]]) -> None:
             c["system"],
             c["metric"],
             f"{c['baseline']} {c['baseline_value']:.3f}",
-            f"{c['variant']} {c['value']:.3f}",
+            f"{c['value']:.3f}",
             f"{c['difference']:+.3f}",
             f"{c['low']:+.3f}…{c['high']:+.3f}",
         ]
         for c in comparisons
     )
     typer.echo("\nWhat was learned, judged on data that training did not see (intervals are paired):\n")
-    show.table("", header, rows, numbers_from=4)
+    show.table("", header, rows, numbers_from=3)

@@ -1,0 +1,328 @@
+"""The whole chain on the sample data through the real command line, and what can go wrong on its way."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pyarrow.parquet as pq
+import pytest
+
+from etsyml_cli.io.artifact import read_manifest
+from etsyml_cli.io.tables import table_manifest
+from tests.cli.test_boundary import modules_after
+from tests.conftest import REPOSITORY, Etsyml
+
+SAMPLE = REPOSITORY / "sample_data"
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    line = [sys.executable, "-m", "etsyml_cli", *map(str, arguments)]
+    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The workspace that `etsyml demo` makes, and what it printed."""
+    workspace = tmp_path_factory.mktemp("demo") / "work"
+    process = start("demo", "--workspace", workspace)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    return workspace, out
+
+
+@pytest.fixture(scope="module")
+def work(demo: tuple[Path, str]) -> Path:
+    return demo[0]
+
+
+def test_the_demo_shows_its_commands_and_beats_every_baseline(demo: tuple[Path, str]) -> None:
+    workspace, out = demo
+    assert f"$ etsyml --workspace {workspace} train ltr" in out
+    learned = out.split("What was learned")[1]
+    for system in ("search", "personalization", "ads"):
+        row = next(line for line in learned.splitlines() if line.strip().startswith(system))
+        assert float(row.split()[-1].split("…")[0]) > 0, row  # the lower end of the paired interval
+
+
+def test_a_second_run_of_any_stage_finds_nothing_to_do(work: Path, etsyml: Etsyml) -> None:
+    commands = [
+        ["ingest", "listings", f"{SAMPLE}/listings.csv"],
+        ["ingest", "impressions", f"{SAMPLE}/impressions.csv.gz"],
+        ["extract-images"],
+        ["train", "ltr"],
+        ["train", "lda"],
+        ["train", "ctr"],
+    ]
+    for command in commands:
+        ended = etsyml("-w", work, *command, "--json")
+        assert (ended.code, json.loads(ended.out)["up_to_date"]) == (0, True), command
+
+
+def test_evaluate_prints_the_documented_json(work: Path, etsyml: Etsyml) -> None:
+    told = json.loads(etsyml("-w", work, "evaluate", "--metric", "auc", "--json").out)
+    assert (told["schema_version"], told["model"]) == (1, "ctr")
+    assert set(told["data"]) == {"impressions", "listings"}
+    variants = {measured["variant"]: measured for measured in told["metrics"]}
+    assert list(variants) == ["baseline", "content"]
+    content = variants["content"]
+    assert content["name"], content["slice"] == ("auc", "mixed")
+    assert content["low"] < content["value"] < content["high"]
+    assert content["n"] > 1000
+    assert content["against"]["low"] > 0
+
+
+def test_a_metric_of_two_models_judges_both(work: Path, etsyml: Etsyml) -> None:
+    told = json.loads(etsyml("-w", work, "evaluate", "--metric", "ndcg@5", "--json").out)
+    assert [evaluation["model"] for evaluation in told["evaluations"]] == ["ltr", "lda"]
+
+
+def test_a_missed_gate_is_exit_6_after_the_figures(work: Path, etsyml: Etsyml) -> None:
+    missed = etsyml("-w", work, "evaluate", "--min", "auc=0.99")
+    assert missed.code == 6
+    assert '"name":"auc"' in missed.out
+    assert "below 0.99" in missed.err
+    assert etsyml("-w", work, "evaluate", "--min", "auc=0.5").code == 0
+
+
+def test_the_planted_truth_stands_above_what_was_learned(work: Path, etsyml: Etsyml) -> None:
+    lines = etsyml("-w", work, "evaluate", "--truth", SAMPLE / "truth").out.splitlines()
+    value = {(m["model"], m["name"], m["variant"]): m["value"] for m in map(json.loads, lines)}
+    assert value["ltr", "ndcg@10", "multimodal"] > value["ltr", "ndcg@10", "text"] > value["ltr", "ndcg@10", "shown"]
+    assert value["ctr", "auc", "oracle"] > value["ctr", "auc", "content"] > 0.5
+    assert value["lda", "style_cosine", "lda"] > 0.5
+
+
+def test_a_ranked_list_is_the_same_in_every_format(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
+    ask = ["-w", work, "rank", "--query", "red scarf", "-k", "7"]
+    ranked = json.loads(etsyml(*ask, "--json").out)
+    ids = [item["id"] for item in ranked["items"]]
+    assert [item["rank"] for item in ranked["items"]] == list(range(1, 8))
+    assert json.loads(etsyml(*ask).out) == ranked  # a pipe gets one line a list
+    for extension in ("jsonl", "csv", "parquet", "trec"):
+        assert etsyml(*ask, "--out", tmp_path / f"run.{extension}").code == 0
+    assert json.loads((tmp_path / "run.jsonl").read_text()) == ranked
+    assert [row["id"] for row in csv.DictReader((tmp_path / "run.csv").open())] == ids
+    assert pq.read_table(tmp_path / "run.parquet")["id"].to_pylist() == ids
+    assert [line.split()[2] for line in (tmp_path / "run.trec").read_text().splitlines()] == ids
+    taken = etsyml(*ask, "--out", tmp_path / "run.csv")
+    assert (taken.code, "something is here already" in taken.err) == (2, True)
+
+
+def test_recommendations_leave_out_what_the_user_has(work: Path, etsyml: Etsyml) -> None:
+    favorites = pq.read_table(work / "tables/favorites.parquet").to_pylist()
+    seen = {row["listing_id"] for row in favorites if row["user_id"] == "U17"}
+    fresh = json.loads(etsyml("-w", work, "recommend", "--user", "U17", "-k", "20").out)
+    assert (fresh["user_id"], fresh["fallback"], len(fresh["items"])) == ("U17", False, 20)
+    assert not seen & {item["id"] for item in fresh["items"]}
+    again = json.loads(etsyml("-w", work, "recommend", "--user", "U17", "-k", "20", "--include-seen").out)
+    assert seen & {item["id"] for item in again["items"]}
+
+
+def test_an_unknown_user_gets_what_is_popular(work: Path, etsyml: Etsyml) -> None:
+    ended = etsyml("-w", work, "recommend", "--user", "nobody", "-k", "3")
+    told = json.loads(ended.out)
+    assert (ended.code, told["fallback"], len(told["items"])) == (0, True, 3)
+
+
+def test_a_query_that_nothing_matches_gives_an_empty_list(work: Path, etsyml: Etsyml) -> None:
+    ended = etsyml("-w", work, "rank", "--query", "xyzzy")
+    assert (ended.code, json.loads(ended.out)["items"]) == (0, [])
+
+
+def test_score_reads_a_pipe_and_tells_the_line_that_is_wrong(work: Path) -> None:
+    def score(lines: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "etsyml_cli", "-w", str(work), "score"]
+        return subprocess.run(line, input=lines, capture_output=True, text=True, check=False)
+
+    scored = score('{"listing_id": "L1", "query": "red scarf"}\n{"listing_id": "never seen"}\n')
+    rows = [json.loads(line) for line in scored.stdout.splitlines()]
+    assert [row["listing_id"] for row in rows] == ["L1", "never seen"]
+    assert all(0 < row["score"] < 1 for row in rows)
+    wrong = score('{"listing_id": "L1"}\n{"listing_id"\n')
+    assert wrong.returncode == 3
+    assert "2" in wrong.stderr.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("tables/listings.parquet", "table:listings"),
+        ("features/images", "features:images"),
+        ("models/ltr", "model:ltr"),
+        ("models/lda", "model:lda"),
+        ("models/ctr", "model:ctr"),
+        (".", "workspace"),
+    ],
+)
+def test_inspect_knows_everything_that_was_written(work: Path, etsyml: Etsyml, path: str, kind: str) -> None:
+    told = json.loads(etsyml("inspect", work / path, "--json").out)
+    assert told["kind"] == kind
+    assert not told.get("damaged")
+
+
+def test_inspect_notices_a_changed_byte(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
+    shutil.copytree(work / "models/lda", tmp_path / "lda")
+    with (tmp_path / "lda/model.safetensors").open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\xff")
+    assert json.loads(etsyml("inspect", tmp_path / "lda", "--json").out)["damaged"] == ["model.safetensors"]
+
+
+def test_lineage_leads_from_the_model_to_the_raw_file(work: Path) -> None:
+    model = read_manifest(work / "models/ltr")
+    features = msgspec.to_builtins(model.plan.inputs)["images"][0]
+    assert features["name"] == "images"
+    table = table_manifest(work / "tables/listings.parquet")
+    assert [source.name for source in table.plan.inputs["files"]] == ["listings.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unused"),
+    [
+        (["recommend", "--user", "U17"], {"torch", "gensim", "duckdb", "sklearn"}),
+        (["rank", "--query", "red scarf"], {"torch", "gensim", "duckdb", "sklearn"}),
+        (["train", "ctr", "--force"], {"torch", "gensim", "sklearn"}),
+        (["train", "lda", "--force"], {"torch", "duckdb", "sklearn"}),
+        (["evaluate", "--metric", "auc"], {"torch", "gensim", "sklearn"}),
+        (["ingest", "favorites", str(SAMPLE / "favorites.jsonl"), "--force"], {"torch", "gensim", "numba", "scipy"}),
+    ],
+)
+def test_no_command_imports_what_it_does_not_use(work: Path, arguments: list[str], unused: set[str]) -> None:
+    assert modules_after("-w", str(work), *arguments).isdisjoint(unused)
+
+
+# -- what is killed, and what is refused
+
+
+KILLED = {
+    "ingest": ["ingest", "impressions", str(SAMPLE / "impressions.csv.gz")],
+    "extract-images": ["extract-images"],
+    "train ltr": ["train", "ltr"],
+    "train lda": ["train", "lda"],
+    "train ctr": ["train", "ctr"],
+}
+MADE = {
+    "ingest": "tables/impressions.parquet",
+    "extract-images": "features/images",
+    "train ltr": "models/ltr",
+    "train lda": "models/lda",
+    "train ctr": "models/ctr",
+}
+
+
+@pytest.mark.parametrize("stage", KILLED)
+def test_a_killed_stage_run_again_gives_the_bytes_of_an_unbroken_one(work: Path, tmp_path: Path, stage: str) -> None:
+    broken = tmp_path / "work"
+    shutil.copytree(work / "tables", broken / "tables")
+    if stage.startswith("train"):
+        shutil.copytree(work / "features", broken / "features")
+    target = broken / MADE[stage]
+    target.unlink(missing_ok=True) if target.suffix else None
+    whole = _seconds_of_an_unbroken_run(broken, tmp_path / "whole", stage)
+    for share in (0.3, 0.6, 0.8, 0.95):
+        process = start("-w", broken, *KILLED[stage])
+        time.sleep(share * whole)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    process = start("-w", broken, *KILLED[stage])
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    assert _hashed_bytes(target) == _hashed_bytes(work / MADE[stage])
+    assert not [path.name for path in target.parent.iterdir() if path.name.startswith(".")]
+
+
+def _seconds_of_an_unbroken_run(workspace: Path, copy: Path, stage: str) -> float:
+    shutil.copytree(workspace, copy)
+    began = time.monotonic()
+    assert start("-w", copy, *KILLED[stage]).wait() == 0
+    return time.monotonic() - began
+
+
+def _hashed_bytes(made: Path) -> dict[str, bytes]:
+    """All files of an artifact or table but the record of its run."""
+    files = made.rglob("*") if made.is_dir() else made.parent.glob(f"{made.stem}.*")
+    return {path.name: path.read_bytes() for path in files if path.is_file() and "run.json" not in path.name}
+
+
+@pytest.fixture
+def little_disk(tmp_path: Path) -> Iterator[Path]:
+    """A mounted disk of 256 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], check=False, capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a small disk needs more rights")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_full_disk_is_told_and_nothing_half_written_stays(little_disk: Path, etsyml: Etsyml) -> None:
+    ended = etsyml("-w", little_disk / "work", "ingest", "impressions", SAMPLE / "impressions.csv.gz")
+    assert ended.code == 3
+    assert "no space left on device" in ended.err.lower()
+    assert [path for path in (little_disk / "work").rglob("*") if path.is_file()] == []
+
+
+def test_a_read_only_place_is_told(little_disk: Path, etsyml: Etsyml) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", little_disk], check=True)
+    ended = etsyml("-w", little_disk / "work", "ingest", "listings", SAMPLE / "listings.csv")
+    assert ended.code == 3
+    assert "read-only file system" in ended.err.lower()
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "word"),
+    [
+        (lambda path: path.write_text("listing_id,title\n"), 4, "no rows"),
+        (lambda path: path.write_bytes(b""), 4, "no rows"),
+        (lambda path: path.mkdir(), 3, "directory"),
+        (lambda path: path.symlink_to(path), 3, None),  # a loop: unreadable even for root
+        (lambda path: None, 3, "not here"),
+        (lambda path: path.write_bytes(b"PAR1 but no table"), 3, None),
+    ],
+)
+def test_input_that_cannot_be_read(tmp_path: Path, etsyml: Etsyml, make: object, code: int, word: str | None) -> None:
+    source = tmp_path / ("in.parquet" if word is None else "in.csv")
+    make(source)  # type: ignore[operator]
+    ended = etsyml("-w", tmp_path / "work", "ingest", "listings", source)
+    assert ended.code == code, ended.err
+    assert str(source) in ended.err
+    assert word is None or word in ended.err
+    assert len(ended.err.splitlines()) <= 3
+    assert not (tmp_path / "work/tables/listings.parquet").exists()
+
+
+def test_a_table_of_another_kind_is_refused(work: Path, etsyml: Etsyml) -> None:
+    ended = etsyml("-w", work, "train", "lda", "--favorites", work / "tables/listings.parquet")
+    assert ended.code == 3
+    assert "expected the favorites table, found table:listings" in ended.err
+
+
+def test_an_unknown_listing_scores_like_one_never_seen(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"listing_id": "no such listing"}\n')
+    ended = etsyml("-w", work, "score", rows)
+    assert (ended.code, 0 < json.loads(ended.out)["score"] < 1) == (0, True)
+
+
+def test_the_three_scripts_run_as_they_stand(tmp_path: Path, work: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "etsyml").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m etsyml_cli "$@"\n')
+    (programs / "etsyml").chmod(0o755)
+    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
+    shutil.copytree(work / "features", tmp_path / "work/features")
+    for script in ("search", "personalization", "ads"):
+        line = [REPOSITORY / f"scripts/{script}.sh", SAMPLE, tmp_path / "work"]
+        done = subprocess.run(line, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
