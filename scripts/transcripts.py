@@ -80,10 +80,11 @@ def run_step(step: Step, directory: Path, programs: Path) -> list[str]:
 
 def prepare(directory: Path) -> Path:
     """Lay the sample data, the configurations and the public data beside each other; returns where `etsyml` is."""
-    data = [REPOSITORY / "sample_data", REPOSITORY / "configs"]
-    data += SHARED_DATA.iterdir() if SHARED_DATA.is_dir() else []
-    for source in data:
+    for source in (REPOSITORY / "sample_data", REPOSITORY / "configs"):
         (directory / source.name).symlink_to(source)
+    for source in SHARED_DATA.glob("*/*"):  # folders of our own: no command of a document writes into the data
+        (directory / source.parent.name).mkdir(exist_ok=True)
+        (directory / source.parent.name / source.name).symlink_to(source)
     programs = directory / "bin"
     programs.mkdir()
     program = programs / "etsyml"

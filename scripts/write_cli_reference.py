@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from pathlib import Path
 
 from etsyml_cli.cli.main import run
@@ -39,6 +40,7 @@ def reference() -> str:
 
 
 def _help(command: str) -> str:
+    os.environ["COLUMNS"] = "80"  # the same page at every terminal
     page = io.StringIO()
     with contextlib.redirect_stdout(page):
         run([*command.split(), "--help"])

@@ -110,7 +110,7 @@ def test_what_is_no_artifact_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no finished artifact"):
         read_manifest(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(InputError, match="manifest.json"):
+    with pytest.raises(InputError, match=r"manifest\.json"):
         read_manifest(tmp_path)
 
 

@@ -1,0 +1,46 @@
+"""What `etsyml ingest --check` saw: for a person a table of the columns, then the rejects and the next command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from etsyml_cli.cli import show
+from etsyml_cli.cli.session import session
+
+if TYPE_CHECKING:
+    from etsyml_cli.stages.ingest_check import CheckReport, ColumnLook
+
+SAMPLE_WIDTH = 30
+
+
+def show_check(report: CheckReport) -> None:
+    """One JSON object with --json or in a pipe, else words and a table."""
+    import msgspec
+
+    if session.json or not show.for_a_person():
+        show.print_json({"schema_version": show.SCHEMA_VERSION, **msgspec.to_builtins(report)})
+        return
+    for file in report.files:
+        typer.echo(f"{file.name}: {file.format}{', gzipped' if file.gzipped else ''}")
+    rows = (
+        [column.name, _becomes(column), column.kind, ", ".join(dict.fromkeys(column.samples))[:SAMPLE_WIDTH]]
+        for column in report.columns
+    )
+    show.table("", ["column", "becomes", "holds", "such as"], rows, numbers_from=9)
+    for column in report.missing:
+        typer.echo(f"nothing here seems to be the required {column}")
+    if not report.missing:
+        rejected = sum(report.rejected.values())
+        typer.echo(f"of the first {report.rows_looked_at:,} rows {rejected:,} would be rejected")
+    for reject in report.rejects:
+        field = f"{reject.field}: " if reject.field else ""
+        typer.echo(f"  {reject.file}:{reject.line}: {field}{reject.reason}: {reject.raw[:SAMPLE_WIDTH]}")
+    typer.echo(f"\nNext: {report.command}")
+
+
+def _becomes(column: ColumnLook) -> str:
+    if column.becomes == [column.name]:
+        return "the same"
+    return ", ".join(column.becomes) or "-"
