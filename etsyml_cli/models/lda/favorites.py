@@ -1,0 +1,43 @@
+"""Who favorited what, as two arrays: a CSR matrix of ones without its values."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Favorites(NamedTuple):
+    """The listings of user u are `indices[indptr[u]:indptr[u + 1]]`, ascending.
+
+    indptr: (U + 1,) int64; indices: (P,) int32.
+    """
+
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int32]
+
+    def of(self, user: int) -> NDArray[np.int32]:
+        """The listings of one user."""
+        return self.indices[self.indptr[user] : self.indptr[user + 1]]
+
+    def per_user(self) -> NDArray[np.int64]:
+        """How many favorites each user has, shape (U,)."""
+        return np.diff(self.indptr)
+
+    def users(self) -> NDArray[np.int64]:
+        """The user of each favorite, shape (P,)."""
+        return np.repeat(np.arange(len(self.indptr) - 1), self.per_user())
+
+    def take(self, users: NDArray[np.int64]) -> Favorites:
+        """The rows of `users`, shape (B,), in that order."""
+        rows = [self.of(user) for user in users]
+        indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+        return Favorites(indptr, np.concatenate([*rows, np.empty(0, np.int32)]))
+
+
+def favorites_of(users: NDArray[np.int64], listings: NDArray[np.int64], n_users: int) -> Favorites:
+    """Favorites from P pairs of indices in any order."""
+    order = np.lexsort((listings, users))
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=n_users))]).astype(np.int64)
+    return Favorites(indptr, listings[order].astype(np.int32))

@@ -1,0 +1,30 @@
+"""What LDA learned, whichever engine learned it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class LdaParameters:
+    """A style profile for each user, a distribution over listings for each style, and the two priors.
+
+    theta: (U, K) float32, rows sum to 1. beta: (K, I) float32, rows sum to 1.
+    alpha: (K,) float32, the learned prior of theta. eta: the prior of beta.
+    """
+
+    theta: NDArray[np.float32]
+    beta: NDArray[np.float32]
+    alpha: NDArray[np.float32]
+    eta: float
+
+
+def one_style(counts: NDArray[np.int64], n_users: int) -> LdaParameters:
+    """Popularity as LDA with a single style that everyone has: beta is the unigram of `counts`, shape (I,)."""
+    unigram = (counts / counts.sum()).astype(np.float32)
+    return LdaParameters(
+        theta=np.ones((n_users, 1), np.float32), beta=unigram[None], alpha=np.ones(1, np.float32), eta=0.0
+    )

@@ -1,0 +1,165 @@
+"""Judge the style model on the favorites that `train lda` held out, beside popularity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import DataError, InputError, UsageError, did_you_mean
+from etsyml_cli.io.artifact import expect_kind, source_of
+from etsyml_cli.metrics.bootstrap import mean_interval, percentile_interval
+from etsyml_cli.metrics.measurement import Difference, Measurement
+from etsyml_cli.metrics.names import MetricName
+from etsyml_cli.metrics.recommendation import (
+    PER_USER,
+    best_match_cosine,
+    coverage,
+    hits_of,
+    log_likelihood,
+    resampled,
+)
+from etsyml_cli.models.lda.favorites import Favorites
+from etsyml_cli.models.lda.parameters import LdaParameters, one_style
+from etsyml_cli.models.lda.top import top_listings
+from etsyml_cli.stages.lda_model import KIND, LdaModel, load_model
+
+BASELINE = "popularity"
+MAP_DEPTH = 1000  # how far down `map` without a cutoff looks
+
+Draws = NDArray[np.int64]
+Statistic = Callable[[Draws], float]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The B users with held-out favorites: what each variant recommends to them and what they favorited.
+
+    top: (B, k) for each variant. held_out: what the lists are judged by. pair_user, pair_log_p: for each held-out
+    favorite of a listing with training favorites, its user among the B and its log likelihood by each variant.
+    """
+
+    top: dict[str, NDArray[np.int32]]
+    held_out: Favorites
+    n_listings: int
+    pair_user: NDArray[np.int64]
+    pair_log_p: dict[str, NDArray[np.float64]]
+
+
+def evaluate_lda(
+    *, model: Path, favorites: Path, metrics: list[MetricName], seed: int, truth: Path | None = None
+) -> list[Measurement]:
+    """Every metric of popularity and LDA over the users with held-out favorites; with `truth`, the styles' cosine too.
+
+    Training favorites are left out of every list, held-out ones are what it should hold. Perplexity is that of the
+    held-out favorites of listings with at least one training favorite, under 99% model + 1% unigram.
+    Raises DataError where nothing is held out, InputError for other favorites than the model was trained on.
+    """
+    known = {*PER_USER, "coverage", "perplexity"}
+    for metric in metrics:
+        if metric.name not in known:
+            raise UsageError(f"{metric} does not judge recommendations", hint=did_you_mean(metric.name, known))
+    _refuse_other_favorites(model, favorites)
+    trained = load_model(model)
+    judged = _judge(trained, max(map(_depth, metrics), default=1))
+    measured = [found for metric in metrics for found in _measure(metric, judged, seed)]
+    return measured if truth is None else [*measured, _style_cosine(trained, truth, seed)]
+
+
+def _refuse_other_favorites(model: Path, favorites: Path) -> None:
+    trained_on = expect_kind(model, KIND, made_by="etsyml train lda").plan.inputs["favorites"][0]
+    if source_of(favorites).sha256 != trained_on.sha256:
+        raise InputError(
+            f"{favorites}: not the favorites that {model} was trained on", hint="Train again: etsyml train lda"
+        )
+
+
+def _depth(metric: MetricName) -> int:
+    return metric.cutoff or (MAP_DEPTH if metric.name == "map" else 1)
+
+
+def _judge(model: LdaModel, depth: int) -> Judged:
+    users = np.flatnonzero(model.test.per_user())
+    if len(users) == 0:
+        raise DataError("the model has no held-out favorites to be judged on", hint="Train without --holdout none.")
+    counts = np.bincount(model.train.indices, minlength=len(model.listing_ids))
+    train, test = model.train.take(users), model.test.take(users)
+    variants = {BASELINE: one_style(counts, len(model.user_ids)), "lda": model.parameters}
+    top = {name: top_listings(found.theta[users], found.beta, train, depth)[0] for name, found in variants.items()}
+    unknown = ~model.known[users]
+    top["lda"][unknown] = top[BASELINE][unknown]  # as `recommend` does
+    pair_user, listing = test.users(), test.indices
+    learned = counts[listing] > 0
+    pair_user, listing = pair_user[learned], listing[learned]
+
+    def log_p(found: LdaParameters) -> NDArray[np.float64]:
+        return log_likelihood(found.theta, found.beta, counts / counts.sum(), users[pair_user], listing)
+
+    return Judged(top, test, len(counts), pair_user, {name: log_p(found) for name, found in variants.items()})
+
+
+def _measure(metric: MetricName, judged: Judged, seed: int) -> list[Measurement]:
+    n = len(judged.held_out.per_user())
+    everyone = np.arange(n)
+    values, draws = {}, {}
+    for variant in judged.top:
+        statistic = _statistic(metric, judged, variant)
+        values[variant] = statistic(everyone)
+        draws[variant] = resampled(statistic, n, seed)
+        if metric.name == "coverage":  # 63% of the users are in a resample and cover less: only the spread counts
+            draws[variant] = np.clip(draws[variant] + values[variant] - np.median(draws[variant]), 0, 1)
+    units = len(judged.pair_user) if metric.name == "perplexity" else n
+    return [_measurement(str(metric), variant, values, draws, units) for variant in values]
+
+
+def _statistic(metric: MetricName, judged: Judged, variant: str) -> Statistic:
+    """The metric as a function of the users that it is taken over, drawn with repetition."""
+    top = judged.top[variant][:, : _depth(metric)]
+    held = judged.held_out.per_user()
+    if metric.name == "coverage":
+        return lambda draws: coverage(top[draws], judged.n_listings)
+    if metric.name == "perplexity":
+        log_p = np.bincount(judged.pair_user, judged.pair_log_p[variant], len(held))
+        pairs = np.bincount(judged.pair_user, minlength=len(held))
+        return lambda draws: float(np.exp(-log_p[draws].sum() / pairs[draws].sum()))
+    hits = hits_of(top, judged.held_out.indptr, judged.held_out.indices)
+    per_user = PER_USER[metric.name](hits, held)
+    return lambda draws: float(per_user[draws].mean())
+
+
+def _measurement(
+    name: str, variant: str, values: dict[str, float], draws: dict[str, NDArray[np.float64]], n: int
+) -> Measurement:
+    low, high = percentile_interval(draws[variant])
+    against = None
+    if variant != BASELINE:
+        low_difference, high_difference = percentile_interval(draws[variant] - draws[BASELINE])
+        difference = values[variant] - values[BASELINE]
+        against = Difference(baseline=BASELINE, value=difference, low=low_difference, high=high_difference)
+    return Measurement(name=name, variant=variant, value=values[variant], low=low, high=high, n=n, against=against)
+
+
+def _style_cosine(model: LdaModel, truth: Path, seed: int) -> Measurement:
+    """Mean over the planted styles of the cosine with the learned style that is most like it."""
+    from etsyml_cli.io.truth import read_styles
+
+    planted_ids, planted = read_styles(truth)
+    everything = sorted({*planted_ids, *model.listing_ids})
+    cosines = best_match_cosine(
+        _on(everything, planted_ids, planted), _on(everything, model.listing_ids, model.parameters.beta)
+    )
+    low, high = mean_interval(cosines, seed)
+    return Measurement(
+        name="style_cosine", variant="lda", value=float(cosines.mean()), low=low, high=high, n=len(cosines)
+    )
+
+
+def _on(everything: list[str], listing_ids: list[str], beta: NDArray[np.floating]) -> NDArray[np.float64]:
+    """beta, (K, I), with a column for each of `everything`, 0 where it knows nothing."""
+    place = {listing_id: i for i, listing_id in enumerate(everything)}
+    wide = np.zeros((len(beta), len(everything)))
+    wide[:, [place[listing_id] for listing_id in listing_ids]] = beta
+    return wide

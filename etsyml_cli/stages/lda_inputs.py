@@ -1,0 +1,125 @@
+"""The favorites table as arrays, and the part of it that is held out for the test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.io.artifact import sha256_of
+from etsyml_cli.io.tables import read_table
+from etsyml_cli.models.lda.config import LdaConfig
+from etsyml_cli.models.lda.holdout import MIN_FAVORITES, LdaSplit, hold_out, random_key
+
+PAIR = ["user_id", "listing_id"]
+
+
+@dataclass(frozen=True)
+class FavoritesTable:
+    """P favorites: ids in the order of their bytes, and for each favorite the index of its user and listing."""
+
+    user_ids: pa.Array
+    listing_ids: pa.Array
+    user: NDArray[np.int64]
+    listing: NDArray[np.int64]
+    created_at: NDArray[np.int64] | None  # microseconds; None unless every favorite has a time
+    weight: NDArray[np.float64] | None  # None unless asked for; NaN where the table has none
+
+
+def read_favorites(path: Path, *, weights: bool, limit: int | None) -> FavoritesTable:
+    """The table, or its first `limit` rows. Raises DataError where it is empty or weights are missing."""
+    table = read_table(path, "favorites", [*PAIR, "created_at", "weight"]).slice(0, limit).combine_chunks()
+    if table.num_rows == 0:
+        raise DataError(f"{path}: the favorites table is empty", hint="Were all rows rejected when it was ingested?")
+    times = table["created_at"]
+    user_ids, listing_ids = (pc.unique(table[name]).sort() for name in PAIR)
+    return FavoritesTable(
+        user_ids,
+        listing_ids,
+        _indices(table["user_id"], user_ids),
+        _indices(table["listing_id"], listing_ids),
+        None if times.null_count else times.cast(pa.int64()).to_numpy(),
+        table["weight"].to_numpy() if weights else None,
+    )
+
+
+def split_favorites(
+    favorites: FavoritesTable, holdout: str | None, config: LdaConfig, seed: int
+) -> tuple[NDArray[np.bool_], LdaSplit]:
+    """Which favorites are held out, shape (P,), and the rule.
+
+    `holdout` is None (the configured share of each user's favorites), "none", a share, or a file of favorites.
+    Raises UsageError where it is none of these.
+    """
+    if holdout == "none":
+        return np.zeros(len(favorites.user), bool), LdaSplit(rule="none")
+    share = config.holdout_share if holdout is None else _share(holdout)
+    if share is None:
+        return _named_in_file(favorites, Path(str(holdout)))
+    if favorites.created_at is not None:
+        held = hold_out(favorites.user, favorites.listing, favorites.created_at, share)
+        return held, LdaSplit(rule="latest", share=share, min_favorites=MIN_FAVORITES)
+    users, listings = favorites.user_ids.take(favorites.user), favorites.listing_ids.take(favorites.listing)
+    key = random_key(users.to_pylist(), listings.to_pylist(), seed)
+    held = hold_out(favorites.user, favorites.listing, key, share)
+    return held, LdaSplit(rule="random", share=share, min_favorites=MIN_FAVORITES, seed=seed)
+
+
+def holdout_file(holdout: str | None) -> Path | None:
+    """The file that `holdout` names, if it names one."""
+    return None if holdout in (None, "none") or _share(holdout) is not None else Path(holdout)
+
+
+def _share(holdout: str) -> float | None:
+    """The share that `holdout` names; None where it names a file. Raises UsageError for what is neither."""
+    try:
+        share = float(holdout)
+    except ValueError:
+        if Path(holdout).is_file():
+            return None
+        raise UsageError(
+            f"--holdout {holdout}: neither none, nor a share such as 0.2, nor a file that is here"
+        ) from None
+    if not 0 < share < 1:
+        raise UsageError(f"--holdout {holdout}: a share lies between 0 and 1")
+    return share
+
+
+def _named_in_file(favorites: FavoritesTable, path: Path) -> tuple[NDArray[np.bool_], LdaSplit]:
+    named = _read_pairs(path)
+    users = pc.fill_null(pc.index_in(named["user_id"], favorites.user_ids), -1).to_numpy().astype(np.int64)
+    listings = pc.fill_null(pc.index_in(named["listing_id"], favorites.listing_ids), -1).to_numpy().astype(np.int64)
+    known = (users >= 0) & (listings >= 0)
+    n_listings = len(favorites.listing_ids)
+    pairs = np.unique(users[known] * n_listings + listings[known])
+    held = np.isin(favorites.user * n_listings + favorites.listing, pairs)
+    missing = int((~known).sum()) + len(pairs) - int(held.sum())
+    source = {"name": path.name, "sha256": sha256_of(path)}
+    return held, LdaSplit(rule="file", file=source, not_in_favorites=missing)
+
+
+def _read_pairs(path: Path) -> pa.Table:
+    """user_id and listing_id of a CSV (gzipped or not) or Parquet file, as text."""
+    try:
+        if path.suffix == ".parquet":
+            table = pq.read_table(path, columns=PAIR)
+        else:
+            as_text = pa_csv.ConvertOptions(column_types=dict.fromkeys(PAIR, pa.string()), include_columns=PAIR)
+            table = pa_csv.read_csv(path, convert_options=as_text)
+        return pa.table({name: table[name].cast(pa.string()).combine_chunks() for name in PAIR})
+    except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        hint = "A holdout file is CSV or Parquet with the columns user_id and listing_id."
+        raise InputError(f"{path}: {reason}", hint=hint) from None
+
+
+def _indices(column: pa.ChunkedArray, ids: pa.Array) -> NDArray[np.int64]:
+    indices: NDArray[np.int64] = pc.index_in(column, ids).to_numpy().astype(np.int64)
+    return indices

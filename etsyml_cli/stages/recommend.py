@@ -1,0 +1,68 @@
+"""Listings for users from a trained style model. Imports neither gensim nor torch: the model is a matrix product."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etsyml_cli.core.log import logger
+from etsyml_cli.models.lda.favorites import Favorites
+from etsyml_cli.models.lda.parameters import LdaParameters, one_style
+from etsyml_cli.models.lda.top import top_listings
+from etsyml_cli.stages.lda_model import LdaModel, load_model
+
+SCHEMA_VERSION = 1
+NOBODY = np.empty(0, np.int32)
+
+
+def recommend(*, model: Path, users: list[str], k: int, exclude_seen: bool = True) -> Iterator[dict[str, Any]]:
+    """The k best listings for each of `users`, one `recommend --json` object each, best first.
+
+    A user of whom nothing was learned gets the popular listings, marked as fallback. `exclude_seen` leaves out every
+    favorite that the model knows of, held-out ones too: to the user they are nothing new.
+    """
+    trained = load_model(model)
+    popular = one_style(np.bincount(trained.train.indices, minlength=len(trained.listing_ids)), 1)
+    for user_id in users:
+        user = _find(trained.user_ids, user_id)
+        fallback = user is None or not trained.known[user]
+        if fallback:
+            logger.warning("user %r: no favorites were learned from, so popular listings stand in", user_id)
+        seen = NOBODY if user is None or not exclude_seen else _all_favorites(trained, user)
+        learned, row = (popular, 0) if user is None or fallback else (trained.parameters, user)
+        items = _items(trained, learned, row, seen, k)
+        yield {
+            "schema_version": SCHEMA_VERSION,
+            "user_id": user_id,
+            "fallback": fallback,
+            "what": "listings",
+            "items": items,
+        }
+
+
+def _find(ids: list[str], wanted: str) -> int | None:
+    """The place of `wanted` in sorted ids."""
+    place = bisect_left(ids, wanted)
+    return place if place < len(ids) and ids[place] == wanted else None
+
+
+def _all_favorites(model: LdaModel, user: int) -> NDArray[np.int32]:
+    return np.concatenate([model.train.of(user), model.test.of(user)])
+
+
+def _items(model: LdaModel, learned: LdaParameters, row: int, seen: NDArray[np.int32], k: int) -> list[dict[str, Any]]:
+    one_user = Favorites(np.array([0, len(seen)]), seen)
+    top, scores = top_listings(learned.theta[row : row + 1], learned.beta, one_user, k)
+    items = []
+    for rank, (listing, score) in enumerate(zip(top[0].tolist(), scores[0].tolist(), strict=True), 1):
+        if listing >= 0:
+            item = {"rank": rank, "id": model.listing_ids[listing], "score": score}
+            if model.titles and model.titles[listing]:
+                item["title"] = model.titles[listing]
+            items.append(item)
+    return items

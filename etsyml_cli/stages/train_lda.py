@@ -1,0 +1,139 @@
+"""Train the style model: users are documents, favorited listings are words, styles are topics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from etsyml_cli.core.log import logger
+from etsyml_cli.io.artifact import Draft, Plan, artifact, is_up_to_date, read_manifest, source_of
+from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_config, save_json
+from etsyml_cli.io.tables import read_table
+from etsyml_cli.metrics.recommendation import log_likelihood
+from etsyml_cli.models.lda.config import LdaConfig
+from etsyml_cli.models.lda.engines import fit
+from etsyml_cli.models.lda.favorites import Favorites, favorites_of
+from etsyml_cli.models.lda.holdout import LdaSplit
+from etsyml_cli.models.lda.parameters import LdaParameters, one_style
+from etsyml_cli.stages.lda_card import model_card
+from etsyml_cli.stages.lda_inputs import FavoritesTable, holdout_file, read_favorites, split_favorites
+from etsyml_cli.stages.lda_model import KIND, LdaModel, save_model
+from etsyml_cli.stages.summary import Summary, already_there
+
+
+def train_lda(
+    *,
+    favorites: Path,
+    listings: Path | None,
+    out: Path,
+    config: LdaConfig,
+    seed: int,
+    holdout: str | None = None,
+    limit: int | None = None,
+    force: bool = False,
+) -> Summary:
+    """Learn styles from the favorites that are not held out and write the model to `out`.
+
+    `holdout` is None (the last `config.holdout_share` of each user's favorites), "none", another share, or a CSV or
+    Parquet file of favorites. `listings` gives titles to the lists; `limit` takes the first favorites only.
+    """
+    plan = _plan(favorites, listings, config, seed, holdout, limit)
+    if not force and is_up_to_date(out, plan):
+        there = read_manifest(out)
+        return already_there(KIND, out, there.rows, there.facts)
+    table = read_favorites(favorites, weights=config.use_weights, limit=limit)
+    held, split = split_favorites(table, holdout, config, seed)
+    if split.not_in_favorites:
+        logger.warning("%s: %d pairs are no favorites and are left out", holdout, split.not_in_favorites)
+    counts = _counts(table, ~held & _often_enough(table, ~held, config))
+    with artifact(out, plan) as draft:
+        listing_ids = table.listing_ids.to_pylist()
+        model = LdaModel(
+            parameters=fit(counts, config, seed),
+            known=np.diff(counts.indptr) > 0,
+            user_ids=table.user_ids.to_pylist(),
+            listing_ids=listing_ids,
+            titles=_titles(listings, listing_ids),
+            train=_favorites(table, ~held),
+            test=_favorites(table, held),
+        )
+        draft.rows = _rows(model) | {"learned_from": counts.nnz}
+        _write(draft, model, config, split)
+    return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
+
+
+def _plan(
+    favorites: Path, listings: Path | None, config: LdaConfig, seed: int, holdout: str | None, limit: int | None
+) -> Plan:
+    file = holdout_file(holdout)
+    paths = {"favorites": favorites, "listings": listings, "holdout": file}
+    inputs = {name: [source_of(path)] for name, path in paths.items() if path is not None}
+    settings = msgspec.to_builtins(config) | {"holdout": "file" if file else holdout, "limit": limit}
+    return Plan(kind=KIND, config=settings, inputs=inputs, seed=seed)
+
+
+def _often_enough(table: FavoritesTable, train: NDArray[np.bool_], config: LdaConfig) -> NDArray[np.bool_]:
+    """Whether user and listing of each favorite have enough training favorites to learn from, shape (P,)."""
+    per_user = np.bincount(table.user[train], minlength=len(table.user_ids))
+    per_listing = np.bincount(table.listing[train], minlength=len(table.listing_ids))
+    enough: NDArray[np.bool_] = (per_user >= config.min_user_favorites)[table.user]
+    return enough & (per_listing >= config.min_listing_favorites)[table.listing]
+
+
+def _favorites(table: FavoritesTable, part: NDArray[np.bool_]) -> Favorites:
+    return favorites_of(table.user[part], table.listing[part], len(table.user_ids))
+
+
+def _counts(table: FavoritesTable, used: NDArray[np.bool_]) -> sparse.csr_matrix:
+    weight = np.ones(len(table.user)) if table.weight is None else table.weight
+    shape = (len(table.user_ids), len(table.listing_ids))
+    counts = sparse.csr_matrix((weight[used], (table.user[used], table.listing[used])), shape)
+    counts.sort_indices()
+    return counts
+
+
+def _titles(listings: Path | None, listing_ids: list[str]) -> list[str | None]:
+    if listings is None:
+        return []
+    table = read_table(listings, "listings", ["listing_id", "title"])
+    title_of = dict(zip(table["listing_id"].to_pylist(), table["title"].to_pylist(), strict=True))
+    return [title_of.get(listing_id) for listing_id in listing_ids]
+
+
+def _rows(model: LdaModel) -> dict[str, int]:
+    return {
+        "users": len(model.user_ids),
+        "listings": len(model.listing_ids),
+        "train": len(model.train.indices),
+        "test": len(model.test.indices),
+        "test_users": int((model.test.per_user() > 0).sum()),
+    }
+
+
+def _write(draft: Draft, model: LdaModel, config: LdaConfig, split: LdaSplit) -> None:
+    figures = _training_figures(model)
+    draft.facts = {"n_topics": config.n_topics, "engine": config.engine, "split": split.rule}
+    draft.facts |= {f"training_{name}": value for name, value in figures.items()}
+    save_model(draft.path, model)
+    save_config(draft.path, config)
+    save_json(draft.path, SPLIT, msgspec.structs.replace(split, rows=draft.rows))
+    save_json(draft.path, METRICS, {"train": figures})
+    card = model_card(config=config, rows=draft.rows, split=split, figures=figures)
+    (draft.path / CARD).write_text(card, encoding="utf-8")
+
+
+def _training_figures(model: LdaModel) -> dict[str, float]:
+    """Perplexity of the training favorites, by the model and by popularity."""
+    users, listings = model.train.users(), model.train.indices
+    counts = np.bincount(listings, minlength=len(model.listing_ids))
+
+    def perplexity(learned: LdaParameters) -> float:
+        log_p = log_likelihood(learned.theta, learned.beta, counts / counts.sum(), users, listings)
+        return float(np.exp(-log_p.mean()))
+
+    popular = one_style(counts, len(model.user_ids))
+    return {"perplexity": perplexity(model.parameters), "unigram_perplexity": perplexity(popular)}

@@ -1,0 +1,63 @@
+"""A tiny marketplace of two tastes, and the personalization chain in short."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from etsyml_cli.ingest.config import IngestConfig
+from etsyml_cli.metrics.measurement import Measurement
+from etsyml_cli.metrics.names import parse_metric
+from etsyml_cli.models.lda.config import LdaConfig
+from etsyml_cli.stages.evaluate_lda import evaluate_lda
+from etsyml_cli.stages.ingest import ingest
+from etsyml_cli.stages.lda_model import load_model
+from etsyml_cli.stages.summary import Summary
+from etsyml_cli.stages.train_lda import train_lda
+
+CONFIG = LdaConfig(n_topics=4, passes=20)
+Row = tuple[str, str, str]  # user, listing, time
+
+
+def two_tastes(n_users: int = 60) -> list[Row]:
+    """Even users favorite 8 of L00..L19, odd ones 8 of L20..L39, one a day."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for user in range(n_users):
+        chosen = rng.choice(20, 8, replace=False) + 20 * (user % 2)
+        rows += [(f"U{user}", f"L{i:02}", f"2014-05-{day:02}T00:00:00Z") for day, i in enumerate(chosen, 1)]
+    return rows
+
+
+def table_of(rows: list[Row], path: Path, *, times: bool = True) -> Path:
+    header, width = ("user_id,listing_id,created_at", 3) if times else ("user_id,listing_id", 2)
+    source = path.with_suffix(".csv")
+    source.write_text("\n".join([header, *(",".join(row[:width]) for row in rows)]) + "\n")
+    ingest("favorites", [str(source)], out=path, config=IngestConfig())
+    return path
+
+
+def train(
+    favorites: Path, out: Path, holdout: str | None = None, config: LdaConfig = CONFIG, **more: object
+) -> Summary:
+    more.setdefault("listings", None)
+    return train_lda(favorites=favorites, out=out, config=config, seed=1, holdout=holdout, **more)  # type: ignore[arg-type]
+
+
+def figures(
+    model: Path, favorites: Path, *metrics: str, truth: Path | None = None
+) -> dict[tuple[str, str], Measurement]:
+    asked = [parse_metric(metric) for metric in metrics]
+    measured = evaluate_lda(model=model, favorites=favorites, metrics=asked, seed=0, truth=truth)
+    return {(one.name, one.variant): one for one in measured}
+
+
+def held_out_pairs(model: Path) -> set[tuple[str, str]]:
+    loaded = load_model(model)
+    pairs = zip(loaded.test.users(), loaded.test.indices, strict=True)
+    return {(loaded.user_ids[user], loaded.listing_ids[listing]) for user, listing in pairs}
+
+
+def ids(listed: dict) -> list[str]:
+    return [item["id"] for item in listed["items"]]

@@ -1,0 +1,124 @@
+"""`evaluate` of a style model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.ingest.config import IngestConfig
+from etsyml_cli.io.truth import SCHEMAS
+from etsyml_cli.models.lda.config import LdaConfig
+from etsyml_cli.stages.ingest import ingest
+from etsyml_cli.stages.lda_model import load_model
+from etsyml_cli.stages.recommend import recommend
+from tests.lda_chain import figures, held_out_pairs, ids, table_of, train, two_tastes
+
+MARKET = Path(__file__).parents[2].parent / "shared/data/market"
+
+
+@pytest.fixture(scope="module")
+def favorites(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return table_of(two_tastes(), tmp_path_factory.mktemp("tables") / "favorites.parquet")
+
+
+@pytest.fixture(scope="module")
+def model(favorites: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("models") / "lda"
+    train(favorites, out)
+    return out
+
+
+def test_lda_beats_popularity_where_tastes_differ(model: Path, favorites: Path) -> None:
+    names = ("recall@10", "ndcg@10", "hit@5", "map", "coverage@5", "perplexity")
+    found = figures(model, favorites, *names)
+    assert set(found) == {(name, variant) for name in names for variant in ("popularity", "lda")}
+    for name in names:
+        popularity, lda = found[name, "popularity"], found[name, "lda"]
+        better = -1 if name == "perplexity" else 1
+        assert better * (lda.value - popularity.value) > 0
+        assert popularity.low <= popularity.value <= popularity.high and lda.low <= lda.value <= lda.high
+        assert popularity.against is None and lda.against is not None
+        assert lda.against.value == pytest.approx(lda.value - popularity.value)
+        assert lda.against.low <= lda.against.value <= lda.against.high
+        assert lda.n == (120 if name == "perplexity" else 60)
+    assert found["recall@10", "lda"].against.low > 0  # type: ignore[union-attr]
+
+
+def test_the_list_that_is_judged_is_the_list_that_is_given(model: Path, favorites: Path) -> None:
+    """Judged by hand from `recommend`, which leaves out the held-out favorites only when it must."""
+    loaded, held = load_model(model), held_out_pairs(model)
+    recalls = []
+    for user, user_id in enumerate(loaded.user_ids):
+        training = {loaded.listing_ids[i] for i in loaded.train.of(user)}
+        [listed] = recommend(model=model, users=[user_id], k=40, exclude_seen=False)
+        judged = [listing for listing in ids(listed) if listing not in training][:5]
+        own = {listing for name, listing in held if name == user_id}
+        recalls.append(len(own & set(judged)) / len(own))
+    assert figures(model, favorites, "recall@5")["recall@5", "lda"].value == pytest.approx(np.mean(recalls))
+
+
+def test_popularitys_perplexity_is_that_of_the_unigram_over_listings_with_training_favorites(
+    model: Path, favorites: Path
+) -> None:
+    loaded = load_model(model)
+    counts = np.bincount(loaded.train.indices, minlength=40)
+    held = counts[loaded.test.indices]
+    expected = np.exp(-np.log(held[held > 0] / counts.sum()).mean())
+    found = figures(model, favorites, "perplexity")["perplexity", "popularity"]
+    assert found.value == pytest.approx(expected, rel=1e-6) and found.n == (held > 0).sum()
+
+
+def test_someone_whose_favorites_are_all_held_out_is_judged_by_the_popular_listings(
+    favorites: Path, tmp_path: Path
+) -> None:
+    everything = "".join(f"{user},{listing}\n" for user, listing, _ in two_tastes() if user == "U4")
+    (tmp_path / "test.csv").write_text("user_id,listing_id\n" + everything)
+    train(favorites, tmp_path / "lda", str(tmp_path / "test.csv"))
+    found = figures(tmp_path / "lda", favorites, "recall@20")
+    assert found["recall@20", "lda"].value == found["recall@20", "popularity"].value
+    [listed] = recommend(model=tmp_path / "lda", users=["U4"], k=5)
+    assert listed["fallback"]
+
+
+def test_planted_styles_are_compared_by_id(model: Path, favorites: Path, tmp_path: Path) -> None:
+    listing_ids = [*(f"L{i:02}" for i in range(39, -1, -1)), "unseen"]
+    beta = [[float("L00" <= i <= "L19") / 20, float("L20" <= i <= "L39") / 20] for i in listing_ids]
+    (tmp_path / "truth").mkdir()
+    truth = pa.table({"listing_id": listing_ids, "probabilities": beta}, schema=SCHEMAS["styles"])
+    pq.write_table(truth, tmp_path / "truth/styles.parquet")
+    found = figures(model, favorites, truth=tmp_path)["style_cosine", "lda"]
+    assert found.value > 0.8 and found.n == 2
+
+
+def test_with_nothing_held_out_there_is_nothing_to_judge(favorites: Path, tmp_path: Path) -> None:
+    train(favorites, tmp_path / "lda", "none")
+    with pytest.raises(DataError, match="no held-out favorites"):
+        figures(tmp_path / "lda", favorites, "recall@5")
+
+
+def test_other_favorites_than_the_trained_ones_are_refused(model: Path, tmp_path: Path) -> None:
+    other = table_of(two_tastes(8), tmp_path / "f.parquet")
+    with pytest.raises(InputError, match="not the favorites") as caught:
+        figures(model, other, "recall@5")
+    assert caught.value.hint == "Train again: etsyml train lda"
+
+
+def test_a_metric_of_another_model_is_refused(model: Path, favorites: Path) -> None:
+    with pytest.raises(UsageError, match="auc does not judge recommendations"):
+        figures(model, favorites, "auc")
+
+
+def test_the_markets_favorites_are_better_told_than_by_popularity(tmp_path: Path) -> None:
+    if not MARKET.is_dir():
+        pytest.skip(f"needs {MARKET}")
+    table, out = tmp_path / "favorites.parquet", tmp_path / "lda"
+    ingest("favorites", [str(MARKET / "favorites.csv.gz")], out=table, config=IngestConfig())
+    train(table, out, str(MARKET / "favorites_test.csv.gz"), config=LdaConfig())
+    found = figures(out, table, "recall@20", "perplexity")
+    assert found["recall@20", "lda"].value > 1.4 * found["recall@20", "popularity"].value
+    assert found["perplexity", "lda"].against.high < 0  # type: ignore[union-attr]
