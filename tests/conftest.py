@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from etsyml_cli.cli.main import run
+
+settings.register_profile("etsyml", deadline=None, derandomize=bool(os.environ.get("CI")))  # no luck in CI
+settings.load_profile("etsyml")
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from etsyml_cli.cli import options, show
-from etsyml_cli.cli.places import destination
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.cli.settings import settings
 
@@ -41,10 +40,11 @@ def extract_images(
     show.summary(
         extract(
             listings=listings or place.table("listings"),
-            out=destination(out, place.images(), force=force),
+            out=out or place.images(),
             config=settings("images", config, set_, {"backbone": backbone, "device": device}).value,
             seed=seed,
             limit=limit,
             force=force,
+            replace=force or out is None,
         )
     )

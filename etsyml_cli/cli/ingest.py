@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from etsyml_cli.cli import options, show
-from etsyml_cli.cli.places import destination
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.cli.settings import pairs, settings
 
@@ -19,7 +18,8 @@ def ingest(
     files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Files, globs, or - for stdin.")],
     check: Annotated[bool, typer.Option("--check", help="Only look: guess columns, show first rejects.")] = False,
     map_: Annotated[
-        list[str] | None, typer.Option("--map", metavar="OURS=THEIRS", help="Our column from theirs; repeatable.")
+        list[str] | None,
+        typer.Option("--map", metavar="OURS=THEIRS", help="Our column from theirs; none: leave it out."),
     ] = None,
     map_file: Annotated[
         Path | None, typer.Option("--map-file", metavar="FILE", help="A YAML file of `ours: theirs`.")
@@ -56,7 +56,7 @@ def ingest(
     from etsyml_cli.io.schema import table_schema
 
     table_schema(table)  # a wrong name is said before anything is read
-    mapping = {**_saved_map(map_file), **pairs(map_, "--map")}
+    mapping = {**_saved_map(map_file), **pairs(map_, "--map", may_be_empty=True)}
     chosen = settings(
         "ingest",
         config,
@@ -79,8 +79,17 @@ def ingest(
         return
     from etsyml_cli.stages.ingest import ingest as run_ingest
 
-    place = destination(out, session.workspace.table(table), force=force)
-    show.summary(run_ingest(table, files, out=place, config=chosen, force=force, limit=limit))
+    show.summary(
+        run_ingest(
+            table,
+            files,
+            out=out or session.workspace.table(table),
+            config=chosen,
+            force=force,
+            limit=limit,
+            replace=force or out is None,
+        )
+    )
 
 
 def _saved_map(file: Path | None) -> dict[str, str]:

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from etsyml_cli.cli import options, show
-from etsyml_cli.cli.places import destination
 from etsyml_cli.cli.session import common_options, session
 
 
@@ -39,8 +38,16 @@ def score(
     texts = listings or (place.table("listings") if place.table("listings").exists() else None)
     ctr = model or place.model("ctr")
     if rows.endswith(".parquet"):
-        target = destination(out, place.lists() / "scores.parquet", force=force)
-        show.summary(score_table(model=ctr, impressions=Path(rows), listings=texts, out=target, force=force))
+        show.summary(
+            score_table(
+                model=ctr,
+                impressions=Path(rows),
+                listings=texts,
+                out=out or place.lists() / "scores.parquet",
+                force=force,
+                replace=force or out is None,
+            )
+        )
         return
     with nullcontext(sys.stdin.buffer) if rows == "-" else Path(rows).open("rb") as lines:
         for scored in score_rows(model=ctr, rows=lines, listings=texts):

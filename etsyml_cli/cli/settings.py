@@ -29,12 +29,12 @@ def settings(
     return resolve_config(kind, file_text=text, file_name=str(file), sets=sets, options=options)
 
 
-def pairs(assignments: list[str] | None, option: str) -> dict[str, str]:
+def pairs(assignments: list[str] | None, option: str, *, may_be_empty: bool = False) -> dict[str, str]:
     """`["a=b"]` as a dict. Raises UsageError for what is no pair, or for a name given twice."""
     found: dict[str, str] = {}
     for assignment in assignments or []:
         name, equals, value = assignment.partition("=")
-        if not equals or not name or not value:
+        if not equals or not name or not (value or may_be_empty):
             raise UsageError(f"{option} {assignment}: expected NAME=VALUE")
         if name in found:
             raise UsageError(f"{option}: {name} is given twice")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import typer
 
 from etsyml_cli.cli import options, show
-from etsyml_cli.cli.places import destination
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.cli.settings import settings
 
@@ -45,12 +44,13 @@ def ltr(
             listings=listings or place.table("listings"),
             searches=searches or place.table("searches"),
             images=features,
-            out=destination(out, place.model("ltr"), force=force),
+            out=out or place.model("ltr"),
             config=settings("ltr", config, set_).value,
             seed=seed,
             holdout=holdout,
             limit=limit,
             force=force,
+            replace=force or out is None,
         )
     )
 
@@ -85,12 +85,13 @@ def lda(
         train_lda(
             favorites=favorites or place.table("favorites"),
             listings=titles,
-            out=destination(out, place.model("lda"), force=force),
+            out=out or place.model("lda"),
             config=settings("lda", config, set_).value,
             seed=seed,
             holdout=holdout,
             limit=limit,
             force=force,
+            replace=force or out is None,
         )
     )
 
@@ -125,11 +126,12 @@ def ctr(
         train_ctr(
             impressions=impressions or place.table("impressions"),
             listings=texts,
-            out=destination(out, place.model("ctr"), force=force),
+            out=out or place.model("ctr"),
             config=settings("ctr", config, set_).value,
             seed=seed,
             holdout=holdout,
             limit=limit,
             force=force,
+            replace=force or out is None,
         )
     )

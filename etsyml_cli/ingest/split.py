@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.errors import DataError, UsageError
 
 MICROSECONDS_A_DAY = 86_400_000_000
 
@@ -55,6 +55,19 @@ def last_days(days: NDArray[np.int64], *, test_days: int, valid_days: int) -> Da
         test_from=test_from if test_days else None,
         last=last,
     )
+
+
+def held_out_share(holdout: str) -> float:
+    """The share that `--holdout` names, 0 for "none". Raises UsageError for what is no share."""
+    if holdout == "none":
+        return 0.0
+    try:
+        share = float(holdout)
+    except ValueError:
+        share = -1.0
+    if not 0 < share < 1:
+        raise UsageError(f"--holdout {holdout}: expected none or a share of the days between 0 and 1, such as 0.2")
+    return share
 
 
 def share_of_days(days: NDArray[np.int64], share: float) -> int:

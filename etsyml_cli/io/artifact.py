@@ -120,12 +120,14 @@ def is_up_to_date(target: Path, plan: Plan) -> bool:
 
 
 @contextmanager
-def artifact(target: Path, plan: Plan, *, resumable: bool = False) -> Iterator[Draft]:
+def artifact(target: Path, plan: Plan, *, replace: bool = True, resumable: bool = False) -> Iterator[Draft]:
     """Write an artifact: `target` is replaced in one step when the block ends without an error.
 
+    Without `replace` a place where something is already is refused (UsageError) before anything is done.
     With `resumable`, a draft left behind by a killed run of the same plan is handed out again as it is,
     and a draft stays when the block fails; otherwise each run starts from an empty directory.
     """
+    refuse_to_overwrite(target, force=replace)
     partial = target.parent / f".{target.name}.partial"
     started = time.time()
     partial.mkdir(parents=True, exist_ok=True)
@@ -168,6 +170,20 @@ def run_record(started: float) -> dict[str, Any]:
         "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
         "peak_memory_mb": round(kilobytes / 1024, 1),
     }
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A hidden name to write to; the file takes the place of `path` when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        sync(partial)
+        partial.replace(path)
+        sync(path.parent)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

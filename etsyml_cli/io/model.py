@@ -43,7 +43,8 @@ def save_ids(directory: Path, name: str, ids: list[str]) -> None:
 
 
 def load_ids(directory: Path, name: str) -> list[str]:
-    return msgspec.json.decode((directory / f"{name}.json").read_bytes(), type=list[str])
+    ids: list[str] = _decoded(directory / f"{name}.json", list[str])
+    return ids
 
 
 def save_json(directory: Path, name: str, value: Any) -> None:
@@ -51,7 +52,7 @@ def save_json(directory: Path, name: str, value: Any) -> None:
 
 
 def load_json(directory: Path, name: str, kind: Any = Any) -> Any:
-    return msgspec.json.decode((directory / name).read_bytes(), type=kind)
+    return _decoded(directory / name, kind)
 
 
 def save_config(directory: Path, config: msgspec.Struct) -> None:
@@ -60,3 +61,10 @@ def save_config(directory: Path, config: msgspec.Struct) -> None:
 
 def load_config(directory: Path, kind: type[Any]) -> Any:
     return msgspec.yaml.decode((directory / CONFIG).read_bytes(), type=kind)
+
+
+def _decoded(path: Path, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (FileNotFoundError, msgspec.DecodeError) as error:
+        raise InputError(f"{path}: {error}", hint="Train the model again.") from None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import msgspec
 
 from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
-from etsyml_cli.io.artifact import sync
+from etsyml_cli.io.artifact import whole_file
 
 RankedList = dict[str, Any]  # {subject: ..., "items": [{"rank": 1, "id": ..., "score": ..., "title": ...}, ...]}
 Row = dict[str, Any]
@@ -41,7 +40,7 @@ def write_lists(lists: Iterable[RankedList], path: Path, *, subject: str) -> int
             count += 1
             yield one
 
-    with _whole_file(path) as partial:
+    with whole_file(path) as partial:
         WRITERS[suffix](counted(), partial, subject)
     return count
 
@@ -111,16 +110,3 @@ WRITERS: dict[str, Callable[[Iterable[RankedList], Path, str], None]] = {
     ".parquet": _write_parquet,
     ".trec": _write_trec,
 }
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        yield partial
-        sync(partial)
-        partial.replace(path)
-        sync(path.parent)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from etsyml_cli.core.errors import UsageError, did_you_mean
 
 SCHEMA_VERSION = 1
 
-Kind = Literal["id", "text", "tags", "time", "price", "number", "count", "position", "event", "flag", "path"]
+Kind = Literal["id", "text", "tags", "time", "price", "number", "count", "position", "event", "flag", "path", "feature"]
 
 ARROW_TYPES: dict[Kind, pa.DataType] = {
     "id": pa.string(),
@@ -28,6 +28,7 @@ ARROW_TYPES: dict[Kind, pa.DataType] = {
     "event": pa.string(),
     "flag": pa.int8(),  # 0 or 1
     "path": pa.string(),  # relative to the image root, never outside it
+    "feature": pa.string(),  # a further column of impressions: any value, as text
 }
 
 EVENTS = ("impression", "click", "cart", "purchase")  # from the weakest to the strongest
@@ -35,6 +36,8 @@ EVENTS = ("impression", "click", "cart", "purchase")  # from the weakest to the 
 
 @dataclass(frozen=True)
 class Column:
+    """A column of a table: what it must hold, and whether each row must have it."""
+
     name: str
     kind: Kind
     required: bool = False
@@ -54,6 +57,9 @@ class TableSchema:
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)
+
+    def column_or_feature(self, name: str) -> Column:
+        return self.column(name) or Column(name, "feature")
 
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
@@ -83,7 +89,7 @@ TABLES: dict[str, TableSchema] = {
         (
             _listing_id(),
             Column("title", "text", True, ("name", "item_name", "movie_title", "book_title", "headline")),
-            _id("shop_id", "shop", "seller_id", "store_id", "brand"),
+            _id("shop_id", "shop", "seller_id", "store_id", "brand", "publisher"),
             _id("owner_id", "seller_user_id"),
             Column("tags", "tags", aliases=("tag", "keywords", "class", "genres")),
             Column("description", "text", aliases=("desc", "body", "text")),
@@ -156,8 +162,4 @@ def table_schema(name: str) -> TableSchema:
 
 def arrow_schema(table: TableSchema, columns: list[str]) -> pa.Schema:
     """The Arrow schema of `columns` in this order; a column that the table does not know is text."""
-    fields = []
-    for name in columns:
-        column = table.column(name)
-        fields.append(pa.field(name, ARROW_TYPES[column.kind] if column else pa.string()))
-    return pa.schema(fields)
+    return pa.schema([(name, ARROW_TYPES[table.column_or_feature(name).kind]) for name in columns])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -17,11 +17,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etsyml_cli.core.errors import InputError, did_you_mean
-from etsyml_cli.io.artifact import Manifest, Plan, run_record, sha256_of, sync, to_json
+from etsyml_cli.io.artifact import (
+    Manifest,
+    Plan,
+    Source,
+    only_writer,
+    refuse_to_overwrite,
+    run_record,
+    sha256_of,
+    source_of,
+    sync,
+    to_json,
+)
 from etsyml_cli.io.schema import SCHEMA_VERSION, arrow_schema, table_schema
 
 MANIFEST_KEY = b"etsyml.manifest"
 ROW_GROUP_ROWS = 1 << 17
+ROW_GROUP_BYTES = 32 << 20
 
 
 def rejects_path(table: Path) -> Path:
@@ -33,60 +45,85 @@ def run_path(table: Path) -> Path:
 
 
 class TableDraft:
-    """A table in the making: a scratch directory, the open rejects file, counts for the manifest."""
+    """A table in the making: a scratch directory, the open rejects file, the plan and counts for the manifest."""
 
-    def __init__(self, scratch: Path, rejects: IO[bytes]) -> None:
+    def __init__(self, scratch: Path, rejects: IO[bytes], plan: Plan) -> None:
         self.scratch = scratch
+        self.plan = plan
         self.rejects = rejects
         self.rows: dict[str, int] = {}
         self.facts: dict[str, Any] = {}
 
+    @property
+    def table(self) -> Path:
+        return self.scratch / "table.parquet"
+
 
 @contextmanager
-def table_draft(target: Path, plan: Plan) -> Iterator[TableDraft]:
-    """Write a table: leave `scratch/table.parquet` closed but for its footer's manifest, which `seal` adds.
+def table_draft(target: Path, plan: Plan, *, replace: bool = True) -> Iterator[TableDraft]:
+    """Write a table: the block fills `draft.table` and ends with `seal`; then the table and its rejects appear.
 
-    The block gets a TableDraft; when it ends without an error the table and its rejects appear.
+    Whatever happens before that leaves what is there as it is. Without `replace` a place that is taken is refused.
     """
+    refuse_to_overwrite(target, force=replace)
     started = time.time()
     scratch = target.parent / f".{target.stem}.partial"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        with (scratch / "rejects.jsonl").open("wb") as rejects:
-            draft = TableDraft(scratch, rejects)
-            yield draft
-        (scratch / "run.json").write_bytes(to_json(run_record(started)))
-        for name, place in (
-            ("rejects.jsonl", rejects_path(target)),
-            ("run.json", run_path(target)),
-            ("table.parquet", target),  # last: the table is what says that all is done
-        ):
-            sync(scratch / name)
-            (scratch / name).replace(place)
-        sync(target.parent)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True, exist_ok=True)
+    with only_writer(scratch, target):
+        _empty(scratch)
+        try:
+            with (scratch / "rejects.jsonl").open("wb") as rejects:
+                yield TableDraft(scratch, rejects, plan)
+            (scratch / "run.json").write_bytes(to_json(run_record(started)))
+            _move_in(scratch, target)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
-def seal(writer: pq.ParquetWriter, draft: TableDraft, plan: Plan) -> None:
+def seal(writer: pq.ParquetWriter, draft: TableDraft) -> None:
     """Put the manifest into the footer and close the file."""
     draft.rejects.flush()
     outputs = {"rejects.jsonl": sha256_of(draft.scratch / "rejects.jsonl")}
-    manifest = Manifest(plan=plan, rows=draft.rows, facts=draft.facts, outputs=outputs)
+    manifest = Manifest(plan=draft.plan, rows=draft.rows, facts=draft.facts, outputs=outputs)
     writer.add_key_value_metadata({MANIFEST_KEY: msgspec.json.encode(manifest, order="deterministic")})
     writer.close()
 
 
-def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+def parquet_writer(path: Path, schema: pa.Schema, *, unlike: Collection[str] = ()) -> pq.ParquetWriter:
+    """A writer of our kind of Parquet; no dictionary is tried for columns whose values are `unlike` each other."""
     schema = schema.with_metadata({b"schema_version": str(SCHEMA_VERSION).encode()})
-    return pq.ParquetWriter(path, schema, compression="zstd")
+    alike = [field.name for field in schema if field.name not in unlike and not pa.types.is_timestamp(field.type)]
+    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=[*alike, "tags.list.element"])
+
+
+class RowGroups:
+    """Gathers rows until they fill a row group, by number or by size, and writes it."""
+
+    def __init__(self, writer: pq.ParquetWriter) -> None:
+        self.writer = writer
+        self._waiting: list[pa.Table] = []
+
+    def write(self, rows: pa.Table) -> None:
+        self._waiting.append(rows)
+        while sum(part.num_rows for part in self._waiting) >= ROW_GROUP_ROWS:
+            gathered = pa.concat_tables(self._waiting)
+            self.writer.write_table(gathered.slice(0, ROW_GROUP_ROWS))
+            self._waiting = [gathered.slice(ROW_GROUP_ROWS)]
+        if sum(part.nbytes for part in self._waiting) >= ROW_GROUP_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        gathered = pa.concat_tables(self._waiting) if self._waiting else None
+        if gathered is not None and gathered.num_rows:
+            self.writer.write_table(gathered)
+        self._waiting = []
 
 
 def table_manifest(path: Path) -> Manifest:
     """The manifest in a table's footer. Raises InputError where `path` is no table of ours."""
-    metadata = _open(path).schema_arrow.metadata or {}
-    footer = _open(path).metadata.metadata or {}
+    file = open_table_file(path)
+    metadata = file.schema_arrow.metadata or {}
+    footer = file.metadata.metadata or {}
     if MANIFEST_KEY not in footer or b"schema_version" not in metadata:
         raise InputError(f"{path}: not a table that `etsyml ingest` wrote", hint="Ingest the file first.")
     version = int(metadata[b"schema_version"])
@@ -103,17 +140,23 @@ def table_is_up_to_date(path: Path, plan: Plan) -> bool:
         manifest = table_manifest(path)
     except InputError:
         return False
-    return manifest.plan == msgspec.json.decode(msgspec.json.encode(plan), type=Plan)
+    same_rejects = manifest.outputs.get("rejects.jsonl") == sha256_of(rejects_path(path))
+    return same_rejects and manifest.plan == msgspec.json.decode(msgspec.json.encode(plan), type=Plan)
+
+
+def table_source(path: Path, name: str) -> Source:
+    """A table as an input. Raises InputError, with the command that makes it, where it is not there."""
+    _expect_here(path, name)
+    return source_of(path)
 
 
 def open_table(path: Path, name: str) -> pq.ParquetFile:
     """A table of this name. Raises InputError for a missing file, another table, another schema version."""
-    manifest = table_manifest(path) if path.exists() else None
-    if manifest is None:
-        raise InputError(f"{path}: no {name} table here", hint=f"Make it with: etsyml ingest {name} FILE")
+    _expect_here(path, name)
+    manifest = table_manifest(path)
     if manifest.plan.kind != f"table:{name}":
         raise InputError(f"{path}: expected the {name} table, found {manifest.plan.kind}")
-    return _open(path)
+    return open_table_file(path)
 
 
 def read_table(path: Path, name: str, columns: list[str] | None = None) -> pa.Table:
@@ -136,7 +179,28 @@ def read_table(path: Path, name: str, columns: list[str] | None = None) -> pa.Ta
     return table.select(wanted)
 
 
-def _open(path: Path) -> pq.ParquetFile:
+def _expect_here(path: Path, name: str) -> None:
+    if not path.exists():
+        raise InputError(f"{path}: no {name} table here", hint=f"Make it with: etsyml ingest {name} FILE")
+
+
+def _empty(directory: Path) -> None:
+    for entry in directory.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+
+def _move_in(scratch: Path, target: Path) -> None:
+    for name, place in (
+        ("rejects.jsonl", rejects_path(target)),
+        ("run.json", run_path(target)),
+        ("table.parquet", target),  # last: the table is what says that all is done
+    ):
+        sync(scratch / name)
+        (scratch / name).replace(place)
+    sync(target.parent)
+
+
+def open_table_file(path: Path) -> pq.ParquetFile:
     if path.is_dir():
         raise InputError(f"{path}: a directory, where a table file was expected")
     try:

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from etsyml_cli.core.errors import DataError, InputError, UsageError
-from etsyml_cli.ingest.split import DaySplit, days_of, last_days, share_of_days
+from etsyml_cli.core.errors import DataError, InputError
+from etsyml_cli.ingest.split import DaySplit, days_of, held_out_share, last_days, share_of_days
 from etsyml_cli.io.tables import open_table
 
 BATCH_ROWS = 1 << 16
@@ -107,7 +107,9 @@ def split_days(log: AdLog, holdout: str | None) -> DaySplit:
     days = log.days()
     if holdout == "none":
         return last_days(days, test_days=0, valid_days=min(1, int(days[-1] - days[0])))
-    return last_days(days, test_days=1 if holdout is None else share_of_days(days, _share(holdout)), valid_days=1)
+    return last_days(
+        days, test_days=1 if holdout is None else share_of_days(days, held_out_share(holdout)), valid_days=1
+    )
 
 
 def counts(rows: pa.RecordBatch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -121,16 +123,6 @@ def counts(rows: pa.RecordBatch) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 def _labels(columns: list[str]) -> list[str]:
     return ["clicked"] if "clicked" in columns else ["clicks", "impressions"]
-
-
-def _share(holdout: str) -> float:
-    try:
-        share = float(holdout)
-    except ValueError:
-        share = -1.0
-    if not 0 < share < 1:
-        raise UsageError(f"--holdout {holdout}: expected none or a share of the days between 0 and 1, such as 0.2")
-    return share
 
 
 def _days(batch: pa.RecordBatch) -> NDArray[np.int64]:

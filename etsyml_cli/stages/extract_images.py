@@ -30,7 +30,7 @@ from etsyml_cli.features.photos import REASONS, photos_source, read_photos
 from etsyml_cli.features.pixels import Preprocessing
 from etsyml_cli.io.artifact import Draft, Plan, artifact, is_up_to_date, read_manifest, source_of
 from etsyml_cli.io.features import DONE, KIND, NOT_DONE, REJECTS, FeaturesDraft
-from etsyml_cli.io.tables import read_table, table_manifest
+from etsyml_cli.io.tables import read_table, table_manifest, table_source
 from etsyml_cli.io.weights import read_state_dict
 from etsyml_cli.stages.summary import Summary
 
@@ -46,7 +46,14 @@ class Photos:
 
 
 def extract_images(
-    *, listings: Path, out: Path, config: ImagesConfig, seed: int, limit: int | None = None, force: bool = False
+    *,
+    listings: Path,
+    out: Path,
+    config: ImagesConfig,
+    seed: int,
+    limit: int | None = None,
+    force: bool = False,
+    replace: bool = True,
 ) -> Summary:
     """Write the features of the listings' photos to `out`; `limit` takes the first listings only."""
     photos = _photos(listings, limit)
@@ -56,7 +63,7 @@ def extract_images(
     up_to_date = not force and is_up_to_date(out, plan)
     if not up_to_date:
         network = _network(backbone, config.backbone, weights, seed)
-        with artifact(out, plan, resumable=True) as draft:
+        with artifact(out, plan, replace=replace, resumable=True) as draft:
             draft.facts = _facts(backbone, network, config, random=weights is None)
             extractor = Extractor(backbone, network, pick_device(config.device))
             features = FeaturesDraft(draft.path, len(photos.ids), backbone.dimension, config.dtype)
@@ -96,7 +103,7 @@ def _plan(
     """What the features depend on: not the threads; the device that is taken, not "auto"; no folder's name."""
     settings = msgspec.to_builtins(config) | {"device": pick_device(config.device).type, "limit": limit}
     del settings["threads"]
-    inputs = {"listings": [source_of(listings)], "photos": [photos_source(photos.root, photos.images)]}
+    inputs = {"listings": [table_source(listings, "listings")], "photos": [photos_source(photos.root, photos.images)]}
     if weights is not None:
         inputs["weights"] = [source_of(weights)]
     if config.weights not in ("default", "none"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from etsyml_cli.core.log import logger
-from etsyml_cli.io.artifact import Plan, artifact, is_up_to_date, read_manifest, refuse_to_overwrite
+from etsyml_cli.io.artifact import Plan, artifact, is_up_to_date, read_manifest
 from etsyml_cli.io.truth import FOLDER, write_positions
 from etsyml_cli.sample import ads, searches
 from etsyml_cli.sample.config import SampleConfig
@@ -29,9 +29,8 @@ def sample_data(out: Path, config: SampleConfig, *, seed: int, force: bool = Fal
     plan = Plan(kind=KIND, config=msgspec.to_builtins(config), seed=seed)
     if is_up_to_date(out, plan) and not force:
         return already_there(KIND, out, read_manifest(out).rows, {})
-    refuse_to_overwrite(out, force=force)
     world = build_world(config, seed)
-    with artifact(out, plan) as draft:
+    with artifact(out, plan, replace=force) as draft:
         (draft.path / FOLDER).mkdir()
         draft.rows["listings"] = write_listings(world, draft.path)
         logger.info("%s: drawing %d photos", out, config.listings)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger, progress
-from etsyml_cli.io.artifact import Manifest, Plan, expect_kind, source_of, sync
+from etsyml_cli.io.artifact import Manifest, Plan, expect_kind, refuse_to_overwrite, source_of, whole_file
 from etsyml_cli.io.schema import ARROW_TYPES, table_schema
 from etsyml_cli.io.tables import MANIFEST_KEY, open_table, parquet_writer, table_manifest
 from etsyml_cli.stages.ctr_log import BATCH_ROWS, TIME
@@ -40,7 +40,9 @@ def score_rows(*, model: Path, rows: Iterable[bytes], listings: Path | None) -> 
             yield {**row, "score": p}
 
 
-def score_table(*, model: Path, impressions: Path, listings: Path | None, out: Path, force: bool) -> Summary:
+def score_table(
+    *, model: Path, impressions: Path, listings: Path | None, out: Path, force: bool = False, replace: bool = True
+) -> Summary:
     """Write the click probability of every row of the impressions table, in its order, as Parquet."""
     file = open_table(impressions, "impressions")
     inputs = {"model": model, "impressions": impressions, **({"listings": listings} if listings else {})}
@@ -48,15 +50,9 @@ def score_table(*, model: Path, impressions: Path, listings: Path | None, out: P
     done = Manifest(plan=plan, rows={"out": file.metadata.num_rows})
     if not force and _is_up_to_date(out, plan):
         return already_there(KIND, out, done.rows, {})
-    partial = out.with_name(f".{out.name}.partial")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    refuse_to_overwrite(out, force=replace)
+    with whole_file(out) as partial:
         _write_scores(partial, file, _scorer(model, listings), done)
-        sync(partial)
-        partial.replace(out)
-        sync(out.parent)
-    finally:
-        partial.unlink(missing_ok=True)
     return Summary(kind=KIND, path=str(out), rows=done.rows)
 
 

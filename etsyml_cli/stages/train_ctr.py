@@ -12,8 +12,9 @@ import numpy as np
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.log import Advance, logger, progress
 from etsyml_cli.ingest.split import DaySplit
-from etsyml_cli.io.artifact import Draft, Plan, artifact, is_up_to_date, read_manifest, source_of
+from etsyml_cli.io.artifact import Draft, Plan, artifact, is_up_to_date, read_manifest
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_json
+from etsyml_cli.io.tables import table_source
 from etsyml_cli.metrics.probability import Floats, figures, log_losses
 from etsyml_cli.models.ctr.config import CtrConfig, fed_by
 from etsyml_cli.models.ctr.ftrl import hashing_figures
@@ -67,6 +68,7 @@ def train_ctr(
     holdout: str | None = None,
     limit: int | None = None,
     force: bool = False,
+    replace: bool = True,
 ) -> Summary:
     """Train FTRL-Proximal on the ads' log and write the model to `out`.
 
@@ -85,7 +87,7 @@ def train_ctr(
     if absent:
         logger.info("neither table has %s: trained without", ", ".join(absent))
     model = new_model(msgspec.structs.replace(config, features=features), listings)
-    with artifact(out, plan) as draft, progress("train ctr", _steps(log, split, config)) as advance:
+    with artifact(out, plan, replace=replace) as draft, progress("train ctr", _steps(log, split, config)) as advance:
         draft.rows = _rows(log, split)
         metrics = {"absent_columns": absent, **_train(model, log, split, advance)}
         draft.facts = {"slots_used": metrics["hashing"]["slots_used"], "base_rate": metrics["train"]["base_rate"]}
@@ -96,9 +98,9 @@ def train_ctr(
 def _plan(
     impressions: Path, listings: Path | None, config: CtrConfig, seed: int, holdout: str | None, limit: int | None
 ) -> Plan:
-    inputs = {"impressions": [source_of(impressions)]}
+    inputs = {"impressions": [table_source(impressions, "impressions")]}
     if listings is not None:
-        inputs["listings"] = [source_of(listings)]
+        inputs["listings"] = [table_source(listings, "listings")]
     settings = msgspec.to_builtins(config) | {"holdout": holdout, "limit": limit}
     return Plan(kind=KIND, config=settings, inputs=inputs, seed=seed)
 

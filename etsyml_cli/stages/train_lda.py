@@ -12,7 +12,7 @@ from scipy import sparse
 from etsyml_cli.core.log import logger
 from etsyml_cli.io.artifact import Draft, Plan, artifact, is_up_to_date, read_manifest, source_of
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_config, save_json
-from etsyml_cli.io.tables import read_table
+from etsyml_cli.io.tables import read_table, table_source
 from etsyml_cli.metrics.recommendation import log_likelihood
 from etsyml_cli.models.lda.config import LdaConfig
 from etsyml_cli.models.lda.engines import fit
@@ -35,6 +35,7 @@ def train_lda(
     holdout: str | None = None,
     limit: int | None = None,
     force: bool = False,
+    replace: bool = True,
 ) -> Summary:
     """Learn styles from the favorites that are not held out and write the model to `out`.
 
@@ -50,7 +51,7 @@ def train_lda(
     if split.not_in_favorites:
         logger.warning("%s: %d pairs are no favorites and are left out", holdout, split.not_in_favorites)
     counts = _counts(table, ~held & _often_enough(table, ~held, config))
-    with artifact(out, plan) as draft:
+    with artifact(out, plan, replace=replace) as draft:
         listing_ids = table.listing_ids.to_pylist()
         model = LdaModel(
             parameters=fit(counts, config, seed),
@@ -70,8 +71,11 @@ def _plan(
     favorites: Path, listings: Path | None, config: LdaConfig, seed: int, holdout: str | None, limit: int | None
 ) -> Plan:
     file = holdout_file(holdout)
-    paths = {"favorites": favorites, "listings": listings, "holdout": file}
-    inputs = {name: [source_of(path)] for name, path in paths.items() if path is not None}
+    inputs = {"favorites": [table_source(favorites, "favorites")]}
+    if listings is not None:
+        inputs["listings"] = [table_source(listings, "listings")]
+    if file is not None:
+        inputs["holdout"] = [source_of(file)]
     settings = msgspec.to_builtins(config) | {"holdout": "file" if file else holdout, "limit": limit}
     return Plan(kind=KIND, config=settings, inputs=inputs, seed=seed)
 

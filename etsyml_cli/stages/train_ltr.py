@@ -14,10 +14,11 @@ from etsyml_cli.core.errors import DataError, UsageError
 from etsyml_cli.core.log import logger
 from etsyml_cli.features.text import build_vocabulary, count_words
 from etsyml_cli.ingest.page_split import PageSplit, describe, parts, split_pages
-from etsyml_cli.ingest.split import TEST, TRAIN, VALID
+from etsyml_cli.ingest.split import TEST, TRAIN, VALID, held_out_share
 from etsyml_cli.io.artifact import Draft, Plan, artifact, is_up_to_date, read_manifest, source_of
 from etsyml_cli.io.features import read_image_features
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_config, save_json
+from etsyml_cli.io.tables import table_source
 from etsyml_cli.metrics.ranking import byte_order, ndcg, rank_pages
 from etsyml_cli.models.ltr.choose import choose_and_fit, combinations
 from etsyml_cli.models.ltr.config import LtrConfig
@@ -42,6 +43,7 @@ def train_ltr(
     holdout: str | None = None,
     limit: int | None = None,
     force: bool = False,
+    replace: bool = True,
 ) -> Summary:
     """Train text, image and multimodal rankers on the same pairs and write them to `out`.
 
@@ -49,8 +51,9 @@ def train_ltr(
     pages only. Without `images` the text ranker is the only one.
     """
     settings = msgspec.to_builtins(config) | {"holdout": holdout, "limit": limit}
-    given = {"listings": listings, "searches": searches, "images": images}
-    inputs = {name: [source_of(path)] for name, path in given.items() if path is not None}
+    inputs = {"listings": [table_source(listings, "listings")], "searches": [table_source(searches, "searches")]}
+    if images is not None:
+        inputs["images"] = [source_of(images)]
     plan = Plan(kind=KIND, config=settings, inputs=inputs, seed=seed)
     if not force and is_up_to_date(out, plan):
         there = read_manifest(out)
@@ -65,7 +68,7 @@ def train_ltr(
     known = log.take(part != TEST)
     features = log_features(vocabulary, catalogue, photos, known)
     pages = Pages(known.listing, known.level, features.overlap, known.offsets)
-    with artifact(out, plan) as draft:
+    with artifact(out, plan, replace=replace) as draft:
         draft.rows = _rows(catalogue, log, part) | {"pairs": int(count_pairs(pages).sum())}
         draft.facts = {"backbone": photos.facts["backbone"] if photos else None}
         weights, validation = _learn(pages, features.blocks, part[part != TEST], byte_order(known.listing_ids), config)
@@ -77,15 +80,7 @@ def train_ltr(
 
 def _test_share(holdout: str | None, config: LtrConfig) -> float:
     """The share of the log that is held out for the test; 0 for "none"."""
-    if holdout in (None, "none"):
-        share = 0.0 if holdout else config.test_share
-    else:
-        try:
-            share = float(holdout)
-        except ValueError:
-            share = -1.0
-        if not 0 < share < 1:
-            raise UsageError(f"--holdout {holdout}: expected none or a share of the days between 0 and 1, such as 0.2")
+    share = config.test_share if holdout is None else held_out_share(holdout)
     if share + config.valid_share >= 1:
         raise UsageError(f"test {share:g} and validation {config.valid_share:g} together leave nothing to train on")
     return share

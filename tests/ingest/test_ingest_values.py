@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etsyml_cli.ingest.columns import convert
@@ -126,13 +126,15 @@ def test_bad_values_have_their_reason(kind, value, rules, reason):
     assert error.value.reason is reason
 
 
-NUMBERS_AS_TEXT = ["1", "0", "007", "+1", "-0", "1.", ".5", "1e5", "1e-400", "nan", "-inf", "0x10", " 7 ", "1_0", "9e18"]
+NUMBERS_AS_TEXT = [
+    "1", "0", "007", "+1", "-0", "1.", ".5", "1e5", "1e-400", "nan", "-inf", "0x10", " 7 ", "1_0", "9e18", "0\x1f",
+]  # fmt: skip
 TIMES_AS_TEXT = [
     "2014-05-01T00:00:03Z", "2014-05-01t00:00:03z", "2014-05-01 00:00:03", "2014-05-01", "2014-05-01T00:00+02",
     "2014-05-01T00:00:03.123456789Z", "2014-11-02T01:30:00", "2014-03-09T02:30:00", "881250949", "881250949.25",
     "0x34", "1969-01-01T00:00:00Z", "2014-02-30T00:00:00Z", "-5", "999999999999999999999",
 ]  # fmt: skip
-ODD_TEXTS = ["\u00a0L1\u3000", "\x1fL1", "\x85L1", "a\u0085b", "a\x7fb", "é", "x" * 512, "é" * 256, "é" * 257, "\u200bx"]
+ODD_TEXTS = ["\u00a0L1\u3000", "\x1fL1", "\x85L1", "a\u0085b", "a\x7fb", "é", "x" * 512, "é" * 256, "é" * 257]
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
@@ -166,6 +168,7 @@ def one_by_one(values, kind, rules):
 
 
 @pytest.mark.parametrize("kind", list(ARROW_TYPES))
+@settings(deadline=None)
 @given(values=st.lists(VALUES, max_size=12), rules=RULES)
 def test_a_column_at_once_is_its_values_one_by_one(kind, values, rules):
     got, reasons = convert(cells_of(values), Column("column", kind), rules)
@@ -175,6 +178,7 @@ def test_a_column_at_once_is_its_values_one_by_one(kind, values, rules):
 
 
 @pytest.mark.parametrize("kind", list(ARROW_TYPES))
+@settings(deadline=None)
 @given(values=st.lists(st.sampled_from(NUMBERS_AS_TEXT + TIMES_AS_TEXT + ODD_TEXTS + [None]), max_size=12), rules=RULES)
 def test_a_column_of_texts_at_once_is_its_values_one_by_one(kind, values, rules):
     got, reasons = convert(Cells(pa.array(values, pa.string())), Column("column", kind), rules)

@@ -1,0 +1,232 @@
+"""One foreign value to one of ours, or the reason why not: slow, readable, and the last word on every value.
+
+`columns.py` converts whole columns at once and asks here wherever it is not certain.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etsyml_cli.ingest.rules import Rules
+from etsyml_cli.io.rejects import Reason
+from etsyml_cli.io.schema import Kind
+
+LONGEST_ID = 512
+EXACT = 2**53  # below it a float holds every whole number
+MAX_TIME = 4_102_444_800_000_000  # 2100-01-01 in microseconds
+MICROSECONDS = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0, "ns": 0.001}  # in one unit
+
+# lowest and highest value, and whether it must be whole
+NUMBER_RANGES: dict[str, tuple[float, float, bool]] = {
+    "price": (0, 1e300, False),
+    "number": (-1e300, 1e300, False),
+    "count": (0, EXACT, True),
+    "position": (1, 2**31 - 1, True),
+    "flag": (0, 1, True),
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+_NOT_FINITE = re.compile(r"[-+]?(inf|infinity|nan)", re.IGNORECASE)
+CONTROL = r"[\x00-\x1f\x7f]"
+_CONTROL = re.compile(CONTROL)
+_FLAGS = {"true": 1, "t": 1, "yes": 1, "y": 1, "false": 0, "f": 0, "no": 0, "n": 0}
+
+
+class BadValueError(Exception):
+    """A value that does not fit its column."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def parse(value: Any, kind: Kind, rules: Rules) -> Any:
+    """`value` as this kind of column holds it (a time as microseconds since 1970, UTC); None where it is empty.
+
+    Raises BadValueError.
+    """
+    if isinstance(value, bytes):
+        value = _decoded(value)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    return _PARSERS[kind](value, rules)
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise BadValueError(Reason.NOT_UTF8) from None
+
+
+def _id(value: Any, _rules: Rules) -> str:
+    if isinstance(value, float | Decimal) and value == value // 1:
+        value = int(value)  # what pandas makes of whole numbers beside empty ones
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise BadValueError(Reason.NOT_AN_ID)
+    text = str(value).strip()
+    if _CONTROL.search(text):
+        raise BadValueError(Reason.CONTROL_CHARACTER)
+    if len(text.encode()) > LONGEST_ID:
+        raise BadValueError(Reason.ID_TOO_LONG)
+    return text
+
+
+def _text(value: Any, _rules: Rules) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and abs(value) < EXACT and value == int(value):
+        return str(int(value))  # 5 and 5.0 are one number, in JSON as in Parquet
+    if isinstance(value, float):
+        return str(pc.cast(pa.scalar(value), pa.string()).as_py())
+    if isinstance(value, int | Decimal | date):
+        return str(value)
+    raise BadValueError(Reason.NOT_TEXT)
+
+
+def _feature(value: Any, rules: Rules) -> str:
+    if isinstance(value, list | dict):
+        return msgspec.json.encode(value, enc_hook=str).decode()
+    return _text(value, rules)
+
+
+def _tags(value: Any, rules: Rules) -> list[str] | None:
+    """A list; or text, parted at `|`, where it has none at `,` and `;` (RecBole's lists: at spaces)."""
+    if isinstance(value, str):
+        parted = value.split() if rules.spaced_tags else value.split("|") if "|" in value else re.split("[,;]", value)
+    elif isinstance(value, list) and all(isinstance(tag, str | int) and not isinstance(tag, bool) for tag in value):
+        parted = [str(tag) for tag in value]
+    else:
+        raise BadValueError(Reason.NOT_TAGS)
+    return [tag.strip() for tag in parted if tag.strip()] or None
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str):
+        text = value.strip()
+        if _NOT_FINITE.fullmatch(text):
+            raise BadValueError(Reason.NOT_FINITE)
+        if not _NUMBER.fullmatch(text):
+            raise BadValueError(Reason.NOT_A_NUMBER)
+        value = text
+    elif isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise BadValueError(Reason.NOT_A_NUMBER)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise BadValueError(Reason.TOO_LARGE) from None
+    if not math.isfinite(number):
+        raise BadValueError(Reason.NOT_FINITE)
+    return number
+
+
+def _ranged(kind: Kind) -> Callable[[Any, Rules], float | int]:
+    low, high, whole = NUMBER_RANGES[kind]
+    too_low = Reason.POSITION_BELOW_1 if kind == "position" else Reason.NEGATIVE
+
+    def parse_number(value: Any, _rules: Rules) -> float | int:
+        number = _number(value)
+        if number < low:
+            raise BadValueError(too_low)
+        if number > high:
+            raise BadValueError(Reason.TOO_LARGE)
+        if whole and number != int(number):
+            raise BadValueError(Reason.NOT_WHOLE)
+        return int(number) if whole else number
+
+    return parse_number
+
+
+def _flag(value: Any, rules: Rules) -> int:
+    if isinstance(value, str | bool) and str(value).strip().lower() in _FLAGS:
+        return _FLAGS[str(value).strip().lower()]
+    try:
+        return int(_ranged("flag")(value, rules))
+    except BadValueError:
+        raise BadValueError(Reason.NOT_A_FLAG) from None
+
+
+def _event(value: Any, rules: Rules) -> str:
+    event = rules.events.get(value.strip().casefold()) if isinstance(value, str) else None
+    if event is None:
+        raise BadValueError(Reason.UNKNOWN_EVENT)
+    return event
+
+
+def _time(value: Any, rules: Rules) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal | date):
+        raise BadValueError(Reason.NOT_A_TIME)
+    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
+        value = _iso(value.strip())
+    moment = _moment(value, rules) if isinstance(value, date) else _count_of_units(value, rules)
+    if not 0 <= moment < MAX_TIME:
+        raise BadValueError(Reason.TIME_OUT_OF_RANGE)
+    return moment
+
+
+def _iso(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.upper())  # a small z is a Z
+    except ValueError:
+        raise BadValueError(Reason.NOT_A_TIME) from None
+
+
+def _moment(value: date, rules: Rules) -> int:
+    when = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+    if when.tzinfo is None:
+        if rules.tz is None:
+            raise BadValueError(Reason.NAIVE_TIME)
+        when = when.replace(tzinfo=rules.tz)  # twice on the clock: the earlier; never on it: shifted forward
+    return (when - _EPOCH) // timedelta(microseconds=1)
+
+
+def _count_of_units(value: str | float | Decimal, rules: Rules) -> int:
+    if rules.time_unit is None:
+        raise BadValueError(Reason.BARE_NUMBER_TIME)
+    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
+        value = int(value.strip())
+    number = value if isinstance(value, int) else _number(value)
+    if rules.time_unit == "ns":
+        return math.floor(number) // 1000
+    if isinstance(number, int):
+        return number * int(MICROSECONDS[rules.time_unit])
+    moment = number * MICROSECONDS[rules.time_unit]
+    return round(moment) if abs(moment) < MAX_TIME * 2 else -1
+
+
+def _path(value: Any, rules: Rules) -> str:
+    if not isinstance(value, str) or _CONTROL.search(value.strip()) or "://" in value:
+        raise BadValueError(Reason.NOT_A_PATH)
+    absolute = os.path.normpath(os.path.join(rules.image_root, value.strip()))  # noqa: PTH118  text, no file
+    if os.path.commonpath([absolute, rules.image_root]) != rules.image_root or absolute == rules.image_root:
+        raise BadValueError(Reason.PATH_OUTSIDE_ROOT)
+    return os.path.relpath(absolute, rules.image_root)
+
+
+_PARSERS: dict[Kind, Callable[[Any, Rules], Any]] = {
+    "id": _id,
+    "text": _text,
+    "feature": _feature,
+    "tags": _tags,
+    "time": _time,
+    "price": _ranged("price"),
+    "number": _ranged("number"),
+    "count": _ranged("count"),
+    "position": _ranged("position"),
+    "flag": _flag,
+    "event": _event,
+    "path": _path,
+}

@@ -1,0 +1,29 @@
+"""DuckDB, held to a little memory; what does not fit goes to a directory of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+MEMORY_MB = 150
+
+
+@contextmanager
+def database(scratch: Path, *, memory_mb: int = MEMORY_MB, threads: int = 1) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty in-memory database that spills to `scratch` above `memory_mb` MB. Results need an ORDER BY."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": f"{memory_mb}MB",
+        "temp_directory": str(scratch / "duckdb"),
+        "threads": threads,
+        "preserve_insertion_order": False,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    connection = duckdb.connect(config=config)
+    try:
+        yield connection
+    finally:
+        connection.close()
