@@ -23,6 +23,7 @@ ON_SAMPLE_DATA = ("README.md",)
 ON_PUBLIC_DATA = ("docs/bring-your-own-logs.md",)
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PROGRESS = re.compile(r".+: [\d,]+ of [\d,]+, \d+ s left$")  # comes every ten seconds, so on slow machines only
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
 RELATIVE, ABSOLUTE = 0.1, 0.03
 
@@ -75,7 +76,8 @@ def run_step(step: Step, directory: Path, programs: Path) -> list[str]:
         printed += chunk
     os.close(reader)
     process.wait()
-    return [line.rstrip() for line in printed.decode().replace("\r\n", "\n").splitlines()]
+    lines = [line.rstrip() for line in printed.decode().replace("\r\n", "\n").splitlines()]
+    return [line for line in lines if not _PROGRESS.match(line)]
 
 
 def prepare(directory: Path) -> Path:

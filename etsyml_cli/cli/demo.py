@@ -117,7 +117,7 @@ def _tell(comparisons: list[dict[str, Any]]) -> None:
             f"{c['baseline']} {c['baseline_value']:.3f}",
             f"{c['value']:.3f}",
             f"{c['difference']:+.3f}",
-            f"{c['low']:+.3f}…{c['high']:+.3f}",
+            f"{c['low']:.3f}…{c['high']:.3f}",
         ]
         for c in comparisons
     )

@@ -113,16 +113,16 @@ def _draw(evaluation: Evaluation) -> None:
 
 
 def _figures(measurement: Measurement) -> list[str]:
-    figures = [_number(measurement.value, 4), _interval(measurement.low, measurement.high, "")]
+    figures = [_number(measurement.value, 4), _interval(measurement.low, measurement.high)]
     against = measurement.against
     if against is None:
         return [*figures, "", ""]
-    return [*figures, f"{_number(against.value, 4, '+')}", _interval(against.low, against.high, "+")]
+    return [*figures, _number(against.value, 4, "+"), _interval(against.low, against.high)]
 
 
-def _interval(low: float, high: float, sign: str) -> str:
-    return f"{_number(low, 3, sign)}…{_number(high, 3, sign)}"
+def _interval(low: float, high: float) -> str:
+    return f"{_number(low, 3)}…{_number(high, 3)}"
 
 
 def _number(value: float, decimals: int, sign: str = "") -> str:
-    return f"{value:{sign}.{decimals if abs(value) < 10 else 1}f}"
+    return f"{value:{sign}.{decimals if abs(value) < 10 else 0}f}"

@@ -52,7 +52,8 @@ def evaluate_ltr(
     judged = ranked[BASELINE].has_relevant()
     if not judged.any():
         raise DataError(f"none of {len(judged):,} test pages has a relevant listing")
-    logger.info("%d of %d test pages have no relevant listing and are left out", (~judged).sum(), len(judged))
+    if not judged.all():
+        logger.info("%d of %d test pages have no relevant listing and are left out", (~judged).sum(), len(judged))
     measured = []
     for metric in metrics:
         values = {variant: METRICS[metric.name](pages, metric)[judged] for variant, pages in ranked.items()}
