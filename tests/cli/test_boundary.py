@@ -168,3 +168,14 @@ def test_every_command_has_examples_in_its_help(etsyml: Etsyml) -> None:
         ended = etsyml(*command, "--help")
         assert ended.code == 0
         assert f"Examples:\n    etsyml {' '.join(command)}" in ended.out or "| etsyml" in ended.out, command
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("etsyml tr", ["train"]), ("etsyml train l", ["ltr", "lda"]), ("etsyml train ltr --li", ["--listings", "--limit"])],
+)
+def test_a_shell_completes_commands_and_options(typed: str, offered: list[str]) -> None:
+    asked = {"_ETSYML_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    line = [sys.executable, "-m", "etsyml_cli"]
+    done = subprocess.run(line, env=os.environ | asked, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == offered
