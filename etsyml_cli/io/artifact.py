@@ -85,8 +85,8 @@ def source_of(path: Path) -> Source:
 
 
 def to_json(value: Any) -> bytes:
-    """Sorted, indented JSON: the same value is always the same bytes."""
-    return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2) + b"\n"
+    """Indented JSON, keys in the order in which the program lists them."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -116,7 +116,12 @@ def is_up_to_date(target: Path, plan: Plan) -> bool:
         manifest = read_manifest(target)
     except InputError:
         return False
-    return manifest.plan == _as_stored(plan) and all((target / name).is_file() for name in manifest.outputs)
+    return was_made_by(manifest, plan) and all((target / name).is_file() for name in manifest.outputs)
+
+
+def was_made_by(manifest: Manifest, plan: Plan) -> bool:
+    """Whether the manifest is of just this plan, as far as JSON can tell (it has no tuples)."""
+    return manifest.plan == msgspec.json.decode(msgspec.json.encode(plan), type=Plan)
 
 
 @contextmanager
@@ -193,10 +198,6 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _as_stored(plan: Plan) -> Plan:
-    return msgspec.json.decode(msgspec.json.encode(plan), type=Plan)
 
 
 @contextmanager

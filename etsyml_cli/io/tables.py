@@ -28,6 +28,7 @@ from etsyml_cli.io.artifact import (
     source_of,
     sync,
     to_json,
+    was_made_by,
 )
 from etsyml_cli.io.schema import SCHEMA_VERSION, arrow_schema, table_schema
 
@@ -85,7 +86,7 @@ def seal(writer: pq.ParquetWriter, draft: TableDraft) -> None:
     draft.rejects.flush()
     outputs = {"rejects.jsonl": sha256_of(draft.scratch / "rejects.jsonl")}
     manifest = Manifest(plan=draft.plan, rows=draft.rows, facts=draft.facts, outputs=outputs)
-    writer.add_key_value_metadata({MANIFEST_KEY: msgspec.json.encode(manifest, order="deterministic")})
+    writer.add_key_value_metadata({MANIFEST_KEY: msgspec.json.encode(manifest)})
     writer.close()
 
 
@@ -141,7 +142,7 @@ def table_is_up_to_date(path: Path, plan: Plan) -> bool:
     except InputError:
         return False
     same_rejects = manifest.outputs.get("rejects.jsonl") == sha256_of(rejects_path(path))
-    return same_rejects and manifest.plan == msgspec.json.decode(msgspec.json.encode(plan), type=Plan)
+    return same_rejects and was_made_by(manifest, plan)
 
 
 def table_source(path: Path, name: str) -> Source:

@@ -28,11 +28,11 @@ from etsyml_cli.features.network import (
 )
 from etsyml_cli.features.photos import REASONS, photos_source, read_photos
 from etsyml_cli.features.pixels import Preprocessing
-from etsyml_cli.io.artifact import Draft, Plan, artifact, is_up_to_date, read_manifest, source_of
+from etsyml_cli.io.artifact import Draft, Plan, artifact, read_manifest, source_of
 from etsyml_cli.io.features import DONE, KIND, NOT_DONE, REJECTS, FeaturesDraft
 from etsyml_cli.io.tables import read_table, table_manifest, table_source
 from etsyml_cli.io.weights import read_state_dict
-from etsyml_cli.stages.summary import Summary
+from etsyml_cli.stages.summary import Summary, made_before
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,17 @@ def extract_images(
     backbone = backbone_named(config.backbone)
     weights = _weights_file(backbone, config.weights)
     plan = _plan(listings, photos, weights, config, seed, limit)
-    up_to_date = not force and is_up_to_date(out, plan)
-    if not up_to_date:
-        network = _network(backbone, config.backbone, weights, seed)
-        with artifact(out, plan, replace=replace, resumable=True) as draft:
-            draft.facts = _facts(backbone, network, config, random=weights is None)
-            extractor = Extractor(backbone, network, pick_device(config.device))
-            features = FeaturesDraft(draft.path, len(photos.ids), backbone.dimension, config.dtype)
-            _extract(features, photos, extractor, backbone.preprocessing, config)
-            _finish(draft, features, photos)
+    if there := made_before(out, plan, force=force):
+        return there
+    network = _network(backbone, config.backbone, weights, seed)
+    with artifact(out, plan, replace=replace, resumable=True) as draft:
+        draft.facts = _facts(backbone, network, config, random=weights is None)
+        extractor = Extractor(backbone, network, pick_device(config.device))
+        features = FeaturesDraft(draft.path, len(photos.ids), backbone.dimension, config.dtype)
+        _extract(features, photos, extractor, backbone.preprocessing, config)
+        _finish(draft, features, photos)
     made = read_manifest(out)
-    return Summary(kind=KIND, path=str(out), up_to_date=up_to_date, rows=made.rows, facts=made.facts)
+    return Summary(kind=KIND, path=str(out), rows=made.rows, facts=made.facts)
 
 
 def _photos(listings: Path, limit: int | None) -> Photos:

@@ -20,7 +20,7 @@ from etsyml_cli.io.tables import TableDraft, seal, table_draft, table_is_up_to_d
 from etsyml_cli.stages.ingest_repeats import settle_repeats
 from etsyml_cli.stages.ingest_rows import Tally, read_rows
 from etsyml_cli.stages.ingest_sources import Inputs, agreed_mapping, opened_inputs
-from etsyml_cli.stages.summary import Summary, already_there
+from etsyml_cli.stages.summary import Summary, up_to_date
 
 
 def ingest(
@@ -43,8 +43,7 @@ def ingest(
         contract = contract_for(schema, inputs, config)
         plan = _plan(inputs, contract, config, limit, out)
         if not force and table_is_up_to_date(out, plan):
-            manifest = table_manifest(out)
-            return already_there(plan.kind, out, manifest.rows, manifest.facts)
+            return up_to_date(out, table_manifest(out))
         with table_draft(out, plan, replace=replace) as draft:
             _fill(draft, inputs, contract, config, limit)
     return Summary(kind=plan.kind, path=str(out), rows=draft.rows, facts=draft.facts)

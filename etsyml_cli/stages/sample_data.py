@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from etsyml_cli.core.log import logger
-from etsyml_cli.io.artifact import Plan, artifact, is_up_to_date, read_manifest
+from etsyml_cli.io.artifact import Plan, artifact
 from etsyml_cli.io.truth import FOLDER, write_positions
 from etsyml_cli.sample import ads, searches
 from etsyml_cli.sample.config import SampleConfig
@@ -16,7 +16,7 @@ from etsyml_cli.sample.slices import examination
 from etsyml_cli.sample.world import build_world
 from etsyml_cli.stages.sample_listings import write_listings, write_photos
 from etsyml_cli.stages.sample_logs import write_favorites, write_impressions, write_searches
-from etsyml_cli.stages.summary import Summary, already_there
+from etsyml_cli.stages.summary import Summary, made_before
 
 KIND = "sample-data"
 
@@ -27,8 +27,8 @@ def sample_data(out: Path, config: SampleConfig, *, seed: int, force: bool = Fal
     Raises UsageError where something else is at `out` already, unless `force`.
     """
     plan = Plan(kind=KIND, config=msgspec.to_builtins(config), seed=seed)
-    if is_up_to_date(out, plan) and not force:
-        return already_there(KIND, out, read_manifest(out).rows, {})
+    if there := made_before(out, plan, force=force):
+        return there
     world = build_world(config, seed)
     with artifact(out, plan, replace=force) as draft:
         (draft.path / FOLDER).mkdir()

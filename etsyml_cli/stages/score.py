@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger, progress
-from etsyml_cli.io.artifact import Manifest, Plan, expect_kind, refuse_to_overwrite, source_of, whole_file
+from etsyml_cli.io.artifact import Manifest, Plan, expect_kind, refuse_to_overwrite, source_of, was_made_by, whole_file
 from etsyml_cli.io.schema import ARROW_TYPES, table_schema
 from etsyml_cli.io.tables import MANIFEST_KEY, open_table, parquet_writer, table_manifest
 from etsyml_cli.stages.ctr_log import BATCH_ROWS, TIME
 from etsyml_cli.stages.ctr_model import KIND as MODEL_KIND
 from etsyml_cli.stages.ctr_model import CtrModel, load_model
-from etsyml_cli.stages.summary import Summary, already_there
+from etsyml_cli.stages.summary import Summary, up_to_date
 
 KIND = "scores"
 LINES_AT_ONCE = 4096
@@ -49,7 +49,7 @@ def score_table(
     plan = Plan(kind=KIND, inputs={name: [source_of(path)] for name, path in inputs.items()})
     done = Manifest(plan=plan, rows={"out": file.metadata.num_rows})
     if not force and _is_up_to_date(out, plan):
-        return already_there(KIND, out, done.rows, {})
+        return up_to_date(out, done)
     refuse_to_overwrite(out, force=replace)
     with whole_file(out) as partial:
         _write_scores(partial, file, _scorer(model, listings), done)
@@ -72,7 +72,7 @@ def _write_scores(path: Path, table: pq.ParquetFile, scorer: CtrModel, done: Man
 
 def _is_up_to_date(out: Path, plan: Plan) -> bool:
     try:
-        return out.is_file() and table_manifest(out).plan == plan
+        return out.is_file() and was_made_by(table_manifest(out), plan)
     except InputError:
         return False
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from etsyml_cli.io.artifact import Manifest, Plan, is_up_to_date, read_manifest
+
 
 class Summary(msgspec.Struct, kw_only=True):
     """Where the output lies, whether it had to be made, counts of rows and facts worth a line each."""
@@ -18,5 +20,12 @@ class Summary(msgspec.Struct, kw_only=True):
     facts: dict[str, Any] = {}
 
 
-def already_there(kind: str, path: Path, rows: dict[str, int], facts: dict[str, Any]) -> Summary:
-    return Summary(kind=kind, path=str(path), up_to_date=True, rows=rows, facts=facts)
+def made_before(out: Path, plan: Plan, *, force: bool) -> Summary | None:
+    """What lies at `out` if just this plan made it, unless `force` asks to make it again."""
+    if force or not is_up_to_date(out, plan):
+        return None
+    return up_to_date(out, read_manifest(out))
+
+
+def up_to_date(out: Path, manifest: Manifest) -> Summary:
+    return Summary(kind=manifest.plan.kind, path=str(out), up_to_date=True, rows=manifest.rows, facts=manifest.facts)

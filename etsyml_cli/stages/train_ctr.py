@@ -12,7 +12,7 @@ import numpy as np
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.log import Advance, logger, progress
 from etsyml_cli.ingest.split import DaySplit
-from etsyml_cli.io.artifact import Draft, Plan, artifact, is_up_to_date, read_manifest
+from etsyml_cli.io.artifact import Draft, Plan, artifact
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_json
 from etsyml_cli.io.tables import table_source
 from etsyml_cli.metrics.probability import Floats, figures, log_losses
@@ -29,7 +29,7 @@ from etsyml_cli.stages.ctr_model import (
     predict_days,
     save_model,
 )
-from etsyml_cli.stages.summary import Summary, already_there
+from etsyml_cli.stages.summary import Summary, made_before
 
 PROGRESSIVE_SHARE = 0.1  # the last part of the training rows, on which progressive validation is reported
 
@@ -76,9 +76,8 @@ def train_ctr(
     The day before the held-out ones judges the model, which then learns from that day too.
     """
     plan = _plan(impressions, listings, config, seed, holdout, limit)
-    if not force and is_up_to_date(out, plan):
-        there = read_manifest(out)
-        return already_there(KIND, out, there.rows, there.facts)
+    if there := made_before(out, plan, force=force):
+        return there
     log = open_log(impressions, limit)
     split = split_days(log, holdout)
     available = {*log.columns, *listing_columns(listings)}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from etsyml_cli.core.log import logger
-from etsyml_cli.io.artifact import Draft, Plan, artifact, is_up_to_date, read_manifest, source_of
+from etsyml_cli.io.artifact import Draft, Plan, artifact, source_of
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_config, save_json
 from etsyml_cli.io.tables import read_table, table_source
 from etsyml_cli.metrics.recommendation import log_likelihood
@@ -22,7 +22,7 @@ from etsyml_cli.models.lda.parameters import LdaParameters, one_style
 from etsyml_cli.stages.lda_card import model_card
 from etsyml_cli.stages.lda_inputs import FavoritesTable, holdout_file, read_favorites, split_favorites
 from etsyml_cli.stages.lda_model import KIND, LdaModel, save_model
-from etsyml_cli.stages.summary import Summary, already_there
+from etsyml_cli.stages.summary import Summary, made_before
 
 
 def train_lda(
@@ -43,9 +43,8 @@ def train_lda(
     Parquet file of favorites. `listings` gives titles to the lists; `limit` takes the first favorites only.
     """
     plan = _plan(favorites, listings, config, seed, holdout, limit)
-    if not force and is_up_to_date(out, plan):
-        there = read_manifest(out)
-        return already_there(KIND, out, there.rows, there.facts)
+    if there := made_before(out, plan, force=force):
+        return there
     table = read_favorites(favorites, weights=config.use_weights, limit=limit)
     held, split = split_favorites(table, holdout, config, seed)
     if split.not_in_favorites:

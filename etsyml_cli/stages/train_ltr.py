@@ -15,7 +15,7 @@ from etsyml_cli.core.log import logger
 from etsyml_cli.features.text import build_vocabulary, count_words
 from etsyml_cli.ingest.page_split import PageSplit, describe, parts, split_pages
 from etsyml_cli.ingest.split import TEST, TRAIN, VALID, held_out_share
-from etsyml_cli.io.artifact import Draft, Plan, artifact, is_up_to_date, read_manifest, source_of
+from etsyml_cli.io.artifact import Draft, Plan, artifact, source_of
 from etsyml_cli.io.features import read_image_features
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_config, save_json
 from etsyml_cli.io.tables import table_source
@@ -27,7 +27,7 @@ from etsyml_cli.models.ltr.score import OVERLAP, VARIANTS, Blocks, Weights, scor
 from etsyml_cli.stages.ltr_card import model_card
 from etsyml_cli.stages.ltr_inputs import Listings, SearchLog, read_listings, read_searches
 from etsyml_cli.stages.ltr_model import KIND, LtrModel, log_features, save_model
-from etsyml_cli.stages.summary import Summary, already_there
+from etsyml_cli.stages.summary import Summary, made_before
 
 JUDGED_AT = 10
 
@@ -55,9 +55,8 @@ def train_ltr(
     if images is not None:
         inputs["images"] = [source_of(images)]
     plan = Plan(kind=KIND, config=settings, inputs=inputs, seed=seed)
-    if not force and is_up_to_date(out, plan):
-        there = read_manifest(out)
-        return already_there(KIND, out, there.rows, there.facts)
+    if there := made_before(out, plan, force=force):
+        return there
     test_share = _test_share(holdout, config)
     catalogue = read_listings(listings)
     log = read_searches(searches, limit)

@@ -172,7 +172,11 @@ def test_every_command_has_examples_in_its_help(etsyml: Etsyml) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "offered"),
-    [("etsyml tr", ["train"]), ("etsyml train l", ["ltr", "lda"]), ("etsyml train ltr --li", ["--listings", "--limit"])],
+    [
+        ("etsyml tr", ["train"]),
+        ("etsyml train l", ["ltr", "lda"]),
+        ("etsyml train ltr --li", ["--listings", "--limit"]),
+    ],
 )
 def test_a_shell_completes_commands_and_options(typed: str, offered: list[str]) -> None:
     asked = {"_ETSYML_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
