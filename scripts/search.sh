@@ -9,4 +9,4 @@ etsyml ingest searches "$DATA/searches.tsv.gz"
 etsyml extract-images
 etsyml train ltr
 etsyml evaluate --model ltr
-etsyml rank --query "red scarf" -k 5
+etsyml rank --query "wool scarf" -k 5

@@ -7,25 +7,10 @@ import io
 import os
 from pathlib import Path
 
-from etsyml_cli.cli.main import run
+import typer
 
-COMMANDS = (
-    "",
-    "demo",
-    "sample-data",
-    "ingest",
-    "extract-images",
-    "train ltr",
-    "train lda",
-    "train ctr",
-    "evaluate",
-    "rank",
-    "recommend",
-    "score",
-    "inspect",
-    "config show",
-    "doctor",
-)
+from etsyml_cli.cli.main import COMMANDS, run
+
 REFERENCE = Path(__file__).parents[1] / "docs" / "cli.md"
 HEAD = """# The commands
 
@@ -35,15 +20,24 @@ Written from the commands' own help pages by `make docs`.
 
 def reference() -> str:
     """The whole reference as Markdown."""
-    pages = [f"\n## etsyml {command}".rstrip() + f"\n\n```text\n{_help(command)}```\n" for command in COMMANDS]
+    pages = [f"\n## {' '.join(['etsyml', *command])}\n\n```text\n{_help(command)}```\n" for command in commands()]
     return HEAD + "".join(pages)
 
 
-def _help(command: str) -> str:
+def commands() -> list[list[str]]:
+    """The words of every command, `etsyml` itself (none) first."""
+    found: list[list[str]] = [[]]
+    for name, command in COMMANDS.items():
+        group = command.registered_commands if isinstance(command, typer.Typer) else None
+        found += [[name]] if group is None else [[name, str(one.name)] for one in group]
+    return found
+
+
+def _help(command: list[str]) -> str:
     os.environ["COLUMNS"] = "80"  # the same page at every terminal
     page = io.StringIO()
     with contextlib.redirect_stdout(page):
-        run([*command.split(), "--help"])
+        run([*command, "--help"])
     return "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
 
 

@@ -25,7 +25,7 @@ def show_check(report: CheckReport) -> None:
     for file in report.files:
         typer.echo(f"{file.name}: {file.format}{', gzipped' if file.gzipped else ''}")
     rows = (
-        [column.name, _becomes(column), column.kind, ", ".join(dict.fromkeys(column.samples))[:SAMPLE_WIDTH]]
+        [column.name, _becomes(column), column.kind, _cut(", ".join(dict.fromkeys(column.samples)))]
         for column in report.columns
     )
     show.table("", ["column", "becomes", "holds", "such as"], rows, numbers_from=9)
@@ -34,10 +34,16 @@ def show_check(report: CheckReport) -> None:
     if not report.missing:
         rejected = sum(report.rejected.values())
         typer.echo(f"of the first {report.rows_looked_at:,} rows {rejected:,} would be rejected")
+        if rejected > report.config.max_bad_rate * report.rows_looked_at:
+            typer.echo("that is too many: mend them, leave a column out (--map COLUMN=), or raise --max-bad-rate")
     for reject in report.rejects:
         field = f"{reject.field}: " if reject.field else ""
-        typer.echo(f"  {reject.file}:{reject.line}: {field}{reject.reason}: {reject.raw[:SAMPLE_WIDTH]}")
+        typer.echo(f"  {reject.file}:{reject.line}: {field}{reject.reason}: {_cut(reject.raw)}")
     typer.echo(f"\nNext: {report.command}")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SAMPLE_WIDTH else f"{text[: SAMPLE_WIDTH - 1]}…"
 
 
 def _becomes(column: ColumnLook) -> str:

@@ -29,7 +29,7 @@ LEARNED = (
 @common_options
 def demo(
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A marketplace of `etsyml sample-data` [sample_data].")
+        Path | None, typer.Option(metavar="DIR", help="A marketplace of `etsyml sample-data` [sample_data, or drawn].")
     ] = None,
 ) -> None:
     """Run the whole chain on sample data.
@@ -42,7 +42,7 @@ def demo(
       etsyml demo
       etsyml demo --workspace /tmp/demo
     """
-    for command in _chain(data or SAMPLE):
+    for command in _chain(data or (SAMPLE if SAMPLE.exists() else session.workspace.root / "sample_data")):
         _run(command)
     evaluations = json.loads(_run(["evaluate", "--json"], keep=True))["evaluations"]
     comparisons = [_comparison(evaluations, *learned) for learned in LEARNED]
@@ -63,7 +63,7 @@ def _chain(data: Path) -> Iterator[list[str]]:
     yield ["train", "ltr"]
     yield ["train", "lda"]
     yield ["train", "ctr"]
-    yield ["rank", "--query", "red scarf", "-k", "5"]
+    yield ["rank", "--query", "wool scarf", "-k", "5"]
     yield ["recommend", "--user", "U17", "-k", "5"]
     yield ["score", str(session.workspace.table("impressions"))]
 

@@ -47,23 +47,22 @@ def evaluate(
     from etsyml_cli.stages import evaluate as stage
 
     place = session.workspace
-    features = images or (place.images() if place.images().exists() else None)
-    texts = listings or (place.table("listings") if place.table("listings").exists() else None)
+    models = _models(model)
     evaluations = stage.evaluate(
-        models=_models(model),
+        models=models,
         inputs={
-            "listings": texts,
+            "listings": listings or place.table("listings"),
             "searches": searches or place.table("searches"),
             "favorites": favorites or place.table("favorites"),
             "impressions": impressions or place.table("impressions"),
-            "images": features,
+            "images": images or place.images_if_here(),
         },
         metrics=metric or [],
         gates=least or [],
         seed=seed,
         truth=truth,
     )
-    show_evaluations(evaluations)
+    show_evaluations(evaluations, one=stage.asks_for_one(models, metric or [], least or []))
     stage.hold(least or [], evaluations)
 
 
@@ -77,10 +76,9 @@ def _models(asked: str | None) -> dict[str, Path]:
     return {model_kind(Path(asked)): Path(asked)}
 
 
-def show_evaluations(evaluations: list[Evaluation]) -> None:
+def show_evaluations(evaluations: list[Evaluation], *, one: bool) -> None:
     """One JSON object with --json, a table a model for a person, a JSON line a figure for a pipe."""
     if session.json:
-        one = len(evaluations) == 1
         show.print_json(evaluations[0] if one else {"schema_version": 1, "evaluations": evaluations})
         return
     for evaluation in evaluations:

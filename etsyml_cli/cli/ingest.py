@@ -19,7 +19,7 @@ def ingest(
     check: Annotated[bool, typer.Option("--check", help="Only look: guess columns, show first rejects.")] = False,
     map_: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="OURS=THEIRS", help="Our column from theirs; none: leave it out."),
+        typer.Option("--map", metavar="OURS=THEIRS", help="Our column from theirs; `OURS=` leaves it out."),
     ] = None,
     map_file: Annotated[
         Path | None, typer.Option("--map-file", metavar="FILE", help="A YAML file of `ours: theirs`.")
@@ -97,8 +97,9 @@ def _saved_map(file: Path | None) -> dict[str, str]:
         return {}
     from etsyml_cli.core.config import parse_yaml
     from etsyml_cli.core.errors import UsageError
+    from etsyml_cli.io.text import read_text
 
-    saved = parse_yaml(file.read_text(encoding="utf-8"), str(file))
-    if not isinstance(saved, dict) or not all(isinstance(name, str) for name in saved.values()):
+    saved = parse_yaml(read_text(file), str(file))
+    if not isinstance(saved, dict) or not all(isinstance(name, str) for pair in saved.items() for name in pair):
         raise UsageError(f"{file}: expected lines of `ours: theirs`")
     return saved

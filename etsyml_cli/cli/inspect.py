@@ -34,7 +34,13 @@ def inspect(
 
 
 def _draw(found: dict[str, Any]) -> None:
-    show.table(found["path"], ["what", "value"], list(_rows(found, "")), numbers_from=9)
+    first_rows = found.pop("first_rows", [])
+    whole = {"whole": "no" if found["damaged"] else "yes"} if "damaged" in found else {}
+    show.table(found["path"], ["what", "value"], list(_rows(found | whole, "")), numbers_from=9)
+    if first_rows:
+        cells = ([row[name] for row in first_rows] for name in found["columns"])
+        lines = [[name, *row] for name, row in zip(found["columns"], cells, strict=True)]
+        show.table("the first rows", ["column", *map(str, range(1, len(first_rows) + 1))], lines, numbers_from=9)
 
 
 def _rows(tree: dict[str, Any], prefix: str) -> list[list[str]]:

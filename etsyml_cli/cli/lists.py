@@ -1,43 +1,53 @@
-"""Ranked lists: a table for a person, JSON Lines for a pipe, a file where --out says."""
+"""Ranked lists: a table for a person, JSON Lines or another format for a pipe, a file where --out says."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from etsyml_cli.cli import show
 from etsyml_cli.cli.session import session
-from etsyml_cli.core.log import logger
 
-RankedList = dict[str, Any]
+if TYPE_CHECKING:
+    from etsyml_cli.io.runs import RankedList
+
+Format = Annotated[str | None, typer.Option("--format", metavar="jsonl|csv|trec", help="Format on stdout [jsonl].")]
 
 
-def give(ranked: Iterable[RankedList], *, subject: str, out: Path | None, force: bool) -> None:
+def give(ranked: Iterable[RankedList], *, subject: str, out: Path | None, text_format: str | None, force: bool) -> None:
     """Show or write lists; `subject` is the key that says what a list is for: query, user_id or listing_id."""
+    from etsyml_cli.io.runs import print_lists
+
     if out is not None and str(out) != "-":
         _write(ranked, subject, out, force)
     elif session.json:
         lists = list(ranked)
         show.print_json(lists[0] if len(lists) == 1 else {"schema_version": show.SCHEMA_VERSION, "lists": lists})
-    elif show.for_a_person() and out is None:
+    elif show.for_a_person() and out is None and text_format is None:
         for one in ranked:
             _draw(one, subject)
     else:
-        for one in ranked:
-            show.print_json(one)
+        print_lists(ranked, sys.stdout, text_format or "jsonl", subject=subject)
 
 
 def _write(ranked: Iterable[RankedList], subject: str, out: Path, force: bool) -> None:
     from etsyml_cli.io.artifact import refuse_to_overwrite
     from etsyml_cli.io.runs import write_lists
+    from etsyml_cli.stages.summary import Summary
 
     refuse_to_overwrite(out, force=force)
     count = write_lists(ranked, out, subject=subject)
-    logger.info("%s: written (%s lists)", out, f"{count:,}")
+    show.summary(Summary(kind="lists", path=str(out), rows={"lists": count}))
 
 
 def _draw(one: RankedList, subject: str) -> None:
-    note = " (popular listings: this user is not known)" if one.get("fallback") else ""
-    rows = ([item.get("title") or "", item["id"], str(item["rank"]), f"{item['score']:.5g}"] for item in one["items"])
+    note = " (popular listings: no style profile)" if one.get("fallback") else ""
+    rows = [[item.get("title") or "", item["id"], str(item["rank"]), f"{item['score']:.4g}"] for item in one["items"]]
+    if not rows:
+        typer.echo(f"nothing to list for {one[subject]}")
+        return
     show.table(f"{one[subject]}{note}", ["title", "listing", "rank", "score"], rows, numbers_from=2)

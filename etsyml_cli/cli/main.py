@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,23 +39,33 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
-ORDER = (
-    *("demo", "sample-data", "ingest", "extract-images", "train", "evaluate", "rank", "recommend", "score"),
-    *("inspect", "config", "doctor"),
-)
+# every command, in the order in which a newcomer meets them
+COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
+    "demo": demo.demo,
+    "sample-data": sample_data.sample_data,
+    "ingest": ingest.ingest,
+    "extract-images": extract_images.extract_images,
+    "train": train.app,
+    "evaluate": evaluate.evaluate,
+    "rank": rank.rank,
+    "recommend": recommend.recommend,
+    "score": score.score,
+    "inspect": inspect.inspect,
+    "config": config.app,
+    "doctor": doctor.doctor,
+}
 
 
-class InOrderOfTheChain(TyperGroup):
-    """Lists the commands as a newcomer meets them."""
+class InOrder(TyperGroup):
+    """Lists the commands in the order of the table; typer would put groups last."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """The names in the order of the help page."""
-        return sorted(super().list_commands(ctx), key=ORDER.index)
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
 
 
 app = typer.Typer(
     name="etsyml",
-    cls=InOrderOfTheChain,
+    cls=InOrder,
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help: quick to show, easy to paste
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
@@ -85,18 +96,11 @@ def root(
     session.workspace_root = workspace
 
 
-app.command("demo")(demo.demo)
-app.command("sample-data")(sample_data.sample_data)
-app.command("ingest")(ingest.ingest)
-app.command("extract-images")(extract_images.extract_images)
-app.add_typer(train.app, name="train")
-app.command("evaluate")(evaluate.evaluate)
-app.command("rank")(rank.rank)
-app.command("recommend")(recommend.recommend)
-app.command("score")(score.score)
-app.command("inspect")(inspect.inspect)
-app.add_typer(config.app, name="config")
-app.command("doctor")(doctor.doctor)
+for name, command in COMMANDS.items():
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name)
+    else:
+        app.command(name)(command)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -14,7 +14,7 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", hel
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting over the file; repeatable.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random choice.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, metavar="N", help="Seed of every random choice.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it again, or replace what --out names.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only N of the rows, for a quick try.")]
 Holdout = Annotated[

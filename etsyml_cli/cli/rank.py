@@ -18,6 +18,7 @@ def rank(
     listings: options.Listings = None,
     images: options.Images = None,
     out: options.Out = None,
+    text_format: lists.Format = None,
     force: options.Force = False,
 ) -> None:
     """Rank the listings that match a query.
@@ -26,8 +27,8 @@ def rank(
 
     \b
     Examples:
-      etsyml rank --query "red scarf"
-      etsyml rank --query "red scarf" -k 100 --out red-scarf.trec
+      etsyml rank --query "wool scarf"
+      etsyml rank --query "wool scarf" -k 100 --out red-scarf.trec
     """
     from etsyml_cli.stages.rank import rank as run_rank
 
@@ -35,8 +36,8 @@ def rank(
     ranked = run_rank(
         model=model or place.model("ltr"),
         listings=listings or place.table("listings"),
-        images=images or (place.images() if place.images().exists() else None),
+        images=images or place.images_if_here(),
         query=query,
         k=k,
     )
-    lists.give([ranked], subject="query", out=out, force=force)
+    lists.give([ranked], subject="query", out=out, text_format=text_format, force=force)

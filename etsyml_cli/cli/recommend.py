@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from etsyml_cli.cli import lists, options
+from etsyml_cli.cli import lists, options, show
 from etsyml_cli.cli.session import common_options, session
 
 
@@ -23,11 +24,13 @@ def recommend(
     ] = True,
     model: options.Model = None,
     out: options.Out = None,
+    text_format: lists.Format = None,
     force: options.Force = False,
 ) -> None:
     """Recommend listings to users by their style profiles.
 
-    An unknown user gets the popular listings, marked "fallback": true.
+    An unknown user gets the popular listings, marked "fallback": true. On a terminal the lists of --users
+    go to lists/recommend.jsonl in the workspace.
 
     \b
     Examples:
@@ -42,11 +45,15 @@ def recommend(
         raise UsageError("nobody to recommend to", hint="Name a user with --user ID, or many with --users FILE.")
     place = session.workspace
     recommended = run_recommend(model=model or place.model("lda"), users=asked, k=k, exclude_seen=exclude_seen)
-    lists.give(recommended, subject="user_id", out=out, force=force)
+    if users and out is None and show.for_a_person() and text_format is None:
+        out, force = place.lists() / "recommend.jsonl", True  # nobody reads many lists on a terminal
+    lists.give(recommended, subject="user_id", out=out, text_format=text_format, force=force)
 
 
 def _listed(users: str | None) -> list[str]:
     if users is None:
         return []
-    text = typer.get_text_stream("stdin").read() if users == "-" else Path(users).read_text(encoding="utf-8")
+    from etsyml_cli.io.text import read_text
+
+    text = sys.stdin.read() if users == "-" else read_text(Path(users))
     return [line.strip() for line in text.splitlines() if line.strip()]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -32,23 +30,24 @@ def score(
       echo '{"listing_id": "L1", "query": "red scarf"}' | etsyml score
       etsyml score work/tables/impressions.parquet --out scores.parquet
     """
-    from etsyml_cli.stages.score import score_rows, score_table
+    from etsyml_cli.stages import score as stage
 
     place = session.workspace
-    texts = listings or (place.table("listings") if place.table("listings").exists() else None)
-    ctr = model or place.model("ctr")
-    if rows.endswith(".parquet"):
+    ctr, texts = model or place.model("ctr"), listings or place.table_if_here("listings")
+    if stage.holds_a_table(rows):
+        scores = out or place.lists() / "scores.parquet"
+        replace = force or out is None
         show.summary(
-            score_table(
-                model=ctr,
-                impressions=Path(rows),
-                listings=texts,
-                out=out or place.lists() / "scores.parquet",
-                force=force,
-                replace=force or out is None,
+            stage.score_table(
+                model=ctr, impressions=Path(rows), listings=texts, out=scores, force=force, replace=replace
             )
         )
-        return
-    with nullcontext(sys.stdin.buffer) if rows == "-" else Path(rows).open("rb") as lines:
-        for scored in score_rows(model=ctr, rows=lines, listings=texts):
-            show.print_json(scored)
+    elif out is not None and str(out) != "-":
+        show.summary(stage.write_scored_lines(model=ctr, source=rows, listings=texts, out=out, force=force))
+    else:
+        scored = stage.score_lines(model=ctr, source=rows, listings=texts)
+        if session.json:
+            show.print_json({"schema_version": show.SCHEMA_VERSION, "rows": list(scored)})
+        else:
+            for row in scored:
+                show.print_json(row)

@@ -50,7 +50,9 @@ def start_session() -> None:
 _COMMON: dict[str, Any] = {
     "workspace": Annotated[
         Path | None,
-        typer.Option("--workspace", "-w", metavar="DIR", help="Where stages find each other [work]."),
+        typer.Option(
+            "--workspace", "-w", metavar="DIR", help="Where stages find each other [$ETSYML_WORKSPACE or work]."
+        ),
     ],
     "json": Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")],
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")],
@@ -92,13 +94,19 @@ def common_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def talk_to_stderr() -> None:
     """Log lines to stderr; a progress bar only where a person looks at it."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    log.logger.handlers = [handler]
+    log.logger.handlers = [_ToStderr()]
     log.logger.propagate = False
     log.logger.setLevel(logging.WARNING if session.quiet else logging.DEBUG if session.verbose else logging.INFO)
     looked_at = sys.stderr.isatty() and not session.quiet and os.environ.get("TERM") != "dumb"
     log.show_progress_with(_bar if looked_at else log.progress_lines)
+
+
+class _ToStderr(logging.Handler):
+    """Writes to what stderr is at the time: a progress bar puts itself in its place and makes room for the line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        warning = "warning: " if record.levelno >= logging.WARNING else ""
+        print(f"{warning}{record.getMessage()}", file=sys.stderr)  # noqa: T201
 
 
 @contextmanager

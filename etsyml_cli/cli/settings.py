@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from etsyml_cli.core.config import Config, Resolved, resolve_config
-from etsyml_cli.core.errors import InputError, UsageError
+from etsyml_cli.core.errors import UsageError
 from etsyml_cli.core.registry import resolve
+from etsyml_cli.io.text import read_text
 
 # what can be configured -> the Struct that holds its defaults
 CONFIGS = {
@@ -25,7 +26,7 @@ def settings(
 ) -> Resolved[Any]:
     """The configuration called `name`, with the origin of each of its values."""
     kind: type[Config] = resolve(CONFIGS, name, "configuration")
-    text = None if file is None else _read(file)
+    text = None if file is None else read_text(file)
     return resolve_config(kind, file_text=text, file_name=str(file), sets=sets, options=options)
 
 
@@ -40,10 +41,3 @@ def pairs(assignments: list[str] | None, option: str, *, may_be_empty: bool = Fa
             raise UsageError(f"{option}: {name} is given twice")
         found[name] = value
     return found
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError(f"{file}: not UTF-8 text") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -23,7 +24,7 @@ def summary(result: Any) -> None:
     if session.json:
         print_json({"schema_version": SCHEMA_VERSION, **msgspec.to_builtins(result)})
         return
-    counts = ", ".join(f"{number:,} {name}" for name, number in result.rows.items())
+    counts = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in result.rows.items())
     state = "up to date" if result.up_to_date else "written"
     logger.info("%s: %s%s", result.path, state, f" ({counts})" if counts else "")
     for name, fact in result.facts.items():
@@ -47,7 +48,7 @@ def table(title: str, header: list[str], rows: Iterable[list[str]], *, numbers_f
         drawn.add_column(name, justify="right" if place >= numbers_from else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))  # Text: a title is never read as markup
-    Console().print(drawn)
+    Console(width=shutil.get_terminal_size().columns).print(drawn)  # rich forgets COLUMNS on a dumb terminal
 
 
 def _words(fact: Any) -> str:
@@ -55,4 +56,6 @@ def _words(fact: Any) -> str:
         return ", ".join(f"{key} {_words(value)}" for key, value in fact.items())
     if isinstance(fact, list):
         return ", ".join(_words(value) for value in fact)
-    return f"{fact:,.4g}" if isinstance(fact, float) else str(fact)
+    if isinstance(fact, float) and abs(fact) < 1000:
+        return f"{fact:.4g}"
+    return f"{fact:,.0f}" if isinstance(fact, int | float) and not isinstance(fact, bool) else str(fact)

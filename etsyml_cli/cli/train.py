@@ -38,12 +38,11 @@ def ltr(
     from etsyml_cli.stages.train_ltr import train_ltr
 
     place = session.workspace
-    features = images or (place.images() if place.images().exists() else None)
     show.summary(
         train_ltr(
             listings=listings or place.table("listings"),
             searches=searches or place.table("searches"),
-            images=features,
+            images=images or place.images_if_here(),
             out=out or place.model("ltr"),
             config=settings("ltr", config, set_).value,
             seed=seed,
@@ -80,11 +79,10 @@ def lda(
     from etsyml_cli.stages.train_lda import train_lda
 
     place = session.workspace
-    titles = listings or (place.table("listings") if place.table("listings").exists() else None)
     show.summary(
         train_lda(
             favorites=favorites or place.table("favorites"),
-            listings=titles,
+            listings=listings or place.table_if_here("listings"),
             out=out or place.model("lda"),
             config=settings("lda", config, set_).value,
             seed=seed,
@@ -105,7 +103,6 @@ def ctr(
     out: options.Out = None,
     config: options.ConfigFile = None,
     set_: options.Set = None,
-    seed: options.Seed = 0,
     limit: options.Limit = None,
     force: options.Force = False,
 ) -> None:
@@ -121,14 +118,12 @@ def ctr(
     from etsyml_cli.stages.train_ctr import train_ctr
 
     place = session.workspace
-    texts = listings or (place.table("listings") if place.table("listings").exists() else None)
     show.summary(
         train_ctr(
             impressions=impressions or place.table("impressions"),
-            listings=texts,
+            listings=listings or place.table_if_here("listings"),
             out=out or place.model("ctr"),
             config=settings("ctr", config, set_).value,
-            seed=seed,
             holdout=holdout,
             limit=limit,
             force=force,

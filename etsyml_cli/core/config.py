@@ -42,8 +42,10 @@ def parse_yaml(text: str, where: str) -> Any:
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UsageError(f"{where}{line}: {error.problem}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise UsageError(f"{where}: {error}") from None
+    except RecursionError:
+        raise UsageError(f"{where}: nested too deeply") from None
 
 
 def resolve_config(
@@ -90,6 +92,8 @@ def _loader() -> type:
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             seen = set()
             for key_node, _ in node.value:
+                if not isinstance(key_node, yaml.ScalarNode):
+                    raise yaml.MarkedYAMLError(problem="a key is a word", problem_mark=key_node.start_mark)
                 if key_node.value in seen:
                     raise yaml.MarkedYAMLError(
                         problem=f"the key {key_node.value!r} stands here twice", problem_mark=key_node.start_mark
@@ -98,11 +102,12 @@ def _loader() -> type:
             return super().construct_mapping(node, deep)
 
     resolvers = {
-        first: [(tag, regexp) for tag, regexp in pairs if not tag.endswith((":bool", ":float", ":timestamp"))]
+        first: [(tag, regexp) for tag, regexp in pairs if not tag.endswith((":bool", ":int", ":float", ":timestamp"))]
         for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
     Loader.yaml_implicit_resolvers = resolvers
     Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF"))
+    Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
     Loader.add_implicit_resolver(
         "tag:yaml.org,2002:float",
         re.compile(

@@ -7,6 +7,7 @@ is no feature. What comes from a listing is hashed once, when the hasher is made
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -30,9 +31,8 @@ class Hashes(NamedTuple):
 
 
 class Feature(NamedTuple):
-    """A feature's name, whose hash seeds its values, the column it reads and how it hashes distinct values."""
+    """The column that a feature reads and how it hashes distinct values of it."""
 
-    name: str
     column: str
     hashed: Callable[[pa.Array, str], Hashes]
 
@@ -51,18 +51,18 @@ class RowHasher:
         listings: pa.Table | None,
     ) -> None:
         self.features = [
-            *(Feature(column, column, hash_categories) for column in categorical),
-            *(Feature(f"{column}.words", column, hash_words) for column in text),
-            *(Feature(f"{column}.log", column, hash_numbers) for column in numeric),
+            *(Feature(column, hash_categories) for column in categorical),
+            *(Feature(column, hash_words) for column in text),
+            *(Feature(column, hash_numbers) for column in numeric),
         ]
-        self.crosses = [[Feature(column, column, hash_categories) for column in cross] for cross in crosses]
+        self.crosses = [[Feature(column, hash_categories) for column in cross] for cross in crosses]
         self.bits = bits
         self.listing_ids = None if listings is None else listings["listing_id"].combine_chunks()
-        self.of_listings: dict[str, Hashes] = {}
-        for feature in {feature.name: feature for feature in sum(self.crosses, self.features)}.values():
+        self.of_listings: dict[Feature, Hashes] = {}
+        for feature in {*self.features, *chain(*self.crosses)}:
             if listings is not None and feature.column in listings.column_names and feature.column != "listing_id":
                 values = listings[feature.column].combine_chunks()
-                self.of_listings[feature.name] = feature.hashed(values, feature.name)
+                self.of_listings[feature] = feature.hashed(values, feature.column)
 
     def __call__(self, rows: pa.RecordBatch) -> HashedRows:
         """The hashed features of N rows. Raises DataError for a number that is NaN or infinite."""
@@ -83,10 +83,10 @@ class RowHasher:
         if feature.column in rows.schema.names:
             values = rows.column(feature.column).dictionary_encode()
             codes = _codes(values.indices)
-            yield Field(codes, *feature.hashed(values.dictionary, feature.name))
+            yield Field(codes, *feature.hashed(values.dictionary, feature.column))
             listing = np.where(codes < 0, listing, -1)
-        if feature.name in self.of_listings:
-            yield Field(listing, *self.of_listings[feature.name])
+        if feature in self.of_listings:
+            yield Field(listing, *self.of_listings[feature])
 
     def _crossed(self, cross: list[Feature], rows: pa.RecordBatch, listing: NDArray[np.int64]) -> Field:
         """One hash of the values' hashes for each row that has them all."""
@@ -106,20 +106,21 @@ class RowHasher:
         return Field(np.where(complete, every, -1), np.arange(rows.num_rows + 1), hashes, np.ones(rows.num_rows))
 
 
-def hash_categories(values: pa.Array, name: str) -> Hashes:
+def hash_categories(values: pa.Array, column: str) -> Hashes:
     """One hash for each value, as text; none for a null."""
-    return _one_each(values, hash_strings(values.drop_null().cast(pa.string()), feature_seed(name)))
+    return _one_each(values, hash_strings(values.drop_null().cast(pa.string()), feature_seed(column)))
 
 
-def hash_words(values: pa.Array, name: str) -> Hashes:
+def hash_words(values: pa.Array, column: str) -> Hashes:
     """A hash for each word of each text or list of texts."""
     words = [tokenize(" ".join(value) if isinstance(value, list) else value) for value in values.to_pylist()]
     ptr = np.cumsum([0, *map(len, words)])
-    hashes = hash_strings(pa.array([word for text in words for word in text], pa.string()), feature_seed(name))
+    every = pa.array([word for text in words for word in text], pa.string())
+    hashes = hash_strings(every, feature_seed(f"{column}.words"))
     return Hashes(ptr, hashes, np.ones(len(hashes)))
 
 
-def hash_numbers(values: pa.Array, name: str) -> Hashes:
+def hash_numbers(values: pa.Array, column: str) -> Hashes:
     """One hash for the bucket of each number's logarithm, sgn(v)·log(1 + |v|); none for a null.
 
     Raises DataError for text that is no number, NaN and infinity.
@@ -127,11 +128,12 @@ def hash_numbers(values: pa.Array, name: str) -> Hashes:
     try:
         numbers = values.drop_null().cast(pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid as error:
-        raise DataError(f"the numeric feature {name!r} has a value that is no number: {error}") from None
+        raise DataError(f"features.numeric: {column!r} has a value that is no number: {error}") from None
     if not np.all(np.isfinite(numbers)):
-        raise DataError(f"the numeric feature {name!r} has a value that is NaN or infinite")
+        raise DataError(f"features.numeric: {column!r} has a value that is NaN or infinite")
     buckets = np.floor(BUCKETS_PER_E_FOLD * np.sign(numbers) * np.log1p(np.abs(numbers)))
-    return _one_each(values, hash_strings(pa.array(buckets.astype(np.int64)).cast(pa.string()), feature_seed(name)))
+    texts = pa.array(buckets.astype(np.int64)).cast(pa.string())
+    return _one_each(values, hash_strings(texts, feature_seed(f"{column}.log")))
 
 
 def _one_each(values: pa.Array, hashes: NDArray[np.uint32]) -> Hashes:

@@ -72,7 +72,7 @@ def describe(split: PageSplit) -> str:
     if isinstance(split, HashSplit):
         valid = split.valid_below - split.test_below
         return f"by the hash of search_id (seed {split.seed}): {split.test_below:.0%} test, {valid:.0%} validation"
-    first, valid_from, end = _date(split.first), _date(split.valid_from), _date(split.test_from or split.last + 1)
+    first, valid_from, end = _date(split.first), _date(split.valid_from), _date(split.test_begins)
     test = f"test from {end} to {_date(split.last)}" if split.test_from is not None else "no test part"
     return f"by day: training from {first}, validation from {valid_from} until before {end}, {test}"
 

@@ -13,7 +13,7 @@ from etsyml_cli.core.errors import DataError, UsageError
 
 MICROSECONDS_A_DAY = 86_400_000_000
 
-TRAIN, VALID, TEST = 0, 1, 2
+TRAIN, VALID, TEST, NO_PART = 0, 1, 2, 3
 
 
 class DaySplit(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,12 +25,15 @@ class DaySplit(msgspec.Struct, frozen=True, kw_only=True):
     test_from: int | None  # None: nothing is held out
     last: int
 
+    @property
+    def test_begins(self) -> int:
+        """The day after validation: the first test day or, where nothing is held out, the day after the last."""
+        return self.last + 1 if self.test_from is None else self.test_from
+
     def part_of(self, days: NDArray[np.int64]) -> NDArray[np.int8]:
-        """TRAIN, VALID or TEST for each day, shape (N,)."""
-        part = np.where(days < self.valid_from, TRAIN, VALID)
-        if self.test_from is not None:
-            part = np.where(days >= self.test_from, TEST, part)
-        return part.astype(np.int8)
+        """TRAIN, VALID or TEST for each day, shape (N,); NO_PART for a day after the split's last."""
+        ends = [self.valid_from, self.test_begins, self.last + 1]
+        return np.array([TRAIN, VALID, TEST, NO_PART], np.int8)[np.digitize(days, ends)]
 
 
 def days_of(microseconds: NDArray[np.int64]) -> NDArray[np.int64]:

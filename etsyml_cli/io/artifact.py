@@ -94,10 +94,10 @@ def read_manifest(directory: Path) -> Manifest:
     path = directory / MANIFEST
     try:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{directory}: no {MANIFEST}, so this is no finished artifact") from None
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path}: {error}", hint="It is damaged: make it again with --force.") from None
 
 
 def expect_kind(directory: Path, kind: str, *, made_by: str) -> Manifest:
@@ -108,6 +108,15 @@ def expect_kind(directory: Path, kind: str, *, made_by: str) -> Manifest:
     if manifest.plan.kind != kind:
         raise InputError(f"{directory}: expected {kind}, found {manifest.plan.kind}")
     return manifest
+
+
+def expect_same_input(manifest: Manifest, name: str, path: Path) -> None:
+    """Raises InputError unless `path` is, byte by byte, the input `name` that the manifest's model was trained on."""
+    trained_on = {source.sha256 for source in manifest.plan.inputs.get(name, [])}
+    if source_of(path).sha256 not in trained_on:
+        raise InputError(
+            f"{path}: not the {name} that {manifest.plan.kind} was trained on", hint="Train the model again."
+        )
 
 
 def is_up_to_date(target: Path, plan: Plan) -> bool:
@@ -132,7 +141,10 @@ def artifact(target: Path, plan: Plan, *, replace: bool = True, resumable: bool 
     With `resumable`, a draft left behind by a killed run of the same plan is handed out again as it is,
     and a draft stays when the block fails; otherwise each run starts from an empty directory.
     """
+    target = Path(os.path.realpath(target))  # a link stays, what it points to is replaced
     refuse_to_overwrite(target, force=replace)
+    if target.is_file():
+        raise UsageError(f"{target}: a file, where a directory is to be written", hint="Name another place.")
     partial = target.parent / f".{target.name}.partial"
     started = time.time()
     partial.mkdir(parents=True, exist_ok=True)
@@ -152,8 +164,10 @@ def artifact(target: Path, plan: Plan, *, replace: bool = True, resumable: bool 
 def refuse_to_overwrite(target: Path, *, force: bool) -> None:
     """For a place that the user named: what is there stays, unless --force says otherwise.
 
-    A directory that etsyml did not write stays even then: `--out . --force` must not cost anybody a home.
+    What etsyml did not write stays even then: `--out . --force` must not cost anybody a home, nor a device.
     """
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise UsageError(f"{target}: neither a file nor a directory", hint="Name another place.")
     occupied = any(target.iterdir()) if target.is_dir() else target.exists()
     if occupied and target.is_dir() and not (target / MANIFEST).is_file():
         raise UsageError(f"{target}: holds files that etsyml did not write", hint="Name another place.")
@@ -234,7 +248,7 @@ def _finish(draft: Draft, plan: Plan, started: float) -> None:
     (draft.path / MANIFEST).write_bytes(to_json(manifest))
     for path in [*files, draft.path / RUN, draft.path / MANIFEST, draft.path]:
         sync(path)
-    (draft.path / PLAN).unlink()  # last: until here a killed run can still be taken up
+    (draft.path / PLAN).unlink()
 
 
 def _swap_in(partial: Path, target: Path) -> None:

@@ -1,23 +1,24 @@
-"""Photo features on disk: `features.npy` (I listings x D features, memory-mapped), `ids.json`, `rejects.jsonl`.
+"""Photo features on disk: `features.npy` (I listings x D features), `ids.json`, `rejects.jsonl`.
 
-While they are made, a draft holds a row for every photo and beside it each row's status, so that a run
-that was killed goes on where it was.
+While they are made, each photo's status lies beside them, so that a run that was killed goes on where it was.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
-from numpy.lib.format import open_memmap
+from numpy.lib.format import dtype_to_descr, open_memmap, write_array_header_1_0
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.io.artifact import expect_kind, sync
-from etsyml_cli.io.model import load_ids, save_ids
+from etsyml_cli.io.model import save_ids
 
 KIND = "features:images"
 FEATURES = "features.npy"
@@ -28,10 +29,9 @@ NOT_DONE = -1
 DONE = 0  # a status above it says why there is no row
 
 CHECKPOINT_ROWS = 64  # what a killed run may have to do again
-COPY_ROWS = 1 << 14
 
-_DRAFT_ROWS = "rows.partial.npy"
-_DRAFT_STATUS = "status.partial.npy"
+_MADE_BY = "etsyml extract-images"
+_STATUS = "status.partial"  # a byte for each photo
 
 
 @dataclass(frozen=True)
@@ -53,57 +53,66 @@ class ImageFeatures:
 
 def read_image_features(path: Path) -> ImageFeatures:
     """The features that `etsyml extract-images` wrote. Raises InputError where they are missing or damaged."""
-    manifest = expect_kind(path, KIND, made_by="etsyml extract-images")
+    manifest = expect_kind(path, KIND, made_by=_MADE_BY)
+    make_again = f"Make it with: {_MADE_BY} --force"
     try:
         matrix = open_memmap(path / FEATURES, mode="r")  # refuses objects
-        ids = load_ids(path, IDS)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: {error}", hint="Run etsyml extract-images again.") from None
-    if matrix.ndim != 2 or len(matrix) != len(ids):
-        raise InputError(f"{path}: {FEATURES} and its ids do not fit each other")
+        ids = msgspec.json.decode((path / f"{IDS}.json").read_bytes(), type=list[str])
+    except OSError as error:
+        raise InputError(f"{error.filename or path}: {error.strerror or error}", hint=make_again) from None
+    except Exception as error:  # a damaged header makes numpy raise nearly anything
+        raise InputError(f"{path}: damaged ({error})", hint=make_again) from None
+    if matrix.ndim != 2 or matrix.dtype.kind != "f" or len(matrix) != len(ids):
+        raise InputError(f"{path}: {FEATURES} and its ids do not fit each other", hint=make_again)
     return ImageFeatures(ids, matrix, manifest.facts)
 
 
 class FeaturesDraft:
-    """Features in the making: the rows (I, D) and the status (I,) of all photos, both kept on disk."""
+    """Features in the making: the status (I,) of all photos and the rows of those that are DONE, both on disk.
+
+    Rows are appended, not memory-mapped: a full disk is an OSError then, while a map would kill the process.
+    """
 
     def __init__(self, directory: Path, n_photos: int, dimension: int, dtype: str) -> None:
         self._directory = directory
+        self._dimension = dimension
+        self._dtype = np.dtype(dtype)
         self._unsaved = 0
-        if not (directory / _DRAFT_STATUS).is_file():
-            open_memmap(directory / _DRAFT_ROWS, mode="w+", dtype=dtype, shape=(n_photos, dimension))
-            self.status = np.full(n_photos, NOT_DONE, np.int8)
-            self._checkpoint()
-        self._rows = open_memmap(directory / _DRAFT_ROWS, mode="r+")
-        self.status = np.load(directory / _DRAFT_STATUS, allow_pickle=False)
+        self.status = np.full(n_photos, NOT_DONE, np.int8)
+        if (directory / _STATUS).is_file():
+            self.status[:] = np.frombuffer((directory / _STATUS).read_bytes(), np.int8)
+        (directory / FEATURES).touch()
+        self._write_header()
 
     def put(self, batch: slice, rows: NDArray[Any], status: NDArray[np.int8]) -> None:
-        """Take a batch's rows (B, D) and what became of each photo (B,): DONE or a code of the caller's above it."""
-        self._rows[batch] = rows
+        """Take the next batch's rows (B, D) and what became of each photo (B,): DONE or a code of the caller's."""
+        with (self._directory / FEATURES).open("ab") as file:
+            file.write(rows[status == DONE].astype(self._dtype).tobytes())
         self.status[batch] = status
         self._unsaved += len(rows)
         if self._unsaved >= CHECKPOINT_ROWS:
             self._checkpoint()
 
     def finish(self, photo_ids: list[str]) -> None:
-        """Write the rows that are DONE with their ids, in order, and drop the draft's own files."""
+        """Name the rows, which are in the order of the photos, and drop the draft's own file."""
         self._checkpoint()
-        done = np.flatnonzero(self.status == DONE)
-        shape = (len(done), self._rows.shape[1])
-        features = open_memmap(self._directory / FEATURES, mode="w+", dtype=self._rows.dtype, shape=shape)
-        for start in range(0, len(done), COPY_ROWS):
-            features[start : start + COPY_ROWS] = self._rows[done[start : start + COPY_ROWS]]
-        features.flush()
-        save_ids(self._directory, IDS, [photo_ids[row] for row in done])
-        for name in (_DRAFT_STATUS, _DRAFT_ROWS):  # a status promises rows
-            (self._directory / name).unlink()
+        self._write_header()
+        save_ids(self._directory, IDS, [photo_ids[row] for row in np.flatnonzero(self.status == DONE)])
+        (self._directory / _STATUS).unlink()
+
+    def _write_header(self) -> None:
+        """Make the file one of the rows that are DONE; numpy gives a header the same length for any number of rows."""
+        shape = (int(np.count_nonzero(self.status == DONE)), self._dimension)
+        head = {"descr": dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
+        with (self._directory / FEATURES).open("r+b") as file:
+            write_array_header_1_0(file, head)
+            file.truncate(file.tell() + math.prod(shape) * self._dtype.itemsize)
 
     def _checkpoint(self) -> None:
         """The status says DONE only of rows that have reached the disk, so it goes last, in one step."""
-        if self._unsaved:
-            self._rows.flush()
-        fresh = self._directory / f"new.{_DRAFT_STATUS}"
-        np.save(fresh, self.status)
+        sync(self._directory / FEATURES)
+        fresh = self._directory / f"new.{_STATUS}"
+        fresh.write_bytes(self.status.tobytes())
         sync(fresh)
-        fresh.replace(self._directory / _DRAFT_STATUS)
+        fresh.replace(self._directory / _STATUS)
         self._unsaved = 0

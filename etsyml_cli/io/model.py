@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +27,26 @@ def save_tensors(directory: Path, tensors: dict[str, NDArray[Any]]) -> None:
     (directory / TENSORS).write_bytes(save(contiguous))  # save_file would make it readable by its owner alone
 
 
-def load_tensors(directory: Path) -> dict[str, NDArray[Any]]:
-    """All tensors of a model. Raises InputError for a file that is missing or damaged."""
+def load_tensors(directory: Path, shapes: Mapping[str, tuple[int | None, ...]] = {}) -> dict[str, NDArray[Any]]:
+    """All tensors of a model. Raises InputError for a file that is missing or damaged.
+
+    `shapes` says which tensors there must be and how long each of their axes is, None where that may be any.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
+    path = directory / TENSORS
     try:
-        return load_file(directory / TENSORS)
+        tensors = load_file(path)
     except (FileNotFoundError, SafetensorError) as error:
-        raise InputError(f"{directory / TENSORS}: {error}", hint="Train the model again.") from None
+        raise InputError(f"{path}: {error}", hint="Train the model again.") from None
+    for name, shape in shapes.items():
+        if name not in tensors:
+            raise InputError(f"{path}: no tensor {name!r}", hint="Train the model again.")
+        found = tensors[name].shape
+        if len(found) != len(shape) or any(n not in (None, m) for n, m in zip(shape, found, strict=True)):
+            raise InputError(f"{path}: {name!r} does not fit the files beside it", hint="Train the model again.")
+    return tensors
 
 
 def save_ids(directory: Path, name: str, ids: list[str]) -> None:
@@ -60,7 +72,10 @@ def save_config(directory: Path, config: msgspec.Struct) -> None:
 
 
 def load_config(directory: Path, kind: type[Any]) -> Any:
-    return msgspec.yaml.decode((directory / CONFIG).read_bytes(), type=kind)
+    try:
+        return msgspec.yaml.decode((directory / CONFIG).read_bytes(), type=kind)
+    except (FileNotFoundError, msgspec.DecodeError) as error:
+        raise InputError(f"{directory / CONFIG}: {error}", hint="Train the model again.") from None
 
 
 def _decoded(path: Path, kind: Any) -> Any:

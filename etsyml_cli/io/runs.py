@@ -9,7 +9,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
@@ -29,20 +29,38 @@ def write_lists(lists: Iterable[RankedList], path: Path, *, subject: str) -> int
 
     Raises UsageError for an extension that stands for no format, DataError for an id that TREC's cannot hold.
     """
-    suffix = path.suffix.lower()
-    if suffix not in WRITERS:
-        raise UsageError(f"{path}: no format is called {suffix or 'nothing'!r}", hint=did_you_mean(suffix, WRITERS))
-    count = 0
-
-    def counted() -> Iterator[RankedList]:
-        nonlocal count
-        for one in lists:
-            count += 1
-            yield one
-
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix not in (*TEXT_FORMATS, PARQUET):
+        known = [f".{name}" for name in (*TEXT_FORMATS, PARQUET)]
+        raise UsageError(f"{path}: no format has this ending", hint=did_you_mean(f".{suffix}", known))
+    counted = Counted(lists)
     with whole_file(path) as partial:
-        WRITERS[suffix](counted(), partial, subject)
-    return count
+        if suffix == PARQUET:
+            _write_parquet(counted, partial, subject)
+        else:
+            with partial.open("w", encoding="utf-8", newline="") as file:
+                print_lists(counted, file, suffix, subject=subject)
+    return counted.n
+
+
+def print_lists(lists: Iterable[RankedList], file: TextIO, text_format: str, *, subject: str) -> None:
+    """Write lists to an open file as jsonl, csv or trec. Raises UsageError for another format."""
+    if text_format not in TEXT_FORMATS:
+        raise UsageError(f"no format is called {text_format!r}", hint=did_you_mean(text_format, TEXT_FORMATS))
+    TEXT_FORMATS[text_format](lists, file, subject)
+
+
+class Counted:
+    """An iterable that knows how many it has given."""
+
+    def __init__(self, lists: Iterable[RankedList]) -> None:
+        self.n = 0
+        self._lists = lists
+
+    def __iter__(self) -> Iterator[RankedList]:
+        for one in self._lists:
+            self.n += 1
+            yield one
 
 
 def spreadsheet_safe(value: Any) -> Any:
@@ -72,18 +90,20 @@ def _rows(lists: Iterable[RankedList], subject: str) -> Iterator[Row]:
             yield {name: values.get(name) for name in columns(subject)}
 
 
-def _write_jsonl(lists: Iterable[RankedList], path: Path, _subject: str) -> None:
-    with path.open("wb") as file:
-        for one in lists:
-            file.write(msgspec.json.encode(one) + b"\n")
+def _print_jsonl(lists: Iterable[RankedList], file: TextIO, _subject: str) -> None:
+    file.writelines(msgspec.json.encode(one).decode() + "\n" for one in lists)
 
 
-def _write_csv(lists: Iterable[RankedList], path: Path, subject: str) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns(subject))
-        for row in _rows(lists, subject):
-            writer.writerow([spreadsheet_safe(value) for value in row.values()])
+def _print_csv(lists: Iterable[RankedList], file: TextIO, subject: str) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns(subject))
+    for row in _rows(lists, subject):
+        writer.writerow([spreadsheet_safe(value) for value in row.values()])
+
+
+def _print_trec(lists: Iterable[RankedList], file: TextIO, subject: str) -> None:
+    for one in lists:
+        file.writelines(trec_lines(one, subject))
 
 
 def _write_parquet(lists: Iterable[RankedList], path: Path, subject: str) -> None:
@@ -98,15 +118,9 @@ def _write_parquet(lists: Iterable[RankedList], path: Path, subject: str) -> Non
             writer.write_table(pa.Table.from_pylist(batch, schema=schema))
 
 
-def _write_trec(lists: Iterable[RankedList], path: Path, subject: str) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        for one in lists:
-            file.writelines(trec_lines(one, subject))
-
-
-WRITERS: dict[str, Callable[[Iterable[RankedList], Path, str], None]] = {
-    ".jsonl": _write_jsonl,
-    ".csv": _write_csv,
-    ".parquet": _write_parquet,
-    ".trec": _write_trec,
+TEXT_FORMATS: dict[str, Callable[[Iterable[RankedList], TextIO, str], None]] = {
+    "jsonl": _print_jsonl,
+    "csv": _print_csv,
+    "trec": _print_trec,
 }
+PARQUET = "parquet"

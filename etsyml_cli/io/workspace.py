@@ -15,8 +15,15 @@ class Workspace:
     def table(self, name: str) -> Path:
         return self.root / "tables" / f"{name}.parquet"
 
+    def table_if_here(self, name: str) -> Path | None:
+        """The table, for a stage that can do without it."""
+        return self.table(name) if self.table(name).exists() else None
+
     def images(self) -> Path:
         return self.root / "features" / "images"
+
+    def images_if_here(self) -> Path | None:
+        return self.images() if self.images().exists() else None
 
     def model(self, kind: str) -> Path:
         return self.root / "models" / kind

@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from etsyml_cli.core.errors import UsageError, did_you_mean
 
-# metric -> the models that it judges
-MODELS_OF: dict[str, tuple[str, ...]] = {
-    "ndcg": ("ltr", "lda"),
-    "map": ("ltr", "lda"),
-    "mrr": ("ltr",),
-    "p": ("ltr",),
-    "recall": ("lda",),
-    "hit": ("lda",),
-    "coverage": ("lda",),
-    "perplexity": ("lda",),
-    "auc": ("ctr",),
-    "logloss": ("ctr",),
-    "ne": ("ctr",),
-    "calibration": ("ctr",),
-}
-NOT_BETTER_WHEN_HIGHER = {"perplexity", "logloss", "ne", "calibration"}
-NEEDS_CUTOFF = {"ndcg", "p", "recall", "hit", "coverage"}
-PARAMETERS = {"ndcg": {"gains": ("linear", "exp")}}
 
-_GRAMMAR = re.compile(r"^(?P<name>[a-z]+)(?:\((?P<parameters>[^)]*)\))?(?:@(?P<cutoff>\d+))?$")
+@dataclass(frozen=True)
+class Spec:
+    """Which models a metric judges, how it is written and which values are good."""
+
+    models: tuple[str, ...]
+    cutoff: Literal["required", "optional", "none"]
+    better: Literal["higher", "lower", "one"]
+    parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    needs_truth: bool = False  # it compares with what only `etsyml sample-data` knows
+
+
+METRICS = {
+    "ndcg": Spec(("ltr", "lda"), "required", "higher", {"gains": ("linear", "exp")}),
+    "map": Spec(("ltr", "lda"), "optional", "higher"),
+    "mrr": Spec(("ltr",), "optional", "higher"),
+    "p": Spec(("ltr",), "required", "higher"),
+    "recall": Spec(("lda",), "required", "higher"),
+    "hit": Spec(("lda",), "required", "higher"),
+    "coverage": Spec(("lda",), "required", "higher"),
+    "perplexity": Spec(("lda",), "none", "lower"),
+    "style_cosine": Spec(("lda",), "none", "higher", needs_truth=True),
+    "auc": Spec(("ctr",), "none", "higher"),
+    "logloss": Spec(("ctr",), "none", "lower"),
+    "ne": Spec(("ctr",), "none", "lower"),
+    "calibration": Spec(("ctr",), "none", "one"),
+}
+
+_GRAMMAR = re.compile(r"^(?P<name>[a-z_]+)(?:\((?P<parameters>[^)]*)\))?(?:@(?P<cutoff>\d+))?$")
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,10 @@ class MetricName:
         inside = ",".join(f"{key}={value}" for key, value in self.parameters.items())
         return self.name + (f"({inside})" if inside else "") + (f"@{self.cutoff}" if self.cutoff else "")
 
+    @property
+    def spec(self) -> Spec:
+        return METRICS[self.name]
+
 
 def parse_metric(text: str) -> MetricName:
     """The metric that `text` names. Raises UsageError for what no metric is called."""
@@ -48,11 +63,11 @@ def parse_metric(text: str) -> MetricName:
     if match is None:
         raise UsageError(f"no metric is written {text!r}", hint="Write it like auc, ndcg@10 or ndcg(gains=exp)@10.")
     name = match["name"]
-    if name not in MODELS_OF:
-        raise UsageError(f"unknown metric {name!r}", hint=did_you_mean(name, MODELS_OF))
-    if name in NEEDS_CUTOFF and not int(match["cutoff"] or 0):
+    if name not in METRICS:
+        raise UsageError(f"unknown metric {name!r}", hint=did_you_mean(name, METRICS))
+    if METRICS[name].cutoff == "required" and not int(match["cutoff"] or 0):
         raise UsageError(f"{name} needs a cutoff", hint=f"Write {name}@10, for example.")
-    if name not in NEEDS_CUTOFF | {"map", "mrr"} and match["cutoff"]:
+    if METRICS[name].cutoff == "none" and match["cutoff"]:
         raise UsageError(f"{name} has no cutoff", hint=f"Write {name}.")
     cutoff = int(match["cutoff"]) if match["cutoff"] else None
     return MetricName(name, cutoff, _parse_parameters(name, match["parameters"]))
@@ -62,7 +77,7 @@ def _parse_parameters(name: str, text: str | None) -> dict[str, str]:
     parameters = {}
     for part in filter(None, (text or "").split(",")):
         key, _, value = (side.strip() for side in part.partition("="))
-        known = PARAMETERS.get(name, {})
+        known = METRICS[name].parameters
         if key not in known:
             raise UsageError(f"{name} has no parameter {key!r}", hint=did_you_mean(key, known))
         if value not in known[key]:

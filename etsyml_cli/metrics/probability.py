@@ -22,7 +22,7 @@ from etsyml_cli.metrics.measurement import Difference, Measurement
 Floats = NDArray[np.float64]
 Weighted = Callable[[Floats], float]
 
-RESAMPLES = 500
+POISSON_RESAMPLES = 500  # half of bootstrap.RESAMPLES: each is a pass over every row of a log, not over its queries
 LEAST_P = np.finfo(np.float64).eps  # the logarithm of less counts as that of this, as in scikit-learn
 
 # Poisson(1) by the inverse of its distribution, for each of _DRAWS equally likely draws
@@ -92,9 +92,9 @@ def measure(
     for variant in variants:
         check(p[variant], clicks, impressions)
     prepared = [[METRICS[name](p[variant], clicks, impressions) for variant in variants] for name in names]
-    resampled = np.empty((RESAMPLES, len(names), len(variants)))
+    resampled = np.empty((POISSON_RESAMPLES, len(names), len(variants)))
     rng = generator(seed, "bootstrap")
-    for i in range(RESAMPLES):
+    for i in range(POISSON_RESAMPLES):
         weights = _POISSON[rng.integers(0, _DRAWS, len(clicks), dtype=np.uint16)].astype(np.float64)
         resampled[i] = [[weighted(weights) for weighted in row] for row in prepared]
     everyone = np.ones(len(clicks))
@@ -134,7 +134,7 @@ def _interval(draws: Floats) -> tuple[float, float]:
 def _measurement(
     name: str, slice_: str, variants: list[str], k: int, values: list[float], draws: Floats, n: int
 ) -> Measurement:
-    """The k-th variant's figure; `draws`, shape (RESAMPLES, variants), are the resampled ones of all variants."""
+    """The k-th variant's figure; `draws`, one row a resample, one column a variant, are those of all variants."""
     low, high = _interval(draws[:, k])
     against = None
     if k > 0:

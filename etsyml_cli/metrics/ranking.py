@@ -99,7 +99,7 @@ def precision(pages: RankedPages, k: int) -> Floats:
     return pages.sums(((pages.gains > 0) & pages.within(k)).astype(np.float64)) / k
 
 
-METRICS: dict[str, Callable[[RankedPages, MetricName], Floats]] = {
+PER_PAGE: dict[str, Callable[[RankedPages, MetricName], Floats]] = {
     "ndcg": lambda pages, name: ndcg(pages, name.cutoff, exponential=name.parameters.get("gains") == "exp"),
     "map": lambda pages, name: average_precision(pages, name.cutoff),
     "mrr": lambda pages, name: reciprocal_rank(pages, name.cutoff),

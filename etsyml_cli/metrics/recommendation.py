@@ -11,9 +11,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from etsyml_cli.core.rng import generator
-from etsyml_cli.metrics.bootstrap import RESAMPLES
-
 UNIGRAM_SHARE = 0.01  # of the mixture that perplexity judges: no favorite is impossible
 PAIRS_AT_ONCE = 1 << 16
 
@@ -97,12 +94,6 @@ def best_match_cosine(planted: NDArray[np.float64], learned: NDArray[np.float64]
     cosines = _unit_rows(planted) @ _unit_rows(learned).T
     best: PerUser = cosines.max(axis=1)
     return best
-
-
-def resampled(statistic: Callable[[NDArray[np.int64]], float], n: int, seed: int) -> NDArray[np.float64]:
-    """`statistic` of bootstrap draws from n users, shape (RESAMPLES,); equal n and seed draw the same users."""
-    rng = generator(seed, "bootstrap")
-    return np.array([statistic(rng.integers(0, n, n)) for _ in range(RESAMPLES)])
 
 
 def _unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ Predicts how likely an ad that is shown is clicked: logistic regression over has
 {features}
 
 A row's own value of a column comes first, its listing's value where the row has none; what neither has is no feature.
+The bias starts at the training days' click rate, so that a row of which nothing is known is predicted just that.
 Values are hashed (MurmurHash3, seeded by the feature's name) into {slots:,} slots beside the bias, of which
 {slots_used:,} have learned something: about {n_features:,} features, {sharing:,} of which share a slot with another.
 
@@ -50,7 +51,6 @@ learns from ads that some earlier ranking chose.
 def model_card(config: CtrConfig, split: DaySplit, metrics: dict[str, Any]) -> str:
     """The card as Markdown. `metrics` is what `metrics.json` holds."""
     hashing, train, progressive = metrics["hashing"], metrics["train"], metrics["progressive"]
-    end_of_valid = split.last + 1 if split.test_from is None else split.test_from
     return TEMPLATE.format(
         alpha=config.alpha,
         beta=config.beta,
@@ -64,8 +64,8 @@ def model_card(config: CtrConfig, split: DaySplit, metrics: dict[str, Any]) -> s
         sharing=hashing["features_sharing_a_slot"],
         **train,
         train_days=_days(split.first, split.valid_from),
-        valid_days=_days(split.valid_from, end_of_valid),
-        test_days=_days(end_of_valid, split.last + 1),
+        valid_days=_days(split.valid_from, split.test_begins),
+        test_days=_days(split.test_begins, split.last + 1),
         validation=_validation(metrics["valid"]),
         tail=progressive["rows"],
         tail_loss=progressive["logloss"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, InputError
-from etsyml_cli.ingest.split import DaySplit, days_of, held_out_share, last_days, share_of_days
+from etsyml_cli.ingest.split import DaySplit, days_of, last_days, share_of_days
 from etsyml_cli.io.tables import open_table
 
 BATCH_ROWS = 1 << 16
@@ -35,7 +36,7 @@ class AdLog:
     """What one look at the times of the table tells; of its rows every `every`-th is used."""
 
     path: Path
-    columns: list[str]
+    columns: dict[str, pa.DataType]
     groups: list[RowGroup]
     rows_of_day: dict[int, int]
     in_order: bool
@@ -99,17 +100,21 @@ def open_log(path: Path, limit: int | None) -> AdLog:
         last, start = times[-1], start + len(times)
     if not rows_of_day:
         raise DataError(f"{path}: no rows")
-    return AdLog(path, file.schema_arrow.names, groups, dict(rows_of_day), in_order, every)
+    return AdLog(path, columns_of(file), groups, dict(rows_of_day), in_order, every)
 
 
-def split_days(log: AdLog, holdout: str | None) -> DaySplit:
-    """The last day for the test (or that share of the days, or none), the day before it for validation."""
+def columns_of(file: pq.ParquetFile) -> dict[str, pa.DataType]:
+    """The columns of a table and what they hold."""
+    schema = file.schema_arrow
+    return dict(zip(schema.names, schema.types, strict=True))
+
+
+def split_days(log: AdLog, share: float | None) -> DaySplit:
+    """The last day for the test, or this share of the days, 0 for none; the day before for validation."""
     days = log.days()
-    if holdout == "none":
+    if share == 0:
         return last_days(days, test_days=0, valid_days=min(1, int(days[-1] - days[0])))
-    return last_days(
-        days, test_days=1 if holdout is None else share_of_days(days, held_out_share(holdout)), valid_days=1
-    )
+    return last_days(days, test_days=1 if share is None else share_of_days(days, share), valid_days=1)
 
 
 def counts(rows: pa.RecordBatch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -121,7 +126,20 @@ def counts(rows: pa.RecordBatch) -> tuple[NDArray[np.float64], NDArray[np.float6
     return clicks, impressions[0] if impressions else np.ones(rows.num_rows)
 
 
-def _labels(columns: list[str]) -> list[str]:
+def click_rate(log: AdLog, first_day: int, end_day: int) -> float:
+    """Clicks by impression of first_day … end_day − 1. Raises DataError where there are no clicks, or nothing else."""
+    clicked = shown = 0.0
+    for rows in log.batches([], first_day, end_day):
+        clicks, impressions = counts(rows)
+        clicked += float(clicks.sum())
+        shown += float(impressions.sum())
+    if not 0 < clicked < shown:
+        what = "no click" if clicked <= 0 else "clicks only"
+        raise DataError(f"{log.path}: the rows to train on hold {what}", hint="Is it the right label column?")
+    return clicked / shown
+
+
+def _labels(columns: Collection[str]) -> list[str]:
     return ["clicked"] if "clicked" in columns else ["clicks", "impressions"]
 
 

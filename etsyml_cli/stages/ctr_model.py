@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.features.ad_rows import RowHasher
 from etsyml_cli.io.artifact import expect_kind
-from etsyml_cli.io.model import load_config, load_tensors, save_config, save_tensors
+from etsyml_cli.io.model import TENSORS, load_config, load_tensors, save_config, save_tensors
 from etsyml_cli.io.tables import open_table, read_table
 from etsyml_cli.models.ctr.config import CtrConfig
-from etsyml_cli.models.ctr.ftrl import learn, new_state, predict, state_of, used_slots
-from etsyml_cli.stages.ctr_log import AdLog, counts
+from etsyml_cli.models.ctr.ftrl import learn, new_state, predict, start_at, state_of, used_slots
+from etsyml_cli.stages.ctr_log import AdLog, columns_of, counts
 
 KIND = "model:ctr"
 
@@ -43,14 +43,16 @@ class CtrModel:
         return learn(self.zn, *self.hash_rows(rows), clicks, impressions, self.config)
 
 
-def listing_columns(listings: Path | None) -> list[str]:
-    """The columns of the listings table, none where there is no table."""
-    return [] if listings is None else open_table(listings, "listings").schema_arrow.names
+def listing_columns(listings: Path | None) -> dict[str, pa.DataType]:
+    """The columns of the listings table and what they hold; none where there is no table."""
+    return {} if listings is None else columns_of(open_table(listings, "listings"))
 
 
-def new_model(config: CtrConfig, listings: Path | None) -> CtrModel:
-    """A model that has learned nothing."""
-    return CtrModel(config, new_state(config.bits), _row_hasher(config, listings))
+def new_model(config: CtrConfig, listings: Path | None, click_rate: float) -> CtrModel:
+    """A model that predicts `click_rate` for every row."""
+    zn = new_state(config.bits)
+    start_at(zn, click_rate, config)
+    return CtrModel(config, zn, _row_hasher(config, listings))
 
 
 def learn_days(model: CtrModel, log: AdLog, first_day: int, end_day: int) -> Iterator[Judged]:
@@ -83,7 +85,8 @@ def load_model(directory: Path, listings: Path | None) -> CtrModel:
     try:
         zn = state_of(tensors["slots"], tensors["zn"], config.bits)
     except (KeyError, IndexError, ValueError) as error:
-        raise InputError(f"{directory}: the model's state does not fit ({error})", hint="Train it again.") from None
+        damage = f"no tensor {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"{directory / TENSORS}: {damage}", hint="Train the model again.") from None
     return CtrModel(config, zn, _row_hasher(config, listings))
 
 

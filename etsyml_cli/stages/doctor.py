@@ -12,9 +12,9 @@ import msgspec
 
 from etsyml_cli import __version__
 from etsyml_cli.core.errors import EtsymlError
-from etsyml_cli.io.artifact import MANIFEST
 from etsyml_cli.io.schema import TABLES
 from etsyml_cli.io.workspace import Workspace
+from etsyml_cli.stages.inspect import inspect
 
 LOW_DISK_GB = 2
 
@@ -78,10 +78,19 @@ def _disk(root: Path) -> Finding:
 
 
 def _workspace(workspace: Workspace) -> list[Finding]:
-    makers = [(f"{name} table", workspace.table(name), f"etsyml ingest {name} FILE") for name in TABLES]
-    makers += [("photo features", workspace.images() / MANIFEST, "etsyml extract-images")]
-    makers += [(f"{k} model", workspace.model(k) / MANIFEST, f"etsyml train {k}") for k in ("ltr", "lda", "ctr")]
-    return [
-        Finding(what, "ok", str(path)) if path.is_file() else Finding(what, "note", "not here yet", maker)
-        for what, path, maker in makers
-    ]
+    places = [(f"{name} table", workspace.table(name), f"etsyml ingest {name} FILE") for name in TABLES]
+    places += [("photo features", workspace.images(), "etsyml extract-images")]
+    places += [(f"{kind} model", workspace.model(kind), f"etsyml train {kind}") for kind in ("ltr", "lda", "ctr")]
+    return [_place(what, path, maker) for what, path, maker in places]
+
+
+def _place(what: str, path: Path, maker: str) -> Finding:
+    if not path.exists():
+        return Finding(what, "note", "not here yet", maker)
+    try:
+        damaged = inspect(path)["damaged"]
+    except EtsymlError as error:
+        return Finding(what, "bad", error.message, f"{maker} --force")
+    if damaged:
+        return Finding(what, "bad", f"damaged: {', '.join(damaged)}", f"{maker} --force")
+    return Finding(what, "ok", str(path))

@@ -13,7 +13,7 @@ from etsyml_cli.core.errors import GateError, InputError, UsageError
 from etsyml_cli.core.registry import resolve
 from etsyml_cli.io.artifact import MANIFEST, read_manifest
 from etsyml_cli.metrics.measurement import Measurement
-from etsyml_cli.metrics.names import MODELS_OF, NOT_BETTER_WHEN_HIGHER, MetricName, parse_metric
+from etsyml_cli.metrics.names import METRICS, MetricName, parse_metric
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Judge:
 
     stage: str
     inputs: tuple[str, ...]  # tables and features that it reads
-    default_metrics: tuple[str, ...]
+    default_metrics: tuple[str, ...]  # those that need a truth only where there is one
     main_variants: tuple[str, ...]  # the first one that was measured is what a gate looks at
 
 
@@ -36,7 +36,7 @@ JUDGES = {
     "lda": Judge(
         "etsyml_cli.stages.evaluate_lda:evaluate_lda",
         ("favorites",),
-        ("recall@20", "ndcg@20", "hit@10", "coverage@20", "perplexity"),
+        ("recall@20", "ndcg@20", "hit@10", "coverage@20", "perplexity", "style_cosine"),
         ("lda",),
     ),
     "ctr": Judge(
@@ -68,14 +68,17 @@ class Gate:
 
 def parse_gate(text: str) -> Gate:
     """The gate that `text` describes. Raises UsageError for what is none."""
-    name, _, least = text.rpartition("=")
-    metric = parse_metric(name)
-    if metric.name in NOT_BETTER_WHEN_HIGHER:
-        raise UsageError(f"--min {text}: {metric} is not better when it is higher", hint="Gate on auc, for example.")
+    name, _, number = text.rpartition("=")
     try:
-        return Gate(metric, float(least))
+        least = float(number)
     except ValueError:
-        raise UsageError(f"--min {text}: expected METRIC=NUMBER, as in auc=0.7") from None
+        name = ""
+    if not name:
+        raise UsageError(f"--min {text}: expected METRIC=NUMBER, as in auc=0.7")
+    metric = parse_metric(name)
+    if metric.spec.better != "higher":
+        raise UsageError(f"--min {text}: {metric} is not better when it is higher", hint="Gate on auc, for example.")
+    return Gate(metric, least)
 
 
 def evaluate(
@@ -89,25 +92,23 @@ def evaluate(
 ) -> list[Evaluation]:
     """Measure `metrics` (all default ones if empty) on each of `models`: kind -> directory.
 
-    The metrics of `gates` are measured too. Raises UsageError for a metric that judges none of the models.
+    The metrics of `gates` are measured too. Raises UsageError for a metric that judges none of the models, or that
+    needs `truth` where there is none.
     """
-    asked = [parse_metric(metric) for metric in metrics]
-    asked += [gate.metric for gate in map(parse_gate, gates) if gate.metric not in asked]
-    evaluations = []
-    for kind, directory in _models_asked(models, asked).items():
-        judge = JUDGES[kind]
-        own = [metric for metric in asked if kind in MODELS_OF[metric.name]]
-        sources = {name: inputs[name] for name in judge.inputs}
-        measured = resolve(_STAGES, kind, "model")(
-            model=directory,
-            metrics=own or [parse_metric(metric) for metric in judge.default_metrics],
-            seed=seed,
-            truth=truth,
-            **sources,
-        )
-        data = {name: str(path) for name, path in sources.items() if path is not None}
-        evaluations.append(Evaluation(model=kind, data=data, metrics=measured))
-    return evaluations
+    asked = _asked(metrics, gates)
+    for metric in asked:
+        if metric.spec.needs_truth and truth is None:
+            raise UsageError(f"{metric} compares with a planted truth", hint="Name it with --truth DIR.")
+    return [
+        _evaluate(kind, directory, asked, inputs, seed, truth)
+        for kind, directory in _models_asked(models, asked).items()
+    ]
+
+
+def asks_for_one(models: Mapping[str, Path], metrics: list[str], gates: list[str]) -> bool:
+    """Whether these arguments of `evaluate` can only ever give one evaluation, whatever the workspace holds."""
+    kinds = {kind for metric in _asked(metrics, gates) for kind in metric.spec.models if kind in models}
+    return len(kinds or models) == 1
 
 
 def hold(gates: list[str], evaluations: list[Evaluation]) -> None:
@@ -124,6 +125,35 @@ def model_kind(directory: Path) -> str:
     return kind.removeprefix("model:")
 
 
+def _asked(metrics: list[str], gates: list[str]) -> list[MetricName]:
+    """What is to be measured, each metric once."""
+    return list(dict.fromkeys([*map(parse_metric, metrics), *(gate.metric for gate in map(parse_gate, gates))]))
+
+
+def _evaluate(
+    kind: str,
+    directory: Path,
+    asked: list[MetricName],
+    inputs: Mapping[str, Path | None],
+    seed: int,
+    truth: Path | None,
+) -> Evaluation:
+    judge = JUDGES[kind]
+    defaults = [metric for metric in map(parse_metric, judge.default_metrics) if truth or not metric.spec.needs_truth]
+    sources = {name: inputs[name] for name in judge.inputs}
+    measured = resolve(_STAGES, kind, "model")(
+        model=directory,
+        metrics=[metric for metric in asked if kind in metric.spec.models] or defaults,
+        seed=seed,
+        truth=truth,
+        **sources,
+    )
+    data = {
+        name: str(path) for name, path in [*sources.items(), ("truth", truth)] if path is not None and path.exists()
+    }
+    return Evaluation(model=kind, data=data, metrics=measured)
+
+
 def _models_asked(models: Mapping[str, Path], asked: list[MetricName]) -> dict[str, Path]:
     """Those of `models` that the metrics are for; without metrics, those that are there."""
     if not asked:
@@ -133,9 +163,9 @@ def _models_asked(models: Mapping[str, Path], asked: list[MetricName]) -> dict[s
         return there
     chosen: dict[str, Path] = {}
     for metric in asked:
-        kinds = [kind for kind in MODELS_OF[metric.name] if kind in models]
+        kinds = [kind for kind in metric.spec.models if kind in models]
         if not kinds:
-            judged = ", ".join(MODELS_OF[metric.name])
+            judged = ", ".join(metric.spec.models)
             raise UsageError(
                 f"{metric} judges {judged} models, not {', '.join(models)}",
                 hint=f"For {', '.join(models)} ask for: {', '.join(_metrics_for(models))}.",
@@ -150,7 +180,7 @@ def _models_asked(models: Mapping[str, Path], asked: list[MetricName]) -> dict[s
 
 
 def _metrics_for(models: Mapping[str, Path]) -> list[str]:
-    return sorted(name for name, kinds in MODELS_OF.items() if set(kinds) & set(models))
+    return sorted(name for name, spec in METRICS.items() if set(spec.models) & set(models))
 
 
 def _hold(gate: Gate, evaluations: list[Evaluation]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
 from etsyml_cli.ingest.split import DaySplit
-from etsyml_cli.io.artifact import expect_kind
+from etsyml_cli.io.artifact import expect_kind, expect_same_input
 from etsyml_cli.io.model import METRICS, SPLIT, load_json
 from etsyml_cli.io.truth import read_click_probabilities
 from etsyml_cli.metrics.measurement import Measurement
@@ -19,6 +20,18 @@ from etsyml_cli.metrics.probability import METRICS as JUDGED_BY
 from etsyml_cli.metrics.probability import Floats, measure
 from etsyml_cli.stages.ctr_log import AdLog, open_log
 from etsyml_cli.stages.ctr_model import KIND, load_model, predict_days
+
+
+class TrainingRows(msgspec.Struct):
+    """What `metrics.json` says of the rows that were learned from, as far as it is needed here."""
+
+    base_rate: float
+
+
+class LearnedFrom(msgspec.Struct):
+    """The part of `metrics.json` that holds them."""
+
+    train: TrainingRows
 
 
 def evaluate_ctr(
@@ -32,23 +45,25 @@ def evaluate_ctr(
 ) -> list[Measurement]:
     """Every metric of the baseline, the model and, with `truth`, the planted probabilities, on the test days.
 
-    Raises DataError where nothing was held out, or the test days have no rows or rows of one class only.
+    Rows are those that `train ctr` set aside. Raises InputError for another impressions table than it learned from,
+    DataError where nothing was held out, or the test days have rows of one class only.
     """
     for metric in metrics:
         if metric.name not in JUDGED_BY:
             raise UsageError(f"{metric} does not judge click models", hint=did_you_mean(metric.name, JUDGED_BY))
     manifest = expect_kind(model, KIND, made_by="etsyml train ctr")
-    if listings is None and "listings" in manifest.plan.inputs:
+    if "listings" not in manifest.plan.inputs:
+        listings = None
+    elif listings is None:
         raise UsageError(f"{model} was trained with a listings table", hint="Name it with --listings.")
     split: DaySplit = load_json(model, SPLIT, DaySplit)
     if split.test_from is None:
         raise DataError(f"{model} was trained with --holdout none: nothing is left to judge it on")
-    log = open_log(impressions, limit=None)
+    expect_same_input(manifest, "impressions", impressions)
+    log = open_log(impressions, manifest.plan.config.get("limit"))
     test_days = (split.test_from, split.last + 1)
-    if log.rows(*test_days) == 0:
-        raise DataError(f"{impressions}: no rows of the test days", hint="Is it the table that the model learned from?")
     p, clicks, shown = predict_days(load_model(model, listings), log, *test_days)
-    base_rate = load_json(model, METRICS)["train"]["base_rate"]
+    base_rate = load_json(model, METRICS, LearnedFrom).train.base_rate
     variants = {"baseline": np.full(len(p), base_rate), "content": p}
     if truth is not None:
         variants["oracle"] = _planted(truth, log, *test_days)

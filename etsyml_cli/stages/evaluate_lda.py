@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from etsyml_cli.core.errors import DataError, InputError, UsageError, did_you_mean
-from etsyml_cli.io.artifact import expect_kind, source_of
-from etsyml_cli.metrics.bootstrap import mean_interval, percentile_interval
-from etsyml_cli.metrics.measurement import Difference, Measurement
+from etsyml_cli.core.errors import DataError
+from etsyml_cli.ingest.user_split import UserSplit
+from etsyml_cli.io.artifact import expect_same_input
+from etsyml_cli.io.model import SPLIT, load_json
+from etsyml_cli.metrics.bootstrap import Statistic, compared, compared_means, resampled
+from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.recommendation import (
     PER_USER,
@@ -20,18 +21,14 @@ from etsyml_cli.metrics.recommendation import (
     coverage,
     hits_of,
     log_likelihood,
-    resampled,
 )
 from etsyml_cli.models.lda.favorites import Favorites
 from etsyml_cli.models.lda.parameters import LdaParameters, one_style
 from etsyml_cli.models.lda.top import top_listings
-from etsyml_cli.stages.lda_model import KIND, LdaModel, load_model
+from etsyml_cli.stages.lda_model import LdaModel, load_model, manifest_of
 
 BASELINE = "popularity"
 MAP_DEPTH = 1000  # how far down `map` without a cutoff looks
-
-Draws = NDArray[np.int64]
-Statistic = Callable[[Draws], float]
 
 
 @dataclass(frozen=True)
@@ -52,39 +49,32 @@ class Judged:
 def evaluate_lda(
     *, model: Path, favorites: Path, metrics: list[MetricName], seed: int, truth: Path | None = None
 ) -> list[Measurement]:
-    """Every metric of popularity and LDA over the users with held-out favorites; with `truth`, the styles' cosine too.
+    """Every metric of popularity and LDA over the users with held-out favorites; style_cosine needs `truth`.
 
     Training favorites are left out of every list, held-out ones are what it should hold. Perplexity is that of the
     held-out favorites of listings with at least one training favorite, under 99% model + 1% unigram.
     Raises DataError where nothing is held out, InputError for other favorites than the model was trained on.
     """
-    known = {*PER_USER, "coverage", "perplexity"}
-    for metric in metrics:
-        if metric.name not in known:
-            raise UsageError(f"{metric} does not judge recommendations", hint=did_you_mean(metric.name, known))
-    _refuse_other_favorites(model, favorites)
+    expect_same_input(manifest_of(model), "favorites", favorites)
     trained = load_model(model)
-    judged = _judge(trained, max(map(_depth, metrics), default=1))
-    measured = [found for metric in metrics for found in _measure(metric, judged, seed)]
-    return measured if truth is None else [*measured, _style_cosine(trained, truth, seed)]
-
-
-def _refuse_other_favorites(model: Path, favorites: Path) -> None:
-    trained_on = expect_kind(model, KIND, made_by="etsyml train lda").plan.inputs["favorites"][0]
-    if source_of(favorites).sha256 != trained_on.sha256:
-        raise InputError(
-            f"{favorites}: not the favorites that {model} was trained on", hint="Train again: etsyml train lda"
-        )
+    measured = []
+    judged = _judge(model, trained, max(map(_depth, metrics)))
+    for metric in metrics:
+        if metric.name == "style_cosine" and truth is not None:
+            measured += _style_cosine(trained, truth, seed)
+        else:
+            measured += _measure(metric, judged, seed)
+    return measured
 
 
 def _depth(metric: MetricName) -> int:
     return metric.cutoff or (MAP_DEPTH if metric.name == "map" else 1)
 
 
-def _judge(model: LdaModel, depth: int) -> Judged:
+def _judge(directory: Path, model: LdaModel, depth: int) -> Judged:
     users = np.flatnonzero(model.test.per_user())
     if len(users) == 0:
-        raise DataError("the model has no held-out favorites to be judged on", hint="Train without --holdout none.")
+        raise _nothing_held_out(directory)
     counts = np.bincount(model.train.indices, minlength=len(model.listing_ids))
     train, test = model.train.take(users), model.test.take(users)
     variants = {BASELINE: one_style(counts, len(model.user_ids)), "lda": model.parameters}
@@ -112,7 +102,7 @@ def _measure(metric: MetricName, judged: Judged, seed: int) -> list[Measurement]
         if metric.name == "coverage":  # 63% of the users are in a resample and cover less: only the spread counts
             draws[variant] = np.clip(draws[variant] + values[variant] - np.median(draws[variant]), 0, 1)
     units = len(judged.pair_user) if metric.name == "perplexity" else n
-    return [_measurement(str(metric), variant, values, draws, units) for variant in values]
+    return compared(str(metric), values, draws, units)
 
 
 def _statistic(metric: MetricName, judged: Judged, variant: str) -> Statistic:
@@ -130,19 +120,22 @@ def _statistic(metric: MetricName, judged: Judged, variant: str) -> Statistic:
     return lambda draws: float(per_user[draws].mean())
 
 
-def _measurement(
-    name: str, variant: str, values: dict[str, float], draws: dict[str, NDArray[np.float64]], n: int
-) -> Measurement:
-    low, high = percentile_interval(draws[variant])
-    against = None
-    if variant != BASELINE:
-        low_difference, high_difference = percentile_interval(draws[variant] - draws[BASELINE])
-        difference = values[variant] - values[BASELINE]
-        against = Difference(baseline=BASELINE, value=difference, low=low_difference, high=high_difference)
-    return Measurement(name=name, variant=variant, value=values[variant], low=low, high=high, n=n, against=against)
+def _nothing_held_out(directory: Path) -> DataError:
+    split: UserSplit = load_json(directory, SPLIT, UserSplit)
+    if split.rule == "none":
+        return DataError(
+            f"{directory}: trained with --holdout none, no favorite is left to judge it", hint="Train without it."
+        )
+    if split.rule == "file":
+        name = (split.file or {})["name"]
+        return DataError(f"{directory}: no held-out favorites, as {name} names none of the favorites")
+    return DataError(
+        f"{directory}: no held-out favorites, as nobody has {split.min_favorites} of them",
+        hint="Name test favorites with --holdout FILE, or train on more favorites.",
+    )
 
 
-def _style_cosine(model: LdaModel, truth: Path, seed: int) -> Measurement:
+def _style_cosine(model: LdaModel, truth: Path, seed: int) -> list[Measurement]:
     """Mean over the planted styles of the cosine with the learned style that is most like it."""
     from etsyml_cli.io.truth import read_styles
 
@@ -151,10 +144,7 @@ def _style_cosine(model: LdaModel, truth: Path, seed: int) -> Measurement:
     cosines = best_match_cosine(
         _on(everything, planted_ids, planted), _on(everything, model.listing_ids, model.parameters.beta)
     )
-    low, high = mean_interval(cosines, seed)
-    return Measurement(
-        name="style_cosine", variant="lda", value=float(cosines.mean()), low=low, high=high, n=len(cosines)
-    )
+    return compared_means("style_cosine", {"lda": cosines}, seed)
 
 
 def _on(everything: list[str], listing_ids: list[str], beta: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -28,24 +28,32 @@ def inspect(path: Path) -> dict[str, Any]:
 
 def _artifact(path: Path) -> dict[str, Any]:
     manifest = read_manifest(path)
-    damaged = [
+    files = {name: (path / name).stat().st_size for name in manifest.outputs if (path / name).is_file()}
+    return {**_told(path, manifest), "bytes": files, "damaged": damaged_files(path, manifest)}
+
+
+def damaged_files(directory: Path, manifest: Manifest) -> list[str]:
+    """The outputs that are missing or are no longer what the manifest says."""
+    return [
         name
         for name, sha256 in manifest.outputs.items()
-        if not (path / name).is_file() or sha256_of(path / name) != sha256
+        if not (directory / name).is_file() or sha256_of(directory / name) != sha256
     ]
-    files = {name: (path / name).stat().st_size for name in manifest.outputs if (path / name).is_file()}
-    return {**_told(path, manifest), "bytes": files, "damaged": damaged}
 
 
 def _table(path: Path) -> dict[str, Any]:
-    from etsyml_cli.io.tables import open_table_file, table_manifest
+    from etsyml_cli.io.tables import open_table_file, rejects_path, table_manifest
 
     manifest = table_manifest(path)
     file = open_table_file(path)
+    rejects = rejects_path(path)
+    whole = "rejects.jsonl" not in manifest.outputs or (
+        rejects.is_file() and sha256_of(rejects) == manifest.outputs["rejects.jsonl"]
+    )
     columns = {field.name: str(field.type) for field in file.schema_arrow}
     first = next(file.iter_batches(FIRST_ROWS), None)
-    rows = [] if first is None else [{k: str(v) for k, v in row.items()} for row in first.to_pylist()]
-    return {**_told(path, manifest), "columns": columns, "first_rows": rows}
+    rows = [] if first is None else [{name: str(value) for name, value in row.items()} for row in first.to_pylist()]
+    return {**_told(path, manifest), "columns": columns, "first_rows": rows, "damaged": [] if whole else [rejects.name]}
 
 
 def _told(path: Path, manifest: Manifest) -> dict[str, Any]:

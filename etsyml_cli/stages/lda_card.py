@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from etsyml_cli.ingest.user_split import UserSplit
 from etsyml_cli.models.lda.config import LdaConfig
-from etsyml_cli.models.lda.holdout import LdaSplit
 
 TEMPLATE = """\
 # Style model
@@ -42,7 +42,7 @@ first 1,000 ranks. A listing that nobody favorited is never recommended.
 """
 
 
-def model_card(*, config: LdaConfig, rows: dict[str, int], split: LdaSplit, figures: dict[str, float]) -> str:
+def model_card(*, config: LdaConfig, rows: dict[str, int], split: UserSplit, figures: dict[str, float]) -> str:
     """The card as Markdown. `figures` is what `metrics.json` holds under `train`."""
     return TEMPLATE.format(
         n_topics=config.n_topics,
@@ -56,7 +56,7 @@ def model_card(*, config: LdaConfig, rows: dict[str, int], split: LdaSplit, figu
     )
 
 
-def _describe(split: LdaSplit) -> str:
+def _describe(split: UserSplit) -> str:
     if split.rule == "none":
         return "nothing is held out"
     if split.rule == "file":

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.ingest.user_split import MIN_FAVORITES, UserSplit, hold_out, random_key
 from etsyml_cli.io.artifact import sha256_of
 from etsyml_cli.io.tables import read_table
 from etsyml_cli.models.lda.config import LdaConfig
-from etsyml_cli.models.lda.holdout import MIN_FAVORITES, LdaSplit, hold_out, random_key
 
 PAIR = ["user_id", "listing_id"]
 
@@ -52,24 +52,24 @@ def read_favorites(path: Path, *, weights: bool, limit: int | None) -> Favorites
 
 def split_favorites(
     favorites: FavoritesTable, holdout: str | None, config: LdaConfig, seed: int
-) -> tuple[NDArray[np.bool_], LdaSplit]:
+) -> tuple[NDArray[np.bool_], UserSplit]:
     """Which favorites are held out, shape (P,), and the rule.
 
     `holdout` is None (the configured share of each user's favorites), "none", a share, or a file of favorites.
     Raises UsageError where it is none of these.
     """
     if holdout == "none":
-        return np.zeros(len(favorites.user), bool), LdaSplit(rule="none")
+        return np.zeros(len(favorites.user), bool), UserSplit(rule="none")
     share = config.holdout_share if holdout is None else _share(holdout)
     if share is None:
         return _named_in_file(favorites, Path(str(holdout)))
     if favorites.created_at is not None:
         held = hold_out(favorites.user, favorites.listing, favorites.created_at, share)
-        return held, LdaSplit(rule="latest", share=share, min_favorites=MIN_FAVORITES)
+        return held, UserSplit(rule="latest", share=share, min_favorites=MIN_FAVORITES)
     users, listings = favorites.user_ids.take(favorites.user), favorites.listing_ids.take(favorites.listing)
     key = random_key(users.to_pylist(), listings.to_pylist(), seed)
     held = hold_out(favorites.user, favorites.listing, key, share)
-    return held, LdaSplit(rule="random", share=share, min_favorites=MIN_FAVORITES, seed=seed)
+    return held, UserSplit(rule="random", share=share, min_favorites=MIN_FAVORITES, seed=seed)
 
 
 def holdout_file(holdout: str | None) -> Path | None:
@@ -92,7 +92,7 @@ def _share(holdout: str) -> float | None:
     return share
 
 
-def _named_in_file(favorites: FavoritesTable, path: Path) -> tuple[NDArray[np.bool_], LdaSplit]:
+def _named_in_file(favorites: FavoritesTable, path: Path) -> tuple[NDArray[np.bool_], UserSplit]:
     named = _read_pairs(path)
     users = pc.fill_null(pc.index_in(named["user_id"], favorites.user_ids), -1).to_numpy().astype(np.int64)
     listings = pc.fill_null(pc.index_in(named["listing_id"], favorites.listing_ids), -1).to_numpy().astype(np.int64)
@@ -102,7 +102,7 @@ def _named_in_file(favorites: FavoritesTable, path: Path) -> tuple[NDArray[np.bo
     held = np.isin(favorites.user * n_listings + favorites.listing, pairs)
     missing = int((~known).sum()) + len(pairs) - int(held.sum())
     source = {"name": path.name, "sha256": sha256_of(path)}
-    return held, LdaSplit(rule="file", file=source, not_in_favorites=missing)
+    return held, UserSplit(rule="file", file=source, not_in_favorites=missing)
 
 
 def _read_pairs(path: Path) -> pa.Table:

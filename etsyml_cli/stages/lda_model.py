@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from etsyml_cli.io.artifact import expect_kind
+from etsyml_cli.core.errors import InputError
+from etsyml_cli.io.artifact import Manifest, expect_kind
 from etsyml_cli.io.model import load_ids, load_tensors, save_ids, save_tensors
 from etsyml_cli.models.lda.favorites import Favorites
 from etsyml_cli.models.lda.parameters import LdaParameters
 
 KIND = "model:lda"
 USERS, LISTINGS, TITLES = "users", "listings", "titles"
+PARTS = ("train", "test")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def save_model(directory: Path, model: LdaModel) -> None:
         "eta": np.array([learned.eta]),
         "known": model.known,
     }
-    for part, favorites in (("train", model.train), ("test", model.test)):
+    for part, favorites in zip(PARTS, (model.train, model.test), strict=True):
         tensors[f"{part}.indptr"], tensors[f"{part}.indices"] = favorites
     save_tensors(directory, tensors)
     save_ids(directory, USERS, model.user_ids)
@@ -52,14 +54,42 @@ def save_model(directory: Path, model: LdaModel) -> None:
 
 def load_model(directory: Path) -> LdaModel:
     """The model in `directory`. Raises InputError where none was trained or a file is damaged."""
-    expect_kind(directory, KIND, made_by="etsyml train lda")
-    tensors = load_tensors(directory)
-    has_titles = (directory / f"{TITLES}.json").is_file()
+    manifest_of(directory)
+    user_ids, listing_ids = load_ids(directory, USERS), load_ids(directory, LISTINGS)
+    tensors = load_tensors(directory, _shapes(len(user_ids), len(listing_ids)))
     return LdaModel(
         LdaParameters(tensors["theta"], tensors["beta"], tensors["alpha"], float(tensors["eta"][0])),
         tensors["known"],
-        load_ids(directory, USERS),
-        load_ids(directory, LISTINGS),
-        [title or None for title in load_ids(directory, TITLES)] if has_titles else [],
-        *(Favorites(tensors[f"{part}.indptr"], tensors[f"{part}.indices"]) for part in ("train", "test")),
+        user_ids,
+        listing_ids,
+        _load_titles(directory, len(listing_ids)),
+        *(Favorites(tensors[f"{part}.indptr"], tensors[f"{part}.indices"]) for part in PARTS),
     )
+
+
+def manifest_of(directory: Path) -> Manifest:
+    """What the model in `directory` was made from. Raises InputError where none was trained."""
+    return expect_kind(directory, KIND, made_by="etsyml train lda")
+
+
+def _shapes(n_users: int, n_listings: int) -> dict[str, tuple[int | None, ...]]:
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "theta": (n_users, None),
+        "beta": (None, n_listings),
+        "alpha": (None,),
+        "eta": (1,),
+        "known": (n_users,),
+    }
+    for part in PARTS:
+        shapes |= {f"{part}.indptr": (n_users + 1,), f"{part}.indices": (None,)}
+    return shapes
+
+
+def _load_titles(directory: Path, n_listings: int) -> list[str | None]:
+    path = directory / f"{TITLES}.json"
+    if not path.is_file():
+        return []
+    titles = load_ids(directory, TITLES)
+    if len(titles) != n_listings:
+        raise InputError(f"{path}: {len(titles)} titles of {n_listings} listings", hint="Train the model again.")
+    return [title or None for title in titles]

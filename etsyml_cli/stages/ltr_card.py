@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 TEMPLATE = """\
@@ -21,9 +22,9 @@ Words and photo know the listing, not the query: what a query asks for reaches t
 {rows}
 
 Split: {split}.
-Words and their frequencies come from the listings table alone. Each block's l2 was chosen on the
-validation pages by nDCG@10 with linear gains (impression 0, click 1, cart 2, purchase 3); the weights were then fitted
-again on training and validation pages together. The test pages were not looked at.
+Words and their frequencies come from the listings table alone. The overlap's l2 is fixed.
+{choice} The weights were then fitted on training and validation pages together.
+The test pages were not looked at.
 
 ## Validation
 
@@ -39,20 +40,31 @@ again on training and validation pages together. The test pages were not looked 
 Clicks follow what was shown: a listing near the top is clicked more often than it deserves, and the model learns that.
 """
 
+CHOSEN = """\
+That of the words and of the photo was chosen on the {pages:,} validation pages with a click, by nDCG@10 with linear
+gains (impression 0, click 1, cart 2, purchase 3)."""
 
-def model_card(
-    *, n_words: int, backbone: str | None, rows: dict[str, int], split: str, validation: dict[str, Any]
-) -> str:
-    """The card as Markdown. `validation` is what `metrics.json` holds."""
-    variants = validation["variants"].items()
+NOT_CHOSEN = """\
+That of the words and of the photo is the strongest of those that were offered: no validation page holds a click by
+which to choose."""
+
+
+def model_card(*, n_words: int, backbone: str | None, rows: dict[str, int], split: str, valid: dict[str, Any]) -> str:
+    """The card as Markdown. `valid` is what `metrics.json` holds under that name."""
+    variants = valid["variants"].items()
     return TEMPLATE.format(
         n_words=n_words,
         photos=f"photo features ({backbone}), brought to length 1" if backbone else "no photo features were given",
         rows="\n".join(f"- {name.replace('_', ' ')}: {count:,}" for name, count in rows.items()),
         split=split,
-        figures="\n".join(f"| {name} | {_l2(found['l2'])} | {found['value']:.4f} |" for name, found in variants),
+        choice=CHOSEN.format(pages=valid["pages"]) if valid["pages"] else NOT_CHOSEN,
+        figures="\n".join(f"| {name} | {_l2(found['l2'])} | {_figure(found['value'])} |" for name, found in variants),
     )
 
 
 def _l2(of_block: dict[str, float]) -> str:
     return ", ".join(f"{block} {value:g}" for block, value in of_block.items())
+
+
+def _figure(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.4f}"

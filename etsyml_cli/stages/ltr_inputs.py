@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,22 @@ class Listings:
     titles: list[str]
     title_words: list[Words]
     tag_words: list[Words]
+
+    def take(self, rows: Sequence[int]) -> Listings:
+        """The listings of these rows, in that order."""
+        return Listings(
+            [self.ids[row] for row in rows],
+            [self.titles[row] for row in rows],
+            [self.title_words[row] for row in rows],
+            [self.tag_words[row] for row in rows],
+        )
+
+    def and_wordless(self, ids: list[str]) -> Listings:
+        """These listings, then others of which nothing but the id is known."""
+        n = len(ids)
+        return Listings(
+            [*self.ids, *ids], [*self.titles, *[""] * n], [*self.title_words, *[[]] * n], [*self.tag_words, *[[]] * n]
+        )
 
 
 @dataclass(frozen=True)
@@ -112,13 +129,9 @@ def shown_listings(listings: Listings, shown_ids: list[str]) -> Listings:
     unknown = [listing_id for listing_id in shown_ids if listing_id not in row_of]
     if unknown:
         logger.warning("%d shown listings are not in the listings table (%s ...)", len(unknown), unknown[0])
-    rows = [row_of.get(listing_id) for listing_id in shown_ids]
-    return Listings(
-        shown_ids,
-        ["" if row is None else listings.titles[row] for row in rows],
-        [[] if row is None else listings.title_words[row] for row in rows],
-        [[] if row is None else listings.tag_words[row] for row in rows],
-    )
+        row_of |= {listing_id: row for row, listing_id in enumerate(unknown, start=len(listings.ids))}
+        listings = listings.and_wordless(unknown)
+    return listings.take([row_of[listing_id] for listing_id in shown_ids])
 
 
 def _days(created_at: pa.ChunkedArray) -> Ints | None:

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from etsyml_cli.core.errors import InputError
-from etsyml_cli.features.text import Vocabulary, count_words, overlap, unigrams
+from etsyml_cli.features.text import OVERLAP_FEATURES, Vocabulary, count_words, overlap, unigrams
 from etsyml_cli.io.artifact import Manifest, expect_kind, source_of
 from etsyml_cli.io.features import ImageFeatures, read_image_features
 from etsyml_cli.io.model import load_ids, load_tensors, save_ids, save_tensors
 from etsyml_cli.models.ltr.blocks import photo_block
-from etsyml_cli.models.ltr.score import VARIANTS, Weights
+from etsyml_cli.models.ltr.score import OVERLAP, Weights, variants_of
 from etsyml_cli.stages.ltr_inputs import Ints, Listings, SearchLog, shown_listings
 
 KIND = "model:ltr"
@@ -23,7 +23,7 @@ KIND = "model:ltr"
 
 @dataclass(frozen=True)
 class LtrModel:
-    """The vocabulary and, for each variant that was trained (see VARIANTS), the weights of its blocks."""
+    """The vocabulary and, for each variant that was trained (see `variants_of`), the weights of its blocks."""
 
     vocabulary: Vocabulary
     weights: dict[str, Weights]
@@ -69,29 +69,38 @@ def save_model(directory: Path, model: LtrModel) -> None:
     save_tensors(directory, tensors)
 
 
-def load_model(directory: Path) -> tuple[LtrModel, Manifest]:
-    """A trained ranker with its manifest. Raises InputError where there is none or where it is damaged."""
-    manifest = expect_kind(directory, KIND, made_by="etsyml train ltr")
-    tensors = load_tensors(directory)
+def load_model(directory: Path) -> LtrModel:
+    """The ranker in `directory`. Raises InputError where none was trained or a file is damaged."""
+    manifest = manifest_of(directory)
+    words = load_ids(directory, "words")
+    variants = variants_of({"text", "image"} if manifest.plan.inputs.get("images") else {"text"})
+    n_weights = {OVERLAP: len(OVERLAP_FEATURES), "text": len(words), "image": None}
+    shapes = {f"{variant}.{block}": (n_weights[block],) for variant, blocks in variants.items() for block in blocks}
+    shapes |= {"document_frequency": (len(words),), "n_listings": (1,), "mean_length": (1,)}
+    tensors = load_tensors(directory, shapes)
     vocabulary = Vocabulary(
-        load_ids(directory, "words"),
+        words,
         tensors["document_frequency"],
         int(tensors["n_listings"][0]),
         float(tensors["mean_length"][0]),
     )
     weights = {
-        variant: {block: tensors[f"{variant}.{block}"] for block in blocks}
-        for variant, blocks in VARIANTS.items()
-        if f"{variant}.{blocks[0]}" in tensors
+        variant: {block: tensors[f"{variant}.{block}"] for block in blocks} for variant, blocks in variants.items()
     }
-    return LtrModel(vocabulary, weights), manifest
+    return LtrModel(vocabulary, weights)
 
 
-def photos_for(manifest: Manifest, images: Path | None) -> ImageFeatures | None:
-    """The photo features that the model was trained with; None where it was trained without.
+def manifest_of(directory: Path) -> Manifest:
+    """What the model in `directory` was made from. Raises InputError where none was trained."""
+    return expect_kind(directory, KIND, made_by="etsyml train ltr")
+
+
+def photos_for(directory: Path, images: Path | None) -> ImageFeatures | None:
+    """The photo features that the model in `directory` was trained with; None where it was trained without.
 
     Raises InputError where `images` holds others.
     """
+    manifest = manifest_of(directory)
     trained_with = manifest.plan.inputs.get("images")
     if not trained_with:
         return None

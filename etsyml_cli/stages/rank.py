@@ -11,7 +11,7 @@ from etsyml_cli.core.log import logger
 from etsyml_cli.features.text import tokenize
 from etsyml_cli.metrics.ranking import best_first, byte_order
 from etsyml_cli.models.ltr.score import score
-from etsyml_cli.stages.ltr_inputs import Listings, read_listings, shown_listings
+from etsyml_cli.stages.ltr_inputs import Listings, read_listings
 from etsyml_cli.stages.ltr_model import load_model, photos_for, query_features
 
 
@@ -20,10 +20,10 @@ def rank(*, model: Path, listings: Path, images: Path | None, query: str, k: int
 
     The multimodal ranker scores them, or the text ranker where the model has no photos. Ties go as in the metrics.
     """
-    ranker, manifest = load_model(model)
-    photos = photos_for(manifest, images)
+    ranker = load_model(model)
+    photos = photos_for(model, images)
     catalogue = read_listings(listings)
-    matching = shown_listings(catalogue, _matching(query, catalogue))
+    matching = catalogue.take(_matching(query, catalogue))
     if not matching.ids:
         logger.warning("no listing holds a word of %r", query)
     features = query_features(ranker.vocabulary, matching, photos, query)
@@ -37,7 +37,8 @@ def rank(*, model: Path, listings: Path, images: Path | None, query: str, k: int
     return {"schema_version": 1, "query": query, "items": items}
 
 
-def _matching(query: str, catalogue: Listings) -> list[str]:
+def _matching(query: str, catalogue: Listings) -> list[int]:
+    """The rows of the listings with a word of the query."""
     wanted = set(tokenize(query))
-    texts = zip(catalogue.ids, catalogue.title_words, catalogue.tag_words, strict=True)
-    return [listing_id for listing_id, title, tags in texts if not wanted.isdisjoint([*title, *tags])]
+    texts = zip(catalogue.title_words, catalogue.tag_words, strict=True)
+    return [row for row, (title, tags) in enumerate(texts) if not wanted.isdisjoint([*title, *tags])]

@@ -17,6 +17,7 @@ from etsyml_cli.models.lda.top import top_listings
 from etsyml_cli.stages.lda_model import LdaModel, load_model
 
 SCHEMA_VERSION = 1
+NAMED = 3  # users in a warning
 NOBODY = np.empty(0, np.int32)
 
 
@@ -28,11 +29,10 @@ def recommend(*, model: Path, users: list[str], k: int, exclude_seen: bool = Tru
     """
     trained = load_model(model)
     popular = one_style(np.bincount(trained.train.indices, minlength=len(trained.listing_ids)), 1)
-    for user_id in users:
-        user = _find(trained.user_ids, user_id)
+    rows = [_find(trained.user_ids, user_id) for user_id in users]
+    _warn_of_fallbacks(trained, dict(zip(users, rows, strict=True)))
+    for user_id, user in zip(users, rows, strict=True):
         fallback = user is None or not trained.known[user]
-        if fallback:
-            logger.warning("user %r: no favorites were learned from, so popular listings stand in", user_id)
         seen = NOBODY if user is None or not exclude_seen else _all_favorites(trained, user)
         learned, row = (popular, 0) if user is None or fallback else (trained.parameters, user)
         items = _items(trained, learned, row, seen, k)
@@ -49,6 +49,19 @@ def _find(ids: list[str], wanted: str) -> int | None:
     """The place of `wanted` in sorted ids."""
     place = bisect_left(ids, wanted)
     return place if place < len(ids) and ids[place] == wanted else None
+
+
+def _warn_of_fallbacks(model: LdaModel, row_of: dict[str, int | None]) -> None:
+    unknown = [user_id for user_id, row in row_of.items() if row is None]
+    untaught = [user_id for user_id, row in row_of.items() if row is not None and not model.known[row]]
+    _warn("who are not in the favorites table", unknown)
+    _warn("without a favorite that was learned from", untaught)
+
+
+def _warn(of_whom: str, user_ids: list[str]) -> None:
+    if user_ids:
+        some = ", ".join(map(repr, user_ids[:NAMED])) + (" ..." if len(user_ids) > NAMED else "")
+        logger.warning("popular listings stand in for users %s: %d (%s)", of_whom, len(user_ids), some)
 
 
 def _all_favorites(model: LdaModel, user: int) -> NDArray[np.int32]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etsyml_cli.core.errors import InputError
+from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.log import logger, progress
 from etsyml_cli.io.artifact import Manifest, Plan, expect_kind, refuse_to_overwrite, source_of, was_made_by, whole_file
 from etsyml_cli.io.schema import ARROW_TYPES, table_schema
@@ -23,6 +25,10 @@ from etsyml_cli.stages.summary import Summary, up_to_date
 
 KIND = "scores"
 LINES_AT_ONCE = 4096
+STDIN = "-"
+TABLE_SUFFIX, LINES_SUFFIX = ".parquet", ".jsonl"
+PARQUET_MAGIC = b"PAR1"
+MAX_FLOAT = sys.float_info.max
 NAMED_BY = ["impression_id", TIME, "listing_id"]  # what a scored row of a table is found by
 
 Numbered = tuple[int, dict[str, Any]]  # line number from 1, and the object on that line
@@ -40,10 +46,45 @@ def score_rows(*, model: Path, rows: Iterable[bytes], listings: Path | None) -> 
             yield {**row, "score": p}
 
 
+def holds_a_table(source: str) -> bool:
+    """Whether `source` is a Parquet file, by its name or its first bytes; "-" and pipes hold JSON Lines."""
+    path = Path(source)
+    if path.suffix.lower() == TABLE_SUFFIX:
+        return True
+    if source == STDIN or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
+
+
+def score_lines(*, model: Path, source: str, listings: Path | None) -> Iterator[dict[str, Any]]:
+    """`score_rows` of the JSON Lines in a file, or of stdin where `source` is "-"."""
+    if source == STDIN and sys.stdin.isatty():
+        logger.info("reading JSON Lines from stdin, Ctrl-D ends them")
+    with nullcontext(sys.stdin.buffer) if source == STDIN else Path(source).open("rb") as rows:
+        yield from score_rows(model=model, rows=rows, listings=listings)
+
+
+def write_scored_lines(*, model: Path, source: str, listings: Path | None, out: Path, force: bool = False) -> Summary:
+    """Write what `score_lines` gives, as JSON Lines. Raises UsageError for another extension than .jsonl."""
+    _expect_suffix(out, LINES_SUFFIX, "scored JSON Lines")
+    refuse_to_overwrite(out, force=force)
+    count = 0
+    with whole_file(out) as partial, partial.open("wb") as file:
+        for scored in score_lines(model=model, source=source, listings=listings):
+            file.write(msgspec.json.encode(scored) + b"\n")
+            count += 1
+    return Summary(kind=KIND, path=str(out), rows={"out": count})
+
+
 def score_table(
     *, model: Path, impressions: Path, listings: Path | None, out: Path, force: bool = False, replace: bool = True
 ) -> Summary:
-    """Write the click probability of every row of the impressions table, in its order, as Parquet."""
+    """Write the click probability of every row of the impressions table, in its order, as Parquet.
+
+    Raises UsageError for another extension of `out` than .parquet.
+    """
+    _expect_suffix(out, TABLE_SUFFIX, "scores of a table")
     file = open_table(impressions, "impressions")
     inputs = {"model": model, "impressions": impressions, **({"listings": listings} if listings else {})}
     plan = Plan(kind=KIND, inputs={name: [source_of(path)] for name, path in inputs.items()})
@@ -54,6 +95,11 @@ def score_table(
     with whole_file(out) as partial:
         _write_scores(partial, file, _scorer(model, listings), done)
     return Summary(kind=KIND, path=str(out), rows=done.rows)
+
+
+def _expect_suffix(out: Path, suffix: str, what: str) -> None:
+    if out.suffix.lower() != suffix:
+        raise UsageError(f"--out {out}: {what} would be written as {suffix}", hint=f"Name a {suffix} file.")
 
 
 def _write_scores(path: Path, table: pq.ParquetFile, scorer: CtrModel, done: Manifest) -> None:
@@ -113,13 +159,13 @@ def _type_of(name: str) -> pa.DataType:
 
 def _value(value: Any, name: str, kind: pa.DataType, line: int) -> str | float | None:
     """A JSON value as text or number; a list of texts is one text, an id may come as a number."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_FLOAT
     if value is None:
         return None
     if kind == pa.string():
         if isinstance(value, str):
             return value
-        if isinstance(value, int) and is_number:
+        if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         if isinstance(value, list) and all(isinstance(part, str) for part in value):
             return " ".join(value)

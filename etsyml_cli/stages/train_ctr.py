@@ -9,17 +9,18 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.log import Advance, logger, progress
-from etsyml_cli.ingest.split import DaySplit
+from etsyml_cli.ingest.split import DaySplit, held_out_share
 from etsyml_cli.io.artifact import Draft, Plan, artifact
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_json
+from etsyml_cli.io.schema import table_schema
 from etsyml_cli.io.tables import table_source
 from etsyml_cli.metrics.probability import Floats, figures, log_losses
-from etsyml_cli.models.ctr.config import CtrConfig, fed_by
+from etsyml_cli.models.ctr.columns import fed_by
+from etsyml_cli.models.ctr.config import CtrConfig
 from etsyml_cli.models.ctr.ftrl import hashing_figures
 from etsyml_cli.stages.ctr_card import model_card
-from etsyml_cli.stages.ctr_log import AdLog, open_log, split_days
+from etsyml_cli.stages.ctr_log import AdLog, click_rate, open_log, split_days
 from etsyml_cli.stages.ctr_model import (
     KIND,
     CtrModel,
@@ -51,10 +52,7 @@ class Tally:
         self.loss += float(log_losses(p, clicks, impressions).sum())
 
     def base_rate(self) -> float:
-        """Clicks by impression. Raises DataError where there are no clicks, or nothing else."""
-        if not 0 < self.clicks < self.impressions:
-            what = "no click" if self.clicks <= 0 else "clicks only"
-            raise DataError(f"the {self.rows:,} rows to train on hold {what}", hint="Is it the right label column?")
+        """Clicks by impression."""
         return self.clicks / self.impressions
 
 
@@ -64,7 +62,6 @@ def train_ctr(
     listings: Path | None,
     out: Path,
     config: CtrConfig,
-    seed: int,
     holdout: str | None = None,
     limit: int | None = None,
     force: bool = False,
@@ -75,17 +72,23 @@ def train_ctr(
     `holdout` is None (the last day), "none", or a share of the days; `limit` uses only so many rows, evenly spread.
     The day before the held-out ones judges the model, which then learns from that day too.
     """
-    plan = _plan(impressions, listings, config, seed, holdout, limit)
+    share = None if holdout is None else held_out_share(holdout)
+    plan = _plan(impressions, listings, config, holdout, limit)
     if there := made_before(out, plan, force=force):
         return there
     log = open_log(impressions, limit)
-    split = split_days(log, holdout)
-    available = {*log.columns, *listing_columns(listings)}
+    split = split_days(log, share)
+    available = log.columns | listing_columns(listings)  # of two types the listings' is the stricter, the log's text
     features = fed_by(config.features, available)
     absent = [column for column in config.features.columns() if column not in available]
     if absent:
         logger.info("neither table has %s: trained without", ", ".join(absent))
-    model = new_model(msgspec.structs.replace(config, features=features), listings)
+    own = [*table_schema("impressions").names(), *features.columns()]
+    unused = [column for column in log.columns if column not in own]
+    if unused:
+        logger.info("no feature uses %s: see `etsyml config show ctr`", ", ".join(unused))
+    rate = click_rate(log, split.first, split.valid_from)
+    model = new_model(msgspec.structs.replace(config, features=features), listings, rate)
     with artifact(out, plan, replace=replace) as draft, progress("train ctr", _steps(log, split, config)) as advance:
         draft.rows = _rows(log, split)
         metrics = {"absent_columns": absent, **_train(model, log, split, advance)}
@@ -94,31 +97,24 @@ def train_ctr(
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
 
 
-def _plan(
-    impressions: Path, listings: Path | None, config: CtrConfig, seed: int, holdout: str | None, limit: int | None
-) -> Plan:
+def _plan(impressions: Path, listings: Path | None, config: CtrConfig, holdout: str | None, limit: int | None) -> Plan:
     inputs = {"impressions": [table_source(impressions, "impressions")]}
     if listings is not None:
         inputs["listings"] = [table_source(listings, "listings")]
     settings = msgspec.to_builtins(config) | {"holdout": holdout, "limit": limit}
-    return Plan(kind=KIND, config=settings, inputs=inputs, seed=seed)
+    return Plan(kind=KIND, config=settings, inputs=inputs)  # no seed: nothing here is left to chance
 
 
 def _rows(log: AdLog, split: DaySplit) -> dict[str, int]:
-    end_of_valid = _end_of_valid(split)
     return {
         "train": log.rows(split.first, split.valid_from),
-        "valid": log.rows(split.valid_from, end_of_valid),
-        "test": log.rows(end_of_valid, split.last + 1),
+        "valid": log.rows(split.valid_from, split.test_begins),
+        "test": log.rows(split.test_begins, split.last + 1),
     }
 
 
 def _steps(log: AdLog, split: DaySplit, config: CtrConfig) -> int:
-    return config.passes * log.rows(split.first, split.valid_from) + log.rows(split.valid_from, _end_of_valid(split))
-
-
-def _end_of_valid(split: DaySplit) -> int:
-    return split.last + 1 if split.test_from is None else split.test_from
+    return config.passes * log.rows(split.first, split.valid_from) + log.rows(split.valid_from, split.test_begins)
 
 
 def _train(model: CtrModel, log: AdLog, split: DaySplit, advance: Advance) -> dict[str, Any]:
@@ -132,7 +128,7 @@ def _train(model: CtrModel, log: AdLog, split: DaySplit, advance: Advance) -> di
                 seen.add(*judged)
             advance(len(judged[0]))
     valid = _validate(model, log, split, seen.base_rate())
-    for judged in learn_days(model, log, split.valid_from, _end_of_valid(split)):
+    for judged in learn_days(model, log, split.valid_from, split.test_begins):
         seen.add(*judged)
         advance(len(judged[0]))
     learned_from = {"rows": seen.rows, "impressions": seen.impressions, "clicks": seen.clicks}
@@ -146,7 +142,7 @@ def _train(model: CtrModel, log: AdLog, split: DaySplit, advance: Advance) -> di
 
 def _validate(model: CtrModel, log: AdLog, split: DaySplit, base_rate: float) -> dict[str, dict[str, float]]:
     """The figures of the validation day, by variant; none where that day cannot judge."""
-    p, clicks, impressions = predict_days(model, log, split.valid_from, _end_of_valid(split))
+    p, clicks, impressions = predict_days(model, log, split.valid_from, split.test_begins)
     if not 0 < clicks.sum() < impressions.sum():
         logger.warning("the validation day does not hold both clicks and non-clicks: nothing was validated")
         return {}

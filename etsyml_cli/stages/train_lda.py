@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from etsyml_cli.core.log import logger
+from etsyml_cli.ingest.user_split import UserSplit
 from etsyml_cli.io.artifact import Draft, Plan, artifact, source_of
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_config, save_json
 from etsyml_cli.io.tables import read_table, table_source
@@ -17,7 +18,6 @@ from etsyml_cli.metrics.recommendation import log_likelihood
 from etsyml_cli.models.lda.config import LdaConfig
 from etsyml_cli.models.lda.engines import fit
 from etsyml_cli.models.lda.favorites import Favorites, favorites_of
-from etsyml_cli.models.lda.holdout import LdaSplit
 from etsyml_cli.models.lda.parameters import LdaParameters, one_style
 from etsyml_cli.stages.lda_card import model_card
 from etsyml_cli.stages.lda_inputs import FavoritesTable, holdout_file, read_favorites, split_favorites
@@ -117,10 +117,10 @@ def _rows(model: LdaModel) -> dict[str, int]:
     }
 
 
-def _write(draft: Draft, model: LdaModel, config: LdaConfig, split: LdaSplit) -> None:
+def _write(draft: Draft, model: LdaModel, config: LdaConfig, split: UserSplit) -> None:
     figures = _training_figures(model)
     draft.facts = {"n_topics": config.n_topics, "engine": config.engine, "split": split.rule}
-    draft.facts |= {f"training_{name}": value for name, value in figures.items()}
+    draft.facts |= {f"train_{name}": value for name, value in figures.items()}
     save_model(draft.path, model)
     save_config(draft.path, config)
     save_json(draft.path, SPLIT, msgspec.structs.replace(split, rows=draft.rows))

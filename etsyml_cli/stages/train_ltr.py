@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from etsyml_cli.metrics.ranking import byte_order, ndcg, rank_pages
 from etsyml_cli.models.ltr.choose import choose_and_fit, combinations
 from etsyml_cli.models.ltr.config import LtrConfig
 from etsyml_cli.models.ltr.fit import Pages, count_pairs
-from etsyml_cli.models.ltr.score import OVERLAP, VARIANTS, Blocks, Weights, score
+from etsyml_cli.models.ltr.score import Blocks, Weights, score, variants_of
 from etsyml_cli.stages.ltr_card import model_card
 from etsyml_cli.stages.ltr_inputs import Listings, SearchLog, read_listings, read_searches
 from etsyml_cli.stages.ltr_model import KIND, LtrModel, log_features, save_model
@@ -70,10 +71,11 @@ def train_ltr(
     with artifact(out, plan, replace=replace) as draft:
         draft.rows = _rows(catalogue, log, part) | {"pairs": int(count_pairs(pages).sum())}
         draft.facts = {"backbone": photos.facts["backbone"] if photos else None}
-        weights, validation = _learn(pages, features.blocks, part[part != TEST], byte_order(known.listing_ids), config)
-        of_variant = {variant: found["value"] for variant, found in validation["variants"].items()}
-        draft.facts |= {f"validation {validation['metric']}": of_variant}
-        _write(draft, LtrModel(vocabulary, weights), config, split, validation)
+        weights, valid = _learn(pages, features.blocks, part[part != TEST], byte_order(known.listing_ids), config)
+        if valid["pages"]:
+            of_variant = {variant: found["value"] for variant, found in valid["variants"].items()}
+            draft.facts |= {f"valid_{valid['metric']}": of_variant}
+        _write(draft, LtrModel(vocabulary, weights), config, split, valid)
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
 
 
@@ -98,47 +100,44 @@ def _learn(
     pages: Pages, blocks: Blocks, part: NDArray[np.int8], id_order: NDArray[np.int64], config: LtrConfig
 ) -> tuple[dict[str, Weights], dict[str, Any]]:
     """The weights of each variant whose blocks there are, and what the validation pages said of it."""
-    train, valid = pages.take(part == TRAIN), pages.take(part == VALID)
+    train = pages.take(part == TRAIN)
     if not count_pairs(train).any():
         raise DataError(
             "no search page of the training part holds both a stronger and a weaker event",
             hint="The ranker learns from clicked and ignored listings of one page. Does the column event hold clicks?",
         )
+    clicked = np.maximum.reduceat(pages.level, pages.offsets[:-1]) > 0
+    valid = pages.take((part == VALID) & clicked)
     judge = partial(_validation_ndcg, valid=valid, blocks=blocks, id_order=id_order)
     weights, figures = {}, {}
-    for variant, names in VARIANTS.items():
-        if set(names) <= {OVERLAP, *blocks}:
-            logger.info("fitting the %s ranker", variant)
-            weights[variant], best, tried = choose_and_fit(
-                train,
-                pages,
-                blocks,
-                combinations(names, config.l2),
-                judge=judge,
-                max_iterations=config.max_iterations,
-            )
-            figures[variant] = {"l2": best.l2, "value": best.value, "tried": msgspec.to_builtins(tried)}
-    return weights, {"metric": f"ndcg@{JUDGED_AT}", "variants": figures}
+    for variant, names in variants_of(blocks).items():
+        logger.info("fitting the %s ranker", variant)
+        weights[variant], best, tried = choose_and_fit(
+            train, pages, blocks, combinations(names, config.l2), judge=judge, max_iterations=config.max_iterations
+        )
+        figures[variant] = {"l2": best.l2, "value": best.value, "tried": msgspec.to_builtins(tried)}
+    return weights, {"metric": f"ndcg@{JUDGED_AT}", "pages": len(valid.offsets) - 1, "variants": figures}
 
 
 def _validation_ndcg(weights: Weights, *, valid: Pages, blocks: Blocks, id_order: NDArray[np.int64]) -> float:
-    """Mean over the pages with a click; 0 where the validation part has none, so that the strongest l2 is kept."""
+    """Mean over the pages of `valid`, all with a click; NaN of no page: nothing exceeds it, so the first l2 stays."""
+    if len(valid.level) == 0:
+        return math.nan
     scores = score(weights, blocks, valid.overlap, valid.listing)
     ranked = rank_pages(scores, valid.level.astype(np.float64), valid.offsets, id_order[valid.listing])
-    values = ndcg(ranked, JUDGED_AT)[ranked.has_relevant()]
-    return float(values.mean()) if len(values) else 0.0
+    return float(ndcg(ranked, JUDGED_AT).mean())
 
 
-def _write(draft: Draft, model: LtrModel, config: LtrConfig, split: PageSplit, validation: dict[str, Any]) -> None:
+def _write(draft: Draft, model: LtrModel, config: LtrConfig, split: PageSplit, valid: dict[str, Any]) -> None:
     save_model(draft.path, model)
     save_config(draft.path, config)
     save_json(draft.path, SPLIT, split)
-    save_json(draft.path, METRICS, {"validation": validation})
+    save_json(draft.path, METRICS, {"valid": valid})
     card = model_card(
         n_words=len(model.vocabulary.words),
         backbone=draft.facts["backbone"],
         rows=draft.rows,
         split=describe(split),
-        validation=validation,
+        valid=valid,
     )
     (draft.path / CARD).write_text(card, encoding="utf-8")

@@ -44,6 +44,12 @@ HEAVY = ("numpy", "scipy", "pyarrow", "duckdb", "torch", "torchvision", "gensim"
             2,
             "error: --min logloss=0.2: logloss is not better when it is higher\n  Gate on auc, for example.\n",
         ),
+        (
+            ["train", "ltr", "--seed", "5000000000"],
+            2,
+            "error: Invalid value for '--seed': Input should be less than or equal to 4294967295\n"
+            "  See: etsyml train ltr --help\n",
+        ),
         (["config", "show", "ltrr"], 2, "error: unknown configuration 'ltrr'\n  Did you mean 'ltr'?\n"),
         (["recommend"], 2, "error: nobody to recommend to\n  Name a user with --user ID, or many with --users FILE.\n"),
         (["ingest", "listings", "no.csv"], 3, None),

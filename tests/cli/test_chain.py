@@ -114,6 +114,12 @@ def test_a_ranked_list_is_the_same_in_every_format(work: Path, etsyml: Etsyml, t
     assert [row["id"] for row in csv.DictReader((tmp_path / "run.csv").open())] == ids
     assert pq.read_table(tmp_path / "run.parquet")["id"].to_pylist() == ids
     assert [line.split()[2] for line in (tmp_path / "run.trec").read_text().splitlines()] == ids
+    for text_format in ("jsonl", "csv", "trec"):
+        written = (tmp_path / f"run.{text_format}").read_text()
+        assert etsyml(*ask, "--format", text_format).out == written
+    assert etsyml(*ask, "--out", "-").out == (tmp_path / "run.jsonl").read_text()
+    told = json.loads(etsyml(*ask, "--out", tmp_path / "more.csv", "--json").out)
+    assert (told["path"], told["rows"]) == (str(tmp_path / "more.csv"), {"lists": 1})
     taken = etsyml(*ask, "--out", tmp_path / "run.csv")
     assert (taken.code, "something is here already" in taken.err) == (2, True)
 
@@ -132,6 +138,15 @@ def test_an_unknown_user_gets_what_is_popular(work: Path, etsyml: Etsyml) -> Non
     ended = etsyml("-w", work, "recommend", "--user", "nobody", "-k", "3")
     told = json.loads(ended.out)
     assert (ended.code, told["fallback"], len(told["items"])) == (0, True, 3)
+
+
+def test_users_come_from_a_file_or_a_pipe(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
+    (tmp_path / "users.txt").write_text("\ufeffU17\n\nU18\n")
+    lines = etsyml("-w", work, "recommend", "--users", tmp_path / "users.txt", "-k", "2").out.splitlines()
+    assert [json.loads(line)["user_id"] for line in lines] == ["U17", "U18"]
+    (tmp_path / "latin.txt").write_bytes(b"U\xe4\n")
+    ended = etsyml("-w", work, "recommend", "--users", tmp_path / "latin.txt")
+    assert (ended.code, "not UTF-8 text" in ended.err) == (3, True)
 
 
 def test_a_query_that_nothing_matches_gives_an_empty_list(work: Path, etsyml: Etsyml) -> None:
@@ -168,6 +183,20 @@ def test_inspect_knows_everything_that_was_written(work: Path, etsyml: Etsyml, p
     told = json.loads(etsyml("inspect", work / path, "--json").out)
     assert told["kind"] == kind
     assert not told.get("damaged")
+
+
+def test_doctor_finds_what_is_missing_or_damaged(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
+    def states(workspace: Path) -> dict[str, str]:
+        findings = json.loads(etsyml("-w", workspace, "doctor", "--json").out)["findings"]
+        return {finding["what"]: finding["state"] for finding in findings}
+
+    assert set(states(work).values()) == {"ok"}
+    shutil.copytree(work, tmp_path / "work")
+    (tmp_path / "work/models/ltr/words.json").write_text("[]")
+    (tmp_path / "work/tables/listings.parquet").write_bytes(b"cut")
+    shutil.rmtree(tmp_path / "work/models/ctr")
+    found = states(tmp_path / "work")
+    assert (found["ltr model"], found["listings table"], found["ctr model"]) == ("bad", "bad", "note")
 
 
 def test_inspect_notices_a_changed_byte(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
@@ -310,11 +339,13 @@ def test_a_table_of_another_kind_is_refused(work: Path, etsyml: Etsyml) -> None:
     assert "expected the favorites table, found table:listings" in ended.err
 
 
-def test_an_unknown_listing_scores_like_one_never_seen(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
+def test_an_ad_of_which_nothing_is_known_scores_near_the_click_rate(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
+    rate = json.loads((work / "models/ctr/metrics.json").read_text())["train"]["base_rate"]
     rows = tmp_path / "rows.jsonl"
-    rows.write_text('{"listing_id": "no such listing"}\n')
+    rows.write_text('{"listing_id": "no such listing"}\n{}\n')
     ended = etsyml("-w", work, "score", rows)
-    assert (ended.code, 0 < json.loads(ended.out)["score"] < 1) == (0, True)
+    for line in ended.out.splitlines():
+        assert rate / 2 < json.loads(line)["score"] < rate * 2
 
 
 def test_the_three_scripts_run_as_they_stand(tmp_path: Path, work: Path) -> None:

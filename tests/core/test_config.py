@@ -48,6 +48,9 @@ def test_set_beats_the_file_and_the_file_beats_the_default() -> None:
         ("yes", "yes"),
         ("true", True),
         ("2014-05-01", "2014-05-01"),
+        ("1:30", "1:30"),
+        ("1_0", "1_0"),
+        ("0x10", "0x10"),
     ],
 )
 def test_yaml_reads_what_people_mean(text: str, value: Any) -> None:
@@ -70,6 +73,8 @@ def test_yaml_reads_every_float_as_python_writes_it(number: float) -> None:
         ("inner: &a {rate: 1}\ncolumns: *a", "f.yaml:2: aliases are refused", None),
         ("inner: 3", "f.yaml: inner holds keys: rate, name", None),
         ("inner: {rate: fast}", "f.yaml: inner.rate: expected `float`, got `str`", None),
+        ("? [a, b]\n: 1", "f.yaml:1: a key is a word", None),
+        ("steps: " + "[" * 5000, "f.yaml: nested too deeply", None),
         ("- 1", "f.yaml: expected keys and values at the top level", None),
         ("a: " + "x" * MAX_BYTES, "f.yaml: a configuration file holds at most 1 MiB", None),
         ("!!python/object/apply:os.system ['true']", "f.yaml:1: could not determine a constructor", None),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.io.artifact import Plan, artifact
@@ -32,6 +34,11 @@ def test_only_rows_that_are_done_are_kept(written: Path) -> None:
     assert features.ids == ["a", "c", "d"]
     np.testing.assert_array_equal(features.matrix, ROWS[[0, 2, 3]])
     assert features.facts == {"dimension": 3}
+
+
+def test_the_file_is_the_one_that_numpy_writes(written: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "expected.npy", ROWS[[0, 2, 3]])
+    assert (written / "features.npy").read_bytes() == (tmp_path / "expected.npy").read_bytes()
 
 
 def test_a_draft_remembers_what_is_done(tmp_path: Path) -> None:
@@ -64,27 +71,39 @@ def test_another_artifact_is_not_taken_for_features(tmp_path: Path) -> None:
         read_image_features(tmp_path / "other")
 
 
+def refusal_of(features: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        read_image_features(features)
+    assert caught.value.hint == "Make it with: etsyml extract-images --force"
+    return caught.value.message
+
+
 def test_damaged_features_are_named(written: Path) -> None:
     file = written / "features.npy"
     whole = file.read_bytes()
-    for damaged in (whole[:-4], whole[:20], b"", b"text"):
+    open_bracket, octal = whole.replace(b"(3, 3)", b"(3, 3 "), whole.replace(b"(3, 3)", b"(3, 03)")
+    for damaged in (whole[:-4], whole[:20], b"", b"text", open_bracket, octal):
         file.write_bytes(damaged)
-        with pytest.raises(InputError, match="features"):
-            read_image_features(written)
-    file.write_bytes(whole)
-    (written / "ids.json").write_text('["a", "c"')
-    with pytest.raises(InputError, match="features"):
-        read_image_features(written)
-
-
-def test_features_that_do_not_fit_their_ids_are_refused(written: Path) -> None:
-    file = written / "features.npy"
-    np.save(file, ROWS)
-    with pytest.raises(InputError, match="do not fit each other"):
-        read_image_features(written)
+        assert "features: damaged" in refusal_of(written)
     file.unlink()
-    with pytest.raises(InputError, match="features"):
-        read_image_features(written)
+    assert "features.npy: No such file" in refusal_of(written)
+
+
+@pytest.mark.parametrize("damaged", [b'["a", "c"', b"", b"[1, 2, 3]", b'{"a": 0}', b'["\xff", "c", "d"]'])
+def test_damaged_ids_are_named(written: Path, damaged: bytes) -> None:
+    (written / "ids.json").write_bytes(damaged)
+    assert "features: damaged" in refusal_of(written)
+
+
+def test_missing_ids_are_named(written: Path) -> None:
+    (written / "ids.json").unlink()
+    assert "ids.json: No such file" in refusal_of(written)
+
+
+@pytest.mark.parametrize("other", [ROWS, ROWS[0, :3], ROWS[:3].astype("V4")])
+def test_features_that_do_not_fit_their_ids_are_refused(written: Path, other: NDArray[Any]) -> None:
+    np.save(written / "features.npy", other)
+    assert "do not fit each other" in refusal_of(written)
 
 
 def test_features_that_would_run_code_are_refused(written: Path) -> None:

@@ -183,10 +183,13 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(
     assert not list(shop.glob(".*"))
 
 
-def test_a_run_killed_while_finishing_ends_with_the_same_bytes(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("last_step", ["etsyml_cli.io.features.save_ids", "etsyml_cli.io.artifact._finish"])
+def test_a_run_killed_while_finishing_ends_with_the_same_bytes(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, last_step: str
+) -> None:
     extract(shop, "unbroken")
     with monkeypatch.context() as broken:
-        broken.setattr(features_file, "save_ids", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        broken.setattr(last_step, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             extract(shop)
     extract(shop)

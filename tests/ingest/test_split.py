@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etsyml_cli.core.errors import DataError
-from etsyml_cli.ingest.split import TEST, TRAIN, VALID, days_of, last_days
+from etsyml_cli.ingest.split import NO_PART, TEST, TRAIN, VALID, days_of, last_days
 
 
 @given(st.lists(st.integers(16_000, 16_100), min_size=1), st.integers(1, 5), st.integers(1, 5))
@@ -33,7 +33,17 @@ def test_days_are_utc_calendar_days() -> None:
 def test_nothing_held_out_leaves_no_test_part() -> None:
     split = last_days(np.arange(16_000, 16_030), test_days=0, valid_days=3)
     assert split.test_from is None
+    assert split.test_begins == 16_030
     assert not (split.part_of(np.arange(16_000, 16_040)) == TEST).any()
+
+
+@pytest.mark.parametrize("test_days", [0, 5])
+def test_days_after_the_split_was_made_are_in_no_part(test_days: int) -> None:
+    split = last_days(np.arange(16_000, 16_030), test_days=test_days, valid_days=3)
+    part = split.part_of(np.arange(16_000, 16_040)).tolist()
+    trained = 27 - test_days
+    assert part == [TRAIN] * trained + [VALID] * 3 + [TEST] * test_days + [NO_PART] * 10
+    assert split.test_begins == 16_030 - test_days
 
 
 def test_a_log_that_is_too_short_is_refused() -> None:

@@ -128,6 +128,26 @@ def test_a_named_place_is_kept_without_force(tmp_path: Path) -> None:
             refuse_to_overwrite(taken, force=False)
     with pytest.raises(UsageError, match="etsyml did not write"):
         refuse_to_overwrite(tmp_path / "foreign", force=True)
+    os.mkfifo(tmp_path / "device")
+    with pytest.raises(UsageError, match="neither a file nor a directory"):
+        refuse_to_overwrite(tmp_path / "device", force=True)
+
+
+def test_a_link_to_an_artifact_stays_a_link(tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere", "old", Plan(kind="test"))
+    (tmp_path / "made").symlink_to(tmp_path / "elsewhere")
+    write(tmp_path / "made", "new", Plan(kind="test"))
+    assert (tmp_path / "made").is_symlink()
+    assert (tmp_path / "elsewhere/data.txt").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "made"]
+
+
+def test_a_file_is_never_replaced_by_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UsageError, match="a file, where a directory"):
+        write(tmp_path / "file", "new", Plan(kind="test"))
+    assert (tmp_path / "file").read_text() == "mine"
+    assert not is_up_to_date(tmp_path / "file", Plan(kind="test"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from etsyml_cli.core.errors import UsageError
-from etsyml_cli.metrics.names import MetricName, parse_metric
+from etsyml_cli.metrics import probability, ranking, recommendation
+from etsyml_cli.metrics.names import METRICS, MetricName, parse_metric
 
 
 @pytest.mark.parametrize(
@@ -13,6 +14,8 @@ from etsyml_cli.metrics.names import MetricName, parse_metric
         ("ndcg@10", MetricName("ndcg", 10)),
         ("ndcg(gains=exp)@5", MetricName("ndcg", 5, {"gains": "exp"})),
         ("map", MetricName("map")),
+        ("map@5", MetricName("map", 5)),
+        ("style_cosine", MetricName("style_cosine")),
     ],
 )
 def test_a_name_is_read_and_written_alike(text: str, metric: MetricName) -> None:
@@ -38,3 +41,15 @@ def test_what_is_no_metric_is_said(text: str, message: str) -> None:
         parse_metric(text)
     assert caught.value.message == message
     assert caught.value.hint
+
+
+def test_every_metric_can_be_measured_by_the_models_that_it_names() -> None:
+    """`style_cosine`, `coverage` and `perplexity` are no mean over users: evaluate_lda's own test measures them."""
+    measured = {
+        "ltr": set(ranking.PER_PAGE),
+        "lda": {*recommendation.PER_USER, "coverage", "perplexity", "style_cosine"},
+        "ctr": set(probability.METRICS),
+    }
+    for model, names in measured.items():
+        assert {name for name, spec in METRICS.items() if model in spec.models} == names
+    assert {model for spec in METRICS.values() for model in spec.models} == set(measured)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.metrics.ranking import (
-    METRICS,
+    PER_PAGE,
     average_precision,
     best_first,
     byte_order,
@@ -83,7 +83,7 @@ def test_equal_to_trec_eval(pages, order):
 def test_exponential_gain_is_linear_gain_of_exponential_grades(pages, order):
     ids, ranked = flatten(pages, order)
     expected = trec_eval(pages, ids, {"ndcg_cut.5"}, gain=lambda grade: 2**grade - 1)
-    values = METRICS["ndcg"](ranked, parse_metric("ndcg(gains=exp)@5"))
+    values = PER_PAGE["ndcg"](ranked, parse_metric("ndcg(gains=exp)@5"))
     np.testing.assert_allclose(values, [page["ndcg_cut_5"] for page in expected], rtol=0, atol=1e-12)
 
 
@@ -121,4 +121,4 @@ def test_a_page_without_relevant_or_without_any_listing_is_told_apart():
     assert ranked.has_relevant().tolist() == [True, False, False]
     for metric in ("ndcg@2", "map", "mrr", "p@2"):
         name = parse_metric(metric)
-        assert METRICS[name.name](ranked, name)[1:].tolist() == [0, 0]
+        assert PER_PAGE[name.name](ranked, name)[1:].tolist() == [0, 0]

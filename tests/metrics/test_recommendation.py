@@ -9,14 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ir_measures import AP, R, Success, nDCG
 
-from etsyml_cli.metrics.bootstrap import mean_interval, percentile_interval
 from etsyml_cli.metrics.recommendation import (
     PER_USER,
     best_match_cosine,
     coverage,
     hits_of,
     log_likelihood,
-    resampled,
 )
 
 N_LISTINGS = 12
@@ -110,9 +108,3 @@ def test_best_match_cosine_finds_styles_in_any_order_and_scale() -> None:
     planted = np.array([[1.0, 0, 0], [0, 1, 1]])
     learned = np.array([[0, 0.4, 0.4], [0, 0, 0], [0.5, 0.5, 0]])
     np.testing.assert_allclose(best_match_cosine(planted, learned), [1 / math.sqrt(2), 1])
-
-
-def test_resampled_means_are_the_draws_of_the_other_bootstrap() -> None:
-    values = np.random.default_rng(0).random(50)
-    draws = resampled(lambda users: float(values[users].mean()), len(values), seed=4)
-    assert percentile_interval(draws) == pytest.approx(mean_interval(values, seed=4))

@@ -13,7 +13,7 @@ from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.rng import generator
 from etsyml_cli.features.hashing import Field, hashed_rows
 from etsyml_cli.models.ctr.config import CtrConfig
-from etsyml_cli.models.ctr.ftrl import hashing_figures, learn, new_state, predict, state_of, used_slots
+from etsyml_cli.models.ctr.ftrl import hashing_figures, learn, new_state, predict, start_at, state_of, used_slots
 
 BITS = 8
 BIAS = 1 << BITS
@@ -206,3 +206,13 @@ def test_the_estimate_of_features_and_collisions(features):
     assert found["slots_used"] == len(slots)
     assert found["features"] == pytest.approx(features, rel=0.05)
     assert found["features_sharing_a_slot"] == pytest.approx(counts[counts > 1].sum(), rel=0.1, abs=5)
+
+
+@pytest.mark.parametrize("l1", [0.0, 2.0])
+@pytest.mark.parametrize("l2", [0.0, 3.0])
+@pytest.mark.parametrize("click_rate", [1e-4, 0.045, 0.5, 0.9])
+def test_the_bias_starts_at_the_click_rate(click_rate: float, l1: float, l2: float) -> None:
+    config, zn = CtrConfig(l1=l1, l2=l2), new_state(BITS)
+    start_at(zn, click_rate, config)
+    assert predict(zn, *csr([[(len(zn) - 1, 1.0)]]), config) == pytest.approx(click_rate)
+    assert not zn[:-1].any()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.core.rng import generator
 from etsyml_cli.io.artifact import RUN, Plan, read_manifest
-from etsyml_cli.io.model import load_json
+from etsyml_cli.io.model import load_json, load_tensors, save_tensors
 from etsyml_cli.io.schema import arrow_schema, table_schema
 from etsyml_cli.io.tables import parquet_writer, seal, table_draft
 from etsyml_cli.metrics.names import parse_metric
@@ -81,7 +82,7 @@ def train(root: Path, out: Path, *, impressions: Path | None = None, listings: b
         impressions=impressions or root / "impressions.parquet",
         listings=root / "listings.parquet" if listings else None,
         out=out,
-        **{"config": CONFIG, "seed": 0, **options},
+        **{"config": CONFIG, **options},
     )
 
 
@@ -139,7 +140,7 @@ def test_the_same_bytes_twice_and_then_up_to_date(shop, tmp_path):
         if path.name != RUN:
             assert (tmp_path / "model" / path.name).read_bytes() == path.read_bytes()
     assert train(shop, tmp_path / "model").up_to_date
-    assert not train(shop, tmp_path / "model", seed=1).up_to_date
+    assert not train(shop, tmp_path / "model", limit=1000).up_to_date
 
 
 def test_rows_are_learned_in_time_order(shop, log, tmp_path):
@@ -180,10 +181,10 @@ def test_holdout(shop, tmp_path, holdout, test_days):
             evaluate(shop, tmp_path / "model")
 
 
-@pytest.mark.parametrize("holdout", ["0", "1.5", "last week"])
-def test_a_holdout_that_is_no_share(shop, tmp_path, holdout):
+@pytest.mark.parametrize("holdout", ["0", "1.5", "last week", "held_out.parquet"])
+def test_a_holdout_that_is_no_share_is_refused_before_anything_is_read(shop, tmp_path, holdout):
     with pytest.raises(UsageError, match="--holdout"):
-        train(shop, tmp_path / "model", holdout=holdout)
+        train(shop, tmp_path / "model", holdout=holdout, impressions=tmp_path / "not_even_here.parquet")
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
@@ -198,6 +199,43 @@ def test_limit_thins_the_file_and_keeps_its_days(shop, log, tmp_path, shuffled):
     rows = train(shop, tmp_path / "model", impressions=table, limit=len(log) // 3 + 1).rows
     assert sum(rows.values()) == len(expected)
     assert min(rows.values()) > 0
+    assert evaluate(shop, tmp_path / "model", "auc", impressions=table)[0].n == rows["test"]
+
+
+def test_only_the_log_that_was_learned_from_is_judged(shop, log, tmp_path):
+    longer = write_table("impressions", [*log, log[-1] | {"impression_id": "A-1"}], tmp_path / "longer.parquet")
+    with pytest.raises(InputError, match=r"longer\.parquet: not the impressions that model:ctr was trained on"):
+        evaluate(shop, shop / "model", impressions=longer)
+
+
+@pytest.mark.parametrize(
+    ("features", "problem", "hint"),
+    [
+        ({"text": ("price",)}, "text: 'price' holds numbers", "Put it under numeric or categorical."),
+        ({"text": ("position",)}, "text: 'position' holds numbers", "Put it under numeric or categorical."),
+        ({"categorical": ("tags",)}, "categorical: 'tags' holds lists of texts", "Put it under text."),
+        ({"crosses": (("query", "tags"),)}, "crosses: 'tags' holds lists of texts", "Put it under text."),
+        ({"numeric": ("tags",)}, "numeric: 'tags' holds lists of texts", "Put it under text."),
+        ({"numeric": ("created_at",)}, "numeric: 'created_at' holds times", "A time is no feature: leave it out."),
+    ],
+)
+def test_a_column_that_holds_what_its_role_cannot_take(shop, tmp_path, features, problem, hint):
+    tagged = [{**listing, "tags": ["tea"]} for listing in LISTINGS]
+    write_table("listings", tagged, tmp_path / "listings.parquet")
+    with pytest.raises(UsageError) as error:
+        train(
+            tmp_path,
+            tmp_path / "model",
+            impressions=shop / "impressions.parquet",
+            config=CtrConfig(bits=12, features=AdFeatures(**features)),
+        )
+    assert (error.value.message, error.value.hint) == (f"features.{problem}", hint)
+    assert not (tmp_path / "model").exists()
+
+
+def test_text_that_is_no_number_names_its_column(shop, tmp_path):
+    with pytest.raises(DataError, match=r"features\.numeric: 'query' has a value that is no number"):
+        train(shop, tmp_path / "model", config=CtrConfig(features=AdFeatures(numeric=("query",))))
 
 
 def test_a_test_day_of_one_class(shop, log, tmp_path):
@@ -255,6 +293,12 @@ def test_columns_that_are_missing(shop, tmp_path, caplog):
         train(shop, tmp_path / "model", listings=False, config=asked)
 
 
+def test_a_model_without_listings_is_judged_without_them(shop, tmp_path):
+    train(shop, tmp_path / "model", listings=False)
+    figures = [evaluate(shop, tmp_path / "model", listings=path) for path in (None, tmp_path / "not_here.parquet")]
+    assert figures[0] == figures[1]
+
+
 def test_a_model_of_listings_is_not_judged_without_them(shop):
     with pytest.raises(UsageError, match="listings"):
         evaluate(shop, shop / "model", listings=None)
@@ -268,11 +312,34 @@ def test_metrics_of_other_models_and_no_model(shop, tmp_path):
     assert error.value.hint == "Make it with: etsyml train ctr"
 
 
-def test_a_damaged_model_is_refused(shop, tmp_path):
-    train(shop, tmp_path / "model")
-    tensors = tmp_path / "model" / "model.safetensors"
-    tensors.write_bytes(tensors.read_bytes()[:-8])
-    with pytest.raises(InputError, match=r"model\.safetensors"):
+def without_tensor(name):
+    def damage(model):
+        kept = {other: values for other, values in load_tensors(model).items() if other != name}
+        save_tensors(model, kept)
+
+    return damage
+
+
+def rewritten(name, change):
+    return lambda model: (model / name).write_bytes(change((model / name).read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (rewritten("model.safetensors", lambda data: data[:-8]), r"model\.safetensors"),
+        (without_tensor("zn"), r"model\.safetensors: no tensor 'zn'"),
+        (without_tensor("slots"), r"model\.safetensors: no tensor 'slots'"),
+        (rewritten("config.yaml", lambda data: data.replace(b"bits: 12", b"bits: 8")), r"model\.safetensors"),
+        (rewritten("config.yaml", lambda data: data.replace(b"bits: 12", b"bits: many")), r"config\.yaml"),
+        (rewritten("metrics.json", lambda data: data.replace(b"base_rate", b"base")), r"metrics\.json"),
+        (rewritten("split.json", lambda data: data[:-3]), r"split\.json"),
+    ],
+)
+def test_a_damaged_model_is_refused(shop, tmp_path, damage, named):
+    shutil.copytree(shop / "model", tmp_path / "model")
+    damage(tmp_path / "model")
+    with pytest.raises(InputError, match=named):
         evaluate(shop, tmp_path / "model")
 
 

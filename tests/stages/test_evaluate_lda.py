@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.ingest.config import IngestConfig
+from etsyml_cli.io.model import load_tensors, save_ids, save_tensors
 from etsyml_cli.io.truth import SCHEMAS
 from etsyml_cli.models.lda.config import LdaConfig
 from etsyml_cli.stages.ingest import ingest
@@ -91,26 +93,56 @@ def test_planted_styles_are_compared_by_id(model: Path, favorites: Path, tmp_pat
     (tmp_path / "truth").mkdir()
     truth = pa.table({"listing_id": listing_ids, "probabilities": beta}, schema=SCHEMAS["styles"])
     pq.write_table(truth, tmp_path / "truth/styles.parquet")
-    found = figures(model, favorites, truth=tmp_path)["style_cosine", "lda"]
+    found = figures(model, favorites, "style_cosine", truth=tmp_path)["style_cosine", "lda"]
     assert found.value > 0.8 and found.n == 2
 
 
 def test_with_nothing_held_out_there_is_nothing_to_judge(favorites: Path, tmp_path: Path) -> None:
     train(favorites, tmp_path / "lda", "none")
-    with pytest.raises(DataError, match="no held-out favorites"):
+    with pytest.raises(DataError, match="lda: trained with --holdout none") as caught:
+        figures(tmp_path / "lda", favorites, "recall@5")
+    assert caught.value.hint == "Train without it."
+
+
+def test_where_nobody_has_enough_favorites_that_is_the_reason(tmp_path: Path) -> None:
+    few = table_of([row for row in two_tastes() if row[2] < "2014-05-04"], tmp_path / "f.parquet")
+    train(few, tmp_path / "lda")
+    with pytest.raises(DataError, match="lda: no held-out favorites, as nobody has 5 of them") as caught:
+        figures(tmp_path / "lda", few, "recall@5")
+    assert "none" not in str(caught.value.hint)
+
+
+def test_where_the_file_names_no_favorite_that_is_the_reason(favorites: Path, tmp_path: Path) -> None:
+    (tmp_path / "test.csv").write_text("user_id,listing_id\nnobody,L01\n")
+    train(favorites, tmp_path / "lda", str(tmp_path / "test.csv"))
+    with pytest.raises(DataError, match=r"lda: no held-out favorites, as test\.csv names none"):
         figures(tmp_path / "lda", favorites, "recall@5")
 
 
 def test_other_favorites_than_the_trained_ones_are_refused(model: Path, tmp_path: Path) -> None:
     other = table_of(two_tastes(8), tmp_path / "f.parquet")
-    with pytest.raises(InputError, match="not the favorites") as caught:
+    with pytest.raises(InputError, match=r"f\.parquet: not the favorites"):
         figures(model, other, "recall@5")
-    assert caught.value.hint == "Train again: etsyml train lda"
 
 
-def test_a_metric_of_another_model_is_refused(model: Path, favorites: Path) -> None:
-    with pytest.raises(UsageError, match="auc does not judge recommendations"):
-        figures(model, favorites, "auc")
+@pytest.mark.parametrize("tensor", ["theta", "known", "train.indptr"])
+def test_a_model_without_a_tensor_is_told(model: Path, tmp_path: Path, tensor: str) -> None:
+    damaged = shutil.copytree(model, tmp_path / "lda")
+    tensors = load_tensors(damaged)
+    del tensors[tensor]
+    save_tensors(damaged, tensors)
+    with pytest.raises(InputError, match=f"no tensor '{tensor}'") as caught:
+        load_model(damaged)
+    assert str(damaged) in caught.value.message and caught.value.hint == "Train the model again."
+
+
+@pytest.mark.parametrize("name", ["users", "listings", "titles"])
+def test_a_model_with_too_few_ids_is_told(model: Path, tmp_path: Path, name: str) -> None:
+    damaged = shutil.copytree(model, tmp_path / "lda")
+    save_ids(damaged, name, ["one"])
+    with pytest.raises(InputError, match=str(damaged)) as caught:
+        load_model(damaged)
+    assert caught.value.hint == "Train the model again."
 
 
 def test_the_markets_favorites_are_better_told_than_by_popularity(tmp_path: Path) -> None:

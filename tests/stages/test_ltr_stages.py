@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,15 +14,16 @@ import pytest
 
 from etsyml_cli.core.config import resolve_config
 from etsyml_cli.core.errors import DataError, InputError, UsageError
-from etsyml_cli.io.artifact import RUN, Plan, artifact
+from etsyml_cli.io.artifact import RUN, Plan, artifact, read_manifest
 from etsyml_cli.io.features import FEATURES, IDS, KIND
-from etsyml_cli.io.model import SPLIT, load_json, save_ids
+from etsyml_cli.io.model import CARD, METRICS, SPLIT, load_json, load_tensors, save_ids, save_tensors
 from etsyml_cli.io.schema import arrow_schema, table_schema
 from etsyml_cli.io.tables import parquet_writer, seal, table_draft
 from etsyml_cli.io.truth import FOLDER, SCHEMAS, truth_writer
 from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.models.ltr.config import LtrConfig
 from etsyml_cli.stages.evaluate_ltr import evaluate_ltr
+from etsyml_cli.stages.ltr_model import load_model
 from etsyml_cli.stages.rank import rank
 from etsyml_cli.stages.train_ltr import train_ltr
 
@@ -253,18 +255,87 @@ def test_pages_without_a_click_are_left_out_and_counted(tmp_path: Path, caplog) 
     assert "30 of 80 test pages have no relevant listing" in caplog.text
 
 
-def test_the_planted_truth_judges_instead_of_clicks(shop: Shop, model: Path) -> None:
-    """Were the shown order the truth, it would be perfect; a row that the truth does not know has grade 0."""
-    graded = [row for row in shop.searches if row["position"] <= 3]
-    rows = [
-        {"search_id": row["search_id"], "listing_id": row["listing_id"], "grade": 4 - row["position"]} for row in graded
+def write_grades(shop: Shop, rows: list[dict], root: Path) -> Path:
+    grades = [
+        {"search_id": row["search_id"], "listing_id": row["listing_id"], "grade": max(0, 4 - row["position"])}
+        for row in rows
     ]
-    (shop.root / FOLDER).mkdir()
-    with truth_writer(shop.root, "page_grades") as writer:
-        writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMAS["page_grades"]))
-    found = shop.evaluate(model, "ndcg@10", truth=shop.root)
+    (root / FOLDER).mkdir()
+    with truth_writer(root, "page_grades") as writer:
+        writer.write_table(pa.Table.from_pylist(grades, schema=SCHEMAS["page_grades"]))
+    return root
+
+
+def test_the_planted_truth_judges_instead_of_clicks(shop: Shop, model: Path, tmp_path: Path) -> None:
+    """Were the shown order the truth, it would be perfect."""
+    found = shop.evaluate(model, "ndcg@10", truth=write_grades(shop, shop.searches, tmp_path))
     assert found["ndcg@10", "shown"].value == 1
     assert found["ndcg@10", "multimodal"].value < 1
+
+
+def test_a_truth_of_other_pages_is_refused(shop: Shop, model: Path, tmp_path: Path) -> None:
+    truth = write_grades(shop, shop.searches[:-2], tmp_path)
+    with pytest.raises(DataError, match="does not know 2 of 640 rows"):
+        shop.evaluate(model, "ndcg@10", truth=truth)
+
+
+def test_a_model_of_the_first_pages_is_judged_on_the_test_part_of_these(shop: Shop) -> None:
+    model = shop.train("limited", limit=200)
+    assert read_manifest(model).rows["test_pages"] == 40
+    assert shop.evaluate(model, "mrr")["mrr", "text"].n == 40
+
+
+def test_other_searches_than_the_trained_ones_are_refused(shop: Shop, model: Path, tmp_path: Path) -> None:
+    other = write_table("searches", shop.searches[:-8], tmp_path / "other.parquet")
+    inputs = {"listings": shop.inputs()["listings"], "images": shop.root / "images"}
+    with pytest.raises(InputError, match=r"other\.parquet: not the searches"):
+        evaluate_ltr(model=model, searches=other, metrics=[parse_metric("map")], seed=0, **inputs)
+
+
+def test_missing_listings_are_told_with_the_command_that_makes_them(shop: Shop, model: Path, tmp_path: Path) -> None:
+    inputs = {"listings": tmp_path / "none.parquet", "searches": shop.inputs()["searches"]}
+    with pytest.raises(InputError, match=r"none\.parquet: no listings table here"):
+        evaluate_ltr(model=model, images=shop.root / "images", metrics=[parse_metric("map")], seed=0, **inputs)
+
+
+@pytest.mark.parametrize("tensor", ["document_frequency", "multimodal.image", "text.overlap"])
+def test_a_model_without_a_tensor_is_told(model: Path, tmp_path: Path, tensor: str) -> None:
+    damaged = shutil.copytree(model, tmp_path / "ltr")
+    tensors = load_tensors(damaged)
+    del tensors[tensor]
+    save_tensors(damaged, tensors)
+    with pytest.raises(InputError, match=f"no tensor '{tensor}'") as caught:
+        load_model(damaged)
+    assert str(damaged) in caught.value.message and caught.value.hint == "Train the model again."
+
+
+def test_a_model_with_too_few_words_is_told(model: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(model, tmp_path / "ltr")
+    save_ids(damaged, "words", ["one"])
+    with pytest.raises(InputError, match="does not fit") as caught:
+        load_model(damaged)
+    assert caught.value.hint == "Train the model again."
+
+
+def test_the_card_says_how_l2_was_chosen(model: Path) -> None:
+    card = (model / CARD).read_text()
+    assert "chosen on the 40 validation pages with a click" in card
+    assert "The overlap's l2 is fixed" in card
+
+
+def test_without_a_click_to_validate_on_the_strongest_l2_is_kept_and_the_card_says_so(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path)
+    for row in shop.searches:
+        if row["created_at"].day == 8:
+            row["event"] = "impression"
+    shop.write()
+    model = shop.train()
+    valid = load_json(model, METRICS)["valid"]
+    assert valid["pages"] == 0
+    assert {(one["l2"].get("text"), one["value"]) for one in valid["variants"].values()} == {(1e-2, None), (None, None)}
+    card = (model / CARD).read_text()
+    assert "no validation page holds a click" in card and "chosen on" not in card and "0.0000" not in card
+    assert "valid_ndcg@10" not in read_manifest(model).facts
 
 
 def test_the_yaml_file_holds_the_defaults() -> None:

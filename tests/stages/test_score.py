@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -12,13 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from etsyml_cli.core.errors import InputError
+from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.rng import generator
 from etsyml_cli.io.artifact import Plan
 from etsyml_cli.io.schema import arrow_schema, table_schema
 from etsyml_cli.io.tables import parquet_writer, read_table, seal, table_draft
 from etsyml_cli.models.ctr.config import AdFeatures, CtrConfig
-from etsyml_cli.stages.score import LINES_AT_ONCE, score_rows, score_table
+from etsyml_cli.stages.score import LINES_AT_ONCE, holds_a_table, score_rows, score_table, write_scored_lines
 from etsyml_cli.stages.train_ctr import train_ctr
 
 N = 400
@@ -71,7 +72,6 @@ def shop(tmp_path_factory) -> Path:
         listings=root / "listings.parquet",
         out=root / "model",
         config=CtrConfig(bits=12, features=FEATURES),
-        seed=0,
     )
     return root
 
@@ -160,6 +160,7 @@ def test_scores_come_while_rows_are_still_arriving(shop):
         (b'{"position": 1.5}', "position: expected a whole number"),
         (b'{"query": {"a": 1}}', "query: expected text"),
         (b'{"tags": ["a", 1]}', "tags: expected text"),
+        pytest.param(b'{"price": 1%s}' % (b"0" * 400), "price: expected a number", id="400 digits"),
     ],
 )
 def test_a_bad_line_is_named(shop, line, problem):
@@ -181,3 +182,69 @@ def test_no_rows_and_no_model(shop, tmp_path):
     assert list(score_rows(model=shop / "model", rows=[], listings=None)) == []
     with pytest.raises(InputError, match="no model:ctr here"):
         list(score_rows(model=tmp_path, rows=[b"{}"], listings=None))
+
+
+def test_a_table_is_known_by_its_name_or_its_first_bytes(shop, tmp_path):
+    renamed, lines = tmp_path / "ads", tmp_path / "rows.jsonl"
+    renamed.write_bytes((shop / "impressions.parquet").read_bytes())
+    lines.write_bytes(b"{}")
+    assert [holds_a_table(str(path)) for path in (renamed, tmp_path / "missing.parquet", lines, "-", tmp_path)] == [
+        *(True, True),
+        *(False, False, False),
+    ]
+
+
+def write_lines(shop: Path, text: bytes, out: Path, *, force: bool = False):
+    source = out.parent / "rows.jsonl"
+    source.write_bytes(text)
+    return write_scored_lines(model=shop / "model", source=str(source), listings=None, out=out, force=force)
+
+
+def test_scored_lines_are_written_whole_or_not_at_all(shop, tmp_path):
+    out = tmp_path / "scores.jsonl"
+    with pytest.raises(InputError, match="line 5001"):
+        write_lines(shop, b"{}\n" * 5000 + b"oops", out)
+    assert not out.exists()
+    assert write_lines(shop, b'{"query": "tea"}\n{}\n', out).rows == {"out": 2}
+    assert [list(json.loads(line)) for line in out.read_bytes().splitlines()] == [["query", "score"], ["score"]]
+    with pytest.raises(UsageError, match="something is here already"):
+        write_lines(shop, b"{}", out)
+    assert write_lines(shop, b"{}", out, force=True).rows == {"out": 1}
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.jsonl", "scores.jsonl"}
+
+
+def test_the_extension_must_say_what_is_written(shop, tmp_path):
+    with pytest.raises(UsageError, match=r"--out .*scores\.csv: scores of a table would be written as \.parquet"):
+        write_scores(shop, tmp_path / "scores.csv")
+    with pytest.raises(UsageError, match=r"--out .*scores\.parquet: scored JSON Lines would be written as \.jsonl"):
+        write_lines(shop, b"{}", tmp_path / "scores.parquet")
+
+
+def test_the_command_writes_rows_where_out_says(shop, tmp_path, etsyml):
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "scores.jsonl"
+    rows.write_text('{"query": "tea"}\n')
+    place = ["-w", tmp_path, "score", rows, "--model", shop / "model"]
+    printed = etsyml(*place)
+    ended = etsyml(*place, "--out", out)
+    assert (ended.code, ended.out, out.read_text()) == (0, "", printed.out)
+    assert "something is here already" in etsyml(*place, "--out", out).err
+    assert etsyml(*place, "--out", out, "--force").code == 0
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_json_is_one_object_of_all_rows(shop, tmp_path, etsyml, n):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"query": "tea"}\n' * n)
+    told = json.loads(etsyml("-w", tmp_path, "score", rows, "--model", shop / "model", "--json").out)
+    assert (told["schema_version"], len(told["rows"])) == (1, n)
+
+
+def test_a_person_at_a_terminal_is_told_that_rows_are_awaited(shop, tmp_path, etsyml, monkeypatch):
+    class Terminal(io.TextIOWrapper):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal(io.BytesIO(b"{}\n")))
+    ended = etsyml("-w", tmp_path, "score", "--model", shop / "model")
+    assert "reading JSON Lines from stdin" in ended.err
+    assert list(json.loads(ended.out)) == ["score"]

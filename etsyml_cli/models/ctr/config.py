@@ -1,17 +1,12 @@
-"""What can be set about `train ctr`, and which of the declared features a log can feed."""
+"""What can be set about `train ctr`."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from itertools import chain
 from typing import Annotated
 
 from msgspec import Meta
 
 from etsyml_cli.core.config import Config
-from etsyml_cli.core.errors import UsageError, did_you_mean
-
-KNOWN_ONLY_AFTERWARDS = {"clicked", "clicks", "impressions", "converted"}
 
 NotNegative = Annotated[float, Meta(ge=0)]
 Cross = Annotated[tuple[str, ...], Meta(min_length=2)]
@@ -41,29 +36,3 @@ class CtrConfig(Config, frozen=True):
     l1: NotNegative = 0.0
     l2: NotNegative = 0.0
     passes: Annotated[int, Meta(ge=1)] = 1
-
-
-def fed_by(features: AdFeatures, available: Collection[str]) -> AdFeatures:
-    """The features whose columns are `available`; a list that stands as in the defaults may lose some.
-
-    Raises UsageError for a column that the user asked for and nothing has, and for one that would give the label away.
-    """
-    defaults = AdFeatures()
-    kept = {}
-    for role in features.__struct_fields__:
-        asked = getattr(features, role)
-        columns_of = {entry: entry if isinstance(entry, tuple) else (entry,) for entry in asked}
-        for column in dict.fromkeys(chain(*columns_of.values())):
-            _check(role, column, available, required=asked != getattr(defaults, role))
-        kept[role] = tuple(entry for entry, columns in columns_of.items() if set(columns) <= set(available))
-    return AdFeatures(**kept)
-
-
-def _check(role: str, column: str, available: Collection[str], *, required: bool) -> None:
-    if column in KNOWN_ONLY_AFTERWARDS:
-        raise UsageError(f"features.{role}: {column!r} is known only after the ad was shown, so it is no feature")
-    if required and column not in available:
-        raise UsageError(
-            f"features.{role}: no column {column!r} in the impressions or the listings table",
-            hint=did_you_mean(column, set(available) - KNOWN_ONLY_AFTERWARDS),
-        )

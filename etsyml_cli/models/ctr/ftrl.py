@@ -22,6 +22,16 @@ def new_state(bits: int) -> Floats:
     return np.zeros(((1 << bits) + 1, 2))
 
 
+def start_at(zn: Floats, click_rate: float, config: CtrConfig) -> None:
+    """Set the bias so that it alone predicts `click_rate`: Algorithm 1's weight, solved for z at n = 0.
+
+    From z = 0 the features of every row would learn the base rate between them, and a row that lacks them, such as
+    that of a new ad, would be predicted far too high.
+    """
+    w = np.log(click_rate / (1 - click_rate))
+    zn[-1] = -(w * (config.beta / config.alpha + config.l2) + np.copysign(config.l1, w)), 0.0
+
+
 def used_slots(zn: Floats) -> tuple[Slots, Floats]:
     """The slots that have learned anything, shape (M,), and their z and n, shape (M, 2)."""
     slots = np.flatnonzero(zn.any(axis=1)).astype(np.uint32)

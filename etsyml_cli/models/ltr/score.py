@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,11 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "image": ("image",),
     "multimodal": (OVERLAP, "text", "image"),
 }
+
+
+def variants_of(blocks: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The variants that can be trained on these blocks of listing features, each with its own blocks."""
+    return {variant: own for variant, own in VARIANTS.items() if set(own) <= {OVERLAP, *blocks}}
 
 
 def score(weights: Weights, blocks: Blocks, overlap: Floats, listing: NDArray[np.int64]) -> Floats:

@@ -6,8 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etsyml_cli.models.lda.favorites import favorites_of
-from etsyml_cli.models.lda.holdout import hold_out, random_key
+from etsyml_cli.ingest.user_split import hold_out, random_key
 
 rows = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 30), st.integers(0, 6)), min_size=1, unique_by=lambda r: r[:2]
@@ -45,16 +44,3 @@ def test_the_random_split_depends_on_ids_and_seed_not_on_the_order_of_rows() -> 
 
 def test_ids_cannot_be_cut_at_another_place_to_give_the_same_key() -> None:
     assert random_key(["U1"], ["2L"], 0) != random_key(["U12"], ["L"], 0)
-
-
-@given(rows)
-def test_favorites_of_a_user_are_those_of_the_pairs(rows: list[tuple[int, int, int]]) -> None:
-    users, listings, _ = (np.array(column) for column in zip(*rows, strict=True))
-    favorites = favorites_of(users, listings, n_users=6)
-    for user in range(6):
-        assert favorites.of(user).tolist() == sorted(listings[users == user].tolist())
-    some = favorites.take(np.array([5, 2]))
-    assert [some.of(0).tolist(), some.of(1).tolist()] == [favorites.of(5).tolist(), favorites.of(2).tolist()]
-    assert some.indices.dtype == favorites.indices.dtype
-    pairs = zip(favorites.users().tolist(), favorites.indices.tolist(), strict=True)
-    assert set(pairs) == set(zip(users.tolist(), listings.tolist(), strict=True))

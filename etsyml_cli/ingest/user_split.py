@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 MIN_FAVORITES = 5  # a user with fewer keeps all of them for training
 
 
-class LdaSplit(msgspec.Struct, kw_only=True):
+class UserSplit(msgspec.Struct, kw_only=True):
     """The rule of a split and what it came to: `latest` and `random` take `share` of each user's favorites."""
 
     rule: Literal["latest", "random", "file", "none"]

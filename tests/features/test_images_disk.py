@@ -1,0 +1,54 @@
+"""`extract-images` on a disk that fills up: it says so, and goes on once there is room."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.features.test_images_stage import files_of, write_listings, write_photo
+
+ROWS = 2000  # of 64 bytes, so that two batches of 500 do not fit on the disk
+
+
+@pytest.fixture
+def little_disk(tmp_path: Path) -> Iterator[Path]:
+    """A mounted disk of 64 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small disk needs more rights")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def extract(listings: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, since a full disk can kill one."""
+    tiny = ["--backbone", "tiny", "--set", "batch_size=500", "--listings", str(listings), "--out", str(out)]
+    line = [sys.executable, "-m", "etsyml_cli", "extract-images", *tiny]
+    return subprocess.run(line, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+
+def test_a_full_disk_is_told_and_the_next_run_goes_on(tmp_path: Path, little_disk: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    write_photo(tmp_path / "photos" / "0.png", 0)
+    listings = write_listings(tmp_path / "listings.parquet", {f"L{row}": "0.png" for row in range(ROWS)})
+    assert extract(listings, tmp_path / "unbroken").returncode == 0
+
+    stopped = extract(listings, little_disk / "features")
+    assert stopped.returncode == 3, stopped.stderr
+    assert "no space left on device" in stopped.stderr
+    assert not (little_disk / "features").exists()
+
+    subprocess.run(["mount", "-o", "remount,size=1m", little_disk], check=True)
+    resumed = extract(listings, little_disk / "features")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "going on where the last run stopped" in resumed.stderr
+    assert files_of(little_disk / "features") == files_of(tmp_path / "unbroken")
