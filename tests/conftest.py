@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,3 +40,20 @@ def etsyml(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
         return Ended(code, *capfd.readouterr())
 
     return call
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """`small_disk("64k")` mounts a disk of that size; the test is skipped where that needs more rights."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def mount(size: str) -> Path:
+        line = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk]
+        if subprocess.run(line, check=False, capture_output=True).returncode:
+            pytest.skip("mounting a small disk needs more rights")
+        return disk
+
+    yield mount
+    if disk.is_mount():
+        subprocess.run(["umount", disk], check=True)

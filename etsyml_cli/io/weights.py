@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import torch
@@ -19,12 +18,11 @@ def read_state_dict(path: Path) -> StateDict:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
-    except pickle.UnpicklingError:
-        raise InputError(
-            f"{path}: refused, it holds more than tensors and could run code", hint="Save model.state_dict() alone."
-        ) from None
     except Exception:  # a damaged archive makes torch raise nearly anything
-        raise InputError(f"{path}: no file of weights, or a damaged one") from None
+        raise InputError(
+            f"{path}: refused: damaged, or it holds more than tensors and could run code",
+            hint="Save model.state_dict() alone.",
+        ) from None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f"{path}: expected a state dict (name -> tensor)", hint="Save model.state_dict() alone.")
     return state
