@@ -48,7 +48,8 @@ def table(title: str, header: list[str], rows: Iterable[list[str]], *, numbers_f
         drawn.add_column(name, justify="right" if place >= numbers_from else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))  # Text: a title is never read as markup
-    Console(width=shutil.get_terminal_size().columns).print(drawn)  # rich forgets COLUMNS on a dumb terminal
+    size = shutil.get_terminal_size()
+    Console(width=size.columns, height=size.lines).print(drawn)  # by itself rich forgets COLUMNS on a dumb terminal
 
 
 def _words(fact: Any) -> str:
