@@ -5,6 +5,7 @@ Commands are listed here; each lives in a module of this room that imports nothi
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -32,7 +33,7 @@ from etsyml_cli.cli import (
     train,
 )
 from etsyml_cli.cli.session import OutputClosed, session, start_session
-from etsyml_cli.core.errors import EtsymlError, InputError
+from etsyml_cli.core.errors import EtsymlError, InputError, UsageError
 
 EXIT_BUG = 1
 EXIT_USAGE = 2
@@ -111,7 +112,9 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code that the conventions give to how it ended."""
     start_session()
+    open_streams()
     try:
+        expect_text(sys.argv[1:] if arguments is None else arguments)
         code = app(args=arguments, prog_name="etsyml", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
@@ -131,6 +134,22 @@ def run(arguments: list[str] | None = None) -> int:
         return _say(_file_trouble(error))
     except Exception as error:
         return _confess(error)
+
+
+def open_streams() -> None:
+    """Speak UTF-8 whatever the locale says, and to nobody where a stream was closed before we came."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  open to the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def expect_text(arguments: list[str]) -> None:
+    """Raises UsageError for an argument that is no text in the locale's encoding."""
+    for argument in arguments:
+        if any("\udc80" <= character <= "\udcff" for character in argument):
+            raise UsageError(f"the argument {argument!r} is not UTF-8 text")
 
 
 def _file_trouble(error: OSError) -> InputError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
@@ -132,8 +133,9 @@ def _scorer(model: Path, listings: Path | None) -> CtrModel:
 
 def _objects(rows: Iterable[bytes]) -> Iterator[Numbered]:
     decoder = msgspec.json.Decoder(dict[str, Any])
-    for number, line in enumerate(rows, start=1):
-        if not line.strip():
+    for number, row in enumerate(rows, start=1):
+        line = row.removeprefix(codecs.BOM_UTF8).strip()
+        if not line:
             continue
         try:
             yield number, decoder.decode(line)

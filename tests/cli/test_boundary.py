@@ -189,3 +189,22 @@ def test_a_shell_completes_commands_and_options(typed: str, offered: list[str]) 
     line = [sys.executable, "-m", "etsyml_cli"]
     done = subprocess.run(line, env=os.environ | asked, capture_output=True, text=True, check=True)
     assert done.stdout.split() == offered
+
+
+def test_an_argument_that_is_no_text_is_a_usage_error() -> None:
+    line = [sys.executable, "-m", "etsyml_cli", "recommend", "--user", b"\xff"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: the argument '\\udcff' is not UTF-8 text\n")
+
+
+def test_a_stdout_that_is_closed_from_the_start_is_no_bug() -> None:
+    line = f"exec {sys.executable} -m etsyml_cli config show ltr >&-"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_output_is_utf8_in_any_locale() -> None:
+    environment = os.environ | {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    line = [sys.executable, "-m", "etsyml_cli", "ingest", "--help"]
+    done = subprocess.run(line, env=environment, capture_output=True, check=False)
+    assert "FILE…" in done.stdout.decode()
