@@ -16,7 +16,9 @@ Set = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, metavar="N", help="Seed of every random choice.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it again, or replace what --out names.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only N of the rows, for a quick try.")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, max=2**62, metavar="N", help="Only N of the rows, for a quick try.")
+]
 Holdout = Annotated[
     str | None, typer.Option("--holdout", metavar="none|SHARE|FILE", help="What to set aside for `evaluate`.")
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -55,5 +54,5 @@ def _listed(users: str | None) -> list[str]:
         return []
     from etsyml_cli.io.text import read_text
 
-    text = sys.stdin.read() if users == "-" else read_text(Path(users))
+    text = read_text(Path("/dev/stdin" if users == "-" else users))
     return [line.strip() for line in text.splitlines() if line.strip()]

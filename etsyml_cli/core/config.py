@@ -42,7 +42,7 @@ def parse_yaml(text: str, where: str) -> Any:
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UsageError(f"{where}{line}: {error.problem}") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, KeyError, AttributeError) as error:  # !!bool abc and its like
         raise UsageError(f"{where}: {error}") from None
     except RecursionError:
         raise UsageError(f"{where}: nested too deeply") from None

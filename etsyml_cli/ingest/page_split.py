@@ -78,10 +78,13 @@ def describe(split: PageSplit) -> str:
 
 
 def split_from(stored: dict[str, Any]) -> PageSplit:
-    """The split that `split.json` holds."""
-    if stored["rule"] == HASH_RULE:
-        return msgspec.convert(stored, HashSplit)
-    return msgspec.convert(stored, DaySplit)
+    """The split that `split.json` holds. Raises InputError where it holds none."""
+    try:
+        if stored["rule"] == HASH_RULE:
+            return msgspec.convert(stored, HashSplit)
+        return msgspec.convert(stored, DaySplit)
+    except (KeyError, TypeError, msgspec.ValidationError) as error:
+        raise InputError(f"the model's split.json is damaged: {error}", hint="Train the model again.") from None
 
 
 def _date(day: int) -> str:

@@ -68,9 +68,11 @@ class _Reader:
         n = len(self.wanted)
         kinds = [(f, Any, None) for f in fields[:n]] + [(f, msgspec.Raw, msgspec.Raw(b"")) for f in fields[n:]]
         rename = dict(zip(fields, names, strict=True))
-        self.decoder = msgspec.json.Decoder(
-            msgspec.defstruct("Row", kinds, rename=rename, forbid_unknown_fields=True, gc=False)
-        )
+        try:
+            row = msgspec.defstruct("Row", kinds, rename=rename, forbid_unknown_fields=True, gc=False)
+        except ValueError as error:  # a quote, a backslash or a control character in a key
+            raise InputError(f"{self.file.name}: {error}", hint="Rename this key in the file.") from None
+        self.decoder = msgspec.json.Decoder(row)
         self.getters = [attrgetter(field) for field in fields[:n]]
 
     def block(self, chunk: bytes) -> Block:

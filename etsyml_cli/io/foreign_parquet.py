@@ -48,7 +48,7 @@ def _plain(array: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_large_string(array.type) or pa.types.is_string_view(array.type):
-        array = array.cast(pa.string())
+        array = _as_text(array)
     if pa.types.is_timestamp(array.type):
         array = array.cast(pa.timestamp("us", array.type.tz), safe=False)
     return array
@@ -65,3 +65,12 @@ def _opened(file: ForeignFile) -> pq.ParquetFile:
         return pq.ParquetFile(file.path)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{file.name}: no Parquet file ({str(error).splitlines()[0]})") from None
+
+
+def _as_text(array: pa.Array) -> pa.Array:
+    try:
+        return array.cast(pa.string())
+    except pa.ArrowNotImplementedError:  # lists and structs: JSON is what a person can still read
+        return pa.array(
+            [None if value is None else msgspec.json.encode(value).decode() for value in array.to_pylist()], pa.string()
+        )

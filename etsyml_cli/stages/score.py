@@ -139,7 +139,7 @@ def _objects(rows: Iterable[bytes]) -> Iterator[Numbered]:
             continue
         try:
             yield number, decoder.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"line {number}: no JSON object ({error})") from None
 
 

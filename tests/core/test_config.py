@@ -73,6 +73,7 @@ def test_yaml_reads_every_float_as_python_writes_it(number: float) -> None:
         ("inner: &a {rate: 1}\ncolumns: *a", "f.yaml:2: aliases are refused", None),
         ("inner: 3", "f.yaml: inner holds keys: rate, name", None),
         ("inner: {rate: fast}", "f.yaml: inner.rate: expected `float`, got `str`", None),
+        ("steps: !!bool abc", "f.yaml: 'abc'", None),
         ("? [a, b]\n: 1", "f.yaml:1: a key is a word", None),
         ("steps: " + "[" * 5000, "f.yaml: nested too deeply", None),
         ("- 1", "f.yaml: expected keys and values at the top level", None),

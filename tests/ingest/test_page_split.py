@@ -60,3 +60,9 @@ def test_a_stored_split_is_read_back(split):
 def test_a_split_by_days_needs_times():
     with pytest.raises(InputError, match="no created_at"):
         parts(by_days(np.arange(30)), IDS, None)
+
+
+@pytest.mark.parametrize("stored", [{}, [], None, {"rule": "days"}, {"rule": 1}])
+def test_a_damaged_split_is_said(stored: object) -> None:
+    with pytest.raises(InputError, match=r"split\.json is damaged"):
+        split_from(stored)  # type: ignore[arg-type]

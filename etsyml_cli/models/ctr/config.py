@@ -31,7 +31,7 @@ class CtrConfig(Config, frozen=True):
 
     features: AdFeatures = AdFeatures()
     bits: Annotated[int, Meta(ge=8, le=28)] = 22
-    alpha: Annotated[float, Meta(gt=0)] = 0.2
+    alpha: Annotated[float, Meta(gt=0, le=1e6)] = 0.2
     beta: NotNegative = 1.0
     l1: NotNegative = 0.0
     l2: NotNegative = 0.0
