@@ -43,7 +43,13 @@ def table(title: str, header: list[str], rows: Iterable[list[str]], *, numbers_f
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
+    drawn = Table(
+        title=Text(title) if title else None,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for place, name in enumerate(header):
         drawn.add_column(name, justify="right" if place >= numbers_from else "left", overflow="fold")
     for row in rows:

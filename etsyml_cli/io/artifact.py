@@ -169,10 +169,18 @@ def refuse_to_overwrite(target: Path, *, force: bool) -> None:
     if target.exists() and not (target.is_file() or target.is_dir()):
         raise UsageError(f"{target}: neither a file nor a directory", hint="Name another place.")
     occupied = any(target.iterdir()) if target.is_dir() else target.exists()
-    if occupied and target.is_dir() and not (target / MANIFEST).is_file():
-        raise UsageError(f"{target}: holds files that etsyml did not write", hint="Name another place.")
+    if occupied and target.is_dir() and not _has_our_manifest(target):
+        raise UsageError(f"{target}: holds files that etsyml did not write", hint="Name another place, or remove it.")
     if occupied and not force:
         raise UsageError(f"{target}: something is here already", hint="Name another place or add --force.")
+
+
+def _has_our_manifest(directory: Path) -> bool:
+    try:
+        read_manifest(directory)
+    except InputError:
+        return False
+    return True
 
 
 def run_record(started: float) -> dict[str, Any]:
@@ -196,13 +204,15 @@ def whole_file(path: Path) -> Iterator[Path]:
     """A hidden name to write to; the file takes the place of `path` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    try:
-        yield partial
-        sync(partial)
-        partial.replace(path)
-        sync(path.parent)
-    finally:
-        partial.unlink(missing_ok=True)
+    partial.touch()
+    with only_writer(partial, path):
+        try:
+            yield partial
+            sync(partial)
+            partial.replace(path)
+            sync(path.parent)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

@@ -120,6 +120,7 @@ def test_a_named_place_is_kept_without_force(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign/thesis.tex").touch()
+    (tmp_path / "foreign/manifest.json").write_text('{"name": "a web extension"}')
     for free in (tmp_path / "empty", tmp_path / "nothing"):
         refuse_to_overwrite(free, force=False)
     for taken in (tmp_path / "full", tmp_path / "file"):
