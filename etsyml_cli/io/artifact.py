@@ -120,7 +120,7 @@ def expect_same_input(manifest: Manifest, name: str, path: Path) -> None:
 
 
 def is_up_to_date(target: Path, plan: Plan) -> bool:
-    """Whether `target` was made by just this plan and is still whole."""
+    """Whether `target` was made by just this plan and all its files are there; `inspect` also compares their hashes."""
     try:
         manifest = read_manifest(target)
     except InputError:
