@@ -101,8 +101,9 @@ def _quick_text(array: pa.Array, _rules: Rules) -> pa.Array:
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return array.cast(pa.string())
     if pa.types.is_floating(kind):
-        whole = pc.and_(pc.less(pc.abs(array), EXACT), pc.equal(pc.floor(array), array))
-        counts = pc.cast(pc.if_else(whole, array, None), pa.int64())
+        wide = array.cast(pa.float64())
+        whole = pc.and_(pc.less(pc.abs(wide), EXACT), pc.equal(pc.floor(wide), wide))
+        counts = pc.cast(pc.if_else(whole, wide, None), pa.int64())
         return pc.coalesce(counts.cast(pa.string()), array.cast(pa.string()))
     if not pa.types.is_string(kind):
         return pa.nulls(len(array), pa.string())
@@ -163,6 +164,7 @@ def _from_units(array: pa.Array, factor: float) -> pa.Array:
     if pa.types.is_string(array.type) and pc.any(pc.match_substring(array, "x", ignore_case=True)).as_py():
         raise pa.ArrowInvalid("a hexadecimal number is no time")
     floating = pa.types.is_floating(array.type)
+    array = array.cast(pa.float64()) if floating else array
     if floating and factor >= 1:
         micros = pc.cast(pc.round(pc.multiply(array, factor)), pa.int64())
     elif factor < 1:

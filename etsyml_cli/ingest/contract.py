@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etsyml_cli.ingest.columns import convert
-from etsyml_cli.ingest.mapping import Mapping
+from etsyml_cli.ingest.mapping import Mapping, whole_groups
 from etsyml_cli.ingest.rules import Rules
 from etsyml_cli.io.cells import Block
 from etsyml_cli.io.rejects import Reason
@@ -38,7 +38,7 @@ def check_block(block: Block, contract: Contract) -> tuple[pa.Table, Problems]:
         for row, reason in reasons.items():
             problems.setdefault(row, (reason, ours))
     table = pa.table(arrays, schema=arrow_schema(contract.schema, list(arrays)))
-    for row, problem in (_lacking_all(table, contract.schema) | _too_many_clicks(table)).items():
+    for row, problem in (_lacking_group(table, contract.schema) | _too_many_clicks(table)).items():
         problems.setdefault(row, problem)
     return table, problems
 
@@ -52,15 +52,14 @@ def without(table: pa.Table, problems: Problems) -> pa.Table:
     return table.filter(pa.array(keep))
 
 
-def _lacking_all(table: pa.Table, schema: TableSchema) -> Problems:
-    """Rows that have none of the groups of columns of which a row needs one."""
-    groups = [group for group in schema.one_of if set(group) <= set(table.column_names)]
-    if not groups:
-        return {}
-    lacking = np.ones(table.num_rows, dtype=bool)
-    for group in groups:
-        lacking &= np.logical_or.reduce([table[name].is_null().to_numpy() for name in group])
-    return dict.fromkeys(np.flatnonzero(lacking).tolist(), (Reason.MISSING, groups[0][0]))
+def _lacking_group(table: pa.Table, schema: TableSchema) -> Problems:
+    """Rows that lack a part of the group of columns that their file has."""
+    return {
+        row: (Reason.MISSING, name)
+        for group in whole_groups(schema, table.column_names)
+        for name in reversed(group)  # what the first column lacks is said last, and stays
+        for row in np.flatnonzero(table[name].is_null().to_numpy()).tolist()
+    }
 
 
 def _too_many_clicks(table: pa.Table) -> Problems:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from etsyml_cli.ingest.mapping import plain_name, suggest
+from etsyml_cli.ingest.mapping import plain_name, suggest, whole_groups
 from etsyml_cli.ingest.rules import Rules
 from etsyml_cli.ingest.values import BadValueError, parse
 from etsyml_cli.io.schema import EVENTS, Column, Kind, TableSchema
@@ -69,6 +69,9 @@ def guess_map(schema: TableSchema, header: Sequence[str], samples: Samples, want
     own = [name for name in schema.names() if name in header and name not in chosen]
     free = [name for name in header if name not in {*own, *chosen.values()}]
     for column in (column for column in schema.columns if column.name not in {*own, *chosen}):
+        filled = {*own, *(ours for ours, theirs in chosen.items() if theirs)}
+        if len(whole_groups(schema, filled | {column.name})) > 1:
+            continue
         suited = [name for name in free if suits(samples.get(name, []), column)]
         theirs = suggest(schema, column.name, suited)
         if theirs:

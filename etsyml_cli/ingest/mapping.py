@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from etsyml_cli.core.errors import InputError, UsageError, did_you_mean
@@ -23,8 +23,9 @@ class Mapping:
 def resolve_mapping(schema: TableSchema, header: Sequence[str], wanted: dict[str, str], where: str) -> Mapping:
     """Map what `wanted` says (ours -> theirs; "" leaves ours out), then each column that has our own name.
 
-    Further columns stay where the table keeps them. Raises UsageError for a name that does not exist,
-    InputError, with the map to try, for a required column that is missing; `where` names the file.
+    Further columns stay where the table keeps them. Raises UsageError for a name that does not exist and for groups of
+    columns of which a file has one, InputError, with the map to try, for a required column that is missing; `where`
+    names the file.
     """
     check_names(schema, header, wanted, where)
     mapping = map_columns(schema, header, wanted)
@@ -32,6 +33,12 @@ def resolve_mapping(schema: TableSchema, header: Sequence[str], wanted: dict[str
     if missing:
         raise InputError(
             f"{where}: no column {', '.join(missing)}", hint=_what_to_map(schema, missing, mapping, header)
+        )
+    groups = whole_groups(schema, mapping.columns)
+    if len(groups) > 1:
+        raise UsageError(
+            f"{where}: both {' and '.join(' + '.join(group) for group in groups)} are here; a row is one or the other",
+            hint="Leave one out: " + ", or ".join(" ".join(f"--map {name}=" for name in group) for group in groups),
         )
     return mapping
 
@@ -78,9 +85,14 @@ def map_columns(schema: TableSchema, header: Sequence[str], wanted: dict[str, st
 def missing_columns(schema: TableSchema, columns: dict[str, str]) -> list[str]:
     """Required columns that `columns` lacks; of the groups of which it needs one, the first."""
     missing = [column.name for column in schema.columns if column.required and column.name not in columns]
-    if schema.one_of and not any(columns.keys() >= set(group) for group in schema.one_of):
+    if schema.one_of and not whole_groups(schema, columns):
         missing += schema.one_of[0]
     return missing
+
+
+def whole_groups(schema: TableSchema, columns: Collection[str]) -> list[tuple[str, ...]]:
+    """Of the groups of columns, of which a file must have one, those whole in `columns`."""
+    return [group for group in schema.one_of if set(columns) >= set(group)]
 
 
 def _what_to_map(schema: TableSchema, missing: list[str], mapping: Mapping, header: Sequence[str]) -> str:

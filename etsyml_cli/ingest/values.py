@@ -208,12 +208,23 @@ def _count_of_units(value: str | float | Decimal, rules: Rules) -> int:
 
 
 def _path(value: Any, rules: Rules) -> str:
+    if isinstance(value, list):
+        raise BadValueError(Reason.LIST_OF_PATHS)
     if not isinstance(value, str) or _CONTROL.search(value.strip()) or "://" in value:
         raise BadValueError(Reason.NOT_A_PATH)
     absolute = os.path.normpath(os.path.join(rules.image_root, value.strip()))  # noqa: PTH118  text, no file
     if os.path.commonpath([absolute, rules.image_root]) != rules.image_root or absolute == rules.image_root:
         raise BadValueError(Reason.PATH_OUTSIDE_ROOT)
     return os.path.relpath(absolute, rules.image_root)
+
+
+def _paths(value: Any, rules: Rules) -> list[str] | None:
+    """A list; or text, parted at `|` only: commas, semicolons and blanks occur in names of files."""
+    parts = value.split("|") if isinstance(value, str) else value
+    if not isinstance(parts, list) or any(isinstance(part, list) for part in parts):
+        raise BadValueError(Reason.NOT_A_PATH)
+    paths = [parse(part, "path", rules) for part in parts]
+    return list(dict.fromkeys(path for path in paths if path)) or None
 
 
 _PARSERS: dict[Kind, Callable[[Any, Rules], Any]] = {
@@ -229,4 +240,5 @@ _PARSERS: dict[Kind, Callable[[Any, Rules], Any]] = {
     "flag": _flag,
     "event": _event,
     "path": _path,
+    "paths": _paths,
 }

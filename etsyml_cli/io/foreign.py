@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from etsyml_cli.core.errors import InputError
 from etsyml_cli.io.cells import Block
 from etsyml_cli.io.foreign_files import ForeignFile, Header
 
@@ -17,8 +19,11 @@ READERS = {
 
 
 def read_header(file: ForeignFile) -> Header | None:
-    """The file's columns; None for a file without any line."""
+    """The file's columns; None for a file without any line. Raises InputError where two have one name."""
     header: Header | None = _reader(file).read_header(file)
+    twice = [name for name, n in Counter(header.names if header else ()).items() if n > 1]
+    if twice:
+        raise InputError(f"{file.name}: the header has {twice[0]!r} twice", hint="Rename one of these columns.")
     return header
 
 

@@ -40,9 +40,6 @@ def read_header(file: ForeignFile) -> Header | None:
     spaced = frozenset(match[1] for match in typed if match and match[2] == "token_seq")
     if all(typed):
         names = [match[1] for match in typed if match]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise InputError(f"{file.name}: the header has {min(twice)!r} twice", hint="Rename one of these columns.")
     return Header(tuple(names), spaced if all(typed) else frozenset())
 
 
@@ -119,7 +116,7 @@ def _read_carefully(text: _Text, start: int, delimiter: str, at_end: bool) -> in
 
     def lines() -> Iterator[str]:
         nonlocal exhausted
-        yield from text.lines[start:]
+        yield from map(text.lines.__getitem__, range(start, len(text.lines)))  # a slice would copy for each restart
         exhausted = True
 
     reader = csv.reader(lines(), delimiter=delimiter)
@@ -128,11 +125,14 @@ def _read_carefully(text: _Text, start: int, delimiter: str, at_end: bool) -> in
         for record in reader:
             if exhausted:  # the lines ended inside a quoted field
                 break
+            end = start + reader.line_num
+            if end > done + 1:
+                _expect_closed_quotes(text.lines[done:end], delimiter)
             if record:
                 text.records.append(record)
                 text.firsts.append(done)
-                text.lasts.append(start + reader.line_num)
-            done = start + reader.line_num
+                text.lasts.append(end)
+            done = end
         else:
             return len(text.lines)
     except csv.Error:
@@ -142,6 +142,15 @@ def _read_carefully(text: _Text, start: int, delimiter: str, at_end: bool) -> in
         return len(text.lines)
     text.broken.append(done)  # give up this one line and go on behind it
     return done + 1
+
+
+def _expect_closed_quotes(record: list[str], delimiter: str) -> None:
+    """Raises csv.Error for a record over several lines whose quotes close in the middle of a field.
+
+    There a stray quote opened a field that swallowed lines up to the next quote.
+    """
+    for _ in csv.reader(record, delimiter=delimiter, strict=True):
+        pass
 
 
 def _block(text: _Text, n_fields: int, places: dict[str, int]) -> Block:

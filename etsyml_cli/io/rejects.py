@@ -38,6 +38,7 @@ class Reason(StrEnum):
     BARE_NUMBER_TIME = "number as time without unit"
     TIME_OUT_OF_RANGE = "time out of range"
     NOT_A_PATH = "not a path"
+    LIST_OF_PATHS = "list of paths, meant for images"
     PATH_OUTSIDE_ROOT = "path outside the image root"
     # the row contradicts itself or another row
     CLICKS_ABOVE_IMPRESSIONS = "clicks above impressions"
@@ -48,6 +49,8 @@ WHAT_HELPS = {
     Reason.NAIVE_TIME: "Name the zone of its times: --tz UTC, or --tz America/New_York.",
     Reason.BARE_NUMBER_TIME: "Name the unit of its times: --time-unit s (or ms, us, ns).",
     Reason.UNKNOWN_EVENT: "Name its events in ours: --event-map view=impression.",
+    Reason.NOT_A_PATH: "Files below the image root are expected, no URLs. Without them: --map image= --map images=",
+    Reason.LIST_OF_PATHS: "Name it as the list that it is: --map images=COLUMN",
     Reason.PATH_OUTSIDE_ROOT: "Name the folder that holds the images: --image-root DIR.",
 }
 

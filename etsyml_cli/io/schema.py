@@ -14,7 +14,9 @@ from etsyml_cli.core.errors import UsageError, did_you_mean
 
 SCHEMA_VERSION = 1
 
-Kind = Literal["id", "text", "tags", "time", "price", "number", "count", "position", "event", "flag", "path", "feature"]
+Kind = Literal[
+    "id", "text", "tags", "time", "price", "number", "count", "position", "event", "flag", "path", "paths", "feature"
+]
 
 ARROW_TYPES: dict[Kind, pa.DataType] = {
     "id": pa.string(),
@@ -28,6 +30,7 @@ ARROW_TYPES: dict[Kind, pa.DataType] = {
     "event": pa.string(),
     "flag": pa.int8(),  # 0 or 1
     "path": pa.string(),  # relative to the image root, never outside it
+    "paths": pa.list_(pa.string()),  # such paths, none twice
     "feature": pa.string(),  # a further column of impressions: any value, as text
 }
 
@@ -99,6 +102,7 @@ TABLES: dict[str, TableSchema] = {
             Column("quantity", "count", aliases=("stock", "inventory", "qty")),
             _created_at(),
             Column("image", "path", aliases=("image_path", "photo", "img", "picture")),
+            Column("images", "paths", aliases=("image_paths", "photos", "imgs", "pictures", "gallery")),
         ),
         key=("listing_id",),
         repeated="reject",

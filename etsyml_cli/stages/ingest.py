@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.contract import Contract
@@ -21,6 +21,8 @@ from etsyml_cli.stages.ingest_repeats import settle_repeats
 from etsyml_cli.stages.ingest_rows import Tally, read_rows
 from etsyml_cli.stages.ingest_sources import Inputs, agreed_mapping, opened_inputs
 from etsyml_cli.stages.summary import Summary, up_to_date
+
+PHOTOS = {"image", "images"}
 
 
 def ingest(
@@ -51,17 +53,24 @@ def ingest(
 
 def contract_for(schema: TableSchema, inputs: Inputs, config: IngestConfig) -> Contract:
     """What the rows of `inputs` must be. Raises UsageError and InputError where the mapping does not work out."""
+    mapping = agreed_mapping(schema, inputs, config.map)
     image_root = os.path.abspath(config.image_root or inputs.folder)  # noqa: PTH100  resolve() would follow links
+    if PHOTOS & mapping.columns.keys() and not os.path.isdir(image_root):  # noqa: PTH112  False where it may not look
+        raise InputError(
+            f"--image-root {config.image_root}: no such folder", hint="Name the folder that holds the images."
+        )
     spaced = frozenset().union(*(header.spaced for _, header in inputs.files))
-    return Contract(schema, agreed_mapping(schema, inputs, config.map), rules_of(config, image_root), spaced)
+    return Contract(schema, mapping, rules_of(config, image_root), spaced)
 
 
 def _plan(inputs: Inputs, contract: Contract, config: IngestConfig, limit: int | None, out: Path) -> Plan:
-    image_root = None
-    if "image" in contract.mapping.columns:  # from the table's folder, so that both can move together
-        image_root = os.path.relpath(contract.rules.image_root, out.absolute().parent)
-    settings = msgspec.to_builtins(config) | {"image_root": image_root, "limit": limit}
+    settings = msgspec.to_builtins(config) | {"image_root": _image_root(contract, out.parent), "limit": limit}
     return Plan(kind=f"table:{contract.schema.name}", config=settings, inputs={"files": inputs.sources()})
+
+
+def _image_root(contract: Contract, folder: Path) -> str | None:
+    """From the table's folder, so that both can move together; None for a table without photos."""
+    return os.path.relpath(contract.rules.image_root, folder) if PHOTOS & contract.mapping.columns.keys() else None
 
 
 def _fill(draft: TableDraft, inputs: Inputs, contract: Contract, config: IngestConfig, limit: int | None) -> None:
@@ -93,7 +102,7 @@ def _tell(draft: TableDraft, tally: Tally, contract: Contract) -> None:
         "trailing_empty_fields": tally.trailing_empty,
         "mapping": {ours: theirs for ours, theirs in contract.mapping.columns.items() if ours != theirs},
         "left_out": contract.mapping.left_out,
-        "image_root": draft.plan.config["image_root"],
+        "image_root": _image_root(contract, draft.scratch.parent),
     }
 
 

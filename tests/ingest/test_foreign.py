@@ -145,6 +145,28 @@ def test_a_quote_that_is_never_closed_costs_one_line(tmp_path):
     assert rows[0] == {"id": "2", "title": "plain"}
 
 
+WORDS = st.text("ab ", min_size=1, max_size=4).map(lambda word: f"x{word}x")
+
+
+@settings(deadline=None)
+@given(rows=st.lists(st.tuples(WORDS, WORDS), min_size=2, max_size=8), stray=st.data(), chunk=st.integers(1, 40))
+def test_a_stray_quote_costs_its_line_and_swallows_no_other(tmp_path_factory, rows, stray, chunk):
+    bad = stray.draw(st.integers(0, len(rows) - 1))
+    lines = [f'"{a}","{b}"\n' if i != bad else f'{a},"{b}\n' for i, (a, b) in enumerate(rows)]
+    file = written(tmp_path_factory.mktemp("csv"), "x.csv", "a,b\n" + "".join(lines))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(foreign_files, "CHUNK_BYTES", chunk)
+        got, numbers, refused = rows_of(file)
+    assert refused == [(bad + 2, Reason.UNCLOSED_QUOTE)]
+    assert numbers == [i + 2 for i in range(len(rows)) if i != bad]
+    assert [tuple(row.values()) for row in got] == [row for i, row in enumerate(rows) if i != bad]
+
+
+def test_words_behind_a_quoted_one_are_no_harm_on_one_line(tmp_path):
+    file = written(tmp_path, "x.csv", 'id,title\n1,"big" mug\n2,"two\nlines"\n')
+    assert [row["title"] for row in rows_of(file)[0]] == ["big mug", "two\nlines"]
+
+
 def test_a_field_above_128_kib_costs_one_line(tmp_path):
     file = written(tmp_path, "x.csv", f"id,title\n1,{'x' * 200_000}\n2,plain\n")
     assert rows_of(file)[1:] == ([3], [(2, Reason.UNCLOSED_QUOTE)])
@@ -265,6 +287,12 @@ def test_raw_texts_are_found_again(tmp_path, monkeypatch):
 def test_strange_files_are_named(tmp_path, name, content, message):
     with pytest.raises(InputError, match=message):
         read_header(written(tmp_path, name, content))
+
+
+def test_a_parquet_column_that_is_there_twice_is_named(tmp_path):
+    pq.write_table(pa.table([[1], [2]], names=["a", "a"]), tmp_path / "x.parquet")
+    with pytest.raises(InputError, match=r"x\.parquet: the header has 'a' twice"):
+        read_header(told(tmp_path / "x.parquet"))
 
 
 def test_a_delimiter_is_one_character(tmp_path):

@@ -68,6 +68,21 @@ def test_a_name_alone_does_not_make_a_column(tmp_path):
     assert report.config.map == {"listing_id": "id", "title": "name"}
 
 
+def test_lists_of_photos_are_guessed_by_name_and_values(tmp_path):
+    row = {"id": 1, "name": "Mug", "photo": "a.jpg", "photos": ["a.jpg", "b.jpg"]}
+    assert looked(tmp_path, "listings", [row]).config.map == {
+        "listing_id": "id", "title": "name", "image": "photo", "images": "photos",
+    }  # fmt: skip
+    assert "images" not in looked(tmp_path, "listings", [{**row, "photos": ["https://x/y.jpg"]}]).config.map
+
+
+def test_a_column_that_names_clicks_a_second_time_is_not_guessed(tmp_path):
+    row = {"created_at": "2014-05-01T00:00:00Z", "listing_id": "L", "click": 1, "n_clicks": 2, "views": 3}
+    assert looked(tmp_path, "impressions", [row]).config.map == {"clicked": "click", "clicks": "n_clicks"}
+    report = looked(tmp_path, "impressions", [row], map={"clicked": ""})
+    assert report.config.map == {"clicked": "", "clicks": "n_clicks", "impressions": "views"}
+
+
 def test_first_rejects_are_shown_and_nothing_is_written(tmp_path):
     rows = [{"listing_id": f"L{i}", "title": "", "price": 1} for i in range(8)]
     report = looked(tmp_path, "listings", rows)

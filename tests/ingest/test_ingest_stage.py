@@ -78,6 +78,9 @@ BAD = [
     ("listings", "quantity", 2**60, "number too large"),
     ("listings", "image", "../b.jpg", "path outside the image root"),
     ("listings", "image", "https://b.jpg", "not a path"),
+    ("listings", "image", ["a.jpg"], "list of paths, meant for images"),
+    ("listings", "images", "a.jpg|../b.jpg", "path outside the image root"),
+    ("listings", "images", ["a.jpg", "https://b.jpg"], "not a path"),
     ("searches", "position", 0, "position below 1"),
     ("searches", "event", "hover", "unknown event"),
     ("favorites", "created_at", "soon", "not a time"),
@@ -86,6 +89,7 @@ BAD = [
     ("favorites", "created_at", "1914-05-01T00:00:00Z", "time out of range"),
     ("impressions", "clicks", 4, "clicks above impressions"),
     ("impressions", "clicks", None, "missing value"),
+    ("impressions", "impressions", None, "missing value"),
     ("impressions", "created_at", None, "missing value"),
 ]
 
@@ -146,6 +150,29 @@ def test_every_format_makes_the_same_table(tmp_path, kind):
     out = tmp_path / "out.parquet"
     run("listings", str(path), out)
     assert read_table(out, "listings").to_pylist() == [{**row, "tags": ["a", "b"]} for row in rows]
+
+
+NAMES = st.text("ab,; .é", min_size=1, max_size=6).map(lambda name: f"{name}.jpg".strip())
+PHOTO_LISTS = st.lists(st.lists(NAMES, max_size=4, unique=True), min_size=1, max_size=6)
+
+
+@settings(deadline=None, max_examples=20)
+@given(photos=PHOTO_LISTS)
+def test_photos_come_back_from_every_format(tmp_path_factory, photos):
+    folder = tmp_path_factory.mktemp("photos")
+    rows = [{"listing_id": f"L{i}", "title": "Mug", "images": names} for i, names in enumerate(photos)]
+    texts = [{**row, "images": "|".join(row["images"])} for row in rows]
+    with (folder / "texts.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, texts[0])
+        writer.writeheader()
+        writer.writerows(texts)
+    for name, given_rows in (("lists", rows), ("texts", texts)):
+        lines_file(folder, given_rows, f"{name}.jsonl")
+        pq.write_table(pa.Table.from_pylist(given_rows), folder / f"{name}.parquet")
+    for name in ("texts.csv", "texts.jsonl", "lists.jsonl", "texts.parquet", "lists.parquet"):
+        run("listings", str(folder / name), folder / "out.parquet")
+        got = read_table(folder / "out.parquet", "listings", ["images"])
+        assert got["images"].to_pylist() == [names or None for names in photos], name
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=5).filter(str.strip)
@@ -319,6 +346,48 @@ def test_mapping_and_what_is_left_out(tmp_path):
 def test_an_own_column_can_be_left_out(tmp_path):
     file = lines_file(tmp_path, [{**GOOD["listings"], "image": "https://elsewhere/x.jpg"}])
     assert run("listings", file, tmp_path / "out.parquet", map={"image": ""}).facts["left_out"] == ["image"]
+
+
+def test_a_list_given_for_image_is_told_where_it_belongs(tmp_path):
+    file = lines_file(tmp_path, [{**GOOD["listings"], "image": ["a.jpg", "b.jpg"]}])
+    with pytest.raises(DataError, match="image: list of paths, meant for images") as error:
+        run("listings", file, tmp_path / "out.parquet")
+    assert "--map images=" in error.value.hint
+    run("listings", file, tmp_path / "out.parquet", map={"images": "image"})
+    assert read_table(tmp_path / "out.parquet", "listings")["images"].to_pylist() == [["a.jpg", "b.jpg"]]
+
+
+@pytest.mark.parametrize("column", ["image", "images"])
+@pytest.mark.parametrize("root", ["nowhere", "log.jsonl", "x" * 300])
+def test_an_image_root_that_is_no_folder_is_refused_before_anything_is_written(tmp_path, column, root):
+    file = lines_file(tmp_path, [{"listing_id": "L", "title": "Mug", column: "a.jpg"}])
+    out = tmp_path / "tables/out.parquet"
+    with pytest.raises(InputError, match=r"--image-root .*: no such folder"):
+        run("listings", file, out, image_root=str(tmp_path / root))
+    assert [path.name for path in tmp_path.iterdir()] == ["log.jsonl"]
+    run("listings", file, out, image_root=str(tmp_path / root), map={column: ""})
+
+
+@pytest.mark.usefixtures("tiny_chunks")
+@pytest.mark.parametrize("column", ["image", "images"])
+def test_photos_that_come_late_have_their_root(tmp_path, column):
+    rows = [{"listing_id": f"L{i}", "title": "Mug"} for i in range(5)]
+    rows[3][column] = "a.jpg"
+    file = lines_file(tmp_path, rows)
+    summary = run("listings", file, tmp_path / "tables/out.parquet")
+    assert summary.facts["image_root"] == ".."
+    with pytest.raises(InputError, match=r"--image-root nowhere: no such folder"):
+        run("listings", file, tmp_path / "tables/other.parquet", image_root="nowhere")
+
+
+def test_clicked_beside_clicks_and_impressions_is_refused(tmp_path):
+    file = lines_file(tmp_path, [{**GOOD["impressions"], "clicked": 1}])
+    out = tmp_path / "out.parquet"
+    with pytest.raises(UsageError, match=r"log\.jsonl: both clicked and clicks \+ impressions") as error:
+        run("impressions", file, out)
+    assert error.value.hint == "Leave one out: --map clicked=, or --map clicks= --map impressions="
+    assert run("impressions", file, out, map={"clicked": ""}).rows["out"] == 1
+    assert run("impressions", file, out, map={"clicks": "", "impressions": ""}).rows["out"] == 1
 
 
 def test_mistakes_in_the_mapping(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -69,6 +70,12 @@ def micros(text: str) -> int:
         ("time", 881_250_949.5, Rules(time_unit="s"), 881_250_949_500_000),
         ("path", "a/./b/../c.jpg", ROOT, "a/c.jpg"),
         ("path", "/shop/photos/c.jpg", ROOT, "c.jpg"),
+        ("paths", "a.jpg| b/c, d; e.jpg ||./a.jpg", ROOT, ["a.jpg", "b/c, d; e.jpg"]),
+        ("paths", "red mug.jpg", ROOT.with_spaced_tags(), ["red mug.jpg"]),
+        ("paths", ["b|c.jpg", None, "", "/shop/photos/a.jpg", "x/../b|c.jpg"], ROOT, ["b|c.jpg", "a.jpg"]),
+        ("paths", [b"a.jpg"], ROOT, ["a.jpg"]),
+        ("paths", [], ROOT, None),
+        ("paths", " | ", ROOT, None),
     ],
 )
 def test_good_values(kind, value, rules, expected):
@@ -118,6 +125,15 @@ def test_good_values(kind, value, rules, expected):
         ("path", "/etc/passwd", ROOT, Reason.PATH_OUTSIDE_ROOT),
         ("path", ".", ROOT, Reason.PATH_OUTSIDE_ROOT),
         ("path", "http://shop/x.jpg", ROOT, Reason.NOT_A_PATH),
+        ("path", ["a.jpg"], ROOT, Reason.LIST_OF_PATHS),
+        ("path", [], ROOT, Reason.LIST_OF_PATHS),
+        ("paths", "a.jpg|../secret.jpg", ROOT, Reason.PATH_OUTSIDE_ROOT),
+        ("paths", ["a.jpg", "/etc/passwd"], ROOT, Reason.PATH_OUTSIDE_ROOT),
+        ("paths", "a.jpg|http://shop/x.jpg", ROOT, Reason.NOT_A_PATH),
+        ("paths", ["a.jpg", 5], ROOT, Reason.NOT_A_PATH),
+        ("paths", ["a.jpg", ["b.jpg"]], ROOT, Reason.NOT_A_PATH),
+        ("paths", {"a": "a.jpg"}, ROOT, Reason.NOT_A_PATH),
+        ("paths", [b"\xff.jpg"], ROOT, Reason.NOT_UTF8),
     ],
 )
 def test_bad_values_have_their_reason(kind, value, rules, reason):
@@ -135,6 +151,22 @@ TIMES_AS_TEXT = [
     "0x34", "1969-01-01T00:00:00Z", "2014-02-30T00:00:00Z", "-5", "999999999999999999999",
 ]  # fmt: skip
 ODD_TEXTS = ["\u00a0L1\u3000", "\x1fL1", "\x85L1", "a\u0085b", "a\x7fb", "é", "x" * 512, "é" * 256, "é" * 257]
+PATHS = [
+    "a.jpg",
+    "./a.jpg",
+    "b/a.jpg",
+    "b//a.jpg",
+    " é, x;y.jpg ",
+    "../a.jpg",
+    "/shop/photos/a.jpg",
+    "/a",
+    "s3://a",
+    "",
+]
+PHOTOS = st.one_of(
+    st.lists(st.none() | st.sampled_from(PATHS), max_size=5),
+    st.lists(st.sampled_from(PATHS), max_size=5).map("|".join),
+)
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
@@ -147,6 +179,7 @@ VALUES = st.one_of(
     st.lists(st.text(max_size=3), max_size=2),
     st.sampled_from(["", " ", "true", "No", "click", "view", "a|b", "x/y.jpg", "../x"]),
     st.sampled_from(NUMBERS_AS_TEXT + TIMES_AS_TEXT + ODD_TEXTS),
+    PHOTOS,
 )
 RULES = st.builds(
     Rules,
@@ -185,6 +218,46 @@ def test_a_column_of_texts_at_once_is_its_values_one_by_one(kind, values, rules)
     expected, expected_reasons = one_by_one(values, kind, rules)
     assert reasons == expected_reasons
     assert got.equals(expected)
+
+
+@settings(deadline=None)
+@given(lists=st.lists(st.none() | st.lists(st.none() | st.sampled_from(PATHS), max_size=5), max_size=8))
+def test_lists_of_photos_at_once_are_the_lists_one_by_one(lists):
+    got, reasons = convert(Cells(pa.array(lists, pa.list_(pa.string()))), Column("images", "paths"), ROOT)
+    expected, expected_reasons = one_by_one(lists, "paths", ROOT)
+    assert reasons == expected_reasons
+    assert got.equals(expected)
+
+
+@given(names=st.lists(st.sampled_from(PATHS) | st.text(max_size=6), max_size=6))
+def test_photos_are_the_paths_of_the_list_in_its_order_none_twice_none_outside(names):
+    try:
+        got = parse(names, "paths", ROOT) or []
+    except BadValueError:
+        return
+    under_root = [posixpath.normpath(posixpath.join("/shop/photos", name.strip())) for name in names if name.strip()]
+    assert all(place.startswith("/shop/photos/") for place in under_root)
+    assert [posixpath.join("/shop/photos", path) for path in got] == list(dict.fromkeys(under_root))
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+def test_floats_of_any_width_are_the_shortest_text_that_tells_them_apart(kind):
+    floats = pa.array([0.5, 3.0, None, -2.25, 0.1], pa.float64()).cast(kind)
+    got, _ = convert(Cells(floats), Column("column", "feature"), PLAIN)
+    assert got.to_pylist()[:4] == ["0.5", "3", None, "-2.25"]
+    if kind != "float16":  # Arrow shows these as float64
+        assert got.to_pylist()[4] == "0.1"
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32"])
+@pytest.mark.parametrize("column", list(ARROW_TYPES))
+def test_narrow_floats_are_read_as_wide_ones(kind, column):
+    floats = pa.array([0.5, 3.0, None, 1.0, -2.25], pa.float64())
+    narrow, wide = (
+        convert(Cells(cells), Column("column", column), Rules(time_unit="s")) for cells in (floats.cast(kind), floats)
+    )
+    assert narrow[0].equals(wide[0])
+    assert narrow[1] == wide[1]
 
 
 def test_trimming_agrees_with_python_on_every_character():
