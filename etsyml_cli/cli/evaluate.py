@@ -45,6 +45,7 @@ def evaluate(
       etsyml evaluate --model ltr --metric "ndcg(gains=exp)@10" --min ndcg@10=0.30
     """
     from etsyml_cli.stages import evaluate as stage
+    from etsyml_cli.stages.image_choice import features_of_model
 
     place = session.workspace
     models = _models(model)
@@ -55,7 +56,7 @@ def evaluate(
             "searches": searches or place.table("searches"),
             "favorites": favorites or place.table("favorites"),
             "impressions": impressions or place.table("impressions"),
-            "images": images or place.images_if_here(),
+            "images": images or features_of_model(models.get("ltr", place.model("ltr")), place.all_images()),
         },
         metrics=metric or [],
         gates=least or [],

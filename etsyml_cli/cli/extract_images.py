@@ -15,7 +15,11 @@ from etsyml_cli.cli.settings import settings
 def extract_images(
     listings: options.Listings = None,
     backbone: Annotated[
-        str | None, typer.Option(metavar="NAME", help="efficientnet_lite0 (the default), vgg19 or tiny.")
+        str | None,
+        typer.Option(metavar="NAME", help="efficientnet_lite0 (the default), vgg19, resnet18, resnet50 or tiny."),
+    ] = None,
+    dim: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Reduce the features to N by an SVD of all photos.")
     ] = None,
     device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where the network runs.")] = None,
     out: options.Out = None,
@@ -28,20 +32,23 @@ def extract_images(
     """Compute photo features with a pretrained network.
 
     A photo that cannot be read is one line in rejects.jsonl. A run that was stopped goes on where it was.
+    Features of several networks lie side by side in the workspace.
 
     \b
     Examples:
       etsyml extract-images
+      etsyml extract-images --dim 64
       etsyml extract-images --backbone vgg19 --set weights=vgg19.pth
     """
     from etsyml_cli.stages.extract_images import extract_images as extract
 
     place = session.workspace
+    chosen = settings("images", config, set_, {"backbone": backbone, "dim": dim, "device": device}).value
     show.summary(
         extract(
             listings=listings or place.table("listings"),
-            out=out or place.images(),
-            config=settings("images", config, set_, {"backbone": backbone, "device": device}).value,
+            out=out or place.images(chosen.backbone),
+            config=chosen,
             seed=seed,
             limit=limit,
             force=force,

@@ -30,13 +30,15 @@ def rank(
       etsyml rank --query "wool scarf"
       etsyml rank --query "wool scarf" -k 100 --out red-scarf.trec
     """
+    from etsyml_cli.stages.image_choice import features_of_model
     from etsyml_cli.stages.rank import rank as run_rank
 
     place = session.workspace
+    ranker = model or place.model("ltr")
     ranked = run_rank(
-        model=model or place.model("ltr"),
+        model=ranker,
         listings=listings or place.table("listings"),
-        images=images or place.images_if_here(),
+        images=images or features_of_model(ranker, place.all_images()),
         query=query,
         k=k,
     )

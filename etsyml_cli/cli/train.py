@@ -35,6 +35,7 @@ def ltr(
       etsyml train ltr
       etsyml train ltr --set max_iterations=50 --out models/quick
     """
+    from etsyml_cli.stages.image_choice import features_to_train_on
     from etsyml_cli.stages.train_ltr import train_ltr
 
     place = session.workspace
@@ -42,7 +43,7 @@ def ltr(
         train_ltr(
             listings=listings or place.table("listings"),
             searches=searches or place.table("searches"),
-            images=images or place.images_if_here(),
+            images=images or features_to_train_on(place.all_images()),
             out=out or place.model("ltr"),
             config=settings("ltr", config, set_).value,
             seed=seed,

@@ -6,7 +6,7 @@ A new backbone is one function that returns a Backbone and one line in BACKBONES
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,14 @@ from torch import nn
 
 from etsyml_cli.core.errors import MissingPartError
 from etsyml_cli.core.registry import resolve
-from etsyml_cli.features.pixels import Preprocessing
+from etsyml_cli.features.pixels import Preprocessing, Triple
 from etsyml_cli.features.torchvision_import import import_torchvision
 from etsyml_cli.io.weights import download_once
 
 BACKBONES = {
     "efficientnet_lite0": "etsyml_cli.features.backbones:efficientnet_lite0",
+    "resnet18": "etsyml_cli.features.backbones:resnet18",
+    "resnet50": "etsyml_cli.features.backbones:resnet50",
     "tiny": "etsyml_cli.features.backbones:tiny",
     "vgg19": "etsyml_cli.features.backbones:vgg19",
 }
@@ -63,23 +65,20 @@ def efficientnet_lite0() -> Backbone:
     )
 
 
+def resnet18() -> Backbone:
+    """ResNet-18 (He et al., arXiv 1512.03385) up to its average pool, 512-d."""
+    return _from_torchvision("resnet18", head="fc", layer="average pool", dimension=512)
+
+
+def resnet50() -> Backbone:
+    """ResNet-50 (He et al., arXiv 1512.03385) up to its average pool, 2048-d."""
+    return _from_torchvision("resnet50", head="fc", layer="average pool", dimension=2048)
+
+
 def vgg19() -> Backbone:
     """VGG-19 (Simonyan & Zisserman, arXiv 1409.1556) up to fc7, 4096-d: the features of Lynch et al., KDD'16."""
-    models = import_torchvision().models
-    return Backbone(
-        network=partial(models.vgg19, weights=None),
-        head="classifier.6",  # what stands between it and fc7's ReLU is a dropout, idle outside training
-        layer="fc7 after ReLU",
-        dimension=4096,
-        preprocessing=Preprocessing(
-            224,
-            224 / 256,
-            "bilinear",
-            mean=(0.485 * 255, 0.456 * 255, 0.406 * 255),
-            std=(0.229 * 255, 0.224 * 255, 0.225 * 255),
-        ),
-        default_weights=lambda: download_once(models.VGG19_Weights.IMAGENET1K_V1.url),
-    )
+    # what stands between the head and fc7's ReLU is a dropout, idle outside training
+    return _from_torchvision("vgg19", head="classifier.6", layer="fc7 after ReLU", dimension=4096)
 
 
 def tiny() -> Backbone:
@@ -96,6 +95,36 @@ def tiny() -> Backbone:
         dimension=16,
         preprocessing=Preprocessing(32, 1.0, "bilinear", mean=(127.0,) * 3, std=(128.0,) * 3),
     )
+
+
+def _from_torchvision(name: str, *, head: str, layer: str, dimension: int) -> Backbone:
+    """torchvision's network of that name, its ImageNet weights and the preprocessing they were trained with.
+
+    The first weights, not torchvision's newer ones: those are better classifiers by label smoothing and the like,
+    which makes features less fit for other uses (Kornblith et al., arXiv 2010.16402).
+    """
+    models = import_torchvision().models
+    weights = models.get_model_weights(name).IMAGENET1K_V1
+    shown = weights.transforms()
+    return Backbone(
+        network=partial(models.get_model, name, weights=None),
+        head=head,
+        layer=layer,
+        dimension=dimension,
+        preprocessing=Preprocessing(
+            size=shown.crop_size[0],
+            crop=shown.crop_size[0] / shown.resize_size[0],
+            resample=shown.interpolation.value,
+            mean=_of_255(shown.mean),
+            std=_of_255(shown.std),
+        ),
+        default_weights=partial(download_once, weights.url),
+    )
+
+
+def _of_255(fractions: Sequence[float]) -> Triple:
+    red, green, blue = (255 * fraction for fraction in fractions)
+    return red, green, blue
 
 
 def _package(name: str) -> ModuleType:

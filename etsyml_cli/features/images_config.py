@@ -14,10 +14,12 @@ class ImagesConfig(Config, frozen=True):
 
     backbone: str = "efficientnet_lite0"  # a name in features.backbones.BACKBONES
     weights: str = "default"  # "default", the path of a state dict, or "none" for random weights
-    batch_size: Annotated[int, Meta(ge=1, le=4096)] = (
-        4  # photos; small ones stay in a CPU's cache, a GPU wants 64 or more
-    )
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    engine: Literal["auto", "torch", "onnx"] = "auto"
+    precision: Literal["auto", "float32"] = "auto"
+    batch_size: Annotated[int, Meta(ge=1, le=4096)] | None = None  # photos; None: 2 on a CPU, 64 on a GPU
     threads: Annotated[int, Meta(ge=1, le=1024)] | None = None  # batches at once; None: one for each core
-    max_pixels: Annotated[int, Meta(ge=1)] = 100_000_000  # a photo with more is refused before it is decoded
+    max_pixels: Annotated[int, Meta(ge=1)] = 40_000_000  # a photo with more is refused before it is decoded
+    dim: Annotated[int, Meta(ge=1)] | None = None  # None: all features that the network gives
+    normalize: bool = False
     dtype: Literal["float32", "float16"] = "float32"  # of the file

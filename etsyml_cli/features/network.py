@@ -1,4 +1,4 @@
-"""A backbone's network: with weights, on a device, without its head; photos in, features out."""
+"""A backbone's network: with weights, cut off before its head, fed with photos as they are decoded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,39 @@ from etsyml_cli.io.weights import StateDict
 Result = TypeVar("Result")
 
 
+class Extractor(Protocol):
+    """A network that is ready to be fed, whatever runs it; threads may share it."""
+
+    engine: str
+
+    def features(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Features (B, D) of photos (B, size, size, 3); a row depends on its own photo and on B alone."""
+
+
+class PhotoNetwork(nn.Module):
+    """A backbone without its head, behind the scaling of its photos: uint8 (B, 3, size, size) -> float32 (B, D).
+
+    It takes the network over: the head is gone from it afterwards.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, backbone: Backbone, network: nn.Module) -> None:
+        super().__init__()
+        if backbone.head is not None:
+            network.set_submodule(backbone.head, nn.Identity())
+        self.network = network
+        self.size = backbone.preprocessing.size
+        self.register_buffer("mean", torch.tensor(backbone.preprocessing.mean).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(backbone.preprocessing.std).view(3, 1, 1))
+        self.eval().requires_grad_(False)
+
+    def forward(self, photos: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.network((photos.float() - self.mean) / self.std)
+        return features.flatten(1)
+
+
 def random_network(backbone: Backbone, seed: int) -> nn.Module:
     """The whole network with random weights that depend on `seed` alone."""
     with torch.random.fork_rng(devices=[]):
@@ -28,13 +61,14 @@ def random_network(backbone: Backbone, seed: int) -> nn.Module:
 
 
 def trained_network(backbone: Backbone, state: StateDict, where: str) -> nn.Module:
-    """The whole network with these weights. Raises InputError that names `where` if they do not fit."""
+    """The whole network with these weights, in float32. Raises InputError that names `where` if they do not fit."""
     with torch.device("meta"):  # no memory and no time for weights that are replaced at once
         network = backbone.network()
     try:
         network.load_state_dict(state, assign=True)
     except RuntimeError as error:
-        difference = str(error).splitlines()[1].strip()
+        first, *differences = str(error).splitlines()
+        difference = (differences or [first])[0].strip()
         raise InputError(f"{where}: these weights belong to another network ({difference:.160})") from None
     return network.float()
 
@@ -75,24 +109,3 @@ def batches_in_threads(
                 yield oldest, future.result()
         for batch, future in running:
             yield batch, future.result()
-
-
-class Extractor:
-    """A network without its head, ready on its device, with the scaling of its photos."""
-
-    def __init__(self, backbone: Backbone, network: nn.Module, device: torch.device) -> None:
-        if backbone.head is not None:
-            network.set_submodule(backbone.head, nn.Identity())
-        network.eval().requires_grad_(False)
-        self._device = device
-        self._network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._mean = torch.tensor(backbone.preprocessing.mean, device=device).view(3, 1, 1)
-        self._std = torch.tensor(backbone.preprocessing.std, device=device).view(3, 1, 1)
-
-    @torch.inference_mode()
-    def features(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Features (B, D) of photos (B, size, size, 3); a row depends on its own photo and on B alone."""
-        pixels = torch.from_numpy(photos).to(self._device).permute(0, 3, 1, 2)  # channels last in memory
-        features = self._network((pixels.float() - self._mean) / self._std)
-        result: NDArray[np.float32] = features.flatten(1).cpu().numpy()
-        return result

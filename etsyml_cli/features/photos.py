@@ -9,15 +9,12 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.features.pixels import PhotoError, Preprocessing, decode_photo
-from etsyml_cli.io.artifact import Source
 
 REASONS = (
     "missing",
@@ -56,21 +53,13 @@ def read_photos(
     return pixels, codes
 
 
-def photos_source(root: Path, images: Iterable[str]) -> Source:
-    """All photos as one input: their sizes in bytes added up, their names and contents in one hash."""
-    digest = hashlib.sha256()
-    size = 0
-    for image in images:
+def photo_digest(root: Path, image: str) -> tuple[bytes, int]:
+    """SHA-256 and size in bytes of the photo at `image` under `root`. Raises PhotoError."""
+    with _open_photo(root, image) as file:
         try:
-            with _open_photo(root, image) as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-                size += file.tell()
-        except PhotoError as error:
-            content = error.reason
+            return hashlib.file_digest(file, "sha256").digest(), file.tell()
         except OSError:  # the disk fails while we read
-            content = "unreadable"
-        digest.update(msgspec.json.encode([image, content]))
-    return Source("photos", size, digest.hexdigest())
+            raise PhotoError("unreadable") from None
 
 
 def _open_photo(root: Path, image: str) -> io.BufferedReader:

@@ -68,19 +68,19 @@ def decode_photo(file: IO[bytes], wanted: Preprocessing, max_pixels: int) -> NDA
 
 def _middle_square(photo: Image.Image, wanted: Preprocessing) -> NDArray[np.uint8]:
     """Cut and scale in one step, and turn last: it costs time by the pixel, and the middle stays the middle."""
-    orientation = _orientation(photo)
     enough = math.ceil(wanted.size / wanted.crop)
     photo.draft("RGB", (enough, enough))  # a large JPEG is decoded at 1/2, 1/4 or 1/8 of its size
-    photo = _in_colour(photo)
-    side = min(photo.size) * wanted.crop
-    left, top = (photo.width - side) / 2, (photo.height - side) / 2
+    colour = _in_colour(photo)
+    orientation = _orientation(photo)  # after the pixels: a broken PNG fails here as well, and once only
+    side = min(colour.size) * wanted.crop
+    left, top = (colour.width - side) / 2, (colour.height - side) / 2
     resample = Image.Resampling[wanted.resample.upper()]
-    photo = photo.resize((wanted.size, wanted.size), resample, box=(left, top, left + side, top + side))
-    if photo.mode == "RGBA":
-        photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo).convert("RGB")
+    square = colour.resize((wanted.size, wanted.size), resample, box=(left, top, left + side, top + side))
+    if square.mode == "RGBA":
+        square = Image.alpha_composite(Image.new("RGBA", square.size, "white"), square).convert("RGB")
     if orientation in UPRIGHT:
-        photo = photo.transpose(UPRIGHT[orientation])
-    return np.asarray(photo)
+        square = square.transpose(UPRIGHT[orientation])
+    return np.asarray(square)
 
 
 def _in_colour(photo: Image.Image) -> Image.Image:

@@ -27,6 +27,7 @@ import msgspec
 
 from etsyml_cli import __version__
 from etsyml_cli.core.errors import InputError, UsageError
+from etsyml_cli.core.log import logger
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -244,6 +245,8 @@ def _prepare(partial: Path, plan: Plan, resumable: bool) -> None:
     left_behind = partial / PLAN
     if resumable and left_behind.is_file() and left_behind.read_bytes() == planned:
         return
+    if left_behind.is_file() and resumable:
+        logger.warning("%s: a stopped run had other inputs or settings, so this one starts anew", partial)
     for entry in partial.iterdir():
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
     left_behind.write_bytes(planned)

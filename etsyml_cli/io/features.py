@@ -1,11 +1,11 @@
 """Photo features on disk: `features.npy` (I listings x D features), `ids.json`, `rejects.jsonl`.
 
-While they are made, each photo's status lies beside them, so that a run that was killed goes on where it was.
+Where the features were reduced, `svd.safetensors` beside them holds the mean and the components that did it.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,21 +17,15 @@ from numpy.lib.format import dtype_to_descr, open_memmap, write_array_header_1_0
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
-from etsyml_cli.io.artifact import expect_kind, sync
-from etsyml_cli.io.model import save_ids
+from etsyml_cli.io.artifact import expect_kind
 
 KIND = "features:images"
 FEATURES = "features.npy"
 IDS = "ids"
 REJECTS = "rejects.jsonl"
-
-NOT_DONE = -1
-DONE = 0  # a status above it says why there is no row
-
-CHECKPOINT_ROWS = 64  # what a killed run may have to do again
+SVD = "svd.safetensors"
 
 _MADE_BY = "etsyml extract-images"
-_STATUS = "status.partial"  # a byte for each photo
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ class ImageFeatures:
 
 def read_image_features(path: Path) -> ImageFeatures:
     """The features that `etsyml extract-images` wrote. Raises InputError where they are missing or damaged."""
-    manifest = expect_kind(path, KIND, made_by=_MADE_BY)
+    facts = features_facts(path)
     make_again = f"Make it with: {_MADE_BY} --force"
     try:
         matrix = open_memmap(path / FEATURES, mode="r")  # refuses objects
@@ -62,57 +56,89 @@ def read_image_features(path: Path) -> ImageFeatures:
         raise InputError(f"{error.filename or path}: {error.strerror or error}", hint=make_again) from None
     except Exception as error:  # a damaged header makes numpy raise nearly anything
         raise InputError(f"{path}: damaged ({error})", hint=make_again) from None
-    if matrix.ndim != 2 or matrix.dtype.kind != "f" or len(matrix) != len(ids):
-        raise InputError(f"{path}: {FEATURES} and its ids do not fit each other", hint=make_again)
-    return ImageFeatures(ids, matrix, manifest.facts)
+    if matrix.dtype.kind != "f" or matrix.shape != (len(ids), facts.get("dimension")):
+        raise InputError(f"{path}: {FEATURES}, its ids and its manifest do not fit each other", hint=make_again)
+    return ImageFeatures(ids, matrix, facts)
 
 
-class FeaturesDraft:
-    """Features in the making: the status (I,) of all photos and the rows of those that are DONE, both on disk.
+def features_facts(path: Path) -> dict[str, Any]:
+    """What the manifest says of the features at `path`. Raises InputError where there are none."""
+    return expect_kind(path, KIND, made_by=_MADE_BY).facts
 
-    Rows are appended, not memory-mapped: a full disk is an OSError then, while a map would kill the process.
+
+def made_by(facts: dict[str, Any]) -> str:
+    """What made the features, in words; runs that share them made features that can stand in for each other."""
+    words = f"{facts['backbone']} ({facts['layer']}, weights {facts['weights_sha256'][:12]})"
+    if facts["svd_sha256"]:
+        words += f" reduced to {facts['dimension']} by SVD {facts['svd_sha256'][:12]}"
+    return words + (", normalized" if facts["normalize"] else "")
+
+
+def write_matrix(path: Path, blocks: Iterable[NDArray[Any]], shape: tuple[int, int], dtype: str) -> None:
+    """Write blocks of rows as the one array of this shape that they make up; in memory there is one block."""
+    head = {"descr": dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    with path.open("wb") as file:
+        write_array_header_1_0(file, head)
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype).data)
+
+
+class PhotoRows:
+    """What the network made of the photos, in their order: grows by whole batches and outlives the process.
+
+    `status` (photos so far,) holds 0 for a photo with a row and else the caller's code of why there is none. The rows
+    come first and the status last, so a photo counts only once its row is there. Both files are appended to by plain
+    writes: a full disk is an OSError then, while a memory map would kill the process.
     """
 
-    def __init__(self, directory: Path, n_photos: int, dimension: int, dtype: str) -> None:
-        self._directory = directory
-        self._dimension = dimension
-        self._dtype = np.dtype(dtype)
-        self._unsaved = 0
-        self.status = np.full(n_photos, NOT_DONE, np.int8)
-        if (directory / _STATUS).is_file():
-            self.status[:] = np.frombuffer((directory / _STATUS).read_bytes(), np.int8)
-        (directory / FEATURES).touch()
-        self._write_header()
+    def __init__(self, directory: Path, n_photos: int, dimension: int, batch_size: int) -> None:
+        self._rows = directory / "rows.partial"
+        self._status = directory / "status.partial"
+        self.dimension = dimension
+        self._rows.touch()
+        self._status.touch()
+        done = self._whole_batches(n_photos, batch_size)
+        self._codes = bytearray(done.tobytes())
+        _cut(self._status, len(done))
+        _cut(self._rows, int(np.count_nonzero(done == 0)) * self._row_bytes)
 
-    def put(self, batch: slice, rows: NDArray[Any], status: NDArray[np.int8]) -> None:
-        """Take the next batch's rows (B, D) and what became of each photo (B,): DONE or a code of the caller's."""
-        with (self._directory / FEATURES).open("ab") as file:
-            file.write(rows[status == DONE].astype(self._dtype).tobytes())
-        self.status[batch] = status
-        self._unsaved += len(rows)
-        if self._unsaved >= CHECKPOINT_ROWS:
-            self._checkpoint()
+    @property
+    def status(self) -> NDArray[np.int8]:
+        return np.frombuffer(bytes(self._codes), np.int8)
 
-    def finish(self, photo_ids: list[str]) -> None:
-        """Name the rows, which are in the order of the photos, and drop the draft's own file."""
-        self._checkpoint()
-        self._write_header()
-        save_ids(self._directory, IDS, [photo_ids[row] for row in np.flatnonzero(self.status == DONE)])
-        (self._directory / _STATUS).unlink()
+    def append(self, rows: NDArray[np.float32], status: NDArray[np.int8]) -> None:
+        """Take the next batch's rows (B, D) and status (B,); a row that is not to count is left out."""
+        with self._rows.open("ab") as file:
+            file.write(rows[status == 0].astype(np.float32).data)
+        with self._status.open("ab") as file:
+            file.write(status.astype(np.int8).data)
+        self._codes += status.astype(np.int8).tobytes()
 
-    def _write_header(self) -> None:
-        """Make the file one of the rows that are DONE; numpy gives a header the same length for any number of rows."""
-        shape = (int(np.count_nonzero(self.status == DONE)), self._dimension)
-        head = {"descr": dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
-        with (self._directory / FEATURES).open("r+b") as file:
-            write_array_header_1_0(file, head)
-            file.truncate(file.tell() + math.prod(shape) * self._dtype.itemsize)
+    def take(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+        """These rows (N, D), read and not mapped: what is mapped counts as memory in use."""
+        rows = np.empty((len(numbers), self.dimension), np.float32)
+        with self._rows.open("rb") as file:
+            for row, number in zip(rows, numbers.tolist(), strict=True):
+                file.seek(number * self._row_bytes)
+                file.readinto(row.data)
+        return rows
 
-    def _checkpoint(self) -> None:
-        """The status says DONE only of rows that have reached the disk, so it goes last, in one step."""
-        sync(self._directory / FEATURES)
-        fresh = self._directory / f"new.{_STATUS}"
-        fresh.write_bytes(self.status.tobytes())
-        sync(fresh)
-        fresh.replace(self._directory / _STATUS)
-        self._unsaved = 0
+    def remove(self) -> None:
+        self._rows.unlink()
+        self._status.unlink()
+
+    @property
+    def _row_bytes(self) -> int:
+        return self.dimension * np.dtype(np.float32).itemsize
+
+    def _whole_batches(self, n_photos: int, batch_size: int) -> NDArray[np.int8]:
+        """The status as far as the rows have reached the disk, up to the end of a batch: batches must not shift."""
+        status = np.frombuffer(self._status.read_bytes(), np.int8)
+        rows_here = self._rows.stat().st_size // self._row_bytes
+        n_done = int(np.searchsorted(np.cumsum(status == 0), rows_here, side="right"))
+        return status[: n_done if n_done == n_photos else n_done - n_done % batch_size]
+
+
+def _cut(path: Path, size: int) -> None:
+    with path.open("r+b") as file:
+        file.truncate(size)

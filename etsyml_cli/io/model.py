@@ -20,32 +20,37 @@ METRICS = "metrics.json"
 CARD = "README.md"
 
 
-def save_tensors(directory: Path, tensors: dict[str, NDArray[Any]]) -> None:
+def save_tensors(directory: Path, tensors: dict[str, NDArray[Any]], file_name: str = TENSORS) -> None:
     from safetensors.numpy import save
 
     contiguous = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
-    (directory / TENSORS).write_bytes(save(contiguous))  # save_file would make it readable by its owner alone
+    (directory / file_name).write_bytes(save(contiguous))  # save_file would make it readable by its owner alone
 
 
-def load_tensors(directory: Path, shapes: Mapping[str, tuple[int | None, ...]] = {}) -> dict[str, NDArray[Any]]:
-    """All tensors of a model. Raises InputError for a file that is missing or damaged.
+def load_tensors(
+    directory: Path,
+    shapes: Mapping[str, tuple[int | None, ...]] = {},
+    file_name: str = TENSORS,
+    hint: str = "Train the model again.",
+) -> dict[str, NDArray[Any]]:
+    """All tensors of a model. Raises InputError for a file that is missing or damaged; `hint` says what to do then.
 
     `shapes` says which tensors there must be and how long each of their axes is, None where that may be any.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    path = directory / TENSORS
+    path = directory / file_name
     try:
         tensors = load_file(path)
     except (FileNotFoundError, SafetensorError) as error:
-        raise InputError(f"{path}: {error}", hint="Train the model again.") from None
+        raise InputError(f"{path}: {error}", hint=hint) from None
     for name, shape in shapes.items():
         if name not in tensors:
-            raise InputError(f"{path}: no tensor {name!r}", hint="Train the model again.")
+            raise InputError(f"{path}: no tensor {name!r}", hint=hint)
         found = tensors[name].shape
         if len(found) != len(shape) or any(n not in (None, m) for n, m in zip(shape, found, strict=True)):
-            raise InputError(f"{path}: {name!r} does not fit the files beside it", hint="Train the model again.")
+            raise InputError(f"{path}: {name!r} does not fit the files beside it", hint=hint)
     return tensors
 
 

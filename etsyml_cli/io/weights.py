@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,21 +12,54 @@ from etsyml_cli.core.log import logger
 
 StateDict = dict[str, torch.Tensor]
 
+_SAVE = "Save the weights alone: torch.save(model.state_dict(), PATH)"
+
 
 def read_state_dict(path: Path) -> StateDict:
     """Tensors by name. Raises InputError for a file that is missing, damaged or holds more than tensors."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state: StateDict = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
     except Exception:  # a damaged archive makes torch raise nearly anything
         raise InputError(
             f"{path}: refused: damaged, or it holds more than tensors and could run code",
-            hint="Save model.state_dict() alone.",
+            hint=_SAVE,
         ) from None
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise InputError(f"{path}: expected a state dict (name -> tensor)", hint="Save model.state_dict() alone.")
+    _expect_plain_tensors(state, path)
     return state
+
+
+def _expect_plain_tensors(state: Any, path: Path) -> None:
+    if not isinstance(state, dict):
+        raise InputError(f"{path}: expected a state dict (name -> tensor)", hint=_SAVE)
+    if nested := next((key for key in ("state_dict", "model") if isinstance(state.get(key), dict)), None):
+        raise InputError(
+            f"{path}: a checkpoint, which holds its state dict under {nested!r}",
+            hint=f"Save that alone: torch.save(checkpoint[{nested!r}], PATH)",
+        )
+    for name, tensor in state.items():
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
+            raise InputError(f"{path}: expected a state dict (name -> tensor), found {name!r:.80}", hint=_SAVE)
+        if kind := _oddity(tensor):
+            raise InputError(f"{path}: {name:.80} is {kind}, and weights are plain arrays of real numbers", hint=_SAVE)
+    if state and all(name.startswith("module.") for name in state):
+        raise InputError(
+            f"{path}: saved from a DataParallel, so that all names begin with 'module.'",
+            hint="Save what is inside: torch.save(model.module.state_dict(), PATH)",
+        )
+
+
+def _oddity(tensor: torch.Tensor) -> str | None:
+    """What sets a tensor apart from a plain array of real numbers."""
+    odd = {
+        "quantized": tensor.is_quantized,
+        "complex": tensor.is_complex(),
+        "without values": tensor.is_meta,
+        "nested": tensor.is_nested,
+        "sparse": tensor.layout != torch.strided,
+    }
+    return next((kind for kind, is_so in odd.items() if is_so), None)
 
 
 def download_once(url: str) -> Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from etsyml_cli.io.artifact import MANIFEST
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -19,11 +21,12 @@ class Workspace:
         """The table, for a stage that can do without it."""
         return self.table(name) if self.table(name).exists() else None
 
-    def images(self) -> Path:
-        return self.root / "features" / "images"
+    def images(self, backbone: str) -> Path:
+        return self.root / "features" / "images" / backbone
 
-    def images_if_here(self) -> Path | None:
-        return self.images() if self.images().exists() else None
+    def all_images(self) -> list[Path]:
+        """The photo features that are here, one directory for each backbone."""
+        return sorted(path.parent for path in (self.root / "features" / "images").glob(f"*/{MANIFEST}"))
 
     def model(self, kind: str) -> Path:
         return self.root / "models" / kind

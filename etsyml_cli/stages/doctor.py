@@ -12,6 +12,7 @@ import msgspec
 
 from etsyml_cli import __version__
 from etsyml_cli.core.errors import EtsymlError
+from etsyml_cli.features.images_config import ImagesConfig
 from etsyml_cli.io.schema import TABLES
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.stages.inspect import inspect
@@ -35,6 +36,7 @@ def examine(workspace: Workspace) -> list[Finding]:
         Finding("processors", "ok", f"{os.cpu_count()}"),
         *(_package(name) for name in ("numpy", "pyarrow", "duckdb", "numba", "gensim", "torch")),
         _torchvision(),
+        _onnx_runtime(),
         _device(),
         _disk(workspace.root),
         *_workspace(workspace),
@@ -58,6 +60,17 @@ def _torchvision() -> Finding:
     return Finding("torchvision", "ok", torchvision.__version__)
 
 
+def _onnx_runtime() -> Finding:
+    from etsyml_cli.stages.image_network import INSTALL_ONNX, missing_onnx_packages
+
+    if missing := missing_onnx_packages():
+        said = f"{', '.join(missing)} not installed; photo features take longer on a CPU without"
+        return Finding("onnxruntime", "note", said, INSTALL_ONNX)
+    import onnxruntime
+
+    return Finding("onnxruntime", "ok", onnxruntime.__version__)
+
+
 def _device() -> Finding:
     import torch
 
@@ -79,7 +92,8 @@ def _disk(root: Path) -> Finding:
 
 def _workspace(workspace: Workspace) -> list[Finding]:
     places = [(f"{name} table", workspace.table(name), f"etsyml ingest {name} FILE") for name in TABLES]
-    places += [("photo features", workspace.images(), "etsyml extract-images")]
+    images = workspace.all_images() or [workspace.images(ImagesConfig().backbone)]
+    places += [("photo features", path, "etsyml extract-images") for path in images]
     places += [(f"{kind} model", workspace.model(kind), f"etsyml train {kind}") for kind in ("ltr", "lda", "ctr")]
     return [_place(what, path, maker) for what, path, maker in places]
 

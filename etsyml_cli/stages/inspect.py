@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from etsyml_cli.core.errors import InputError
+from etsyml_cli.features.images_config import ImagesConfig
 from etsyml_cli.io.artifact import MANIFEST, Manifest, read_manifest, sha256_of
 from etsyml_cli.io.schema import TABLES
 from etsyml_cli.io.workspace import Workspace
@@ -76,7 +77,8 @@ def _told(path: Path, manifest: Manifest) -> dict[str, Any]:
 def _workspace(path: Path) -> dict[str, Any]:
     workspace = Workspace(path)
     places = [workspace.table(name) for name in TABLES]
-    places += [workspace.images(), *(workspace.model(kind) for kind in ("ltr", "lda", "ctr"))]
+    places += workspace.all_images() or [workspace.images(ImagesConfig().backbone)]
+    places += [workspace.model(kind) for kind in ("ltr", "lda", "ctr")]
     return {
         "path": str(path),
         "kind": "workspace",

@@ -49,12 +49,12 @@ That of the words and of the photo is the strongest of those that were offered: 
 which to choose."""
 
 
-def model_card(*, n_words: int, backbone: str | None, rows: dict[str, int], split: str, valid: dict[str, Any]) -> str:
+def model_card(*, n_words: int, photos: str | None, rows: dict[str, int], split: str, valid: dict[str, Any]) -> str:
     """The card as Markdown. `valid` is what `metrics.json` holds under that name."""
     variants = valid["variants"].items()
     return TEMPLATE.format(
         n_words=n_words,
-        photos=f"photo features ({backbone}), brought to length 1" if backbone else "no photo features were given",
+        photos=f"photo features of {photos}, brought to length 1" if photos else "no photo features were given",
         rows="\n".join(f"- {name.replace('_', ' ')}: {count:,}" for name, count in rows.items()),
         split=split,
         choice=CHOSEN.format(pages=valid["pages"]) if valid["pages"] else NOT_CHOSEN,

@@ -11,8 +11,8 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.features.text import OVERLAP_FEATURES, Vocabulary, count_words, overlap, unigrams
-from etsyml_cli.io.artifact import Manifest, expect_kind, source_of
-from etsyml_cli.io.features import ImageFeatures, read_image_features
+from etsyml_cli.io.artifact import Manifest, expect_kind
+from etsyml_cli.io.features import ImageFeatures, made_by, read_image_features
 from etsyml_cli.io.model import load_ids, load_tensors, save_ids, save_tensors
 from etsyml_cli.models.ltr.blocks import photo_block
 from etsyml_cli.models.ltr.score import OVERLAP, Weights, variants_of
@@ -96,26 +96,23 @@ def manifest_of(directory: Path) -> Manifest:
 
 
 def photos_for(directory: Path, images: Path | None) -> ImageFeatures | None:
-    """The photo features that the model in `directory` was trained with; None where it was trained without.
+    """Photo features for the model in `directory`; None where it was trained without.
 
-    Raises InputError where `images` holds others.
+    Raises InputError where `images` were made by anything else than what it was trained on.
     """
-    manifest = manifest_of(directory)
-    trained_with = manifest.plan.inputs.get("images")
-    if not trained_with:
+    trained_on = manifest_of(directory).facts["photos"]
+    if trained_on is None:
         return None
-    backbone = manifest.facts["backbone"]
     if images is None:
         raise InputError(
-            f"the model was trained with photo features ({backbone}), none were given",
+            f"the model was trained on photo features of {trained_on}, none were given",
             hint="Name them with --images, or train without them.",
         )
     photos = read_image_features(images)
-    if source_of(images).sha256 != trained_with[0].sha256:
-        other = photos.facts["backbone"]
+    if (found := made_by(photos.facts)) != trained_on:
         raise InputError(
-            f"{images}: photo features of another run ({other}) than the model's ({backbone})",
-            hint="Name the model's own with --images, or train again: etsyml train ltr",
+            f"{images}: photo features of {found}; the model was trained on {trained_on}",
+            hint="Name such features with --images, or train again: etsyml train ltr",
         )
     return photos
 

@@ -17,7 +17,7 @@ from etsyml_cli.features.text import build_vocabulary, count_words
 from etsyml_cli.ingest.page_split import PageSplit, describe, parts, split_pages
 from etsyml_cli.ingest.split import TEST, TRAIN, VALID, held_out_share
 from etsyml_cli.io.artifact import Draft, Plan, artifact, source_of
-from etsyml_cli.io.features import read_image_features
+from etsyml_cli.io.features import made_by, read_image_features
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_config, save_json
 from etsyml_cli.io.tables import table_source
 from etsyml_cli.metrics.ranking import byte_order, ndcg, rank_pages
@@ -70,7 +70,7 @@ def train_ltr(
     pages = Pages(known.listing, known.level, features.overlap, known.offsets)
     with artifact(out, plan, replace=replace) as draft:
         draft.rows = _rows(catalogue, log, part) | {"pairs": int(count_pairs(pages).sum())}
-        draft.facts = {"backbone": photos.facts["backbone"] if photos else None}
+        draft.facts = {"photos": made_by(photos.facts) if photos else None}
         weights, valid = _learn(pages, features.blocks, part[part != TEST], byte_order(known.listing_ids), config)
         if valid["pages"]:
             of_variant = {variant: found["value"] for variant, found in valid["variants"].items()}
@@ -135,7 +135,7 @@ def _write(draft: Draft, model: LtrModel, config: LtrConfig, split: PageSplit, v
     save_json(draft.path, METRICS, {"valid": valid})
     card = model_card(
         n_words=len(model.vocabulary.words),
-        backbone=draft.facts["backbone"],
+        photos=draft.facts["photos"],
         rows=draft.rows,
         split=describe(split),
         valid=valid,

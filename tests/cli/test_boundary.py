@@ -12,7 +12,10 @@ import pytest
 
 from tests.conftest import Etsyml
 
-HEAVY = ("numpy", "scipy", "pyarrow", "duckdb", "torch", "torchvision", "gensim", "numba", "rich", "yaml", "PIL")
+HEAVY = (
+    *("numpy", "scipy", "pyarrow", "duckdb", "torch", "torchvision", "gensim", "numba", "rich", "yaml", "PIL"),
+    *("onnx", "onnxruntime", "onnxscript"),
+)
 
 
 @pytest.mark.parametrize(

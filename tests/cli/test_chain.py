@@ -172,7 +172,7 @@ def test_score_reads_a_pipe_and_tells_the_line_that_is_wrong(work: Path) -> None
     ("path", "kind"),
     [
         ("tables/listings.parquet", "table:listings"),
-        ("features/images", "features:images"),
+        ("features/images/efficientnet_lite0", "features:images"),
         ("models/ltr", "model:ltr"),
         ("models/lda", "model:lda"),
         ("models/ctr", "model:ctr"),
@@ -210,7 +210,7 @@ def test_inspect_notices_a_changed_byte(work: Path, etsyml: Etsyml, tmp_path: Pa
 def test_lineage_leads_from_the_model_to_the_raw_file(work: Path) -> None:
     model = read_manifest(work / "models/ltr")
     features = msgspec.to_builtins(model.plan.inputs)["images"][0]
-    assert features["name"] == "images"
+    assert features["name"] == "efficientnet_lite0"
     table = table_manifest(work / "tables/listings.parquet")
     assert [source.name for source in table.plan.inputs["files"]] == ["listings.csv"]
 
@@ -242,7 +242,7 @@ KILLED = {
 }
 MADE = {
     "ingest": "tables/impressions.parquet",
-    "extract-images": "features/images",
+    "extract-images": "features/images/efficientnet_lite0",
     "train ltr": "models/ltr",
     "train lda": "models/lda",
     "train ctr": "models/ctr",

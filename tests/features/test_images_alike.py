@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from etsyml_cli.features.backbones import backbone_named
-from etsyml_cli.features.network import Extractor, batches_in_threads, trained_network
+from etsyml_cli.features.network import PhotoNetwork, batches_in_threads, trained_network
 from etsyml_cli.features.photos import read_photos
+from etsyml_cli.features.torch_network import TorchExtractor
 from etsyml_cli.io.weights import read_state_dict
 
 MARKET = Path(__file__).parents[2].parent / "shared" / "data" / "market"
@@ -38,7 +39,7 @@ def test_photos_that_look_alike_show_the_same_thing() -> None:
     backbone = backbone_named("efficientnet_lite0")
     assert backbone.default_weights is not None
     network = trained_network(backbone, read_state_dict(backbone.default_weights()), "default")
-    extractor = Extractor(backbone, network, torch.device("cpu"))
+    extractor = TorchExtractor(PhotoNetwork(backbone, network), torch.device("cpu"))
 
     def work(batch: slice) -> np.ndarray:
         return extractor.features(read_photos(MARKET, images[batch], backbone.preprocessing, 10**6)[0])

@@ -22,7 +22,18 @@ def little_disk(small_disk: Callable[[str], Path]) -> Path:
 
 def extract(listings: Path, out: Path) -> subprocess.CompletedProcess[str]:
     """In a process of its own, since a full disk can kill one."""
-    tiny = ["--backbone", "tiny", "--set", "batch_size=500", "--listings", str(listings), "--out", str(out)]
+    tiny = [
+        "--backbone",
+        "tiny",
+        "--set",
+        "engine=torch",
+        "--set",
+        "batch_size=500",
+        "--listings",
+        str(listings),
+        "--out",
+        str(out),
+    ]
     line = [sys.executable, "-m", "etsyml_cli", "extract-images", *tiny]
     return subprocess.run(line, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 

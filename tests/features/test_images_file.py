@@ -11,29 +11,37 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.io.artifact import Plan, artifact
-from etsyml_cli.io.features import DONE, NOT_DONE, FeaturesDraft, ImageFeatures, read_image_features
+from etsyml_cli.io.features import ImageFeatures, PhotoRows, made_by, read_image_features, write_matrix
+from etsyml_cli.io.model import save_ids
 
 ROWS = np.arange(12, dtype=np.float32).reshape(4, 3)
 UNREADABLE = 2
+FACTS = {
+    "backbone": "vgg19",
+    "layer": "fc7 after ReLU",
+    "weights_sha256": "dcbb9e9d" * 8,
+    "svd_sha256": None,
+    "normalize": False,
+    "dimension": 3,
+}
 
 
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
-    """Features of a, c and d; the photo of b was unreadable."""
+    """Features of a, c and d."""
     with artifact(tmp_path / "features", Plan(kind="features:images")) as draft:
-        features = FeaturesDraft(draft.path, 4, 3, "float32")
-        features.put(slice(0, 2), ROWS[0:2], np.array([DONE, UNREADABLE], np.int8))
-        features.put(slice(2, 4), ROWS[2:4], np.array([DONE, DONE], np.int8))
-        features.finish(["a", "b", "c", "d"])
-        draft.facts["dimension"] = 3
+        write_matrix(draft.path / "features.npy", [ROWS[[0]], ROWS[2:4]], (3, 3), "float32")
+        save_ids(draft.path, "ids", ["a", "c", "d"])
+        draft.facts = FACTS
     return tmp_path / "features"
 
 
-def test_only_rows_that_are_done_are_kept(written: Path) -> None:
+def test_what_is_written_comes_back(written: Path) -> None:
     features = read_image_features(written)
     assert features.ids == ["a", "c", "d"]
     np.testing.assert_array_equal(features.matrix, ROWS[[0, 2, 3]])
-    assert features.facts == {"dimension": 3}
+    assert isinstance(features.matrix, np.memmap)
+    assert features.facts == FACTS
 
 
 def test_the_file_is_the_one_that_numpy_writes(written: Path, tmp_path: Path) -> None:
@@ -41,13 +49,61 @@ def test_the_file_is_the_one_that_numpy_writes(written: Path, tmp_path: Path) ->
     assert (written / "features.npy").read_bytes() == (tmp_path / "expected.npy").read_bytes()
 
 
-def test_a_draft_remembers_what_is_done(tmp_path: Path) -> None:
-    features = FeaturesDraft(tmp_path, 100, 3, "float32")
-    features.put(slice(0, 64), np.ones((64, 3)), np.zeros(64, np.int8))
-    features.put(slice(64, 70), np.ones((6, 3)), np.zeros(6, np.int8))  # after the last checkpoint
-    status = FeaturesDraft(tmp_path, 100, 3, "float32").status
-    assert (status[:64] == DONE).all()
-    assert (status[64:] == NOT_DONE).all()
+def test_features_can_stand_in_for_those_of_the_same_network_only() -> None:
+    assert made_by(FACTS) == "vgg19 (fc7 after ReLU, weights dcbb9e9ddcbb)"
+    reduced = FACTS | {"svd_sha256": "0123456789abcdef", "dimension": 64, "normalize": True}
+    assert made_by(reduced) == made_by(FACTS) + " reduced to 64 by SVD 0123456789ab, normalized"
+    others = [FACTS | other for other in ({"backbone": "vgg16"}, {"layer": "fc6"}, {"weights_sha256": "f" * 64})]
+    assert len({made_by(facts) for facts in [FACTS, reduced, *others]}) == 5
+    assert made_by(FACTS | {"engine": "onnx", "precision": "float16"}) == made_by(FACTS)
+
+
+def photo_rows(directory: Path) -> PhotoRows:
+    return PhotoRows(directory, n_photos=8, dimension=3, batch_size=2)
+
+
+def appended(directory: Path) -> PhotoRows:
+    """Six of eight photos are done, the second was unreadable."""
+    rows = photo_rows(directory)
+    rows.append(ROWS[0:2], np.array([0, UNREADABLE], np.int8))
+    rows.append(ROWS[2:4], np.array([0, 0], np.int8))
+    rows.append(ROWS[0:2], np.array([0, 0], np.int8))
+    return rows
+
+
+def test_rows_outlive_the_process(tmp_path: Path) -> None:
+    appended(tmp_path)
+    rows = photo_rows(tmp_path)
+    assert rows.status.tolist() == [0, UNREADABLE, 0, 0, 0, 0]
+    np.testing.assert_array_equal(rows.take(np.array([0, 1, 2, 4, 0])), ROWS[[0, 2, 3, 1, 0]])
+    rows.remove()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("file", "row_or_photo"), [("rows.partial", 12), ("status.partial", 1)])
+@pytest.mark.parametrize("cut", range(7))
+def test_what_was_cut_off_anywhere_is_dropped_to_the_last_whole_batch(
+    tmp_path: Path, file: str, row_or_photo: int, cut: int
+) -> None:
+    appended(tmp_path)
+    path = tmp_path / file
+    with path.open("r+b") as opened:
+        opened.truncate(max(0, path.stat().st_size - cut * row_or_photo // 2))
+    rows = photo_rows(tmp_path)
+    n_done = len(rows.status)
+    assert n_done % 2 == 0
+    assert n_done < 6 if cut * row_or_photo // 2 else n_done == 6
+    for start in range(n_done, 6, 2):
+        rows.append(ROWS[start % 4 : start % 4 + 2], np.array([0, 0 if start else UNREADABLE], np.int8))
+    assert rows.status.tolist() == [0, UNREADABLE, 0, 0, 0, 0]
+    np.testing.assert_array_equal(rows.take(np.arange(5)), ROWS[[0, 2, 3, 0, 1]])
+
+
+def test_a_last_batch_that_is_not_full_is_kept(tmp_path: Path) -> None:
+    rows = PhotoRows(tmp_path, n_photos=3, dimension=3, batch_size=2)
+    rows.append(ROWS[0:2], np.zeros(2, np.int8))
+    rows.append(ROWS[2:3], np.zeros(1, np.int8))
+    assert len(PhotoRows(tmp_path, n_photos=3, dimension=3, batch_size=2).status) == 3
 
 
 def test_rows_for_says_where_each_listing_is() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from etsyml_cli.features.photos import REASONS, photos_source, read_photo, read_photos
+from etsyml_cli.features.photos import REASONS, photo_digest, read_photo, read_photos
 from etsyml_cli.features.pixels import PhotoError, Preprocessing
 
 WANTED = Preprocessing(16, 1.0, "bilinear", mean=(0.0,) * 3, std=(1.0,) * 3)
@@ -82,11 +83,9 @@ def test_a_batch_keeps_its_order_and_marks_the_bad_ones(root: Path) -> None:
     assert pixels[:, 0, 0].tolist() == [[255, 0, 0], [0, 0, 0], [0, 0, 255], [0, 0, 0]]
 
 
-def test_the_source_of_all_photos_changes_with_any_of_them(root: Path) -> None:
-    images = ["good.png", "nowhere.png", "empty.png"]
-    before = photos_source(root, images)
-    assert before == photos_source(root, images)
-    assert before.size == (root / "good.png").stat().st_size
-    assert photos_source(root, images[::-1]) != before
-    Image.new("RGB", (20, 20), "red").save(root / "nowhere.png")
-    assert photos_source(root, images) != before
+def test_the_digest_is_that_of_the_files_bytes(root: Path) -> None:
+    content = (root / "good.png").read_bytes()
+    assert photo_digest(root, "inside.png") == (hashlib.sha256(content).digest(), len(content))
+    for image, reason in (("nowhere.png", "missing"), ("empty.png", "empty"), ("pipe.png", "not a file")):
+        with pytest.raises(PhotoError, match=reason):
+            photo_digest(root, image)

@@ -20,21 +20,28 @@ from etsyml_cli.core.errors import DataError, InputError, MissingPartError, Usag
 from etsyml_cli.features.backbones import backbone_named
 from etsyml_cli.features.images_config import ImagesConfig
 from etsyml_cli.features.network import random_network
-from etsyml_cli.io import features as features_file
 from etsyml_cli.io.artifact import RUN, Plan, read_manifest
-from etsyml_cli.io.features import FeaturesDraft, read_image_features
+from etsyml_cli.io.features import read_image_features
 from etsyml_cli.io.schema import arrow_schema, table_schema
 from etsyml_cli.io.tables import parquet_writer, seal, table_draft
+from etsyml_cli.stages import extract_images as stage
 from etsyml_cli.stages.extract_images import extract_images
 from etsyml_cli.stages.summary import Summary
 
-TINY = ImagesConfig(backbone="tiny", batch_size=4)
+TINY = ImagesConfig(backbone="tiny", engine="torch", batch_size=4)
 REPOSITORY = Path(__file__).parents[2]
 
 
-def write_listings(target: Path, images: dict[str, str | None], image_root: str | None = "photos") -> Path:
-    schema = arrow_schema(table_schema("listings"), ["listing_id", "title", "image"])
-    rows = [{"listing_id": name, "title": name, "image": image} for name, image in images.items()]
+Images = dict[str, str | list[str] | None]
+
+
+def write_listings(target: Path, images: Images, image_root: str | None = "photos") -> Path:
+    """A listings table; a list of photos goes into the column `images`."""
+    schema = arrow_schema(table_schema("listings"), ["listing_id", "title", "image", "images"])
+    rows = [
+        {"listing_id": name, "title": name, "images" if isinstance(image, list) else "image": image}
+        for name, image in images.items()
+    ]
     with table_draft(target, Plan(kind="table:listings")) as draft:
         if image_root is not None:
             draft.facts["image_root"] = image_root
@@ -138,27 +145,98 @@ def test_rejects_name_photos_outside_the_root_and_too_large(shop: Path) -> None:
     extract(shop)
     assert [line["reason"] for line in rejects_of(shop / "features")] == ["outside the image root"]
     with pytest.raises(DataError, match=r"too many pixels 1"):
-        extract(shop, config=ImagesConfig(backbone="tiny", max_pixels=1599))
+        extract(shop, config=ImagesConfig(backbone="tiny", engine="torch", max_pixels=1599))
 
 
-KILLED_AFTER_18_PHOTOS = """
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The photos that go through the network from now on."""
+    seen: list[str] = []
+    read = stage.read_photos
+    monkeypatch.setattr(
+        stage, "read_photos", lambda root, images, *rest: (seen.extend(images), read(root, images, *rest))[1]
+    )
+    return seen
+
+
+def test_identical_photos_are_computed_once(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for copy, original in {"31.png": "3.png", "32.png": "3.png", "33.png": "4.png"}.items():
+        (shop / "photos" / copy).write_bytes((shop / "photos" / original).read_bytes())
+    (shop / "photos" / "34.png").symlink_to("4.png")
+    names = ["31", "3", "33", "32", "4", "5", "34", "3"]
+    write_listings(shop / "listings.parquet", {f"{place}": f"{name}.png" for place, name in enumerate(names)})
+    seen = computed(monkeypatch)
+    summary = extract(shop, config=ImagesConfig(backbone="tiny", engine="torch", threads=1))
+    assert seen == ["31.png", "33.png", "5.png"]
+    assert summary.facts["photos"] == {"named": 8, "distinct": 3}
+    matrix = read_image_features(shop / "features").matrix
+    assert (matrix[[0, 1, 3, 7]] == matrix[0]).all()
+    assert (matrix[[2, 4, 6]] == matrix[2]).all()
+    assert len(np.unique(matrix, axis=0)) == 3
+
+
+def test_a_broken_photo_under_two_names_is_two_lines(shop: Path) -> None:
+    for copy in ("31.png", "32.png"):
+        (shop / "photos" / copy).write_text("broken")
+    write_listings(shop / "listings.parquet", {"A": "31.png", "B": "1.png", "C": "32.png"})
+    extract(shop)
+    assert [(line["listing_id"], line["reason"]) for line in rejects_of(shop / "features")] == [
+        ("A", "not a photo"),
+        ("C", "not a photo"),
+    ]
+
+
+def test_the_photos_of_a_listing_are_averaged(shop: Path) -> None:
+    write_listings(shop / "listings.parquet", {f"{number}": f"{number}.png" for number in range(10)})
+    extract(shop, "single")
+    single = read_image_features(shop / "single").matrix.astype(np.float64)
+    lists = {
+        "A": ["3.png", "nowhere.png", "4.png", "3.png"],
+        "B": "5.png",
+        "C": ["nowhere.png"],
+        "D": [],
+        "E": ["6.png"],
+    }
+    write_listings(shop / "listings.parquet", lists)
+    summary = extract(shop, "mean")
+    mean = read_image_features(shop / "mean")
+    assert mean.ids == ["A", "B", "E"]
+    expected = np.stack([(single[3] + single[4]) / 2, single[5], single[6]]).astype(np.float32)
+    np.testing.assert_array_equal(mean.matrix, expected)
+    assert summary.rows == {"in": 5, "out": 3, "rejected": 1, "without_photo": 1}
+    assert [(line["listing_id"], line["image"]) for line in rejects_of(shop / "mean")] == [
+        ("A", "nowhere.png"),
+        ("C", "nowhere.png"),
+    ]
+
+
+def test_image_and_images_belong_together(shop: Path) -> None:
+    schema = arrow_schema(table_schema("listings"), ["listing_id", "title", "image", "images"])
+    row = {"listing_id": "A", "title": "A", "image": "1.png", "images": ["2.png", "1.png"]}
+    with table_draft(shop / "listings.parquet", Plan(kind="table:listings")) as draft:
+        draft.facts["image_root"] = "photos"
+        writer = parquet_writer(draft.table, schema)
+        writer.write_table(pa.Table.from_pylist([row], schema=schema))
+        seal(writer, draft)
+    assert extract(shop).facts["photos"] == {"named": 2, "distinct": 2}
+
+
+KILLED_AFTER_20_PHOTOS = """
 import os, signal, sys
 from pathlib import Path
 from etsyml_cli.features.images_config import ImagesConfig
 from etsyml_cli.io import features
 from etsyml_cli.stages.extract_images import extract_images
 
-features.CHECKPOINT_ROWS = 8
-put = features.FeaturesDraft.put
+append = features.PhotoRows.append
 
-def put_until_killed(draft, batch, rows, status):
-    put(draft, batch, rows, status)
-    if batch.start == 16:
+def append_until_killed(rows, features, status):
+    append(rows, features, status)
+    if len(rows.status) == 20:
         os.kill(os.getpid(), signal.SIGKILL)
 
-features.FeaturesDraft.put = put_until_killed
+features.PhotoRows.append = append_until_killed
 shop = Path(sys.argv[1])
-config = ImagesConfig(backbone="tiny", batch_size=4)
+config = ImagesConfig(backbone="tiny", engine="torch", batch_size=4)
 extract_images(listings=shop / "listings.parquet", out=shop / "features", config=config, seed=0)
 """
 
@@ -168,48 +246,56 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(
 ) -> None:
     (shop / "photos" / "2.png").write_text("no photo")
     extract(shop, "unbroken")
-    killed = subprocess.run([sys.executable, "-c", KILLED_AFTER_18_PHOTOS, str(shop)], cwd=REPOSITORY, check=False)
+    killed = subprocess.run([sys.executable, "-c", KILLED_AFTER_20_PHOTOS, str(shop)], cwd=REPOSITORY, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert not (shop / "features").exists()
 
-    done_again = []
-    put = FeaturesDraft.put
-    monkeypatch.setattr(
-        FeaturesDraft, "put", lambda draft, batch, *what: (done_again.append(batch.start), put(draft, batch, *what))
-    )
+    seen = computed(monkeypatch)
     extract(shop)
-    assert done_again == [16, 20, 24, 28]  # 0 to 15 had been saved; 16 to 19 was done, but after the last checkpoint
+    assert sorted(seen) == sorted(f"{number}.png" for number in range(20, 30))
     assert files_of(shop / "features") == files_of(shop / "unbroken")
     assert not list(shop.glob(".*"))
 
 
-@pytest.mark.parametrize("last_step", ["etsyml_cli.io.features.save_ids", "etsyml_cli.io.artifact._finish"])
+@pytest.mark.parametrize(
+    "last_step",
+    [
+        "stages.image_output.fit_svd",
+        "stages.image_output.save_ids",
+        "io.features.PhotoRows.remove",
+        "io.artifact._finish",
+    ],
+)
 def test_a_run_killed_while_finishing_ends_with_the_same_bytes(
     shop: Path, monkeypatch: pytest.MonkeyPatch, last_step: str
 ) -> None:
-    extract(shop, "unbroken")
+    reduced = ImagesConfig(backbone="tiny", engine="torch", dim=3)
+    extract(shop, "unbroken", reduced)
     with monkeypatch.context() as broken:
-        broken.setattr(last_step, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        broken.setattr(f"etsyml_cli.{last_step}", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            extract(shop)
-    extract(shop)
+            extract(shop, config=reduced)
+    extract(shop, config=reduced)
     assert files_of(shop / "features") == files_of(shop / "unbroken")
 
 
-def test_what_was_left_by_a_run_over_other_photos_is_not_used(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_left_by_a_run_over_other_photos_is_not_used(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(features_file, "save_ids", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        broken.setattr("etsyml_cli.stages.image_output.save_ids", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             extract(shop)
     write_photo(shop / "photos" / "0.png", 99)
     extract(shop)
+    assert "a stopped run had other inputs or settings, so this one starts anew" in caplog.text
     extract(shop, "fresh")
     assert files_of(shop / "features") == files_of(shop / "fresh")
 
 
 def test_threads_do_not_change_a_byte(shop: Path) -> None:
-    extract(shop, "one", ImagesConfig(backbone="tiny", batch_size=4, threads=1))
-    extract(shop, "five", ImagesConfig(backbone="tiny", batch_size=4, threads=5))
+    extract(shop, "one", ImagesConfig(backbone="tiny", engine="torch", batch_size=4, threads=1))
+    extract(shop, "five", ImagesConfig(backbone="tiny", engine="torch", batch_size=4, threads=5))
     assert files_of(shop / "one") == files_of(shop / "five")
 
 
@@ -231,16 +317,33 @@ def test_limit_takes_the_first_listings(shop: Path) -> None:
 
 def test_float16_halves_the_file_and_keeps_the_numbers(shop: Path) -> None:
     extract(shop, "wide")
-    extract(shop, "narrow", ImagesConfig(backbone="tiny", batch_size=4, dtype="float16"))
+    extract(shop, "narrow", ImagesConfig(backbone="tiny", engine="torch", batch_size=4, dtype="float16"))
     wide, narrow = read_image_features(shop / "wide").matrix, read_image_features(shop / "narrow").matrix
     assert narrow.dtype == np.float16
     np.testing.assert_array_equal(narrow, wide.astype(np.float16))
 
 
+def test_rows_of_length_one(shop: Path) -> None:
+    extract(shop, "raw")
+    extract(shop, "unit", ImagesConfig(backbone="tiny", engine="torch", normalize=True))
+    raw, unit = read_image_features(shop / "raw").matrix, read_image_features(shop / "unit").matrix
+    np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(unit, raw / np.linalg.norm(raw, axis=1, keepdims=True), rtol=1e-6)
+
+
+def test_numbers_too_large_for_float16_are_refused(shop: Path) -> None:
+    state = random_network(backbone_named("tiny"), seed=5).state_dict()
+    state["2.bias"] += 1e6
+    torch.save(state, shop / "large.pth")
+    large = ImagesConfig(backbone="tiny", engine="torch", weights=str(shop / "large.pth"), dtype="float16")
+    with pytest.raises(DataError, match="too large for float16"):
+        extract(shop, config=large)
+
+
 def test_weights_from_a_file(shop: Path) -> None:
     network = random_network(backbone_named("tiny"), seed=5)
     torch.save(network.state_dict(), shop / "five.pth")
-    config = ImagesConfig(backbone="tiny", batch_size=4, weights=str(shop / "five.pth"))
+    config = ImagesConfig(backbone="tiny", engine="torch", batch_size=4, weights=str(shop / "five.pth"))
     summary = extract(shop, "from_file", config)
     assert summary.facts["random_weights"] is False
     assert str(shop) not in (shop / "from_file" / "manifest.json").read_text()
@@ -260,7 +363,7 @@ def test_broken_weights_are_refused_instead_of_written(shop: Path) -> None:
     state["0.bias"][0] = float("nan")
     torch.save(state, shop / "nan.pth")
     with pytest.raises(DataError, match="not finite"):
-        extract(shop, config=ImagesConfig(backbone="tiny", weights=str(shop / "nan.pth")))
+        extract(shop, config=ImagesConfig(backbone="tiny", engine="torch", weights=str(shop / "nan.pth")))
     assert not (shop / "features").exists()
 
 
@@ -280,8 +383,8 @@ def test_nothing_to_do_is_said(shop: Path) -> None:
     ("config", "error"),
     [
         (ImagesConfig(backbone="vgg91"), UsageError),
-        (ImagesConfig(backbone="tiny", weights="nowhere.pth"), InputError),
-        (ImagesConfig(backbone="tiny", device="mps"), MissingPartError),
+        (ImagesConfig(backbone="tiny", engine="torch", weights="nowhere.pth"), InputError),
+        (ImagesConfig(backbone="tiny", engine="torch", device="mps"), MissingPartError),
     ],
 )
 def test_what_cannot_run_leaves_nothing_behind(shop: Path, config: ImagesConfig, error: type[Exception]) -> None:

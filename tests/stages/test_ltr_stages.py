@@ -15,7 +15,7 @@ import pytest
 from etsyml_cli.core.config import resolve_config
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.io.artifact import RUN, Plan, artifact, read_manifest
-from etsyml_cli.io.features import FEATURES, IDS, KIND
+from etsyml_cli.io.features import FEATURES, IDS, KIND, read_image_features
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, load_json, load_tensors, save_ids, save_tensors
 from etsyml_cli.io.schema import arrow_schema, table_schema
 from etsyml_cli.io.tables import parquet_writer, seal, table_draft
@@ -46,7 +46,14 @@ def write_photos(ids: list[str], features: np.ndarray, path: Path, backbone: str
     with artifact(path, Plan(kind=KIND, config={"backbone": backbone})) as draft:
         np.save(draft.path / FEATURES, features.astype(np.float32))
         save_ids(draft.path, IDS, ids)
-        draft.facts["backbone"] = backbone
+        draft.facts = {
+            "backbone": backbone,
+            "layer": "average pool",
+            "weights_sha256": "0123456789abcdef",
+            "svd_sha256": None,
+            "normalize": False,
+            "dimension": features.shape[1],
+        }
     return path
 
 
@@ -181,11 +188,18 @@ def test_without_photos_only_words_are_trained(shop: Shop) -> None:
     assert shop.rank(model, "red scarf")["items"][0]["title"] == "red scarf"
 
 
-def test_photos_of_another_run_are_refused_by_name(shop: Shop, model: Path) -> None:
+def test_photos_of_another_run_of_the_same_network_will_do(shop: Shop, model: Path) -> None:
+    photos = read_image_features(shop.root / "images")
+    again = write_photos(photos.ids[::-1], photos.matrix[::-1], shop.root / "images-again")
+    listings = shop.inputs()["listings"]
+    assert rank(model=model, listings=listings, images=again, query="red", k=9) == shop.rank(model, "red", 9)
+
+
+def test_photos_of_another_network_are_refused_by_name(shop: Shop, model: Path) -> None:
     other = write_photos(["L0"], np.ones((1, 4)), shop.root / "other-images", backbone="vgg19")
-    with pytest.raises(InputError, match=r"\(vgg19\) than the model's \(tiny\)"):
+    with pytest.raises(InputError, match=r"features of vgg19 .*; the model was trained on tiny \(average"):
         rank(model=model, listings=shop.inputs()["listings"], images=other, query="red", k=1)
-    with pytest.raises(InputError, match=r"trained with photo features \(tiny\), none were given"):
+    with pytest.raises(InputError, match=r"trained on photo features of tiny .*, none were given"):
         shop.evaluate(model, "map", images=None)
 
 

@@ -1,0 +1,37 @@
+"""Which of the photo features that lie side by side in a workspace a command takes when none were named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from etsyml_cli.core.errors import InputError, UsageError
+from etsyml_cli.core.log import logger
+from etsyml_cli.features.images_config import ImagesConfig
+from etsyml_cli.io.artifact import read_manifest
+from etsyml_cli.io.features import features_facts, made_by
+
+
+def features_to_train_on(places: Sequence[Path]) -> Path | None:
+    """The only features, or those of the default backbone; None where there are none. Raises UsageError otherwise."""
+    if len(places) < 2:
+        return places[0] if places else None
+    of_backbone = {features_facts(place)["backbone"]: place for place in places}
+    chosen = of_backbone.get(ImagesConfig().backbone)
+    if chosen is None:
+        raise UsageError(
+            f"photo features of several networks: {', '.join(map(str, places))}", hint="Name one with --images DIR."
+        )
+    others = ", ".join(str(place) for place in places if place != chosen)
+    logger.info("photo features: %s (here are also %s; name them with --images)", chosen, others)
+    return chosen
+
+
+def features_of_model(model: Path, places: Sequence[Path]) -> Path | None:
+    """The features that fit the model; where none do, the first: what reads them says why they do not fit."""
+    try:
+        wanted = read_manifest(model).facts.get("photos")
+    except InputError:
+        wanted = None
+    fitting = (place for place in places if made_by(features_facts(place)) == wanted)
+    return next(fitting, places[0] if places else None)

@@ -1,0 +1,140 @@
+"""The photos that a listings table names: whose each is, which can be opened, and which are the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import DataError, InputError
+from etsyml_cli.core.log import progress
+from etsyml_cli.features.photos import REASONS, photo_digest
+from etsyml_cli.features.pixels import PhotoError
+from etsyml_cli.io.artifact import Source
+from etsyml_cli.io.tables import read_table, table_manifest
+
+PHOTOS_AT_ONCE = 256
+DIGEST_BYTES = 32
+PATHS = pa.list_(pa.string())
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class NamedPhotos:
+    """N photos in the order of the table, under `root`; photo n is one of listing `listing[n]` of I listings.
+
+    Arrow arrays, since a million names as Python's own strings would fill the memory.
+    """
+
+    root: Path
+    listing_ids: pa.Array  # (I,)
+    listing: Ints  # (N,)
+    images: pa.Array  # (N,) paths under `root`
+
+
+@dataclass(frozen=True)
+class PhotoIndex:
+    """Which of N photos are the same by content: photo n is distinct photo `distinct[n]` of M, found first at `first`.
+
+    `status` (N,) is 0, or the code of REASONS why a photo cannot be opened; its `distinct` is -1 then.
+    """
+
+    distinct: Ints  # (N,)
+    first: Ints  # (M,) places among the N, ascending
+    status: NDArray[np.int8]
+    source: Source
+
+
+def read_named_photos(listings: Path, limit: int | None) -> NamedPhotos:
+    """The photos of all listings, or of the first `limit`. Raises DataError where there are none."""
+    table = read_table(listings, "listings", ["listing_id", "image", "images"]).slice(0, limit)
+    photos = pa.chunked_array(map(_photos_of, table.to_batches()), PATHS).combine_chunks()
+    if len(photos.flatten()) == 0:
+        raise DataError(
+            f"{listings}: none of {table.num_rows:,} listings has a photo", hint="Ingest the column image or images."
+        )
+    root = table_manifest(listings).facts.get("image_root")
+    if root is None:
+        raise InputError(
+            f"{listings}: does not say where its photos lie", hint="Ingest it again with --image-root DIR."
+        )
+    return NamedPhotos(
+        root=listings.parent / root,
+        listing_ids=table["listing_id"].combine_chunks(),
+        listing=pc.list_parent_indices(photos).to_numpy().astype(np.int64),
+        images=photos.flatten(),
+    )
+
+
+def index_photos(photos: NamedPhotos, threads: int) -> PhotoIndex:
+    """Open and hash every photo once, in threads."""
+    n_photos = len(photos.images)
+    digests = np.zeros((n_photos, DIGEST_BYTES), np.uint8)
+    status = np.zeros(n_photos, np.int8)
+    size = 0
+    with ThreadPoolExecutor(threads) as pool, progress("photos looked at", n_photos) as advance:
+        starts = range(0, n_photos, PHOTOS_AT_ONCE)
+        for start, found in zip(starts, pool.map(lambda start: _look_at(photos, start), starts), strict=True):
+            for row, (digest, code, n_bytes) in enumerate(found, start):
+                digests[row] = np.frombuffer(digest, np.uint8)
+                status[row] = code
+                size += n_bytes
+            advance(len(found))
+    distinct, first = _same(digests, status)
+    return PhotoIndex(distinct, first, status, Source("photos", size, _hash_of_all(photos.images, digests, status)))
+
+
+def _photos_of(listings: pa.RecordBatch) -> pa.Array:
+    """The list of each listing's photos, `image` first; none twice."""
+    rows = zip(listings["image"].to_pylist(), listings["images"].to_pylist(), strict=True)
+    lists = [list(dict.fromkeys(filter(None, [image, *(images or [])]))) for image, images in rows]
+    return pa.array(lists, PATHS)
+
+
+def _look_at(photos: NamedPhotos, start: int) -> list[tuple[bytes, int, int]]:
+    """Digest, status and size (bytes) of the PHOTOS_AT_ONCE photos from `start` on."""
+    found = []
+    for image in photos.images[start : start + PHOTOS_AT_ONCE].to_pylist():
+        try:
+            digest, n_bytes = photo_digest(photos.root, image)
+            found.append((digest, 0, n_bytes))
+        except PhotoError as error:
+            found.append((bytes(DIGEST_BYTES), 1 + REASONS.index(error.reason), 0))
+    return found
+
+
+def _same(digests: NDArray[np.uint8], status: NDArray[np.int8]) -> tuple[Ints, Ints]:
+    """Number the distinct photos in the order in which they come; -1 for what cannot be opened."""
+    sound = np.flatnonzero(status == 0)
+    keys = digests[sound].view(f"V{DIGEST_BYTES}").ravel()
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    by_appearance = np.argsort(first)
+    number = np.empty_like(by_appearance)
+    number[by_appearance] = np.arange(len(first))
+    distinct = np.full(len(status), -1, np.int64)
+    distinct[sound] = number[inverse]
+    return distinct, sound[first[by_appearance]]
+
+
+def _hash_of_all(images: pa.Array, digests: NDArray[np.uint8], status: NDArray[np.int8]) -> str:
+    """One hash of all names and contents, in order."""
+    whole = hashlib.sha256()
+    for line in _names_and_contents(images, digests, status):
+        whole.update(msgspec.json.encode(line))
+    return whole.hexdigest()
+
+
+def _names_and_contents(images: pa.Array, digests: NDArray[np.uint8], status: NDArray[np.int8]) -> Iterator[list[Any]]:
+    for row, image in enumerate(images):
+        code = status[row]
+        yield [image.as_py(), REASONS[code - 1] if code else digests[row].tobytes().hex()]
