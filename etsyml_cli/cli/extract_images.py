@@ -9,6 +9,7 @@ import typer
 from etsyml_cli.cli import options, show
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.cli.settings import settings
+from etsyml_cli.features.images_config import BACKBONES
 
 
 @common_options
@@ -16,7 +17,7 @@ def extract_images(
     listings: options.Listings = None,
     backbone: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="efficientnet_lite0 (the default), vgg19, resnet18, resnet50 or tiny."),
+        typer.Option(metavar="NAME", help=f"The network: {', '.join(BACKBONES)}."),
     ] = None,
     dim: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Reduce the features to N by an SVD of all photos.")

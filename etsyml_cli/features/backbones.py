@@ -1,6 +1,6 @@
 """The networks that turn a photo into features, each cut off before its classifier.
 
-A new backbone is one function that returns a Backbone and one line in BACKBONES.
+A new backbone is one function that returns a Backbone and one line in BACKBONES of images_config.py.
 """
 
 from __future__ import annotations
@@ -16,17 +16,10 @@ from torch import nn
 
 from etsyml_cli.core.errors import MissingPartError
 from etsyml_cli.core.registry import resolve
+from etsyml_cli.features.images_config import BACKBONES
 from etsyml_cli.features.pixels import Preprocessing, Triple
 from etsyml_cli.features.torchvision_import import import_torchvision
 from etsyml_cli.io.weights import download_once
-
-BACKBONES = {
-    "efficientnet_lite0": "etsyml_cli.features.backbones:efficientnet_lite0",
-    "resnet18": "etsyml_cli.features.backbones:resnet18",
-    "resnet50": "etsyml_cli.features.backbones:resnet50",
-    "tiny": "etsyml_cli.features.backbones:tiny",
-    "vgg19": "etsyml_cli.features.backbones:vgg19",
-}
 
 
 @dataclass(frozen=True)

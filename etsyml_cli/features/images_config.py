@@ -1,4 +1,4 @@
-"""What can be chosen about photo features."""
+"""What can be chosen about photo features: the networks there are, and the settings."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from msgspec import Meta
 
 from etsyml_cli.core.config import Config
 
+BACKBONES = {
+    "efficientnet_lite0": "etsyml_cli.features.backbones:efficientnet_lite0",
+    "resnet18": "etsyml_cli.features.backbones:resnet18",
+    "resnet50": "etsyml_cli.features.backbones:resnet50",
+    "vgg19": "etsyml_cli.features.backbones:vgg19",
+    "tiny": "etsyml_cli.features.backbones:tiny",
+}
+
 
 class ImagesConfig(Config, frozen=True):
     """Settings of `extract-images`."""
 
-    backbone: str = "efficientnet_lite0"  # a name in features.backbones.BACKBONES
+    backbone: str = "efficientnet_lite0"  # a name in BACKBONES
     weights: str = "default"  # "default", the path of a state dict, or "none" for random weights
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     engine: Literal["auto", "torch", "onnx"] = "auto"

@@ -23,8 +23,6 @@ Result = TypeVar("Result")
 class Extractor(Protocol):
     """A network that is ready to be fed, whatever runs it; threads may share it."""
 
-    engine: str
-
     def features(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features (B, D) of photos (B, size, size, 3); a row depends on its own photo and on B alone."""
 
@@ -92,20 +90,20 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def batches_in_threads(
-    work: Callable[[slice], Result], batches: Iterable[slice], threads: int
-) -> Iterator[tuple[slice, Result]]:
-    """Each batch with `work(batch)`, in order. A thread does a whole batch alone.
+def batches_in_threads(work: Callable[[slice], Result], batches: Iterable[slice], threads: int) -> Iterator[Result]:
+    """`work(batch)` for each batch, in order. A thread does a whole batch alone.
 
     So the result does not depend on the number of threads, as it does when torch shares out one batch;
     and no thread waits for another.
     """
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        running: deque[tuple[slice, Future[Result]]] = deque()
-        for batch in batches:
-            running.append((batch, pool.submit(work, batch)))
-            if len(running) > 2 * threads:
-                oldest, future = running.popleft()
-                yield oldest, future.result()
-        for batch, future in running:
-            yield batch, future.result()
+        running: deque[Future[Result]] = deque()
+        try:
+            for batch in batches:
+                running.append(pool.submit(work, batch))
+                if len(running) > 2 * threads:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -40,8 +40,6 @@ def export_onnx(network: PhotoNetwork) -> bytes:
 class OnnxExtractor:
     """An exported network in ONNX Runtime; each call works in the caller's thread alone."""
 
-    engine = "onnx"
-
     def __init__(self, model: bytes) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -1,10 +1,11 @@
 """The image reader: opens the photos that a table names, whatever strangers put there.
 
-What is wrong with a photo becomes a PhotoError with one of REASONS; in a batch, a code beside the others' pixels.
+What is wrong with a photo becomes a PhotoError with one of STATUSES; in a batch, its number beside the others' pixels.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 
 from etsyml_cli.features.pixels import PhotoError, Preprocessing, decode_photo
 
-REASONS = (
+STATUSES = (
+    "sound",
     "missing",
     "outside the image root",
     "not a file",
@@ -39,18 +41,18 @@ def read_photo(root: Path, image: str, wanted: Preprocessing, max_pixels: int) -
 def read_photos(
     root: Path, images: list[str], wanted: Preprocessing, max_pixels: int
 ) -> tuple[Pixels, NDArray[np.int8]]:
-    """The pixels (B, size, size, 3) of a batch of photos, and a code (B,).
+    """The pixels (B, size, size, 3) of a batch of photos, black where there are none, and statuses (B,).
 
-    The code is 0, or 1 + the index in REASONS of why there are no pixels; they are black then.
+    A status counts into STATUSES: 0, or why there are no pixels.
     """
     pixels = np.zeros((len(images), wanted.size, wanted.size, 3), np.uint8)
-    codes = np.zeros(len(images), np.int8)
+    status = np.zeros(len(images), np.int8)
     for row, image in enumerate(images):
         try:
             pixels[row] = read_photo(root, image, wanted, max_pixels)
         except PhotoError as error:
-            codes[row] = 1 + REASONS.index(error.reason)
-    return pixels, codes
+            status[row] = STATUSES.index(error.reason)
+    return pixels, status
 
 
 def photo_digest(root: Path, image: str) -> tuple[bytes, int]:
@@ -58,8 +60,8 @@ def photo_digest(root: Path, image: str) -> tuple[bytes, int]:
     with _open_photo(root, image) as file:
         try:
             return hashlib.file_digest(file, "sha256").digest(), file.tell()
-        except OSError:  # the disk fails while we read
-            raise PhotoError("unreadable") from None
+        except OSError as error:
+            raise _photo_error(error) from None
 
 
 def _open_photo(root: Path, image: str) -> io.BufferedReader:
@@ -69,12 +71,23 @@ def _open_photo(root: Path, image: str) -> io.BufferedReader:
         if not Path(path).is_relative_to(os.path.realpath(root)):
             raise PhotoError("outside the image root")
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe must not make us wait
-    except (FileNotFoundError, NotADirectoryError):
-        raise PhotoError("missing") from None
-    except (OSError, ValueError):  # ValueError: a zero byte in the name
+    except OSError as error:
+        raise _photo_error(error) from None
+    except ValueError:  # a zero byte in the name
         raise PhotoError("unreadable") from None
-    status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode) and status.st_size:
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and found.st_size:
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)
-    raise PhotoError("empty" if stat.S_ISREG(status.st_mode) else "not a file")
+    raise PhotoError("empty" if stat.S_ISREG(found.st_mode) else "not a file")
+
+
+def _photo_error(error: OSError) -> Exception:
+    """What is wrong with the photo; what is wrong with the machine (no memory, too many open files) stays an error."""
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return PhotoError("missing")
+    if error.errno == errno.ENXIO:  # a socket
+        return PhotoError("not a file")
+    if error.errno in (errno.ENOMEM, errno.EMFILE, errno.ENFILE):
+        return error
+    return PhotoError("unreadable")

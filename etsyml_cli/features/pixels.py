@@ -42,7 +42,7 @@ class Preprocessing:
 
 
 class PhotoError(Exception):
-    """A photo that cannot be used; `reason` is one of features.photos.REASONS."""
+    """A photo that cannot be used; `reason` is one of features.photos.STATUSES."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -56,7 +56,7 @@ def decode_photo(file: IO[bytes], wanted: Preprocessing, max_pixels: int) -> NDA
             if photo.width * photo.height > max_pixels:
                 raise PhotoError("too many pixels")
             return _middle_square(photo, wanted)
-    except PhotoError:
+    except (PhotoError, MemoryError):
         raise
     except Image.DecompressionBombError:
         raise PhotoError("too many pixels") from None

@@ -43,9 +43,11 @@ def fit_svd(blocks: Iterable[Rows], dim: int) -> Svd:
     """
     # one BLAS thread: the sums keep their order on any machine
     with threadpool_limits(1, user_api="blas"):
-        n, mean, scatter = _moments(blocks, dim)
+        n, mean, scatter = _moments(blocks)
         if n <= dim:
             raise DataError(f"{dim} dimensions need more than {dim} photos, here are {n}", hint="Use a smaller --dim.")
+        if dim > len(mean):
+            raise UsageError(f"dim: {dim} is more than the {len(mean)} features of a photo", hint="Ask for fewer.")
         width, total = len(mean), float(np.trace(scatter))
         variances, vectors = scipy.linalg.eigh(scatter, subset_by_index=(width - dim, width - 1), overwrite_a=True)
     strength, components = variances[::-1], vectors.T[::-1]
@@ -66,7 +68,7 @@ def normalized(rows: Rows) -> NDArray[np.float32]:
     return exact.astype(np.float32)
 
 
-def _moments(blocks: Iterable[Rows], dim: int) -> tuple[int, Floats, Floats]:
+def _moments(blocks: Iterable[Rows]) -> tuple[int, Floats, Floats]:
     """How many rows there are, their mean (D,) and their scatter about it (D, D).
 
     Chan, Golub & LeVeque 1979, eq. 2.1: blocks are centred on their own means and joined by the difference of the
@@ -75,7 +77,7 @@ def _moments(blocks: Iterable[Rows], dim: int) -> tuple[int, Floats, Floats]:
     n, mean, scatter = 0, np.zeros(0), np.zeros((0, 0))
     for block in blocks:
         if not n:
-            mean, scatter = _zeros(block.shape[1], dim)
+            mean, scatter = np.zeros(block.shape[1]), np.zeros((block.shape[1], block.shape[1]))
         if not len(block):
             continue
         rows = block.astype(np.float64)
@@ -90,12 +92,6 @@ def _moments(blocks: Iterable[Rows], dim: int) -> tuple[int, Floats, Floats]:
         mean += len(rows) / joined * step
         n = joined
     return n, mean, scatter
-
-
-def _zeros(width: int, dim: int) -> tuple[Floats, Floats]:
-    if dim > width:
-        raise UsageError(f"dim: {dim} is more than the {width} features of a photo", hint=f"Use {width} or less.")
-    return np.zeros(width), np.zeros((width, width))
 
 
 def _with_fixed_signs(components: Floats) -> Floats:

@@ -135,12 +135,12 @@ def was_made_by(manifest: Manifest, plan: Plan) -> bool:
 
 
 @contextmanager
-def artifact(target: Path, plan: Plan, *, replace: bool = True, resumable: bool = False) -> Iterator[Draft]:
+def artifact(target: Path, plan: Plan, *, replace: bool = True, resume: Plan | None = None) -> Iterator[Draft]:
     """Write an artifact: `target` is replaced in one step when the block ends without an error.
 
     Without `replace` a place where something is already is refused (UsageError) before anything is done.
-    With `resumable`, a draft left behind by a killed run of the same plan is handed out again as it is,
-    and a draft stays when the block fails; otherwise each run starts from an empty directory.
+    `resume` is the part of the plan that the draft's files called *.partial depend on: those that a killed or failed
+    run of the same part left behind are handed out again. Otherwise each run starts from an empty directory.
     """
     target = Path(os.path.realpath(target))  # a link stays, what it points to is replaced
     refuse_to_overwrite(target, force=replace)
@@ -150,13 +150,13 @@ def artifact(target: Path, plan: Plan, *, replace: bool = True, resumable: bool 
     started = time.time()
     partial.mkdir(parents=True, exist_ok=True)
     with only_writer(partial, target):
-        _prepare(partial, plan, resumable)
+        _prepare(partial, resume)
         draft = Draft(partial)
         try:
             yield draft
             _finish(draft, plan, started)
         except BaseException:
-            if not resumable:
+            if resume is None:
                 shutil.rmtree(partial, ignore_errors=True)
             raise
         _swap_in(partial, target)
@@ -240,28 +240,38 @@ def only_writer(partial: Path, target: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _prepare(partial: Path, plan: Plan, resumable: bool) -> None:
-    planned = to_json(plan)
+def _prepare(partial: Path, resume: Plan | None) -> None:
+    """Empty the draft's directory but for what a run can go on with."""
     left_behind = partial / PLAN
-    if resumable and left_behind.is_file() and left_behind.read_bytes() == planned:
-        return
-    if left_behind.is_file() and resumable:
+    planned = to_json(resume)
+    same = resume is not None and left_behind.is_file() and left_behind.read_bytes() == planned
+    if left_behind.is_file() and not same:
         logger.warning("%s: a stopped run had other inputs or settings, so this one starts anew", partial)
     for entry in partial.iterdir():
-        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-    left_behind.write_bytes(planned)
+        if not (same and (entry == left_behind or _is_scratch(entry))):
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    if resume is not None:
+        left_behind.write_bytes(planned)
+
+
+def _is_scratch(path: Path) -> bool:
+    """Whether a file of a draft serves only the making of it."""
+    return path.name == PLAN or path.suffix == ".partial"
 
 
 def _finish(draft: Draft, plan: Plan, started: float) -> None:
-    ours = {draft.path / name for name in (PLAN, RUN, MANIFEST)}
-    files = sorted(path for path in draft.path.rglob("*") if path.is_file() and path not in ours)
+    """The scratch goes last: until the manifest is there, a killed run can go on with it."""
+    found = sorted(path for path in draft.path.rglob("*") if path.is_file())
+    ours = [draft.path / name for name in (RUN, MANIFEST)]
+    files = [path for path in found if not _is_scratch(path) and path not in ours]
     outputs = {str(path.relative_to(draft.path)): sha256_of(path) for path in files}
     manifest = Manifest(plan=plan, rows=draft.rows, facts=draft.facts, outputs=outputs)
     (draft.path / RUN).write_bytes(to_json(run_record(started)))
     (draft.path / MANIFEST).write_bytes(to_json(manifest))
-    for path in [*files, draft.path / RUN, draft.path / MANIFEST, draft.path]:
+    for path in [*files, *ours, draft.path]:
         sync(path)
-    (draft.path / PLAN).unlink()
+    for path in filter(_is_scratch, found):
+        path.unlink()
 
 
 def _swap_in(partial: Path, target: Path) -> None:

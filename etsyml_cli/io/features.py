@@ -86,54 +86,46 @@ def write_matrix(path: Path, blocks: Iterable[NDArray[Any]], shape: tuple[int, i
 class PhotoRows:
     """What the network made of the photos, in their order: grows by whole batches and outlives the process.
 
-    `status` (photos so far,) holds 0 for a photo with a row and else the caller's code of why there is none. The rows
-    come first and the status last, so a photo counts only once its row is there. Both files are appended to by plain
-    writes: a full disk is an OSError then, while a memory map would kill the process.
+    Of each photo so far the status is kept: 0 for one with a row, else the caller's code of why there is none. Rows are
+    written first and the status last, so a photo counts only once its row is there; after a power cut, too, a file that
+    grows ends where its data end. Plain writes: a full disk is an OSError then, while a memory map would kill us.
     """
 
     def __init__(self, directory: Path, n_photos: int, dimension: int, batch_size: int) -> None:
+        self.dimension = dimension
         self._rows = directory / "rows.partial"
         self._status = directory / "status.partial"
-        self.dimension = dimension
+        self._row_bytes = dimension * np.dtype(np.float32).itemsize
         self._rows.touch()
         self._status.touch()
         done = self._whole_batches(n_photos, batch_size)
-        self._codes = bytearray(done.tobytes())
         _cut(self._status, len(done))
         _cut(self._rows, int(np.count_nonzero(done == 0)) * self._row_bytes)
 
-    @property
     def status(self) -> NDArray[np.int8]:
-        return np.frombuffer(bytes(self._codes), np.int8)
+        """The status of the photos so far, shape (photos,)."""
+        return np.frombuffer(self._status.read_bytes(), np.int8)
 
     def append(self, rows: NDArray[np.float32], status: NDArray[np.int8]) -> None:
-        """Take the next batch's rows (B, D) and status (B,); a row that is not to count is left out."""
+        """Take the next batch's rows (B, D) and status (B,); the rows of those that are not 0 do not count."""
         with self._rows.open("ab") as file:
-            file.write(rows[status == 0].astype(np.float32).data)
+            file.write(rows[status == 0].data)
         with self._status.open("ab") as file:
-            file.write(status.astype(np.int8).data)
-        self._codes += status.astype(np.int8).tobytes()
+            file.write(status.data)
 
     def take(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
         """These rows (N, D), read and not mapped: what is mapped counts as memory in use."""
         rows = np.empty((len(numbers), self.dimension), np.float32)
-        with self._rows.open("rb") as file:
+        with self._rows.open("rb", buffering=0) as file:
             for row, number in zip(rows, numbers.tolist(), strict=True):
                 file.seek(number * self._row_bytes)
-                file.readinto(row.data)
+                if file.readinto(row.data) != self._row_bytes:
+                    raise InputError(f"{self._rows}: row {number:,} is missing", hint="Run it again.")
         return rows
 
-    def remove(self) -> None:
-        self._rows.unlink()
-        self._status.unlink()
-
-    @property
-    def _row_bytes(self) -> int:
-        return self.dimension * np.dtype(np.float32).itemsize
-
     def _whole_batches(self, n_photos: int, batch_size: int) -> NDArray[np.int8]:
-        """The status as far as the rows have reached the disk, up to the end of a batch: batches must not shift."""
-        status = np.frombuffer(self._status.read_bytes(), np.int8)
+        """The status as far as there are rows for it, up to the end of a batch: batches must not shift."""
+        status = self.status()
         rows_here = self._rows.stat().st_size // self._row_bytes
         n_done = int(np.searchsorted(np.cumsum(status == 0), rows_here, side="right"))
         return status[: n_done if n_done == n_photos else n_done - n_done % batch_size]

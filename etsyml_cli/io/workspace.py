@@ -26,7 +26,7 @@ class Workspace:
 
     def all_images(self) -> list[Path]:
         """The photo features that are here, one directory for each backbone."""
-        return sorted(path.parent for path in (self.root / "features" / "images").glob(f"*/{MANIFEST}"))
+        return sorted(path.parent for path in (self.root / "features" / "images").glob(f"[!.]*/{MANIFEST}"))
 
     def model(self, kind: str) -> Path:
         return self.root / "models" / kind

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,11 +15,12 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.core.log import progress
-from etsyml_cli.features.photos import REASONS, photo_digest
+from etsyml_cli.features.photos import STATUSES, photo_digest
 from etsyml_cli.features.pixels import PhotoError
 from etsyml_cli.io.artifact import Source
 from etsyml_cli.io.tables import read_table, table_manifest
 
+LISTINGS_AT_ONCE = 10_000
 PHOTOS_AT_ONCE = 256
 DIGEST_BYTES = 32
 PATHS = pa.list_(pa.string())
@@ -41,24 +40,25 @@ class NamedPhotos:
     listing: Ints  # (N,)
     images: pa.Array  # (N,) paths under `root`
 
+    def n_listings(self) -> int:
+        """How many listings have a photo."""
+        return len(np.unique(self.listing))
+
 
 @dataclass(frozen=True)
-class PhotoIndex:
-    """Which of N photos are the same by content: photo n is distinct photo `distinct[n]` of M, found first at `first`.
+class Photos(NamedPhotos):
+    """The same after a look at each: photo n is distinct photo `distinct[n]` of M, found first at `first`."""
 
-    `status` (N,) is 0, or the code of REASONS why a photo cannot be opened; its `distinct` is -1 then.
-    """
-
-    distinct: Ints  # (N,)
+    status: NDArray[np.int8]  # (N,) counts into STATUSES: 0, or why a photo cannot be opened
+    distinct: Ints  # (N,), -1 for what cannot be opened
     first: Ints  # (M,) places among the N, ascending
-    status: NDArray[np.int8]
     source: Source
 
 
 def read_named_photos(listings: Path, limit: int | None) -> NamedPhotos:
     """The photos of all listings, or of the first `limit`. Raises DataError where there are none."""
     table = read_table(listings, "listings", ["listing_id", "image", "images"]).slice(0, limit)
-    photos = pa.chunked_array(map(_photos_of, table.to_batches()), PATHS).combine_chunks()
+    photos = pa.chunked_array(map(_photos_of, table.to_batches(LISTINGS_AT_ONCE)), PATHS).combine_chunks()
     if len(photos.flatten()) == 0:
         raise DataError(
             f"{listings}: none of {table.num_rows:,} listings has a photo", hint="Ingest the column image or images."
@@ -76,22 +76,23 @@ def read_named_photos(listings: Path, limit: int | None) -> NamedPhotos:
     )
 
 
-def index_photos(photos: NamedPhotos, threads: int) -> PhotoIndex:
+def look_at(named: NamedPhotos, threads: int) -> Photos:
     """Open and hash every photo once, in threads."""
-    n_photos = len(photos.images)
-    digests = np.zeros((n_photos, DIGEST_BYTES), np.uint8)
+    n_photos = len(named.images)
     status = np.zeros(n_photos, np.int8)
+    digests = np.zeros((n_photos, DIGEST_BYTES), np.uint8)
     size = 0
     with ThreadPoolExecutor(threads) as pool, progress("photos looked at", n_photos) as advance:
         starts = range(0, n_photos, PHOTOS_AT_ONCE)
-        for start, found in zip(starts, pool.map(lambda start: _look_at(photos, start), starts), strict=True):
-            for row, (digest, code, n_bytes) in enumerate(found, start):
-                digests[row] = np.frombuffer(digest, np.uint8)
-                status[row] = code
+        for start, found in zip(starts, pool.map(lambda start: _look_at(named, start), starts), strict=True):
+            for n, (code, digest, n_bytes) in enumerate(found, start):
+                status[n] = code
+                digests[n] = np.frombuffer(digest, np.uint8)
                 size += n_bytes
             advance(len(found))
     distinct, first = _same(digests, status)
-    return PhotoIndex(distinct, first, status, Source("photos", size, _hash_of_all(photos.images, digests, status)))
+    source = Source("photos", size, _hash_of_all(named.images, status, digests))
+    return Photos(named.root, named.listing_ids, named.listing, named.images, status, distinct, first, source)
 
 
 def _photos_of(listings: pa.RecordBatch) -> pa.Array:
@@ -101,15 +102,15 @@ def _photos_of(listings: pa.RecordBatch) -> pa.Array:
     return pa.array(lists, PATHS)
 
 
-def _look_at(photos: NamedPhotos, start: int) -> list[tuple[bytes, int, int]]:
-    """Digest, status and size (bytes) of the PHOTOS_AT_ONCE photos from `start` on."""
+def _look_at(named: NamedPhotos, start: int) -> list[tuple[int, bytes, int]]:
+    """Status, digest and size (bytes) of the PHOTOS_AT_ONCE photos from `start` on."""
     found = []
-    for image in photos.images[start : start + PHOTOS_AT_ONCE].to_pylist():
+    for image in named.images[start : start + PHOTOS_AT_ONCE].to_pylist():
         try:
-            digest, n_bytes = photo_digest(photos.root, image)
-            found.append((digest, 0, n_bytes))
+            digest, n_bytes = photo_digest(named.root, image)
+            found.append((0, digest, n_bytes))
         except PhotoError as error:
-            found.append((bytes(DIGEST_BYTES), 1 + REASONS.index(error.reason), 0))
+            found.append((STATUSES.index(error.reason), bytes(DIGEST_BYTES), 0))
     return found
 
 
@@ -126,15 +127,9 @@ def _same(digests: NDArray[np.uint8], status: NDArray[np.int8]) -> tuple[Ints, I
     return distinct, sound[first[by_appearance]]
 
 
-def _hash_of_all(images: pa.Array, digests: NDArray[np.uint8], status: NDArray[np.int8]) -> str:
+def _hash_of_all(images: pa.Array, status: NDArray[np.int8], digests: NDArray[np.uint8]) -> str:
     """One hash of all names and contents, in order."""
     whole = hashlib.sha256()
-    for line in _names_and_contents(images, digests, status):
-        whole.update(msgspec.json.encode(line))
+    for image, code, digest in zip(images, status.tolist(), digests, strict=True):
+        whole.update(msgspec.json.encode([image.as_py(), STATUSES[code], digest.tobytes().hex()]))
     return whole.hexdigest()
-
-
-def _names_and_contents(images: pa.Array, digests: NDArray[np.uint8], status: NDArray[np.int8]) -> Iterator[list[Any]]:
-    for row, image in enumerate(images):
-        code = status[row]
-        yield [image.as_py(), REASONS[code - 1] if code else digests[row].tobytes().hex()]

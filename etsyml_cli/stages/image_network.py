@@ -36,6 +36,7 @@ Engine = Literal["torch", "onnx"]
 class NetworkChoice:
     """What computes the features, before anything heavy is loaded."""
 
+    name: str
     backbone: Backbone
     weights: Path | None  # None: random
     device: torch.device
@@ -59,6 +60,7 @@ def choose_network(config: ImagesConfig) -> NetworkChoice:
     engine = _engine(config.engine, device)
     on_gpu = device.type != "cpu"
     return NetworkChoice(
+        name=config.backbone,
         backbone=backbone,
         weights=_weights_file(backbone, config.weights),
         device=device,
@@ -68,20 +70,22 @@ def choose_network(config: ImagesConfig) -> NetworkChoice:
     )
 
 
-def load_network(choice: NetworkChoice, name: str, seed: int, cache: Path) -> LoadedNetwork:
-    """The network called `name`; its export for ONNX Runtime is kept in the folder `cache`."""
-    network = _network(choice, name, seed)
+def load_network(choice: NetworkChoice, seed: int, folder: Path) -> LoadedNetwork:
+    """The network that was chosen; where ONNX Runtime runs it, its export is kept in `folder`."""
+    network = _network(choice, seed)
     sha256 = weights_sha256(network)
-    extractor = _extractor(choice, PhotoNetwork(choice.backbone, network), cache / f"{name}-{sha256[:12]}.onnx")
-    logger.info("%s: %s on %s, %s", name, ENGINE_NAMES[extractor.engine], choice.device.type, choice.precision)
+    kept = folder / f"{choice.name}-{sha256[:12]}.onnx"
+    extractor = _extractor(choice, PhotoNetwork(choice.backbone, network), kept)
+    logger.info("%s: %s on %s, %s", choice.name, ENGINE_NAMES[choice.engine], choice.device.type, choice.precision)
+    if choice.engine == "torch" and choice.device.type == "cpu" and missing_onnx_packages():
+        logger.info("ONNX Runtime would take less time than torch on this CPU: %s", INSTALL_ONNX)
     facts = {
-        "backbone": name,
+        "backbone": choice.name,
         "layer": choice.backbone.layer,
-        "dimension": choice.backbone.dimension,
         "preprocessing": asdict(choice.backbone.preprocessing),
         "random_weights": choice.weights is None,
         "weights_sha256": sha256,
-        "engine": extractor.engine,
+        "engine": choice.engine,
         "precision": choice.precision,
     }
     return LoadedNetwork(facts, extractor)
@@ -97,7 +101,6 @@ def _engine(wanted: str, device: torch.device) -> Engine:
         return "torch"
     missing = missing_onnx_packages()
     if wanted == "auto" and missing:
-        logger.info("ONNX Runtime would take less time than torch on this CPU: %s", INSTALL_ONNX)
         return "torch"
     if device.type != "cpu":
         raise UsageError(
@@ -117,17 +120,17 @@ def _weights_file(backbone: Backbone, weights: str) -> Path | None:
     return Path(weights)
 
 
-def _network(choice: NetworkChoice, name: str, seed: int) -> nn.Module:
+def _network(choice: NetworkChoice, seed: int) -> nn.Module:
     if choice.weights is not None:
         return trained_network(choice.backbone, read_state_dict(choice.weights), str(choice.weights))
-    logger.warning("%s runs with random weights: its features say nothing about the photos", name)
+    logger.warning("%s runs with random weights: its features say nothing about the photos", choice.name)
     return random_network(choice.backbone, seed)
 
 
-def _extractor(choice: NetworkChoice, network: PhotoNetwork, cached: Path) -> Extractor:
+def _extractor(choice: NetworkChoice, network: PhotoNetwork, kept: Path) -> Extractor:
     in_torch = TorchExtractor(network, choice.device, getattr(torch, choice.precision))
     if choice.engine == "torch":
         return in_torch
-    from etsyml_cli.stages.image_onnx import like_torch  # needs packages that may be missing
+    from etsyml_cli.stages.image_onnx import in_onnx_runtime  # needs packages that may be missing
 
-    return like_torch(in_torch, network, cached) or in_torch
+    return in_onnx_runtime(network, like=in_torch, kept=None if choice.weights is None else kept)

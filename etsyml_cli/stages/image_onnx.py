@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from etsyml_cli.core.errors import MissingPartError, UsageError
 from etsyml_cli.core.log import logger
 from etsyml_cli.features.network import Extractor, PhotoNetwork
 from etsyml_cli.features.onnx_network import OnnxExtractor, export_onnx
@@ -14,13 +15,13 @@ from etsyml_cli.io.artifact import whole_file
 TOLERANCE = 1e-4  # of the largest feature
 
 
-def like_torch(in_torch: Extractor, network: PhotoNetwork, cached: Path) -> OnnxExtractor | None:
-    """The network in ONNX Runtime, from the file `cached` or exported into it; `in_torch` runs the same network.
+def in_onnx_runtime(network: PhotoNetwork, *, like: Extractor, kept: Path | None) -> OnnxExtractor:
+    """The network in ONNX Runtime, from the file `kept` or exported into it; it gives the features of `like`.
 
-    None, with a warning, where it cannot be exported or does not give torch's features.
+    Raises MissingPartError where it cannot be exported or gives others.
     """
     photos = np.random.default_rng(0).integers(0, 256, (2, network.size, network.size, 3), dtype=np.uint8)
-    expected = in_torch.features(photos)
+    expected = like.features(photos)
 
     def checked(model: bytes) -> OnnxExtractor:
         extractor = OnnxExtractor(model)
@@ -29,18 +30,28 @@ def like_torch(in_torch: Extractor, network: PhotoNetwork, cached: Path) -> Onnx
             raise ValueError(f"its features differ from torch's by {difference:.2g}")
         return extractor
 
-    if cached.is_file():
+    if kept is not None and kept.is_file():
         try:
-            return checked(cached.read_bytes())
+            return checked(kept.read_bytes())
         except Exception as error:  # a damaged file makes ONNX Runtime raise nearly anything
-            logger.info("%s: damaged (%.200r)", cached, error)
+            logger.info("%s: damaged (%.200r)", kept, error)
+    logger.info("exporting the network for ONNX Runtime%s", f", once: {kept}" if kept else "")
     try:
-        logger.info("exporting the network for ONNX Runtime, once: %s", cached)
         model = export_onnx(network)
         extractor = checked(model)
     except Exception as error:  # nor does the exporter say what it raises
-        logger.warning("torch runs the network, because its export for ONNX Runtime failed (%.200r)", error)
-        return None
-    with whole_file(cached) as file:
-        file.write_bytes(model)
+        raise MissingPartError(
+            f"ONNX Runtime does not run this network ({error!r:.200})", hint="Use --set engine=torch."
+        ) from None
+    if kept is not None:
+        _keep(model, kept)
     return extractor
+
+
+def _keep(model: bytes, path: Path) -> None:
+    """The next run does without the file as well, so that it cannot be written is no error."""
+    try:
+        with whole_file(path) as file:
+            file.write_bytes(model)
+    except (OSError, UsageError) as error:
+        logger.warning("%s: not kept (%s)", path, error)

@@ -45,7 +45,7 @@ def test_photos_that_look_alike_show_the_same_thing() -> None:
         return extractor.features(read_photos(MARKET, images[batch], backbone.preprocessing, 10**6)[0])
 
     batches = [slice(start, start + 4) for start in range(0, len(images), 4)]
-    features = np.concatenate([rows for _, rows in batches_in_threads(work, batches, threads=2)])
+    features = np.concatenate(list(batches_in_threads(work, batches, threads=2)))
     unit = features / np.linalg.norm(features, axis=1, keepdims=True)
     closeness = unit @ unit.T
     np.fill_diagonal(closeness, -1)

@@ -13,7 +13,8 @@ from PIL import Image
 from torch import nn
 
 from etsyml_cli.core.errors import UsageError
-from etsyml_cli.features.backbones import BACKBONES, backbone_named
+from etsyml_cli.features.backbones import backbone_named
+from etsyml_cli.features.images_config import BACKBONES
 from etsyml_cli.features.network import PhotoNetwork, trained_network
 from etsyml_cli.features.pixels import decode_photo
 from etsyml_cli.features.torch_network import TorchExtractor

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.conftest import REPOSITORY
-from tests.features.test_images_stage import files_of, write_listings, write_photo
+from tests.photo_shop import files_of, write_listings
 
-ROWS = 2000  # of 64 bytes, so that two batches of 500 do not fit on the disk
+PHOTOS = 1500  # a row is 64 bytes, so that two batches of 500 do not fit on the disk
 
 
 @pytest.fixture
@@ -40,8 +41,9 @@ def extract(listings: Path, out: Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_full_disk_is_told_and_the_next_run_goes_on(tmp_path: Path, little_disk: Path) -> None:
     (tmp_path / "photos").mkdir()
-    write_photo(tmp_path / "photos" / "0.png", 0)
-    listings = write_listings(tmp_path / "listings.parquet", {f"L{row}": "0.png" for row in range(ROWS)})
+    for number in range(PHOTOS):
+        Image.new("RGB", (1, 1), (number % 256, number // 256, 0)).save(tmp_path / "photos" / f"{number}.bmp")
+    listings = write_listings(tmp_path / "listings.parquet", {f"L{n}": f"{n}.bmp" for n in range(PHOTOS)})
     assert extract(listings, tmp_path / "unbroken").returncode == 0
 
     stopped = extract(listings, little_disk / "features")

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from etsyml_cli.core.errors import MissingPartError
 from etsyml_cli.features.backbones import backbone_named
 from etsyml_cli.features.images_config import ImagesConfig
 from etsyml_cli.features.network import Extractor, PhotoNetwork, batches_in_threads, random_network, trained_network
@@ -69,8 +71,7 @@ def test_the_features_of_a_batch_do_not_depend_on_the_number_of_threads(engine: 
     photos = photos_for(backbone_named("efficientnet_lite0"), 6)
     batches = [slice(start, start + 2) for start in range(0, 6, 2)]
     one, three = (
-        [rows for _, rows in batches_in_threads(lambda batch: network.features(photos[batch]), batches, number)]
-        for number in (1, 3)
+        list(batches_in_threads(lambda batch: network.features(photos[batch]), batches, number)) for number in (1, 3)
     )
     np.testing.assert_array_equal(one, three)
 
@@ -85,8 +86,12 @@ def test_an_export_is_silent_and_knows_nothing_of_this_machine(capfd: pytest.Cap
     assert b".py" not in model
 
 
-def load(cache: Path, seed: int = 0) -> LoadedNetwork:
-    return load_network(choose_network(ImagesConfig(backbone="tiny", device="cpu")), "tiny", seed, cache)
+def load(folder: Path, seed: int = 0, **config: str) -> LoadedNetwork:
+    """`tiny` with weights from a file beside `folder`."""
+    weights = folder.with_name(f"{folder.name}-{seed}.pth")
+    torch.save(random_network(backbone_named("tiny"), seed).state_dict(), weights)
+    choice = choose_network(ImagesConfig(backbone="tiny", device="cpu", **{"weights": str(weights)} | config))
+    return load_network(choice, seed=0, folder=folder)
 
 
 def test_the_export_is_kept_and_used_again(
@@ -155,16 +160,22 @@ def no_luck(network: PhotoNetwork) -> bytes:
 @pytest.mark.parametrize(
     ("export", "why"), [(wrong_numbers, "differ from torch"), (no_numbers, "by nan"), (no_luck, "out of luck")]
 )
-def test_torch_helps_out_where_onnx_runtime_cannot_be_trusted(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    export: Callable[[PhotoNetwork], bytes],
-    why: str,
+def test_an_export_that_cannot_be_trusted_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, export: Callable[[PhotoNetwork], bytes], why: str
 ) -> None:
     monkeypatch.setattr(image_onnx, "export_onnx", export)
-    loaded = load(tmp_path)
-    assert isinstance(loaded.extractor, TorchExtractor)
-    assert loaded.facts["engine"] == "torch"
-    assert "torch runs the network" in caplog.text and why in caplog.text
+    with pytest.raises(MissingPartError, match=f"ONNX Runtime does not run this network .*{why}") as caught:
+        load(tmp_path)
+    assert caught.value.hint == "Use --set engine=torch."
     assert not list(tmp_path.iterdir())
+
+
+def test_random_weights_leave_no_export(tmp_path: Path) -> None:
+    assert load(tmp_path, weights="none").facts["engine"] == "onnx"
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_export_that_cannot_be_kept_is_used_all_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").touch()
+    assert load(tmp_path / "file").facts["engine"] == "onnx"
+    assert "not kept" in caplog.text

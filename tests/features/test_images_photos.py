@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from etsyml_cli.features.photos import REASONS, photo_digest, read_photo, read_photos
+from etsyml_cli.features.photos import STATUSES, photo_digest, read_photo, read_photos
 from etsyml_cli.features.pixels import PhotoError, Preprocessing
 
 WANTED = Preprocessing(16, 1.0, "bilinear", mean=(0.0,) * 3, std=(1.0,) * 3)
@@ -62,7 +62,7 @@ def test_each_bad_photo_has_its_reason(root: Path, image: str, reason: str) -> N
     with pytest.raises(PhotoError) as caught:
         read_photo(root, image, WANTED, max_pixels=10**6)
     assert caught.value.reason == reason
-    assert reason in REASONS
+    assert reason in STATUSES
 
 
 @pytest.mark.parametrize("image", ["good.png", "folder/deep.png", "folder/../good.png", "inside.png"])
@@ -79,7 +79,7 @@ def test_the_root_itself_may_be_a_link(root: Path) -> None:
 def test_a_batch_keeps_its_order_and_marks_the_bad_ones(root: Path) -> None:
     images = ["good.png", "nowhere.png", "folder/deep.png", "pipe.png"]
     pixels, codes = read_photos(root, images, WANTED, max_pixels=10**6)
-    assert [REASONS[code - 1] if code else "" for code in codes] == ["", "missing", "", "not a file"]
+    assert [STATUSES[code] for code in codes] == ["sound", "missing", "sound", "not a file"]
     assert pixels[:, 0, 0].tolist() == [[255, 0, 0], [0, 0, 0], [0, 0, 255], [0, 0, 0]]
 
 

@@ -11,15 +11,13 @@ from safetensors.numpy import load_file
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.features.images_config import ImagesConfig
 from etsyml_cli.io.features import made_by, read_image_features
-from tests.features.test_images_stage import extract, files_of, shop, write_listings, write_photo
+from tests.photo_shop import TINY, extract, files_of, tiny, write_listings, write_photo
 
-__all__ = ["shop"]  # a fixture
-
-THREE = ImagesConfig(backbone="tiny", engine="torch", dim=3)
+THREE = tiny(dim=3)
 
 
 def test_the_features_are_the_projection_of_the_whole_ones(shop: Path) -> None:
-    extract(shop, "whole", ImagesConfig(backbone="tiny", engine="torch"))
+    extract(shop, "whole", TINY)
     facts = extract(shop, "three", THREE).facts
     whole = read_image_features(shop / "whole").matrix.astype(np.float64)
     three = read_image_features(shop / "three").matrix
@@ -57,7 +55,7 @@ def test_new_listings_are_reduced_by_the_svd_that_is_there(shop: Path) -> None:
 
 @pytest.mark.parametrize(
     ("config", "options"),
-    [(ImagesConfig(backbone="tiny", engine="torch", dim=4), {}), (THREE, {"seed": 1})],
+    [(tiny(dim=4), {}), (THREE, {"seed": 1})],
 )
 def test_another_network_or_dim_gets_its_own_svd(shop: Path, config: ImagesConfig, options: dict[str, int]) -> None:
     extract(shop, config=THREE)
@@ -75,7 +73,7 @@ def test_a_quick_try_leaves_no_svd_for_the_whole_shop(shop: Path) -> None:
 
 def test_too_many_dimensions_are_refused_before_the_work(shop: Path) -> None:
     with pytest.raises(UsageError, match="tiny gives 16 features"):
-        extract(shop, config=ImagesConfig(backbone="tiny", engine="torch", dim=17))
+        extract(shop, config=tiny(dim=17))
     with pytest.raises(DataError, match="dim 3 needs the photos of more listings than that; here are 3"):
         extract(shop, config=THREE, limit=3)
     assert not list(shop.glob(".features*"))

@@ -2,80 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from PIL import Image
 
 from etsyml_cli.core.errors import DataError, InputError, MissingPartError, UsageError
 from etsyml_cli.features.backbones import backbone_named
 from etsyml_cli.features.images_config import ImagesConfig
 from etsyml_cli.features.network import random_network
-from etsyml_cli.io.artifact import RUN, Plan, read_manifest
+from etsyml_cli.io.artifact import Plan, read_manifest
 from etsyml_cli.io.features import read_image_features
 from etsyml_cli.io.schema import arrow_schema, table_schema
 from etsyml_cli.io.tables import parquet_writer, seal, table_draft
-from etsyml_cli.stages import extract_images as stage
-from etsyml_cli.stages.extract_images import extract_images
-from etsyml_cli.stages.summary import Summary
-
-TINY = ImagesConfig(backbone="tiny", engine="torch", batch_size=4)
-REPOSITORY = Path(__file__).parents[2]
-
-
-Images = dict[str, str | list[str] | None]
-
-
-def write_listings(target: Path, images: Images, image_root: str | None = "photos") -> Path:
-    """A listings table; a list of photos goes into the column `images`."""
-    schema = arrow_schema(table_schema("listings"), ["listing_id", "title", "image", "images"])
-    rows = [
-        {"listing_id": name, "title": name, "images" if isinstance(image, list) else "image": image}
-        for name, image in images.items()
-    ]
-    with table_draft(target, Plan(kind="table:listings")) as draft:
-        if image_root is not None:
-            draft.facts["image_root"] = image_root
-        writer = parquet_writer(draft.table, schema)
-        writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-        seal(writer, draft)
-    return target
-
-
-def write_photo(path: Path, seed: int) -> None:
-    pixels = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
-    Image.fromarray(pixels).resize((40, 40)).save(path)
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    """Thirty listings with a photo each, in an order that is not the ids'."""
-    (tmp_path / "photos").mkdir()
-    for number in range(30):
-        write_photo(tmp_path / "photos" / f"{number}.png", number)
-    write_listings(tmp_path / "listings.parquet", {f"L{number * 7 % 30}": f"{number}.png" for number in range(30)})
-    return tmp_path
-
-
-def extract(shop: Path, out: str = "features", config: ImagesConfig = TINY, **options: Any) -> Summary:
-    return extract_images(listings=shop / "listings.parquet", out=shop / out, config=config, **{"seed": 0, **options})
-
-
-def rejects_of(out: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in (out / "rejects.jsonl").read_text().splitlines()]
-
-
-def files_of(out: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in out.iterdir() if path.name != RUN}
+from tests.photo_shop import computed, extract, files_of, rejects_of, tiny, write_listings, write_photo
 
 
 def test_one_row_for_each_listing_in_the_tables_order(shop: Path) -> None:
@@ -145,17 +88,7 @@ def test_rejects_name_photos_outside_the_root_and_too_large(shop: Path) -> None:
     extract(shop)
     assert [line["reason"] for line in rejects_of(shop / "features")] == ["outside the image root"]
     with pytest.raises(DataError, match=r"too many pixels 1"):
-        extract(shop, config=ImagesConfig(backbone="tiny", engine="torch", max_pixels=1599))
-
-
-def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The photos that go through the network from now on."""
-    seen: list[str] = []
-    read = stage.read_photos
-    monkeypatch.setattr(
-        stage, "read_photos", lambda root, images, *rest: (seen.extend(images), read(root, images, *rest))[1]
-    )
-    return seen
+        extract(shop, config=tiny(max_pixels=1599))
 
 
 def test_identical_photos_are_computed_once(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +98,7 @@ def test_identical_photos_are_computed_once(shop: Path, monkeypatch: pytest.Monk
     names = ["31", "3", "33", "32", "4", "5", "34", "3"]
     write_listings(shop / "listings.parquet", {f"{place}": f"{name}.png" for place, name in enumerate(names)})
     seen = computed(monkeypatch)
-    summary = extract(shop, config=ImagesConfig(backbone="tiny", engine="torch", threads=1))
+    summary = extract(shop, config=tiny(threads=1))
     assert seen == ["31.png", "33.png", "5.png"]
     assert summary.facts["photos"] == {"named": 8, "distinct": 3}
     matrix = read_image_features(shop / "features").matrix
@@ -189,8 +122,9 @@ def test_the_photos_of_a_listing_are_averaged(shop: Path) -> None:
     write_listings(shop / "listings.parquet", {f"{number}": f"{number}.png" for number in range(10)})
     extract(shop, "single")
     single = read_image_features(shop / "single").matrix.astype(np.float64)
+    (shop / "photos" / "3 again.png").write_bytes((shop / "photos" / "3.png").read_bytes())
     lists = {
-        "A": ["3.png", "nowhere.png", "4.png", "3.png"],
+        "A": ["3.png", "nowhere.png", "4.png", "3 again.png", "3.png"],
         "B": "5.png",
         "C": ["nowhere.png"],
         "D": [],
@@ -220,82 +154,9 @@ def test_image_and_images_belong_together(shop: Path) -> None:
     assert extract(shop).facts["photos"] == {"named": 2, "distinct": 2}
 
 
-KILLED_AFTER_20_PHOTOS = """
-import os, signal, sys
-from pathlib import Path
-from etsyml_cli.features.images_config import ImagesConfig
-from etsyml_cli.io import features
-from etsyml_cli.stages.extract_images import extract_images
-
-append = features.PhotoRows.append
-
-def append_until_killed(rows, features, status):
-    append(rows, features, status)
-    if len(rows.status) == 20:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-features.PhotoRows.append = append_until_killed
-shop = Path(sys.argv[1])
-config = ImagesConfig(backbone="tiny", engine="torch", batch_size=4)
-extract_images(listings=shop / "listings.parquet", out=shop / "features", config=config, seed=0)
-"""
-
-
-def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(
-    shop: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (shop / "photos" / "2.png").write_text("no photo")
-    extract(shop, "unbroken")
-    killed = subprocess.run([sys.executable, "-c", KILLED_AFTER_20_PHOTOS, str(shop)], cwd=REPOSITORY, check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert not (shop / "features").exists()
-
-    seen = computed(monkeypatch)
-    extract(shop)
-    assert sorted(seen) == sorted(f"{number}.png" for number in range(20, 30))
-    assert files_of(shop / "features") == files_of(shop / "unbroken")
-    assert not list(shop.glob(".*"))
-
-
-@pytest.mark.parametrize(
-    "last_step",
-    [
-        "stages.image_output.fit_svd",
-        "stages.image_output.save_ids",
-        "io.features.PhotoRows.remove",
-        "io.artifact._finish",
-    ],
-)
-def test_a_run_killed_while_finishing_ends_with_the_same_bytes(
-    shop: Path, monkeypatch: pytest.MonkeyPatch, last_step: str
-) -> None:
-    reduced = ImagesConfig(backbone="tiny", engine="torch", dim=3)
-    extract(shop, "unbroken", reduced)
-    with monkeypatch.context() as broken:
-        broken.setattr(f"etsyml_cli.{last_step}", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            extract(shop, config=reduced)
-    extract(shop, config=reduced)
-    assert files_of(shop / "features") == files_of(shop / "unbroken")
-
-
-def test_what_was_left_by_a_run_over_other_photos_is_not_used(
-    shop: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    with monkeypatch.context() as broken:
-        broken.setattr("etsyml_cli.stages.image_output.save_ids", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            extract(shop)
-    write_photo(shop / "photos" / "0.png", 99)
-    extract(shop)
-    assert "a stopped run had other inputs or settings, so this one starts anew" in caplog.text
-    extract(shop, "fresh")
-    assert files_of(shop / "features") == files_of(shop / "fresh")
-
-
 def test_threads_do_not_change_a_byte(shop: Path) -> None:
-    extract(shop, "one", ImagesConfig(backbone="tiny", engine="torch", batch_size=4, threads=1))
-    extract(shop, "five", ImagesConfig(backbone="tiny", engine="torch", batch_size=4, threads=5))
+    extract(shop, "one", tiny(threads=1))
+    extract(shop, "five", tiny(threads=5))
     assert files_of(shop / "one") == files_of(shop / "five")
 
 
@@ -317,7 +178,7 @@ def test_limit_takes_the_first_listings(shop: Path) -> None:
 
 def test_float16_halves_the_file_and_keeps_the_numbers(shop: Path) -> None:
     extract(shop, "wide")
-    extract(shop, "narrow", ImagesConfig(backbone="tiny", engine="torch", batch_size=4, dtype="float16"))
+    extract(shop, "narrow", tiny(dtype="float16"))
     wide, narrow = read_image_features(shop / "wide").matrix, read_image_features(shop / "narrow").matrix
     assert narrow.dtype == np.float16
     np.testing.assert_array_equal(narrow, wide.astype(np.float16))
@@ -325,7 +186,7 @@ def test_float16_halves_the_file_and_keeps_the_numbers(shop: Path) -> None:
 
 def test_rows_of_length_one(shop: Path) -> None:
     extract(shop, "raw")
-    extract(shop, "unit", ImagesConfig(backbone="tiny", engine="torch", normalize=True))
+    extract(shop, "unit", tiny(normalize=True))
     raw, unit = read_image_features(shop / "raw").matrix, read_image_features(shop / "unit").matrix
     np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(unit, raw / np.linalg.norm(raw, axis=1, keepdims=True), rtol=1e-6)
@@ -335,7 +196,7 @@ def test_numbers_too_large_for_float16_are_refused(shop: Path) -> None:
     state = random_network(backbone_named("tiny"), seed=5).state_dict()
     state["2.bias"] += 1e6
     torch.save(state, shop / "large.pth")
-    large = ImagesConfig(backbone="tiny", engine="torch", weights=str(shop / "large.pth"), dtype="float16")
+    large = tiny(weights=str(shop / "large.pth"), dtype="float16")
     with pytest.raises(DataError, match="too large for float16"):
         extract(shop, config=large)
 
@@ -343,7 +204,7 @@ def test_numbers_too_large_for_float16_are_refused(shop: Path) -> None:
 def test_weights_from_a_file(shop: Path) -> None:
     network = random_network(backbone_named("tiny"), seed=5)
     torch.save(network.state_dict(), shop / "five.pth")
-    config = ImagesConfig(backbone="tiny", engine="torch", batch_size=4, weights=str(shop / "five.pth"))
+    config = tiny(weights=str(shop / "five.pth"))
     summary = extract(shop, "from_file", config)
     assert summary.facts["random_weights"] is False
     assert str(shop) not in (shop / "from_file" / "manifest.json").read_text()
@@ -363,7 +224,7 @@ def test_broken_weights_are_refused_instead_of_written(shop: Path) -> None:
     state["0.bias"][0] = float("nan")
     torch.save(state, shop / "nan.pth")
     with pytest.raises(DataError, match="not finite"):
-        extract(shop, config=ImagesConfig(backbone="tiny", engine="torch", weights=str(shop / "nan.pth")))
+        extract(shop, config=tiny(weights=str(shop / "nan.pth")))
     assert not (shop / "features").exists()
 
 
@@ -383,8 +244,8 @@ def test_nothing_to_do_is_said(shop: Path) -> None:
     ("config", "error"),
     [
         (ImagesConfig(backbone="vgg91"), UsageError),
-        (ImagesConfig(backbone="tiny", engine="torch", weights="nowhere.pth"), InputError),
-        (ImagesConfig(backbone="tiny", engine="torch", device="mps"), MissingPartError),
+        (tiny(weights="nowhere.pth"), InputError),
+        (tiny(device="mps"), MissingPartError),
     ],
 )
 def test_what_cannot_run_leaves_nothing_behind(shop: Path, config: ImagesConfig, error: type[Exception]) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from etsyml_cli.io.features import read_image_features
 from tests.conftest import Etsyml
-from tests.features.test_images_stage import write_listings
+from tests.photo_shop import write_listings
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8))
 TURNED = Image.Exif()

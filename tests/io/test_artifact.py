@@ -77,23 +77,28 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from etsyml_cli.io.artifact import Plan, artifact
-with artifact(Path(sys.argv[1]), Plan(kind="test", seed=int(sys.argv[2])), resumable=True) as draft:
+plan = Plan(kind="test", seed=int(sys.argv[2]))
+with artifact(Path(sys.argv[1]), plan, resume=plan) as draft:
+    (draft.path / "half.partial").write_text("half")
     (draft.path / "data.txt").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_a_killed_run_hands_its_draft_to_the_same_plan_only(tmp_path: Path) -> None:
+def test_a_killed_run_hands_its_scratch_to_the_same_plan_only(tmp_path: Path) -> None:
     def killed_run() -> None:
         done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "made"), "1"], check=False)
         assert done.returncode == -signal.SIGKILL
 
     killed_run()
     assert not (tmp_path / "made").exists()
-    with artifact(tmp_path / "made", Plan(kind="test", seed=1), resumable=True) as draft:
-        assert (draft.path / "data.txt").read_text() == "half"
+    with artifact(tmp_path / "made", Plan(kind="test", seed=7), resume=Plan(kind="test", seed=1)) as draft:
+        assert (draft.path / "half.partial").read_text() == "half"
+        assert not (draft.path / "data.txt").exists()
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["manifest.json", "run.json"]
     killed_run()
-    with artifact(tmp_path / "made", Plan(kind="test", seed=2), resumable=True) as draft:
+    other = Plan(kind="test", seed=2)
+    with artifact(tmp_path / "made", other, resume=other) as draft:
         assert [path.name for path in draft.path.iterdir()] == ["plan.json"]
 
 
