@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from etsyml_cli.core.errors import InputError
 from etsyml_cli.features.pixels import PhotoError, Preprocessing, decode_photo
 
 STATUSES = (
@@ -29,29 +30,30 @@ STATUSES = (
     "damaged",
 )
 
+AGAIN = "Is the disk still there? Run it again."
+
 Pixels = NDArray[np.uint8]
 
 
-def read_photo(root: Path, image: str, wanted: Preprocessing, max_pixels: int) -> Pixels:
-    """The pixels (size, size, 3) of the photo at `image` under `root`. Raises PhotoError."""
-    with _open_photo(root, image) as file:
-        return decode_photo(file, wanted, max_pixels)
-
-
 def read_photos(
-    root: Path, images: list[str], wanted: Preprocessing, max_pixels: int
+    root: Path, images: list[str], digests: list[bytes], wanted: Preprocessing, max_pixels: int
 ) -> tuple[Pixels, NDArray[np.int8]]:
-    """The pixels (B, size, size, 3) of a batch of photos, black where there are none, and statuses (B,).
+    """The pixels (B, size, size, 3) of photos that have these digests, black where there are none, and statuses (B,).
 
-    A status counts into STATUSES: 0, or why there are no pixels.
+    A status counts into STATUSES: 0, or why the bytes are no picture. Raises InputError for a photo that is no longer
+    what it was when its digest was taken: that says nothing about the photo.
     """
     pixels = np.zeros((len(images), wanted.size, wanted.size, 3), np.uint8)
     status = np.zeros(len(images), np.int8)
-    for row, image in enumerate(images):
-        try:
-            pixels[row] = read_photo(root, image, wanted, max_pixels)
-        except PhotoError as error:
-            status[row] = STATUSES.index(error.reason)
+    for row, (image, digest) in enumerate(zip(images, digests, strict=True)):
+        with _open_again(root, image) as file:
+            try:
+                pixels[row] = decode_photo(file, wanted, max_pixels)
+            except PhotoError as error:
+                status[row] = STATUSES.index(error.reason)
+            file.seek(0)
+            if hashlib.file_digest(file, "sha256").digest() != digest:
+                raise InputError(f"{root / image}: changed while the photos were read", hint="Run it again.")
     return pixels, status
 
 
@@ -62,6 +64,13 @@ def photo_digest(root: Path, image: str) -> tuple[bytes, int]:
             return hashlib.file_digest(file, "sha256").digest(), file.tell()
         except OSError as error:
             raise _photo_error(error) from None
+
+
+def _open_again(root: Path, image: str) -> io.BufferedReader:
+    try:
+        return _open_photo(root, image)
+    except PhotoError as error:
+        raise InputError(f"{root / image}: now {error.reason}, and it was there just before", hint=AGAIN) from None
 
 
 def _open_photo(root: Path, image: str) -> io.BufferedReader:

@@ -148,6 +148,8 @@ def artifact(target: Path, plan: Plan, *, replace: bool = True, resume: Plan | N
         raise UsageError(f"{target}: a file, where a directory is to be written", hint="Name another place.")
     partial = target.parent / f".{target.name}.partial"
     started = time.time()
+    if partial.is_symlink():
+        raise UsageError(f"{partial}: a link, where the draft is to be written", hint="Remove it.")
     partial.mkdir(parents=True, exist_ok=True)
     with only_writer(partial, target):
         _prepare(partial, resume)
@@ -169,18 +171,25 @@ def refuse_to_overwrite(target: Path, *, force: bool) -> None:
     """
     if target.exists() and not (target.is_file() or target.is_dir()):
         raise UsageError(f"{target}: neither a file nor a directory", hint="Name another place.")
+    if target.is_dir() and target.samefile(Path.cwd()):
+        raise UsageError(f"{target}: the current directory, which cannot be replaced", hint="Name one inside it.")
     occupied = any(target.iterdir()) if target.is_dir() else target.exists()
-    if occupied and target.is_dir() and not _has_our_manifest(target):
+    if occupied and target.is_dir() and not _is_ours(target):
         raise UsageError(f"{target}: holds files that etsyml did not write", hint="Name another place, or remove it.")
     if occupied and not force:
         raise UsageError(f"{target}: something is here already", hint="Name another place or add --force.")
 
 
-def _has_our_manifest(directory: Path) -> bool:
+def _is_ours(directory: Path) -> bool:
+    """Whether etsyml wrote it, by its manifest or, where that is damaged, by the record of the run beside it."""
     try:
         read_manifest(directory)
     except InputError:
-        return False
+        try:
+            record = msgspec.json.decode((directory / RUN).read_bytes(), type=dict[str, Any])
+        except (OSError, msgspec.DecodeError):
+            return False
+        return record.keys() == run_record(0).keys()
     return True
 
 

@@ -26,6 +26,14 @@ REJECTS = "rejects.jsonl"
 SVD = "svd.safetensors"
 
 _MADE_BY = "etsyml extract-images"
+_FACTS = {
+    "backbone": str,
+    "layer": str,
+    "weights_sha256": str,
+    "dimension": int,
+    "svd_sha256": str | None,
+    "normalize": bool,
+}
 
 
 @dataclass(frozen=True)
@@ -56,14 +64,17 @@ def read_image_features(path: Path) -> ImageFeatures:
         raise InputError(f"{error.filename or path}: {error.strerror or error}", hint=make_again) from None
     except Exception as error:  # a damaged header makes numpy raise nearly anything
         raise InputError(f"{path}: damaged ({error})", hint=make_again) from None
-    if matrix.dtype.kind != "f" or matrix.shape != (len(ids), facts.get("dimension")):
+    if matrix.dtype.kind != "f" or matrix.shape != (len(set(ids)), facts["dimension"]):
         raise InputError(f"{path}: {FEATURES}, its ids and its manifest do not fit each other", hint=make_again)
     return ImageFeatures(ids, matrix, facts)
 
 
 def features_facts(path: Path) -> dict[str, Any]:
     """What the manifest says of the features at `path`. Raises InputError where there are none."""
-    return expect_kind(path, KIND, made_by=_MADE_BY).facts
+    facts = expect_kind(path, KIND, made_by=_MADE_BY).facts
+    if not all(isinstance(facts.get(name), kind) for name, kind in _FACTS.items()):
+        raise InputError(f"{path}: its manifest does not say what made it", hint=f"Make it with: {_MADE_BY} --force")
+    return facts
 
 
 def made_by(facts: dict[str, Any]) -> str:
@@ -125,7 +136,7 @@ class PhotoRows:
 
     def _whole_batches(self, n_photos: int, batch_size: int) -> NDArray[np.int8]:
         """The status as far as there are rows for it, up to the end of a batch: batches must not shift."""
-        status = self.status()
+        status = self.status()[:n_photos]
         rows_here = self._rows.stat().st_size // self._row_bytes
         n_done = int(np.searchsorted(np.cumsum(status == 0), rows_here, side="right"))
         return status[: n_done if n_done == n_photos else n_done - n_done % batch_size]

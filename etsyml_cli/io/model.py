@@ -37,13 +37,12 @@ def load_tensors(
 
     `shapes` says which tensors there must be and how long each of their axes is, None where that may be any.
     """
-    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     path = directory / file_name
     try:
         tensors = load_file(path)
-    except (FileNotFoundError, SafetensorError) as error:
+    except Exception as error:  # a damaged file makes the reader raise nearly anything
         raise InputError(f"{path}: {error}", hint=hint) from None
     for name, shape in shapes.items():
         if name not in tensors:

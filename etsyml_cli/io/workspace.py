@@ -26,7 +26,9 @@ class Workspace:
 
     def all_images(self) -> list[Path]:
         """The photo features that are here, one directory for each backbone."""
-        return sorted(path.parent for path in (self.root / "features" / "images").glob(f"[!.]*/{MANIFEST}"))
+        folder = self.root / "features" / "images"
+        places = sorted(folder.iterdir()) if folder.is_dir() else []
+        return [place for place in places if not place.name.startswith(".") and (place / MANIFEST).is_file()]
 
     def model(self, kind: str) -> Path:
         return self.root / "models" / kind

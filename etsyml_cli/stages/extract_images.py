@@ -53,7 +53,7 @@ def extract_images(
     svd = load_svd(out) if with_svd else None
     _refuse_what_cannot_work(photos, config, choice.backbone.dimension, svd)
     network = load_network(choice, seed, folder=out.parent)
-    with artifact(out, with_svd or plan, replace=replace, resume=_of_the_rows(plan)) as draft:
+    with artifact(out, with_svd or plan, replace=replace, resume=None if force else _of_the_rows(plan)) as draft:
         rows = PhotoRows(draft.path, len(photos.first), choice.backbone.dimension, choice.batch_size)
         _compute(rows, photos, network.extractor, choice, config, threads)
         draft.facts |= network.facts
@@ -95,15 +95,19 @@ def _with_svd_there(plan: Plan, out: Path) -> Plan | None:
     on the first listings only, for a quick try, is not kept.
     """
     try:
-        before = read_manifest(out).plan
+        manifest = read_manifest(out)
     except InputError:
         return None
+    before = manifest.plan
     alike = all(before.config.get(key) == plan.config[key] for key in ("backbone", "weights", "dim"))
     alike &= before.inputs.get("weights") == plan.inputs.get("weights") and before.seed == plan.seed
     quick_try = before.config.get("limit") is not None and "svd" not in before.inputs
-    if not alike or quick_try or not (out / SVD).is_file():
+    if not alike or quick_try or SVD not in manifest.outputs:
         return None
-    return msgspec.structs.replace(plan, inputs={**plan.inputs, "svd": [source_of(out / SVD)]})
+    svd = source_of(out / SVD)
+    if svd.sha256 != manifest.outputs[SVD]:
+        raise InputError(f"{out / SVD}: not the file that was written here", hint="Fit it anew with --force.")
+    return msgspec.structs.replace(plan, inputs={**plan.inputs, "svd": [svd]})
 
 
 def _refuse_what_cannot_work(photos: Photos, config: ImagesConfig, dimension: int, svd: Svd | None) -> None:
@@ -128,19 +132,22 @@ def _compute(
 ) -> None:
     """Append the rows of the distinct photos that are missing. Every run cuts the same batches."""
 
+    batch_size, preprocessing = choice.batch_size, choice.backbone.preprocessing
+
     def work(batch: slice) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
         images = photos.images.take(photos.first[batch]).to_pylist()
-        pixels, status = read_photos(photos.root, images, choice.backbone.preprocessing, config.max_pixels)
-        return extractor.features(_filled(pixels, choice.batch_size))[: len(images)], status
+        digests = [digest.tobytes() for digest in photos.digests[batch]]
+        pixels, status = read_photos(photos.root, images, digests, preprocessing, config.max_pixels)
+        return extractor.features(_filled(pixels, batch_size))[: len(images)], status
 
     n_photos, n_done = len(photos.first), len(rows.status())
-    starts = range(n_done, n_photos, choice.batch_size)
+    starts = range(n_done, n_photos, batch_size)
     if n_done:
         logger.info("going on where the last run stopped: %s of %s photos are done", f"{n_done:,}", f"{n_photos:,}")
     with progress("photos", n_photos) as advance, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")  # its remarks on odd files: rejects.jsonl says what matters
         advance(n_done)
-        batches = (slice(start, min(start + choice.batch_size, n_photos)) for start in starts)
+        batches = (slice(start, min(start + batch_size, n_photos)) for start in starts)
         for features, status in batches_in_threads(work, batches, threads):
             _refuse_what_is_not_finite(features[status == 0], config)
             rows.append(features, status)

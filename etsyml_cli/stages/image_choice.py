@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.log import logger
@@ -16,7 +17,7 @@ def features_to_train_on(places: Sequence[Path]) -> Path | None:
     """The only features, or those of the default backbone; None where there are none. Raises UsageError otherwise."""
     if len(places) < 2:
         return places[0] if places else None
-    of_backbone = {features_facts(place)["backbone"]: place for place in places}
+    of_backbone = {facts["backbone"]: place for place, facts in _facts_of(places)}
     chosen = of_backbone.get(ImagesConfig().backbone)
     if chosen is None:
         raise UsageError(
@@ -33,5 +34,14 @@ def features_of_model(model: Path, places: Sequence[Path]) -> Path | None:
         wanted = read_manifest(model).facts.get("photos")
     except InputError:
         wanted = None
-    fitting = (place for place in places if made_by(features_facts(place)) == wanted)
+    fitting = (place for place, facts in _facts_of(places) if made_by(facts) == wanted)
     return next(fitting, places[0] if places else None)
+
+
+def _facts_of(places: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Those that are whole: one that is damaged does not stop a command that may not need it."""
+    for place in places:
+        try:
+            yield place, features_facts(place)
+        except InputError as error:
+            logger.warning("%s", error.message)

@@ -21,7 +21,7 @@ from etsyml_cli.io.artifact import Source
 from etsyml_cli.io.tables import read_table, table_manifest
 
 LISTINGS_AT_ONCE = 10_000
-PHOTOS_AT_ONCE = 256
+PHOTOS_AT_ONCE = 32  # what Ctrl-C waits for
 DIGEST_BYTES = 32
 PATHS = pa.list_(pa.string())
 
@@ -52,6 +52,7 @@ class Photos(NamedPhotos):
     status: NDArray[np.int8]  # (N,) counts into STATUSES: 0, or why a photo cannot be opened
     distinct: Ints  # (N,), -1 for what cannot be opened
     first: Ints  # (M,) places among the N, ascending
+    digests: NDArray[np.uint8]  # (M, 32)
     source: Source
 
 
@@ -77,22 +78,32 @@ def read_named_photos(listings: Path, limit: int | None) -> NamedPhotos:
 
 
 def look_at(named: NamedPhotos, threads: int) -> Photos:
-    """Open and hash every photo once, in threads."""
-    n_photos = len(named.images)
-    status = np.zeros(n_photos, np.int8)
-    digests = np.zeros((n_photos, DIGEST_BYTES), np.uint8)
+    """Open and hash what each name leads to, once and in threads."""
+    encoded = named.images.dictionary_encode()
+    names, name_of_photo = encoded.dictionary, encoded.indices.to_numpy()
+    status = np.zeros(len(names), np.int8)
+    digests = np.zeros((len(names), DIGEST_BYTES), np.uint8)
     size = 0
-    with ThreadPoolExecutor(threads) as pool, progress("photos looked at", n_photos) as advance:
-        starts = range(0, n_photos, PHOTOS_AT_ONCE)
-        for start, found in zip(starts, pool.map(lambda start: _look_at(named, start), starts), strict=True):
-            for n, (code, digest, n_bytes) in enumerate(found, start):
+    with ThreadPoolExecutor(threads) as pool, progress("photos looked at", len(names)) as advance:
+        starts = range(0, len(names), PHOTOS_AT_ONCE)
+        found = pool.map(lambda start: _look_at(named.root, names[start : start + PHOTOS_AT_ONCE]), starts)
+        for start, looks in zip(starts, found, strict=True):
+            for n, (code, digest, n_bytes) in enumerate(looks, start):
                 status[n] = code
                 digests[n] = np.frombuffer(digest, np.uint8)
                 size += n_bytes
-            advance(len(found))
-    distinct, first = _same(digests, status)
-    source = Source("photos", size, _hash_of_all(named.images, status, digests))
-    return Photos(named.root, named.listing_ids, named.listing, named.images, status, distinct, first, source)
+            advance(len(looks))
+    source = Source("photos", size, _hash_of_all(names, status, digests))
+    of_photo = status[name_of_photo]
+    distinct, first = _same(digests[name_of_photo], of_photo)
+    return Photos(
+        **vars(named),
+        status=of_photo,
+        distinct=distinct,
+        first=first,
+        digests=digests[name_of_photo[first]],
+        source=source,
+    )
 
 
 def _photos_of(listings: pa.RecordBatch) -> pa.Array:
@@ -102,12 +113,12 @@ def _photos_of(listings: pa.RecordBatch) -> pa.Array:
     return pa.array(lists, PATHS)
 
 
-def _look_at(named: NamedPhotos, start: int) -> list[tuple[int, bytes, int]]:
-    """Status, digest and size (bytes) of the PHOTOS_AT_ONCE photos from `start` on."""
+def _look_at(root: Path, images: pa.Array) -> list[tuple[int, bytes, int]]:
+    """Status, digest and size (bytes) of these photos."""
     found = []
-    for image in named.images[start : start + PHOTOS_AT_ONCE].to_pylist():
+    for image in images.to_pylist():
         try:
-            digest, n_bytes = photo_digest(named.root, image)
+            digest, n_bytes = photo_digest(root, image)
             found.append((0, digest, n_bytes))
         except PhotoError as error:
             found.append((STATUSES.index(error.reason), bytes(DIGEST_BYTES), 0))

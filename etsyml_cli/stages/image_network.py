@@ -117,7 +117,7 @@ def _weights_file(backbone: Backbone, weights: str) -> Path | None:
         return None
     if weights == "default":
         return backbone.default_weights() if backbone.default_weights else None
-    return Path(weights)
+    return Path(weights).expanduser()
 
 
 def _network(choice: NetworkChoice, seed: int) -> nn.Module:

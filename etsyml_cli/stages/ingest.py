@@ -69,8 +69,13 @@ def _plan(inputs: Inputs, contract: Contract, config: IngestConfig, limit: int |
 
 
 def _image_root(contract: Contract, folder: Path) -> str | None:
-    """From the table's folder, so that both can move together; None for a table without photos."""
-    return os.path.relpath(contract.rules.image_root, folder) if PHOTOS & contract.mapping.columns.keys() else None
+    """From the table's folder, so that both can move together; None for a table without photos.
+
+    From its real place, since `..` leads there even where the folder is reached by a link.
+    """
+    if not PHOTOS & contract.mapping.columns.keys():
+        return None
+    return os.path.relpath(contract.rules.image_root, os.path.realpath(folder))
 
 
 def _fill(draft: TableDraft, inputs: Inputs, contract: Contract, config: IngestConfig, limit: int | None) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from etsyml_cli.features.backbones import backbone_named
 from etsyml_cli.features.network import PhotoNetwork, batches_in_threads, trained_network
-from etsyml_cli.features.photos import read_photos
+from etsyml_cli.features.photos import photo_digest, read_photos
 from etsyml_cli.features.torch_network import TorchExtractor
 from etsyml_cli.io.weights import read_state_dict
 
@@ -42,7 +42,8 @@ def test_photos_that_look_alike_show_the_same_thing() -> None:
     extractor = TorchExtractor(PhotoNetwork(backbone, network), torch.device("cpu"))
 
     def work(batch: slice) -> np.ndarray:
-        return extractor.features(read_photos(MARKET, images[batch], backbone.preprocessing, 10**6)[0])
+        digests = [photo_digest(MARKET, image)[0] for image in images[batch]]
+        return extractor.features(read_photos(MARKET, images[batch], digests, backbone.preprocessing, 10**6)[0])
 
     batches = [slice(start, start + 4) for start in range(0, len(images), 4)]
     features = np.concatenate(list(batches_in_threads(work, batches, threads=2)))

@@ -164,3 +164,15 @@ def test_features_that_would_run_code_are_refused(written: Path) -> None:
     np.save(written / "features.npy", np.array([[Path("a")]], dtype=object), allow_pickle=True)
     with pytest.raises(InputError):
         read_image_features(written)
+
+
+@pytest.mark.parametrize("facts", [{}, FACTS | {"weights_sha256": None}, FACTS | {"dimension": "3"}])
+def test_a_manifest_that_does_not_say_what_made_the_features_is_refused(tmp_path: Path, facts: dict[str, Any]) -> None:
+    with artifact(tmp_path / "features", Plan(kind="features:images")) as draft:
+        draft.facts = facts
+    assert "does not say what made it" in refusal_of(tmp_path / "features")
+
+
+def test_two_rows_of_one_listing_are_refused(written: Path) -> None:
+    (written / "ids.json").write_text('["a", "c", "a"]')
+    assert "do not fit each other" in refusal_of(written)

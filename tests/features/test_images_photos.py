@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from etsyml_cli.features.photos import STATUSES, photo_digest, read_photo, read_photos
+from etsyml_cli.core.errors import InputError
+from etsyml_cli.features.photos import STATUSES, photo_digest, read_photos
 from etsyml_cli.features.pixels import PhotoError, Preprocessing
 
 WANTED = Preprocessing(16, 1.0, "bilinear", mean=(0.0,) * 3, std=(1.0,) * 3)
@@ -35,6 +39,13 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
+def look(root: Path, *images: str) -> tuple[np.ndarray, list[str]]:
+    """Take the photos' digests, then read them: pixels and statuses. Raises PhotoError for what cannot be opened."""
+    digests = [photo_digest(root, image)[0] for image in images]
+    pixels, status = read_photos(root, list(images), digests, WANTED, max_pixels=10**6)
+    return pixels, [STATUSES[code] for code in status]
+
+
 @pytest.mark.parametrize(
     ("image", "reason"),
     [
@@ -54,33 +65,57 @@ def root(tmp_path: Path) -> Path:
         ("zero\0byte.png", "unreadable"),
         ("x" * 5000, "unreadable"),
         ("empty.png", "empty"),
-        ("text.png", "not a photo"),
-        ("cut.png", "damaged"),
     ],
 )
-def test_each_bad_photo_has_its_reason(root: Path, image: str, reason: str) -> None:
+def test_what_cannot_be_opened_has_its_reason(root: Path, image: str, reason: str) -> None:
     with pytest.raises(PhotoError) as caught:
-        read_photo(root, image, WANTED, max_pixels=10**6)
+        look(root, image)
     assert caught.value.reason == reason
     assert reason in STATUSES
 
 
 @pytest.mark.parametrize("image", ["good.png", "folder/deep.png", "folder/../good.png", "inside.png"])
 def test_what_stays_inside_the_root_is_read(root: Path, image: str) -> None:
-    assert read_photo(root, image, WANTED, max_pixels=10**6).shape == (16, 16, 3)
+    assert look(root, image)[1] == ["sound"]
 
 
 def test_the_root_itself_may_be_a_link(root: Path) -> None:
     link = root.parent / "link"
     link.symlink_to(root)
-    assert read_photo(link, "good.png", WANTED, max_pixels=10**6).shape == (16, 16, 3)
+    assert look(link, "good.png")[1] == ["sound"]
 
 
 def test_a_batch_keeps_its_order_and_marks_the_bad_ones(root: Path) -> None:
-    images = ["good.png", "nowhere.png", "folder/deep.png", "pipe.png"]
-    pixels, codes = read_photos(root, images, WANTED, max_pixels=10**6)
-    assert [STATUSES[code] for code in codes] == ["sound", "missing", "sound", "not a file"]
+    pixels, status = look(root, "good.png", "text.png", "folder/deep.png", "cut.png")
+    assert status == ["sound", "not a photo", "sound", "damaged"]
     assert pixels[:, 0, 0].tolist() == [[255, 0, 0], [0, 0, 0], [0, 0, 255], [0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("happen", "told"),
+    [
+        (lambda photo: photo.unlink(), "now missing, and it was there just before"),
+        (lambda photo: photo.write_bytes(b""), "now empty"),
+        (lambda photo: photo.write_bytes(b"cut"), "changed while"),
+        (lambda photo: Image.new("RGB", (20, 20), "blue").save(photo), "changed while"),
+    ],
+)
+def test_a_photo_that_changes_meanwhile_is_no_verdict_on_it(
+    root: Path, happen: Callable[[Path], None], told: str
+) -> None:
+    digest, _ = photo_digest(root, "good.png")
+    happen(root / "good.png")
+    with pytest.raises(InputError, match=rf"good\.png: .*{told}"):
+        read_photos(root, ["good.png"], [digest], WANTED, max_pixels=10**6)
+
+
+def test_a_machine_in_trouble_is_no_verdict_on_a_photo(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_files_left(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "open", no_files_left)
+    with pytest.raises(OSError, match="Too many open files"):
+        photo_digest(root, "good.png")
 
 
 def test_the_digest_is_that_of_the_files_bytes(root: Path) -> None:

@@ -79,11 +79,19 @@ def test_too_many_dimensions_are_refused_before_the_work(shop: Path) -> None:
     assert not list(shop.glob(".features*"))
 
 
-def test_a_damaged_svd_is_named(shop: Path) -> None:
+def test_a_quick_try_does_not_lose_the_svd_of_the_whole_shop(shop: Path) -> None:
+    extract(shop, config=THREE)
+    svd = (shop / "features/svd.safetensors").read_bytes()
+    assert extract(shop, config=THREE, limit=2).rows["out"] == 2  # nothing is fitted on them
+    extract(shop, config=THREE)
+    assert (shop / "features/svd.safetensors").read_bytes() == svd
+
+
+def test_an_svd_that_was_changed_is_not_used(shop: Path) -> None:
     extract(shop, config=THREE)
     (shop / "features/svd.safetensors").write_bytes(b"damaged")
     write_photo(shop / "photos" / "0.png", 99)
-    with pytest.raises(InputError, match=r"svd\.safetensors") as caught:
+    with pytest.raises(InputError, match=r"svd\.safetensors: not the file that was written here") as caught:
         extract(shop, config=THREE)
     assert caught.value.hint == "Fit it anew with --force."
     extract(shop, config=THREE, force=True)

@@ -96,3 +96,13 @@ def test_what_was_left_by_a_run_over_other_photos_is_not_used(
     assert "a stopped run had other inputs or settings, so this one starts anew" in caplog.text
     extract(shop, "fresh")
     assert files_of(shop / "features") == files_of(shop / "fresh")
+
+
+def test_force_does_not_go_on_with_what_was_left(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("etsyml_cli.stages.image_output.save_ids", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            extract(shop)
+    seen = computed(monkeypatch)
+    extract(shop, force=True)
+    assert len(seen) == 30

@@ -326,6 +326,16 @@ def test_the_bytes_depend_on_inputs_and_configuration_alone(tmp_path):
     assert table_manifest(out).facts["image_root"] == ".."
 
 
+def test_the_image_root_is_found_from_a_table_behind_a_link(tmp_path):
+    (tmp_path / "deep" / "tables").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("deep/tables")
+    file = lines_file(tmp_path, [{**GOOD["listings"], "image": "a.jpg"}])
+    run("listings", file, tmp_path / "link/out.parquet")
+    root = table_manifest(tmp_path / "link/out.parquet").facts["image_root"]
+    assert (tmp_path / "link" / root).resolve() == tmp_path.resolve()
+    assert (tmp_path / "deep/tables" / root).resolve() == tmp_path.resolve()
+
+
 def test_limit(tmp_path):
     rows = [{"user_id": f"U{i}", "listing_id": "L"} for i in range(9)]
     file = lines_file(tmp_path, [rows[0], "{", *rows[1:]])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -132,6 +133,10 @@ def test_a_named_place_is_kept_without_force(tmp_path: Path) -> None:
         refuse_to_overwrite(taken, force=True)
         with pytest.raises(UsageError, match="something is here already"):
             refuse_to_overwrite(taken, force=False)
+    (tmp_path / "full/manifest.json").write_text("")  # damaged, and the record of its run still says whose it is
+    refuse_to_overwrite(tmp_path / "full", force=True)
+    with pytest.raises(UsageError, match="the current directory"), contextlib.chdir(tmp_path / "empty"):
+        refuse_to_overwrite(Path(), force=True)
     with pytest.raises(UsageError, match="etsyml did not write"):
         refuse_to_overwrite(tmp_path / "foreign", force=True)
     os.mkfifo(tmp_path / "device")

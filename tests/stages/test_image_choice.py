@@ -74,3 +74,12 @@ def test_where_none_fits_the_first_is_taken_for_the_error_to_name(place: Workspa
     extracted(place, "vgg19", "tiny")
     assert features_of_model(model, place.all_images()) == place.images("tiny")
     assert features_of_model(place.model("lda"), place.all_images()) == place.images("tiny")
+
+
+def test_a_damaged_neighbour_is_told_and_left_alone(place: Workspace, caplog: pytest.LogCaptureFixture) -> None:
+    extracted(place, "efficientnet_lite0", "tiny", "vgg19")
+    (place.images("tiny") / "manifest.json").write_text("")
+    assert features_to_train_on(place.all_images()) == place.images("efficientnet_lite0")
+    model = trained(place, made_by(FACTS | {"backbone": "vgg19"}))
+    assert features_of_model(model, place.all_images()) == place.images("vgg19")
+    assert "tiny" in caplog.text
