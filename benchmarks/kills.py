@@ -26,10 +26,10 @@ def main(listings: str | None = None, kills: str = "200") -> None:
         folder = Path(scratch)
         if listings is None:
             drawn = ("--listings", "2000", "--users", "1", "--set", "favorites_per_user=1")
-            subprocess.run(etsyml("-q", "sample-data", "--out", str(folder / "shop"), *drawn), check=True)
+            subprocess.run(etsyml("sample-data", "-q", "--out", str(folder / "shop"), *drawn), check=True)
             listings = str(folder / "shop/listings.csv")
         tables = folder / "listings.parquet"
-        subprocess.run(etsyml("-q", "ingest", "listings", listings, "--out", str(tables)), check=True)
+        subprocess.run(etsyml("ingest", "-q", "listings", listings, "--out", str(tables)), check=True)
         survive(tables, folder, int(kills))
 
 
@@ -51,7 +51,8 @@ def survive(listings: Path, folder: Path, kills: int) -> None:
             shutil.rmtree(folder / "broken")
     print(f"{killed} kills over {ends} runs: the bytes of each are those of the unbroken one")
     strays = sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
-    print(f"files left behind: {', '.join(strays) or 'none'}")
+    if strays:
+        sys.exit(f"left behind: {', '.join(strays)}")
 
 
 def lives(command: list[str]) -> Iterator[bool]:

@@ -6,6 +6,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
@@ -29,6 +30,21 @@ def cost_of(command: list[str]) -> Cost:
 def median_cost(command: list[str], runs: int = 5) -> Cost:
     costs = [cost_of(command) for _ in range(runs)]
     return Cost(statistics.median(c.cpu_s for c in costs), statistics.median(c.peak_mb for c in costs))
+
+
+def cpu_s_an_item(
+    commands: Mapping[str, Callable[[int], list[str]]], few: int, many: int, runs: int = 3
+) -> dict[str, float]:
+    """CPU seconds that each command takes for one item more, medians of runs in turn.
+
+    Each runs with few and with many items: the difference leaves out imports and loading.
+    """
+    costs: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(runs):
+        for name, command in commands.items():
+            of_few, of_many = cost_of(command(few)), cost_of(command(many))
+            costs[name].append((of_many.cpu_s - of_few.cpu_s) / (many - few))
+    return {name: statistics.median(each) for name, each in costs.items()}
 
 
 def etsyml(*arguments: str) -> list[str]:

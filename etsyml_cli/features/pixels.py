@@ -15,6 +15,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 
 Image.MAX_IMAGE_PIXELS = None  # decode_photo has a limit of its own
 
+DRAFT_MARGIN = 1.5  # a JPEG decoded to just the size that is wanted gives features of cosine down to .88 with the whole
 ORIENTATION_TAG = 0x0112
 UPRIGHT = {  # EXIF orientation -> what puts the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -68,7 +69,7 @@ def decode_photo(file: IO[bytes], wanted: Preprocessing, max_pixels: int) -> NDA
 
 def _middle_square(photo: Image.Image, wanted: Preprocessing) -> NDArray[np.uint8]:
     """Cut and scale in one step, and turn last: it costs time by the pixel, and the middle stays the middle."""
-    enough = math.ceil(wanted.size / wanted.crop)
+    enough = math.ceil(DRAFT_MARGIN * wanted.size / wanted.crop)
     photo.draft("RGB", (enough, enough))  # a large JPEG is decoded at 1/2, 1/4 or 1/8 of its size
     colour = _in_colour(photo)
     orientation = _orientation(photo)  # after the pixels: a broken PNG fails here as well, and once only
