@@ -31,19 +31,19 @@ class Favorites:
 
 def draw_favorites(world: World) -> Iterator[Favorites]:
     """All users' favorites in batches of users."""
+    edges = np.cumsum(world.beta, axis=1)
     for first in range(0, world.config.users, USERS_AT_ONCE):
         users = min(USERS_AT_ONCE, world.config.users - first)
-        yield _batch(world, first, users, generator(world.seed, "favorites", first))
+        yield _batch(world, edges, first, users, generator(world.seed, "favorites", first))
 
 
-def _batch(world: World, first: int, users: int, rng: np.random.Generator) -> Favorites:
+def _batch(world: World, edges: Floats, first: int, users: int, rng: np.random.Generator) -> Favorites:
     """LDA (Blei et al., 2003; Hu et al., KDD'14): θ ~ Dirichlet(α); for each favorite z ~ Mult(θ), x ~ Mult(β_z)."""
     theta = np.asarray(rng.dirichlet(np.full(world.config.styles, ALPHA), users))
     mean = world.config.favorites_per_user
     wanted = np.maximum(FEWEST, rng.poisson(rng.gamma(SPREAD, mean / SPREAD, users)))
     user = np.repeat(np.arange(users), TRIES * wanted)
-    z = (np.cumsum(theta, axis=1)[user] < rng.random(len(user))[:, None]).sum(axis=1)
-    x = _listings_of(np.minimum(z, world.config.styles - 1), world.beta, rng)
+    x = _listings_of(_styles_of(user, theta, rng), edges, rng)
     new = _first_times(user * len(world.listings.thing) + x)
     new = new[place_in_group(user[new]) < wanted[user[new]]]
     born = np.maximum(world.listings.born[x[new]], 0)
@@ -51,13 +51,21 @@ def _batch(world: World, first: int, users: int, rng: np.random.Generator) -> Fa
     return Favorites(first, theta, first + user[new], x[new], second)
 
 
-def _listings_of(z: Ints, beta: Floats, rng: np.random.Generator) -> Ints:
-    """x ~ Mult(β_z) for each z, shape (N,)."""
+def _styles_of(user: Ints, theta: Floats, rng: np.random.Generator) -> Ints:
+    """z ~ Mult(θ_user) for each entry of `user`, shape (N,)."""
+    chance = rng.random(len(user))
+    z = np.zeros(len(user), dtype=np.int64)
+    for edge in np.cumsum(theta, axis=1).T[:-1]:
+        z += edge[user] < chance
+    return z
+
+
+def _listings_of(z: Ints, edges: Floats, rng: np.random.Generator) -> Ints:
+    """x ~ Mult(β_z) for each z, shape (N,); `edges`, shape (K, I), are the cumulated β."""
     x = np.empty_like(z)
-    for style, probabilities in enumerate(beta):
+    for style, edge in enumerate(edges):
         of_style = z == style
-        edges = np.cumsum(probabilities)
-        x[of_style] = np.searchsorted(edges, rng.random(int(of_style.sum())) * edges[-1], side="right")
+        x[of_style] = np.searchsorted(edge, rng.random(int(of_style.sum())) * edge[-1], side="right")
     return x
 
 

@@ -28,17 +28,16 @@ class Slice:
 
 def slices(total: int, days: int, at_most: int) -> Iterator[Slice]:
     """`total` entries spread evenly over the days, each day cut into slices of at most `at_most` entries."""
-    parts = max(1, -(-total // (days * at_most)))
-    edges = np.arange(days * parts + 1)
-    firsts = edges * total // edges[-1]
-    seconds = edges * DAY_S // parts
-    for i in range(len(edges) - 1):
-        first, after = int(firsts[i]), int(firsts[i + 1])
-        yield Slice(first, after - first, int(seconds[i]), int(seconds[i + 1]))
+    a_day = max(1, -(-total // (days * at_most)))
+    parts = days * a_day
+    for i in range(parts):
+        first, after = i * total // parts, (i + 1) * total // parts
+        yield Slice(first, after - first, i * DAY_S // a_day, (i + 1) * DAY_S // a_day)
 
 
 def draw_seconds(rng: np.random.Generator, part: Slice) -> Ints:
-    return np.sort(rng.integers(part.start, part.stop, part.count))
+    after = max(part.stop, part.start + 1)  # on a very busy day a slice may be shorter than a second
+    return np.sort(rng.integers(part.start, after, part.count))
 
 
 def examination(places: int, decay: float) -> Floats:
@@ -80,5 +79,5 @@ class Shelf:
 def shelve(world: World, thing: Ints, second: int) -> Shelf:
     """The listings born by `second`, by their `thing`, shape (I,), which may be NOTHING."""
     on_sale = np.flatnonzero(world.listings.born <= second)
-    listing = on_sale[np.argsort(thing[on_sale], kind="stable")]
+    listing = on_sale[np.argsort(thing[on_sale].astype(np.int8), kind="stable")]  # a radix sort: a shelf costs little
     return Shelf(listing, np.searchsorted(thing[listing], np.arange(len(THINGS) + 1)))

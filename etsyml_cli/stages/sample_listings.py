@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ from etsyml_cli.core.log import progress
 from etsyml_cli.core.rng import generator
 from etsyml_cli.io.truth import SCHEMAS, truth_writer
 from etsyml_cli.sample.photos import Look, draw_photo
-from etsyml_cli.sample.rows import cells, ids, times
+from etsyml_cli.sample.rows import cells, ids, times, vectors
 from etsyml_cli.sample.texts import write_texts
 from etsyml_cli.sample.words import COLOURS, MATERIALS, THINGS
 from etsyml_cli.sample.world import NOTHING, World
@@ -31,48 +34,57 @@ COLUMNS = (
     "image",
 )
 JPEG_QUALITY = 80
+PHOTOS_AT_ONCE = 256  # in line for the threads
 
 
 def write_listings(world: World, folder: Path) -> int:
     """`listings.csv` with tags separated by `|`, and the truth about listings and styles; returns the rows."""
-    listings = world.listings
-    columns = zip(
-        ids("L", np.arange(len(listings.thing))).to_pylist(),
-        ids("S", listings.shop).to_pylist(),
-        ids("U", world.shop_owner[listings.shop]).to_pylist(),
-        write_texts(world),
-        cells(listings.price).to_pylist(),
-        cells(listings.quantity).to_pylist(),
-        times(listings.born).to_pylist(),
-        strict=True,
-    )
     with (folder / "listings.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for listing, shop, owner, text, price, quantity, born in columns:
-            said = (text.title, "|".join(text.tags), text.description)
-            writer.writerow((listing, shop, owner, *said, price, "USD", quantity, born, _image(listing)))
+        writer.writerows(_rows(world))
     _write_truth(world, folder)
-    return len(listings.thing)
+    return len(world.listings.thing)
 
 
-def write_photos(world: World, folder: Path) -> None:
-    """One JPEG a listing under `images/`, each with a generator of its own."""
-    (folder / "images").mkdir()
+def _rows(world: World) -> Iterator[tuple[str, ...]]:
+    """The cells of each listing, in the order of COLUMNS."""
     listings = world.listings
-    surfaces, colours = list(MATERIALS.values()), list(COLOURS.values())
-    with progress("photos", len(listings.thing)) as advance:
-        for i, listing in enumerate(ids("L", np.arange(len(listings.thing))).to_pylist()):
-            look = Look(
-                thing=THINGS[listings.thing[i]].name,
-                colour=colours[listings.colour[i]],
-                surface=surfaces[listings.material[i]],
-                style=int(listings.style[i]),
-                quality=float(listings.quality[i]),
-            )
-            photo = draw_photo(look, generator(world.seed, "photo", i))
-            photo.save(folder / _image(listing), quality=JPEG_QUALITY)
-            advance(1)
+    columns = (
+        ids("L", np.arange(len(listings.thing))),
+        ids("S", listings.shop),
+        ids("U", world.shop_owner[listings.shop]),
+        cells(listings.price),
+        cells(listings.quantity),
+        times(listings.born),
+    )
+    for text, *others in zip(write_texts(world), *columns, strict=True):
+        listing, shop, owner, price, quantity, born = (cell.as_py() for cell in others)
+        said = (text.title, "|".join(text.tags), text.description)
+        yield (listing, shop, owner, *said, price, "USD", quantity, born, _image(listing))
+
+
+def write_photos(world: World, folder: Path, *, threads: int | None = None) -> None:
+    """One JPEG a listing under `images/`, each with a generator of its own; by default all cores draw."""
+    (folder / "images").mkdir()
+    count = len(world.listings.thing)
+    with progress("photos", count) as advance, ThreadPoolExecutor(threads) as pool:
+        for first in range(0, count, PHOTOS_AT_ONCE):
+            for _ in pool.map(partial(_write_photo, world, folder), range(first, min(first + PHOTOS_AT_ONCE, count))):
+                advance(1)
+
+
+def _write_photo(world: World, folder: Path, listing: int) -> None:
+    listings = world.listings
+    look = Look(
+        thing=THINGS[listings.thing[listing]].name,
+        colour=list(COLOURS.values())[listings.colour[listing]],
+        surface=list(MATERIALS.values())[listings.material[listing]],
+        style=int(listings.style[listing]),
+        quality=float(listings.quality[listing]),
+    )
+    (listing_id,) = ids("L", np.array([listing])).to_pylist()
+    draw_photo(look, generator(world.seed, "photo", listing)).save(folder / _image(listing_id), quality=JPEG_QUALITY)
 
 
 def _image(listing: str) -> str:
@@ -95,5 +107,5 @@ def _write_truth(world: World, folder: Path) -> None:
     with truth_writer(folder, "listings") as writer:
         writer.write_table(pa.table(columns).cast(SCHEMAS["listings"]))
     with truth_writer(folder, "styles") as writer:
-        columns = {"listing_id": listing_id, "probabilities": list(world.beta.T.astype(np.float32))}
+        columns = {"listing_id": listing_id, "probabilities": vectors(world.beta.T)}
         writer.write_table(pa.table(columns, SCHEMAS["styles"]))

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from etsyml_cli.sample.ads import DECAY, PLACES, AdRows, click_probability, draw_impressions
 from etsyml_cli.sample.config import SampleConfig
-from etsyml_cli.sample.slices import examination
+from etsyml_cli.sample.slices import ROWS_AT_ONCE, examination
 from etsyml_cli.sample.world import World, build_world
 
 Drawn = tuple[World, AdRows]
@@ -50,6 +52,22 @@ def test_clicks_by_position_recover_the_planted_examination(drawn: Drawn) -> Non
 
 def test_the_truth_tells_clicks_from_the_rest_far_better_than_chance_though_not_surely(drawn: Drawn) -> None:
     assert 0.72 < roc_auc_score(drawn[1].clicked, drawn[1].probability) < 0.85
+
+
+def test_memory_does_not_grow_with_the_rows() -> None:
+    few, many = (peak_of_drawing(slices * ROWS_AT_ONCE) for slices in (2, 8))
+    assert many < 1.1 * few
+
+
+def peak_of_drawing(impressions: int) -> int:
+    """Bytes held at most while all of a day's ads are drawn."""
+    world = build_world(SampleConfig(days=1, impressions=impressions), seed=0)
+    tracemalloc.start()
+    try:
+        assert sum(len(rows.impression) for rows in draw_impressions(world)) == impressions
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def test_only_what_was_clicked_converts(drawn: Drawn) -> None:

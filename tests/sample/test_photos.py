@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image, ImageFilter
 
 from etsyml_cli.core.rng import generator
-from etsyml_cli.sample.photos import PIXELS, Look, draw_photo
+from etsyml_cli.sample.photos import PIXELS, Look, draw_photo, outlined
 from etsyml_cli.sample.shapes import SHAPES
 from etsyml_cli.sample.words import COLOURS, MATERIALS, THINGS
 
@@ -31,6 +32,12 @@ def test_the_colour_of_a_thing_can_be_seen(colour: str) -> None:
     middle = np.median(pixels("bag", colour)[60:70, 40:56].reshape(-1, 3), axis=0)
     distance = {name: np.linalg.norm(middle - rgb) for name, rgb in COLOURS.items()}
     assert min(distance, key=distance.__getitem__) == colour
+
+
+def test_the_outline_is_the_greatest_of_five_by_five_as_pillow_finds_it() -> None:
+    silhouette = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
+    expected = Image.fromarray(silhouette).filter(ImageFilter.MaxFilter(5))
+    assert (np.asarray(outlined(Image.fromarray(silhouette))) == np.asarray(expected)).all()
 
 
 def test_a_good_photo_is_bright_and_sharp() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -21,7 +23,10 @@ from etsyml_cli.io.truth import (
     read_users,
 )
 from etsyml_cli.sample.config import SampleConfig
+from etsyml_cli.sample.world import build_world
+from etsyml_cli.stages import sample_listings
 from etsyml_cli.stages.sample_data import sample_data
+from tests.conftest import Etsyml
 
 SMALL = SampleConfig(listings=40, users=30, searches=50, impressions=700, styles=3, days=10)
 COMMITTED = Path(__file__).parents[2] / "sample_data"
@@ -54,6 +59,36 @@ def test_another_seed_gives_other_bytes(market: Path, tmp_path: Path) -> None:
     one, other = contents(market), contents(tmp_path / "other")
     assert one.keys() == other.keys()
     assert {name for name in one if one[name] == other[name]} == {"truth/positions.json"}
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_photos_do_not_depend_on_the_number_of_threads(
+    market: Path, tmp_path: Path, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample_listings, "PHOTOS_AT_ONCE", 16)
+    sample_listings.write_photos(build_world(SMALL, seed=5), tmp_path, threads=threads)
+    assert contents(tmp_path / "images") == contents(market / "images")
+
+
+def test_a_photo_that_cannot_be_written_ends_the_run_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disk_is_full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(sample_listings, "draw_photo", disk_is_full)
+    with pytest.raises(OSError, match="no space left"):
+        sample_data(tmp_path / "market", SMALL, seed=5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_while_logs_are_written_is_one_error(
+    small_disk: Callable[[str], Path], etsyml: Etsyml
+) -> None:
+    disk = small_disk("1m")
+    ended = etsyml("sample-data", "--out", disk / "market", "--listings", "3", "--set", "impressions=200000")
+    assert (ended.code, ended.err.splitlines()[-1]) == (3, "error: no space left on device")
+    assert list(disk.iterdir()) == []
 
 
 def test_as_many_as_asked(market: Path) -> None:
@@ -128,6 +163,9 @@ def test_what_is_there_stays_unless_forced(market: Path, tmp_path: Path) -> None
         SampleConfig(listings=1, users=1, days=1, styles=1, searches=2, impressions=2),
         SampleConfig(listings=3, users=2, searches=0, impressions=0, styles=20, pages="ranked"),
         SampleConfig(listings=5, users=2, searches=3, impressions=4),  # most days stay empty
+        SampleConfig(listings=1, users=1, days=1, searches=0, impressions=10),
+        SampleConfig(listings=3, users=5, favorites_per_user=1000, searches=1, impressions=0),  # all is favorited
+        SampleConfig(listings=3, users=5000, favorites_per_user=1, searches=1, impressions=1),  # two batches of users
     ],
 )
 def test_the_smallest_markets(config: SampleConfig, tmp_path: Path) -> None:
@@ -146,7 +184,18 @@ def test_the_command_in_the_readme_holds_all_that_was_asked(tmp_path: Path) -> N
     assert command in lines(tmp_path / "market" / "README.md")
 
 
-@pytest.mark.parametrize("setting", ["pages=sorted", "listings=0", "searches=-1", "styles=0"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "pages=sorted",
+        "listings=0",
+        "searches=-1",
+        "styles=0",
+        "days=3651",
+        "page_size=1001",
+        "users=99999999999999999999",
+    ],
+)
 def test_impossible_settings_are_refused(setting: str) -> None:
     with pytest.raises(UsageError, match=setting.partition("=")[0]):
         resolve_config(SampleConfig, sets=[setting])

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from etsyml_cli.sample.config import SampleConfig
-from etsyml_cli.sample.slices import examination, place_in_group, shelve, slices
+from etsyml_cli.sample.slices import draw_seconds, examination, place_in_group, shelve, slices
 from etsyml_cli.sample.world import DAY_S, NOTHING, build_world
 
 
@@ -20,6 +20,13 @@ def test_slices_hold_all_entries_once_and_fill_every_day(total: int, days: int, 
         assert (part.first + part.count, part.stop) == (following.first, following.start)
     assert sum(part.count for part in parts) == total
     assert all(part.count <= at_most and part.stop - part.start <= DAY_S for part in parts)
+
+
+def test_a_very_busy_day_is_cut_into_slices_shorter_than_a_second() -> None:
+    rng = np.random.default_rng(0)
+    parts = list(islice(slices(10**12, 1, 3), 5))
+    assert [len(draw_seconds(rng, part)) for part in parts] == [part.count for part in parts]
+    assert [part.start for part in parts] == [0] * 5
 
 
 @given(st.lists(st.integers(0, 5)))
