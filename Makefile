@@ -40,7 +40,7 @@ $(VENV)/bin/python:
 
 # The pinned torch is its CPU build where pip's own index settings offer one, else the ordinary build.
 $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(INSTALL) --editable .
+	$(INSTALL) --editable '.[onnx]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
