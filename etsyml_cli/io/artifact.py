@@ -18,6 +18,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,7 @@ FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 RUN = "run.json"
 PLAN = "plan.json"
+SYNCS_AT_ONCE = 8
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -277,7 +279,9 @@ def _finish(draft: Draft, plan: Plan, started: float) -> None:
     manifest = Manifest(plan=plan, rows=draft.rows, facts=draft.facts, outputs=outputs)
     (draft.path / RUN).write_bytes(to_json(run_record(started)))
     (draft.path / MANIFEST).write_bytes(to_json(manifest))
-    for path in [*files, *ours, draft.path]:
+    with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:  # a hundred thousand photos, one by one, would take minutes
+        list(pool.map(sync, files))
+    for path in [*ours, draft.path]:
         sync(path)
     for path in filter(_is_scratch, found):
         path.unlink()
