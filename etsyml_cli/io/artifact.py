@@ -8,8 +8,6 @@ What changes from run to run (times, memory, host, command line) goes to `run.js
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
 import hashlib
 import os
 import platform
@@ -29,6 +27,7 @@ import msgspec
 from etsyml_cli import __version__
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.log import logger
+from etsyml_cli.io.atomic import only_writer, swap_in, sync
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -163,7 +162,7 @@ def artifact(target: Path, plan: Plan, *, replace: bool = True, resume: Plan | N
             if resume is None:
                 shutil.rmtree(partial, ignore_errors=True)
             raise
-        _swap_in(partial, target)
+        swap_in(partial, target)
 
 
 def refuse_to_overwrite(target: Path, *, force: bool) -> None:
@@ -211,46 +210,6 @@ def run_record(started: float) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A hidden name to write to; the file takes the place of `path` when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.touch()
-    with only_writer(partial, path):
-        try:
-            yield partial
-            sync(partial)
-            partial.replace(path)
-            sync(path.parent)
-        finally:
-            partial.unlink(missing_ok=True)
-
-
-def sync(path: Path) -> None:
-    """Flush a file or a directory to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def only_writer(partial: Path, target: Path) -> Iterator[None]:
-    """Hold the lock of the draft directory `partial`. Raises UsageError while another process holds it."""
-    descriptor = os.open(partial, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise UsageError(f"{target}: another etsyml is writing this", hint="Wait for it to end.") from None
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def _prepare(partial: Path, resume: Plan | None) -> None:
     """Empty the draft's directory but for what a run can go on with."""
     left_behind = partial / PLAN
@@ -285,27 +244,3 @@ def _finish(draft: Draft, plan: Plan, started: float) -> None:
         sync(path)
     for path in filter(_is_scratch, found):
         path.unlink()
-
-
-def _swap_in(partial: Path, target: Path) -> None:
-    if not target.exists():
-        partial.rename(target)
-    elif _exchange(partial, target):
-        shutil.rmtree(partial)
-    else:
-        replaced = target.parent / f".{target.name}.replaced"
-        shutil.rmtree(replaced, ignore_errors=True)
-        target.rename(replaced)
-        partial.rename(target)
-        shutil.rmtree(replaced)
-    sync(target.parent)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Swap two directories in one step; False where the system cannot (only Linux has the call)."""
-    at_cwd, exchange = -100, 2
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except (AttributeError, OSError):
-        return False
-    return bool(renameat2(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), exchange) == 0)

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import msgspec
 
 from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
-from etsyml_cli.io.artifact import whole_file
+from etsyml_cli.io.atomic import whole_file
 
 RankedList = dict[str, Any]  # {subject: ..., "items": [{"rank": 1, "id": ..., "score": ..., "title": ...}, ...]}
 Row = dict[str, Any]

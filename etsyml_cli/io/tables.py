@@ -21,15 +21,14 @@ from etsyml_cli.io.artifact import (
     Manifest,
     Plan,
     Source,
-    only_writer,
     refuse_to_overwrite,
     run_record,
     sha256_of,
     source_of,
-    sync,
     to_json,
     was_made_by,
 )
+from etsyml_cli.io.atomic import only_writer, sync
 from etsyml_cli.io.schema import SCHEMA_VERSION, arrow_schema, table_schema
 
 MANIFEST_KEY = b"etsyml.manifest"

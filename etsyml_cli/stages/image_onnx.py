@@ -10,7 +10,7 @@ from etsyml_cli.core.errors import MissingPartError, UsageError
 from etsyml_cli.core.log import logger
 from etsyml_cli.features.network import Extractor, PhotoNetwork
 from etsyml_cli.features.onnx_network import OnnxExtractor, export_onnx
-from etsyml_cli.io.artifact import whole_file
+from etsyml_cli.io.atomic import whole_file
 
 TOLERANCE = 1e-4  # of the largest feature
 

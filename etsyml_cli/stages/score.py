@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.log import logger, progress
-from etsyml_cli.io.artifact import Manifest, Plan, expect_kind, refuse_to_overwrite, source_of, was_made_by, whole_file
+from etsyml_cli.io.artifact import Manifest, Plan, expect_kind, refuse_to_overwrite, source_of, was_made_by
+from etsyml_cli.io.atomic import whole_file
 from etsyml_cli.io.schema import ARROW_TYPES, table_schema
 from etsyml_cli.io.tables import MANIFEST_KEY, open_table, parquet_writer, table_manifest
 from etsyml_cli.stages.ctr_log import BATCH_ROWS, TIME
