@@ -19,9 +19,7 @@ def extract_images(
         str | None,
         typer.Option(metavar="NAME", help=f"The network: {', '.join(BACKBONES)}."),
     ] = None,
-    dim: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Reduce the features to N by an SVD of all photos.")
-    ] = None,
+    dim: Annotated[int | None, typer.Option(min=1, metavar="N", help="Reduce the features to N by an SVD.")] = None,
     device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where the network runs.")] = None,
     out: options.Out = None,
     config: options.ConfigFile = None,
@@ -33,7 +31,7 @@ def extract_images(
     """Compute photo features with a pretrained network.
 
     A photo that cannot be read is one line in rejects.jsonl. A run that was stopped goes on where it was.
-    Features of several networks lie side by side in the workspace.
+    Features of several networks, whole and reduced, lie side by side in the workspace.
 
     \b
     Examples:
@@ -48,7 +46,7 @@ def extract_images(
     show.summary(
         extract(
             listings=listings or place.table("listings"),
-            out=out or place.images(chosen.backbone),
+            out=out or place.images(chosen.backbone, chosen.dim),
             config=chosen,
             seed=seed,
             limit=limit,

@@ -59,9 +59,15 @@ def random_network(backbone: Backbone, seed: int) -> nn.Module:
 
 
 def trained_network(backbone: Backbone, state: StateDict, where: str) -> nn.Module:
-    """The whole network with these weights, in float32. Raises InputError that names `where` if they do not fit."""
+    """The network with these weights, in float32 and without its head, which may be made for any number of classes.
+
+    Raises InputError that names `where` if the weights do not fit.
+    """
     with torch.device("meta"):  # no memory and no time for weights that are replaced at once
         network = backbone.network()
+    if backbone.head is not None:
+        network.set_submodule(backbone.head, nn.Identity())
+        state = {name: tensor for name, tensor in state.items() if not name.startswith(f"{backbone.head}.")}
     try:
         network.load_state_dict(state, assign=True)
     except RuntimeError as error:

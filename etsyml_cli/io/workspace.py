@@ -21,11 +21,12 @@ class Workspace:
         """The table, for a stage that can do without it."""
         return self.table(name) if self.table(name).exists() else None
 
-    def images(self, backbone: str) -> Path:
-        return self.root / "features" / "images" / backbone
+    def images(self, backbone: str, dim: int | None = None) -> Path:
+        """Photo features of a network; reduced ones lie beside the whole ones."""
+        return self.root / "features" / "images" / (f"{backbone}-{dim}" if dim else backbone)
 
     def all_images(self) -> list[Path]:
-        """The photo features that are here, one directory for each backbone."""
+        """The photo features that are here, one directory for each network and dim."""
         folder = self.root / "features" / "images"
         places = sorted(folder.iterdir()) if folder.is_dir() else []
         return [place for place in places if not place.name.startswith(".") and (place / MANIFEST).is_file()]

@@ -120,7 +120,7 @@ def _refuse_what_cannot_work(photos: Photos, config: ImagesConfig, dimension: in
         raise UsageError(f"dim {config.dim:,}: {config.backbone} gives {dimension:,} features", hint="Ask for fewer.")
     if svd is None and config.dim >= photos.n_listings():
         raise DataError(
-            f"dim {config.dim:,} needs the photos of more listings than that; here are {photos.n_listings():,}",
+            f"dim {config.dim:,} needs more listings with photos than that; here are {photos.n_listings():,}",
             hint="Ask for fewer dimensions.",
         )
     if svd is not None:

@@ -14,15 +14,16 @@ from etsyml_cli.io.features import features_facts, made_by
 
 
 def features_to_train_on(places: Sequence[Path]) -> Path | None:
-    """The only features, or those of the default backbone; None where there are none. Raises UsageError otherwise."""
+    """The only features, or the whole ones of the default backbone; None where there are none.
+
+    Raises UsageError where it is none of several.
+    """
     if len(places) < 2:
         return places[0] if places else None
-    of_backbone = {facts["backbone"]: place for place, facts in _facts_of(places)}
-    chosen = of_backbone.get(ImagesConfig().backbone)
+    default = (ImagesConfig().backbone, None)
+    chosen = next((at for at, facts in _facts_of(places) if (facts["backbone"], facts["svd_sha256"]) == default), None)
     if chosen is None:
-        raise UsageError(
-            f"photo features of several networks: {', '.join(map(str, places))}", hint="Name one with --images DIR."
-        )
+        raise UsageError(f"several photo features: {', '.join(map(str, places))}", hint="Name one with --images DIR.")
     others = ", ".join(str(place) for place in places if place != chosen)
     logger.info("photo features: %s (here are also %s; name them with --images)", chosen, others)
     return chosen

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from etsyml_cli.core.errors import MissingPartError, UsageError
+from etsyml_cli.core.errors import InputError, MissingPartError, UsageError
 from etsyml_cli.core.log import logger
 from etsyml_cli.features.backbones import Backbone, backbone_named
 from etsyml_cli.features.images_config import ImagesConfig
@@ -117,7 +117,10 @@ def _weights_file(backbone: Backbone, weights: str) -> Path | None:
         return None
     if weights == "default":
         return backbone.default_weights() if backbone.default_weights else None
-    return Path(weights).expanduser()
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise InputError(f"{path}: no file of weights here", hint="Name a state dict: --set weights=PATH")
+    return path
 
 
 def _network(choice: NetworkChoice, seed: int) -> nn.Module:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -166,6 +167,15 @@ def test_score_reads_a_pipe_and_tells_the_line_that_is_wrong(work: Path) -> None
     wrong = score('{"listing_id": "L1"}\n{"listing_id"\n')
     assert wrong.returncode == 3
     assert "2" in wrong.stderr.splitlines()[0]
+
+
+def test_the_python_in_the_docs_runs(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (REPOSITORY / "docs/formats.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(code.replace('"work/', f'"{work}/'))
+    first, nearest = capsys.readouterr().out.split(maxsplit=1)
+    assert first == "L1"
+    assert len(set(re.findall(r"L\d+", nearest)) - {"L1"}) == 5
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_a_quick_try_leaves_no_svd_for_the_whole_shop(shop: Path) -> None:
 def test_too_many_dimensions_are_refused_before_the_work(shop: Path) -> None:
     with pytest.raises(UsageError, match="tiny gives 16 features"):
         extract(shop, config=tiny(dim=17))
-    with pytest.raises(DataError, match="dim 3 needs the photos of more listings than that; here are 3"):
+    with pytest.raises(DataError, match="dim 3 needs more listings with photos than that; here are 3"):
         extract(shop, config=THREE, limit=3)
     assert not list(shop.glob(".features*"))
 

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from etsyml_cli.core.errors import InputError, MissingPartError
 from etsyml_cli.features.backbones import backbone_named
-from etsyml_cli.features.network import random_network, trained_network, weights_sha256
+from etsyml_cli.features.network import PhotoNetwork, random_network, trained_network, weights_sha256
+from etsyml_cli.features.torch_network import TorchExtractor
 from etsyml_cli.io.weights import download_once, read_state_dict
+from tests.photo_networks import CPU, photos_for
 
 
 class RunsCode:
@@ -152,3 +155,15 @@ def test_what_was_downloaded_is_not_downloaded_again(monkeypatch: pytest.MonkeyP
     (tmp_path / "checkpoints" / "net-0123abcd.pth").touch()
     path = download_once("https://host.invalid/net-0123abcd.pth")
     assert path == tmp_path / "checkpoints" / "net-0123abcd.pth"
+
+
+def test_the_head_may_be_made_for_any_number_of_classes(tmp_path: Path) -> None:
+    resnet = backbone_named("resnet18")
+    state = dict(random_network(resnet, seed=0).state_dict())
+    tuned = state | {"fc.weight": torch.zeros(20, 512), "fc.bias": torch.zeros(20)}
+    photos = photos_for(resnet, 1)
+    of_a_thousand, of_twenty = (
+        TorchExtractor(PhotoNetwork(resnet, trained_network(resnet, weights, "tuned.pt")), CPU).features(photos)
+        for weights in (state, tuned)
+    )
+    np.testing.assert_array_equal(of_a_thousand, of_twenty)

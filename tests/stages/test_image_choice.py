@@ -57,8 +57,18 @@ def test_of_several_the_default_network_is_trained_on_and_said(
 
 def test_without_the_default_one_must_be_named(place: Workspace) -> None:
     extracted(place, "vgg19", "tiny")
-    with pytest.raises(UsageError, match=r"photo features of several networks: .*tiny, .*vgg19"):
+    with pytest.raises(UsageError, match=r"several photo features: .*tiny, .*vgg19"):
         features_to_train_on(place.all_images())
+
+
+def test_whole_features_go_before_reduced_ones(place: Workspace) -> None:
+    for dim, sha256 in ((None, None), (64, "1" * 64), (8, "2" * 64)):
+        with artifact(place.images("efficientnet_lite0", dim), Plan(kind="features:images")) as draft:
+            draft.facts = FACTS | {"backbone": "efficientnet_lite0", "svd_sha256": sha256}
+    assert [path.name for path in place.all_images()] == [f"efficientnet_lite0{end}" for end in ("", "-64", "-8")]
+    assert features_to_train_on(place.all_images()) == place.images("efficientnet_lite0")
+    with pytest.raises(UsageError, match="several photo features"):
+        features_to_train_on(place.all_images()[1:])
 
 
 def test_a_model_finds_its_own(place: Workspace) -> None:
