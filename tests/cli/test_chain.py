@@ -172,7 +172,7 @@ def test_score_reads_a_pipe_and_tells_the_line_that_is_wrong(work: Path) -> None
 def test_the_python_in_the_docs_runs(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = (REPOSITORY / "docs/formats.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    exec(code.replace('"work/', f'"{work}/'))
+    exec(code.replace('"work/', f'"{work}/'), {})
     first, nearest = capsys.readouterr().out.split(maxsplit=1)
     assert first == "L1"
     assert len(set(re.findall(r"L\d+", nearest)) - {"L1"}) == 5
