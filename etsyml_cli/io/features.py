@@ -98,8 +98,9 @@ class PhotoRows:
     """What the network made of the photos, in their order: grows by whole batches and outlives the process.
 
     Of each photo so far the status is kept: 0 for one with a row, else the caller's code of why there is none. Rows are
-    written first and the status last, so a photo counts only once its row is there; after a power cut, too, a file that
-    grows ends where its data end. Plain writes: a full disk is an OSError then, while a memory map would kill us.
+    written first and the status last, so a photo counts only once its row is there. That holds when the process is
+    killed; nothing is synced on the way, so after a power cut begin anew with --force.
+    Plain writes: a full disk is an OSError then, while a memory map would kill us.
     """
 
     def __init__(self, directory: Path, n_photos: int, dimension: int, batch_size: int) -> None:
