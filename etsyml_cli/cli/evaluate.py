@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,17 @@ def evaluate(
     truth: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Judge against the planted truth of `etsyml sample-data`.")
     ] = None,
+    qrels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Judge search rankings by these grades, not by clicks.")
+    ] = None,
+    features: options.Features = None,
+    groups: options.Groups = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="VARIANT", help="What search rankings are compared with [text].")
+    ] = None,
+    runs: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the judged pages and rankings as TREC files.")
+    ] = None,
     listings: options.Listings = None,
     searches: options.Searches = None,
     favorites: options.Favorites = None,
@@ -43,6 +55,7 @@ def evaluate(
       etsyml evaluate
       etsyml evaluate --metric auc
       etsyml evaluate --model ltr --metric "ndcg(gains=exp)@10" --min ndcg@10=0.30
+      etsyml evaluate --model ltr --qrels grades.txt --baseline bm25
     """
     from etsyml_cli.stages import evaluate as stage
     from etsyml_cli.stages.image_choice import features_of_model
@@ -62,6 +75,7 @@ def evaluate(
         gates=least or [],
         seed=seed,
         truth=truth,
+        ltr={"qrels": qrels, "baseline": baseline, "runs": runs, "features": features, "groups": groups},
     )
     show_evaluations(evaluations, one=stage.asks_for_one(models, metric or [], least or []))
     stage.hold(least or [], evaluations)
@@ -97,18 +111,33 @@ def _plain(measurement: Measurement) -> dict[str, object]:
 
 
 def _draw(evaluation: Evaluation) -> None:
-    baseline = next((m.against.baseline for m in evaluation.metrics if m.against), "a baseline")
+    draw_measurements(evaluation.model, evaluation.metrics)
+
+
+def draw_measurements(title: str, measurements: list[Measurement]) -> None:
+    """A table of figures, with the p-values and the units that gained and lost where there are some."""
+    baseline = next((m.against.baseline for m in measurements if m.against), "a baseline")
+    tested = any(m.against and m.against.p_value is not None for m in measurements)
     header = ["metric", "n", "variant", "value", "95% interval", "difference", "95% interval"]
-    several_slices = len({m.slice for m in evaluation.metrics}) > 1
+    several_slices = len({m.slice for m in measurements}) > 1
     rows = []
-    metric = ""
-    for measurement in evaluation.metrics:
-        first_of_metric = measurement.name != metric
-        metric = measurement.name
-        slice_ = f" ({measurement.slice})" if several_slices else ""
-        counted = [metric, f"{measurement.n:,}"] if first_of_metric else ["", ""]
-        rows.append([*counted, f"{measurement.variant}{slice_}", *_figures(measurement)])
-    show.table(f"{evaluation.model}, differences to {baseline}", header, rows, numbers_from=3)
+    for name, group in groupby(measurements, key=lambda m: m.name):
+        of_metric = list(group)
+        for place, (label, measurement) in enumerate(zip(_labels(name, len(of_metric)), of_metric, strict=True)):
+            slice_ = f" ({measurement.slice})" if several_slices else ""
+            counted = [label, "" if place else f"{measurement.n:,}"]
+            test = _test(measurement) if tested else []
+            rows.append([*counted, f"{measurement.variant}{slice_}", *_figures(measurement), *test])
+    columns = [*header, "p", "+/-"] if tested else header
+    show.table(f"{title}, differences to {baseline}", columns, rows, numbers_from=3)
+
+
+def _labels(name: str, n_rows: int) -> list[str]:
+    """A metric's name beside its rows: its parameters go beside the second, which keeps the table narrow."""
+    head, _, rest = name.partition("(")
+    parameters, _, cutoff = rest.partition(")")
+    parts = [head + cutoff, f"({parameters})"] if parameters and n_rows > 1 else [name]
+    return [*parts, *[""] * (n_rows - len(parts))]
 
 
 def _figures(measurement: Measurement) -> list[str]:
@@ -117,6 +146,14 @@ def _figures(measurement: Measurement) -> list[str]:
     if against is None:
         return [*figures, "", ""]
     return [*figures, _number(against.value, 4, "+"), _interval(against.low, against.high)]
+
+
+def _test(measurement: Measurement) -> list[str]:
+    """The p-value, and how many units gained and lost."""
+    against = measurement.against
+    if against is None or against.p_value is None:
+        return ["", ""]
+    return [f"{against.p_value:.4f}".removeprefix("0"), f"{against.gained}/{against.lost}"]
 
 
 def _interval(low: float, high: float) -> str:

@@ -19,6 +19,7 @@ from typer.exceptions import TyperException
 
 from etsyml_cli import __version__
 from etsyml_cli.cli import (
+    compare,
     config,
     demo,
     doctor,
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "extract-images": extract_images.extract_images,
     "train": train.app,
     "evaluate": evaluate.evaluate,
+    "compare": compare.compare,
     "rank": rank.rank,
     "recommend": recommend.recommend,
     "score": score.score,

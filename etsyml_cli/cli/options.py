@@ -28,5 +28,12 @@ Searches = Annotated[Path | None, typer.Option("--searches", metavar="TABLE", he
 Favorites = Annotated[Path | None, typer.Option("--favorites", metavar="TABLE", help="The favorites table.")]
 Impressions = Annotated[Path | None, typer.Option("--impressions", metavar="TABLE", help="The impressions table.")]
 Images = Annotated[Path | None, typer.Option("--images", metavar="DIR", help="The photo features.")]
+Features = Annotated[
+    Path | None, typer.Option("--features", metavar="FILE", help="Rows of your own, SVMlight or LETOR.")
+]
+Groups = Annotated[
+    Path | None,
+    typer.Option("--groups", metavar="FILE", help="Where rows have no qid: a page's number of rows a line."),
+]
 Model = Annotated[Path | None, typer.Option("--model", metavar="DIR", help="The model.")]
 TopK = Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many to list.")]

@@ -1,18 +1,30 @@
-"""`etsyml rank --query`."""
+"""`etsyml rank`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from etsyml_cli.cli import lists, options
+from etsyml_cli.cli import lists, options, show
 from etsyml_cli.cli.session import common_options, session
+from etsyml_cli.core.errors import UsageError
 
 
 @common_options
 def rank(
-    query: Annotated[str, typer.Option("--query", help="What a shopper types.")],
+    query: Annotated[str | None, typer.Option("--query", help="What a shopper types.")] = None,
+    searches: options.Searches = None,
+    features: options.Features = None,
+    groups: options.Groups = None,
+    candidates: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Rank these listings, one id a line, not all that match.")
+    ] = None,
+    before_after: Annotated[
+        bool, typer.Option("--before-after", help="Who stands at which percentile by text, and by text and photo.")
+    ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what made each score.")] = False,
     k: options.TopK = 10,
     model: options.Model = None,
     listings: options.Listings = None,
@@ -21,25 +33,52 @@ def rank(
     text_format: lists.Format = None,
     force: options.Force = False,
 ) -> None:
-    """Rank the listings that match a query.
+    """Rank the listings that match a query, or the logged result pages of a table.
 
     A table on a terminal, JSON Lines in a pipe; --out writes .jsonl, .csv, .parquet or .trec.
 
     \b
     Examples:
       etsyml rank --query "wool scarf"
-      etsyml rank --query "wool scarf" -k 100 --out red-scarf.trec
+      etsyml rank --query "wool scarf" -k 100 --out wool-scarf.trec
+      etsyml rank --query "wool scarf" --before-after
+      etsyml rank --searches work/tables/searches.parquet --out pages.trec
     """
+    from etsyml_cli.stages import rank as stage
     from etsyml_cli.stages.image_choice import features_of_model
-    from etsyml_cli.stages.rank import rank as run_rank
+    from etsyml_cli.stages.ltr_rows import rank_rows
 
+    if sum(one is not None for one in (query, searches, features)) != 1:
+        hint = 'Name --query "...", or logged pages with --searches TABLE, or --features FILE.'
+        raise UsageError("one thing is ranked at a time", hint=hint)
     place = session.workspace
     ranker = model or place.model("ltr")
-    ranked = run_rank(
-        model=ranker,
-        listings=listings or place.table("listings"),
-        images=images or features_of_model(ranker, place.all_images()),
-        query=query,
-        k=k,
+    if features is not None:
+        ranked = rank_rows(model=ranker, features=features, groups=groups, k=k)
+        lists.give(ranked, subject="query", out=out, text_format=text_format, force=force)
+        return
+    inputs: dict[str, Any] = {
+        "model": ranker,
+        "listings": listings or place.table("listings"),
+        "images": images or features_of_model(ranker, place.all_images()),
+    }
+    if searches is not None:
+        pages = stage.rank_searches(**inputs, searches=searches, k=k)
+        lists.give(pages, subject="search_id", out=out, text_format=text_format, force=force)
+    elif query is not None and before_after:
+        _show_before_after(stage.before_and_after(**inputs, query=query))
+    elif query is not None:
+        found = stage.rank(**inputs, query=query, k=k, candidates=candidates, explain=explain)
+        lists.give([found], subject="query", out=out, text_format=text_format, force=force)
+
+
+def _show_before_after(found: dict[str, Any]) -> None:
+    if not show.for_a_person():
+        show.print_json(found)
+        return
+    rows = (
+        [f"{row['percentile']}th", *(f"{row[side]['title']} ({row[side]['id']})" for side in ("text", "multimodal"))]
+        for row in found["rows"]
     )
-    lists.give([ranked], subject="query", out=out, text_format=text_format, force=force)
+    title = f"{found['query']}: {found['matching']:,} matching listings"
+    show.table(title, ["percentile", "text", "multimodal"], rows, numbers_from=9)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
 
 from etsyml_cli.cli import options, show
@@ -17,6 +20,11 @@ def ltr(
     listings: options.Listings = None,
     searches: options.Searches = None,
     images: options.Images = None,
+    features: options.Features = None,
+    groups: options.Groups = None,
+    export_pairs: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the pairs for other tools (SVMlight), train nothing.")
+    ] = None,
     holdout: options.Holdout = None,
     out: options.Out = None,
     config: options.ConfigFile = None,
@@ -28,31 +36,45 @@ def ltr(
     """Learn to rank search results from pairs of clicked and ignored listings.
 
     Photo features are used where `etsyml extract-images` has left some. The last 20% of the days are
-    set aside for `etsyml evaluate`.
+    set aside for `etsyml evaluate`. With --features it learns from rows of your own features instead.
 
     \b
     Examples:
       etsyml train ltr
-      etsyml train ltr --set max_iterations=50 --out models/quick
+      etsyml train ltr --set shape=global --out models/global
+      etsyml train ltr --export-pairs pairs.svmlight
+      etsyml train ltr --features rank.train --groups rank.train.query --out models/rows
     """
+    from etsyml_cli.core.errors import UsageError
     from etsyml_cli.stages.image_choice import features_to_train_on
-    from etsyml_cli.stages.train_ltr import train_ltr
+    from etsyml_cli.stages.ltr_rows import train_on_rows
+    from etsyml_cli.stages.train_ltr import export_ltr, train_ltr
 
     place = session.workspace
-    show.summary(
-        train_ltr(
-            listings=listings or place.table("listings"),
-            searches=searches or place.table("searches"),
-            images=images or features_to_train_on(place.all_images()),
-            out=out or place.model("ltr"),
-            config=settings("ltr", config, set_).value,
-            seed=seed,
-            holdout=holdout,
-            limit=limit,
-            force=force,
-            replace=force or out is None,
-        )
-    )
+    common: dict[str, Any] = {
+        "config": settings("ltr", config, set_).value,
+        "seed": seed,
+        "holdout": holdout,
+        "force": force,
+    }
+    target: dict[str, Any] = {"out": out or place.model("ltr"), "replace": force or out is None}
+    if features is not None:
+        if export_pairs is not None or limit is not None:
+            raise UsageError("--features goes with neither --export-pairs nor --limit")
+        show.summary(train_on_rows(features=features, groups=groups, **target, **common))
+        return
+    if groups is not None:
+        raise UsageError("--groups says how many rows of --features each page has", hint="Name --features FILE too.")
+    common |= {
+        "listings": listings or place.table("listings"),
+        "searches": searches or place.table("searches"),
+        "images": images or features_to_train_on(place.all_images()),
+        "limit": limit,
+    }
+    if export_pairs is not None:
+        show.summary(export_ltr(**common, out=export_pairs))
+    else:
+        show.summary(train_ltr(**common, **target))
 
 
 @app.command("lda")

@@ -48,6 +48,11 @@ def hash_strings(strings: pa.Array, seed: int) -> NDArray[np.uint32]:
     return hashes
 
 
+def hash_words(words: list[str], seed: int) -> NDArray[np.uint32]:
+    """The hash of each word, shape (N,)."""
+    return hash_strings(pa.array(words, pa.large_string()), seed)
+
+
 def hash_together(parts: list[NDArray[np.uint32]], seed: int) -> NDArray[np.uint32]:
     """The hash of each row of several hashes, shape (N,): of their bytes in order, each little-endian."""
     columns = np.stack(parts, axis=1).astype("<u4")

@@ -1,4 +1,4 @@
-"""Words of listings and queries as arrays: vocabulary, unigrams, and how well a query and a listing overlap.
+"""Words of listings and queries as arrays: vocabulary, and how well a query and a listing overlap.
 
 Nothing here looks at labels: the vocabulary and its document frequencies come from the listings alone.
 """
@@ -18,7 +18,8 @@ Words = list[str]
 K1, B = 1.2, 0.75  # Lucene's defaults
 ROWS_AT_ONCE = 1 << 18
 
-OVERLAP_FEATURES = ("bm25", "share_in_title", "share_in_tags")
+OVERLAP_FEATURES = ("bm25", "share_in_title", "share_in_tags", "all_in_title", "all_in_listing")
+ALL = 1 - 1e-9  # shares add up to 1 but for rounding
 
 _WORD = re.compile(r"[^\W_]+")
 _LETTER_AND_HYPHEN = re.compile(r"\b([^\W\d_])-(?=[^\W_])")  # t-shirt, v-neck: people also write them in one
@@ -87,20 +88,6 @@ def build_vocabulary(listings: ListingWords, min_count: int) -> Vocabulary:
     return Vocabulary(words[kept].tolist(), frequency[kept].astype(np.int64), n_listings, mean_length)
 
 
-def unigrams(listings: ListingWords, vocabulary: Vocabulary) -> sparse.csr_matrix:
-    """d_T: which words of the vocabulary each listing holds, shape (I, V), rows of length 1 (or 0 without words)."""
-    known = vocabulary.columns()
-    pairs = [(column, known[word]) for word, column in listings.columns.items() if word in known]
-    here, there = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    to_vocabulary = sparse.csr_matrix(
-        (np.ones(len(here)), (here, there)), shape=(len(listings.columns), len(vocabulary.words))
-    )
-    present = sparse.csr_matrix((listings.title + listings.tags) > 0, dtype=np.float64) @ to_vocabulary
-    words_of_listing = np.diff(present.indptr)
-    present.data = np.repeat(1 / np.sqrt(np.maximum(words_of_listing, 1)), words_of_listing)
-    return present
-
-
 def overlap(
     listings: ListingWords,
     vocabulary: Vocabulary,
@@ -108,21 +95,30 @@ def overlap(
     query_of_row: NDArray[np.int64],
     listing_of_row: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """How well query and listing go together, shape (N, 3), the columns of OVERLAP_FEATURES, all in [0, 1].
+    """How well query and listing go together, shape (N, 5), the columns of OVERLAP_FEATURES, all in [0, 1].
 
     bm25 (Robertson & Zaragoza 2009, eq. 3.15; idf as in Lucene) is over title and tags, as a share of the highest
     value that the query can reach: within a query it ranks like bm25 itself, and queries are on one scale.
-    The shares are those of the query's different words. A word outside the vocabulary counts as the rarest of all.
+    The shares are those of the query's different words; `all` is whether it has words and none is missing. A word
+    outside the vocabulary counts as the rarest of all.
     """
     by_idf, by_count = _query_weights(queries, listings, vocabulary)
     saturated = _saturated(listings.title + listings.tags, vocabulary.mean_length)
-    parts = ((by_idf, saturated), (by_count, _present(listings.title)), (by_count, _present(listings.tags)))
+    title, tags = _present(listings.title), _present(listings.tags)
+    parts = (
+        (by_idf, saturated),
+        (by_count, title),
+        (by_count, tags),
+        (by_count, title),
+        (by_count, _present(title + tags)),
+    )
     features = np.empty((len(query_of_row), len(OVERLAP_FEATURES)))
     for start in range(0, len(query_of_row), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
         for column, (query_side, listing_side) in enumerate(parts):
             products = query_side[query_of_row[rows]].multiply(listing_side[listing_of_row[rows]])
             features[rows, column] = np.asarray(products.sum(axis=1)).ravel()
+    features[:, 3:] = features[:, 3:] >= ALL
     return features
 
 

@@ -13,32 +13,38 @@ from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.split import TEST, TRAIN, VALID, DaySplit, last_days, share_of_days
 
-HASH_RULE = "hash of search_id"
+HASH_RULES = {"time": "hash of search_id", "query": "hash of query"}  # the last resort of a split by time; by query
 
 
 class HashSplit(msgspec.Struct, frozen=True, kw_only=True):
     """Test where u < `test_below`, else validation where u < `valid_below`; u = MurmurHash3 x86-32 / 2^32."""
 
-    rule: str = HASH_RULE
+    rule: str = HASH_RULES["time"]
     seed: int
     test_below: float
     valid_below: float
 
-    def part_of(self, search_ids: list[str]) -> NDArray[np.int8]:
-        """TRAIN, VALID or TEST for each page, shape (Q,)."""
-        u = np.array([mmh3.hash(search_id, self.seed, signed=False) / 2**32 for search_id in search_ids])
+    def part_of(self, keys: list[str]) -> NDArray[np.int8]:
+        """TRAIN, VALID or TEST for each page, shape (Q,), by its key: what the rule names."""
+        u = np.array([mmh3.hash(key, self.seed, signed=False) / 2**32 for key in keys])
         return np.where(u < self.test_below, TEST, np.where(u < self.valid_below, VALID, TRAIN)).astype(np.int8)
 
 
 PageSplit = DaySplit | HashSplit
 
 
-def split_pages(days: NDArray[np.int64] | None, *, test_share: float, valid_share: float, seed: int) -> PageSplit:
+def split_pages(
+    days: NDArray[np.int64] | None, *, test_share: float, valid_share: float, seed: int, by: str = "time"
+) -> PageSplit:
     """Hold out the last days, and where the log has no times or too few days, pages by the hash of their ids.
+
+    By "query" whole queries are held out, by their hash: the test then holds queries that training never saw.
 
     `days`, shape (Q,), is None where a page has no time. A `test_share` of 0 holds out no test part.
     """
-    by_hash = HashSplit(seed=seed, test_below=test_share, valid_below=test_share + valid_share)
+    by_hash = HashSplit(rule=HASH_RULES[by], seed=seed, test_below=test_share, valid_below=test_share + valid_share)
+    if by == "query":
+        return by_hash
     if days is None:
         logger.info("searches without created_at: pages are held out by the hash of their search_id")
         return by_hash
@@ -53,10 +59,10 @@ def split_pages(days: NDArray[np.int64] | None, *, test_share: float, valid_shar
         return by_hash
 
 
-def parts(split: PageSplit, search_ids: list[str], days: NDArray[np.int64] | None) -> NDArray[np.int8]:
+def parts(split: PageSplit, keys: list[str], days: NDArray[np.int64] | None) -> NDArray[np.int8]:
     """TRAIN, VALID or TEST for each page, shape (Q,). Raises InputError where a split by days meets no times."""
     if isinstance(split, HashSplit):
-        return split.part_of(search_ids)
+        return split.part_of(keys)
     if days is None:
         raise InputError("the model's pages were split by day, these searches have no created_at")
     return split.part_of(days)
@@ -71,7 +77,7 @@ def describe(split: PageSplit) -> str:
     """The split in words, for people."""
     if isinstance(split, HashSplit):
         valid = split.valid_below - split.test_below
-        return f"by the hash of search_id (seed {split.seed}): {split.test_below:.0%} test, {valid:.0%} validation"
+        return f"by the {split.rule} (seed {split.seed}): {split.test_below:.0%} test, {valid:.0%} validation"
     first, valid_from, end = _date(split.first), _date(split.valid_from), _date(split.test_begins)
     test = f"test from {end} to {_date(split.last)}" if split.test_from is not None else "no test part"
     return f"by day: training from {first}, validation from {valid_from} until before {end}, {test}"
@@ -80,7 +86,7 @@ def describe(split: PageSplit) -> str:
 def split_from(stored: dict[str, Any]) -> PageSplit:
     """The split that `split.json` holds. Raises InputError where it holds none."""
     try:
-        if stored["rule"] == HASH_RULE:
+        if stored["rule"] in HASH_RULES.values():
             return msgspec.convert(stored, HashSplit)
         return msgspec.convert(stored, DaySplit)
     except (KeyError, TypeError, msgspec.ValidationError) as error:

@@ -15,6 +15,7 @@ import msgspec
 
 from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
 from etsyml_cli.io.atomic import whole_file
+from etsyml_cli.io.trec import query_key
 
 RankedList = dict[str, Any]  # {subject: ..., "items": [{"rank": 1, "id": ..., "score": ..., "title": ...}, ...]}
 Row = dict[str, Any]
@@ -70,7 +71,7 @@ def spreadsheet_safe(value: Any) -> Any:
 
 def trec_lines(one: RankedList, subject: str) -> Iterator[str]:
     """`qid Q0 docno rank score tag` for each item; the qid is the subject, its words joined by `_`."""
-    qid = "_".join(one[subject].split()) or "_"
+    qid = query_key(one[subject])
     for item in one["items"]:
         if item["id"].split() != [item["id"]]:
             raise DataError(f"the id {item['id']!r} cannot stand in a TREC run", hint="Write .jsonl, .csv or .parquet.")

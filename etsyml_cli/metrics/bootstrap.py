@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.rng import generator
 from etsyml_cli.metrics.measurement import Difference, Measurement
+from etsyml_cli.metrics.randomization import ROUNDING, p_values
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
@@ -29,12 +31,14 @@ def resampled(statistic: Statistic, n: int, seed: int) -> Floats:
     return np.array([statistic(rng.integers(0, n, n)) for _ in range(RESAMPLES)])
 
 
-def compared(name: str, values: Mapping[str, float], draws: Mapping[str, Floats], n: int) -> list[Measurement]:
-    """A metric of every variant; all but the first, the baseline, are compared with it on the same draws.
+def compared(
+    name: str, values: Mapping[str, float], draws: Mapping[str, Floats], n: int, baseline: str | None = None
+) -> list[Measurement]:
+    """A metric of every variant; all but `baseline`, by default the first, are compared with it on the same draws.
 
     `values` and `draws`, shape (RESAMPLES,) each, hold one entry a variant, `draws` from `resampled` with one seed.
     """
-    baseline = next(iter(values))
+    baseline = baseline or next(iter(values))
     measured = []
     for variant, value in values.items():
         low, high = percentile_interval(draws[variant])
@@ -46,13 +50,41 @@ def compared(name: str, values: Mapping[str, float], draws: Mapping[str, Floats]
     return measured
 
 
-def compared_means(name: str, values: Mapping[str, Floats], seed: int) -> list[Measurement]:
-    """`compared` for a metric that is the mean over N units: `values` holds (N,) for each variant."""
-    n = len(next(iter(values.values())))
-    means = {variant: float(of_unit.mean()) for variant, of_unit in values.items()}
-    draws = {variant: resampled(_mean_of(of_unit), n, seed) for variant, of_unit in values.items()}
-    return compared(name, means, draws, n)
+def compared_means(
+    name: str, values: Mapping[str, Floats], seed: int, baseline: str | None = None
+) -> list[Measurement]:
+    """`compared` for a metric that is the mean over N units, with a randomization test of each difference.
+
+    `values` holds (N,) for each variant. A unit for which the metric is undefined, NaN, is left out. Raises DataError
+    where it is undefined for all.
+    """
+    units = np.array(list(values.values()))
+    units = units[:, ~np.isnan(units).any(axis=0)]
+    n = units.shape[1]
+    if n == 0:
+        raise DataError(f"{name} is undefined for all of {len(next(iter(values.values()))):,} units")
+    means = dict(zip(values, units.mean(axis=1).tolist(), strict=True))
+    draws = dict(zip(values, _resampled_means(units, seed), strict=True))
+    measured = compared(name, means, draws, n, baseline)
+    _test(measured, dict(zip(values, units, strict=True)), seed)
+    return measured
 
 
-def _mean_of(values: Floats) -> Statistic:
-    return lambda drawn: float(values[drawn].mean())
+def _resampled_means(units: Floats, seed: int) -> Floats:
+    """`resampled` of the mean of each row of `units`, (V, N), shape (V, RESAMPLES)."""
+    rng = generator(seed, "bootstrap")
+    n = units.shape[1]
+    return np.array([units.take(rng.integers(0, n, n), axis=1).mean(axis=1) for _ in range(RESAMPLES)]).T
+
+
+def _test(measured: list[Measurement], units: Mapping[str, Floats], seed: int) -> None:
+    """Add to each difference its p-value and how many of the units, (N,) a variant, gained and lost."""
+    tested = [(m.variant, m.against) for m in measured if m.against]
+    if not tested:
+        return
+    differences = np.array([units[variant] - units[against.baseline] for variant, against in tested])
+    ps = p_values(differences, seed).tolist()
+    for p, of_unit, (_, against) in zip(ps, differences, tested, strict=True):
+        against.p_value = p
+        against.gained = int((of_unit > ROUNDING).sum())
+        against.lost = int((of_unit < -ROUNDING).sum())

@@ -5,13 +5,19 @@ from __future__ import annotations
 import msgspec
 
 
-class Difference(msgspec.Struct, kw_only=True):
-    """A variant minus the baseline on the same rows or queries, with a paired bootstrap interval."""
+class Difference(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A variant minus the baseline on the same rows or queries, with a paired bootstrap interval.
+
+    Of a mean over units also the p-value of the paired randomization test and how many units gained and lost.
+    """
 
     baseline: str
     value: float
     low: float
     high: float
+    p_value: float | None = None
+    gained: int | None = None
+    lost: int | None = None
 
 
 class Measurement(msgspec.Struct, kw_only=True):

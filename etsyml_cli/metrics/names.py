@@ -26,6 +26,7 @@ METRICS = {
     "map": Spec(("ltr", "lda"), "optional", "higher"),
     "mrr": Spec(("ltr",), "optional", "higher"),
     "p": Spec(("ltr",), "required", "higher"),
+    "pair_accuracy": Spec(("ltr",), "none", "higher"),
     "recall": Spec(("lda",), "required", "higher"),
     "hit": Spec(("lda",), "required", "higher"),
     "coverage": Spec(("lda",), "required", "higher"),

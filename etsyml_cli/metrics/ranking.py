@@ -1,8 +1,8 @@
-"""Metrics of ranked pages: nDCG, average precision, reciprocal rank, precision; equal to trec_eval's.
+"""Metrics of ranked pages: nDCG, average precision, reciprocal rank, precision, pair accuracy.
 
-Scores are rounded to float32 and sorted downwards, ties by id downwards (bytes), as trec_eval does. One ranking is
-one logged page: its ideal is the page's own. A page without a relevant listing has the value 0 here; whoever
-averages leaves it out and says how many there were.
+Scores are rounded to float32 and sorted downwards, ties by id downwards (bytes), as trec_eval does, and all but pair
+accuracy equal its figures. One ranking is one logged page: its ideal is the page's own. A page without a relevant
+listing has the value 0 here, or NaN of pair accuracy; whoever averages leaves it out and says how many there were.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from etsyml_cli.core.errors import DataError
 from etsyml_cli.metrics.names import MetricName
+
+LARGEST_EXPONENT = 1000  # of 2^grade: sums of what lies far above are infinite
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -21,8 +24,12 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class RankedPages:
-    """N listings of Q pages, page after page, best first: gains (N,), page (N,) from 0, rank (N,) from 1."""
+    """N listings of Q pages, page after page, best first: gains (N,), page (N,) from 0, rank (N,) from 1.
 
+    A score of −inf, `scores` (N,), says that the ranking lacks the listing: it counts in the ideal alone.
+    """
+
+    scores: NDArray[np.float32]
     gains: Floats
     page: Ints
     rank: Ints
@@ -33,7 +40,11 @@ class RankedPages:
         return np.bincount(self.page, weights=values, minlength=self.n_pages).astype(np.float64)
 
     def within(self, k: int | None = None) -> NDArray[np.bool_]:
-        """Which rows stand among the first k of their page; all where there is no cutoff."""
+        """Which rows stand among the first k of their page; all that were ranked where there is no cutoff."""
+        return self.places(k) & (self.scores > -np.inf)
+
+    def places(self, k: int | None = None) -> NDArray[np.bool_]:
+        """Which places are among the first k of their page, also those of listings that the ranking lacks."""
         return np.ones(len(self.rank), dtype=bool) if k is None else self.rank <= k
 
     def has_relevant(self) -> NDArray[np.bool_]:
@@ -55,7 +66,7 @@ def best_first(scores: NDArray[np.floating], id_order: Ints, page: Ints | None =
 
 
 def rank_pages(scores: Floats, gains: Floats, offsets: Ints, id_order: Ints) -> RankedPages:
-    """Rank each page by its scores.
+    """Rank each page by its scores, −inf for a listing that the ranking lacks.
 
     `scores`, `gains` (at least 0) and `id_order` (see `byte_order`) have shape (N,); page q is rows
     `offsets[q]:offsets[q + 1]`.
@@ -63,7 +74,8 @@ def rank_pages(scores: Floats, gains: Floats, offsets: Ints, id_order: Ints) -> 
     sizes = np.diff(offsets)
     page = np.repeat(np.arange(len(sizes)), sizes)
     rank = np.arange(len(scores)) - np.repeat(offsets[:-1], sizes) + 1
-    return RankedPages(gains[best_first(scores, id_order, page)], page, rank, len(sizes))
+    order = best_first(scores, id_order, page)
+    return RankedPages(scores[order].astype(np.float32), gains[order], page, rank, len(sizes))
 
 
 def ndcg(pages: RankedPages, k: int | None = None, *, exponential: bool = False) -> Floats:
@@ -71,10 +83,13 @@ def ndcg(pages: RankedPages, k: int | None = None, *, exponential: bool = False)
 
     The gain is the grade itself, as in trec_eval, or 2^grade − 1 (Burges et al. 2005) where `exponential`.
     """
-    gains = np.exp2(pages.gains) - 1 if exponential else pages.gains
-    discounts = pages.within(k) / np.log2(pages.rank + 1.0)
+    gains = _exponential(pages.gains) if exponential else pages.gains
+    discounts = 1 / np.log2(pages.rank + 1.0)
     ideal = gains[np.lexsort((-gains, pages.page))]
-    return _ratio(pages.sums(gains * discounts), pages.sums(ideal * discounts))
+    return _ratio(
+        pages.sums(gains * discounts * pages.within(k)),
+        pages.sums(ideal * discounts * pages.places(k)),
+    )
 
 
 def average_precision(pages: RankedPages, k: int | None = None) -> Floats:
@@ -99,13 +114,47 @@ def precision(pages: RankedPages, k: int) -> Floats:
     return pages.sums(((pages.gains > 0) & pages.within(k)).astype(np.float64)) / k
 
 
+def pair_accuracy(pages: RankedPages) -> Floats:
+    """Share of the pairs of unequal gain that the scores order right, equal scores counting half; shape (Q,).
+
+    NaN for a page without such a pair. Time grows with N times the number of distinct gains.
+    """
+    starts, ends = _bounds(pages.page[1:] != pages.page[:-1])
+    tie_starts, tie_ends = _bounds((pages.page[1:] != pages.page[:-1]) | (pages.scores[1:] != pages.scores[:-1]))
+    right, pairs = np.zeros(len(pages.gains)), np.zeros(len(pages.gains))
+    for gain in np.unique(pages.gains)[1:]:
+        here = pages.gains == gain
+        less = np.concatenate([[0], np.cumsum(pages.gains < gain)])  # rows of a smaller gain before each row
+        below, tied = less[ends] - less[tie_ends], less[tie_ends] - less[tie_starts]
+        right += here * (below + tied / 2)
+        pairs += here * (less[ends] - less[starts])
+    return _ratio(pages.sums(right), pages.sums(pairs), undefined=np.nan)
+
+
+def _bounds(breaks: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """For each of N rows where its run begins and ends; `breaks`, (N - 1,), says after which rows one ends."""
+    edges = np.concatenate([[0], np.flatnonzero(breaks) + 1, [len(breaks) + 1]])
+    run = np.concatenate([[0], np.cumsum(breaks)])
+    return edges[run], edges[run + 1]
+
+
 PER_PAGE: dict[str, Callable[[RankedPages, MetricName], Floats]] = {
     "ndcg": lambda pages, name: ndcg(pages, name.cutoff, exponential=name.parameters.get("gains") == "exp"),
     "map": lambda pages, name: average_precision(pages, name.cutoff),
     "mrr": lambda pages, name: reciprocal_rank(pages, name.cutoff),
     "p": lambda pages, name: precision(pages, name.cutoff or 1),
+    "pair_accuracy": lambda pages, _name: pair_accuracy(pages),
 }
 
 
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+def _exponential(gains: Floats) -> Floats:
+    """2^grade − 1. Raises DataError for a grade that is no exponent of use."""
+    if gains.max(initial=0) > LARGEST_EXPONENT:
+        raise DataError(
+            f"2^grade is too large for the grade {gains.max():g}", hint="Use linear gains: ndcg@10, for example."
+        )
+    return np.exp2(gains) - 1
+
+
+def _ratio(part: Floats, whole: Floats, undefined: float = 0.0) -> Floats:
+    return np.divide(part, whole, out=np.full_like(part, undefined), where=whole > 0)

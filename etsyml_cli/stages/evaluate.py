@@ -89,18 +89,19 @@ def evaluate(
     gates: list[str],
     seed: int,
     truth: Path | None = None,
+    ltr: Mapping[str, Any] | None = None,
 ) -> list[Evaluation]:
     """Measure `metrics` (all default ones if empty) on each of `models`: kind -> directory.
 
-    The metrics of `gates` are measured too. Raises UsageError for a metric that judges none of the models, or that
-    needs `truth` where there is none.
+    The metrics of `gates` are measured too. `ltr` is what only the judge of search rankers takes.
+    Raises UsageError for a metric that judges none of the models, or that needs `truth` where there is none.
     """
     asked = _asked(metrics, gates)
     for metric in asked:
         if metric.spec.needs_truth and truth is None:
             raise UsageError(f"{metric} compares with a planted truth", hint="Name it with --truth DIR.")
     return [
-        _evaluate(kind, directory, asked, inputs, seed, truth)
+        _evaluate(kind, directory, asked, inputs, seed, truth, (ltr or {}) if kind == "ltr" else {})
         for kind, directory in _models_asked(models, asked).items()
     ]
 
@@ -137,6 +138,7 @@ def _evaluate(
     inputs: Mapping[str, Path | None],
     seed: int,
     truth: Path | None,
+    further: Mapping[str, Any],
 ) -> Evaluation:
     judge = JUDGES[kind]
     defaults = [metric for metric in map(parse_metric, judge.default_metrics) if truth or not metric.spec.needs_truth]
@@ -147,6 +149,7 @@ def _evaluate(
         seed=seed,
         truth=truth,
         **sources,
+        **further,
     )
     data = {
         name: str(path) for name, path in [*sources.items(), ("truth", truth)] if path is not None and path.exists()

@@ -1,93 +1,100 @@
-"""The trained search ranker on disk, and what it makes of listings, queries and photos."""
+"""The trained search ranker on disk: what features are made with, and the weights of each variant."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from etsyml_cli.core.errors import InputError
-from etsyml_cli.features.text import OVERLAP_FEATURES, Vocabulary, count_words, overlap, unigrams
+from etsyml_cli.features.svd import Svd
+from etsyml_cli.features.terms import Terms
+from etsyml_cli.features.text import OVERLAP_FEATURES, Vocabulary
 from etsyml_cli.io.artifact import Manifest, expect_kind
 from etsyml_cli.io.features import ImageFeatures, made_by, read_image_features
-from etsyml_cli.io.model import load_ids, load_tensors, save_ids, save_tensors
-from etsyml_cli.models.ltr.blocks import photo_block
-from etsyml_cli.models.ltr.score import OVERLAP, Weights, variants_of
-from etsyml_cli.stages.ltr_inputs import Ints, Listings, SearchLog, shown_listings
+from etsyml_cli.io.model import load_config, load_ids, load_tensors, save_config, save_ids, save_tensors
+from etsyml_cli.models.ltr.config import LtrConfig
+from etsyml_cli.models.ltr.score import OVERLAP, Weights
+from etsyml_cli.stages.ltr_features import Known
 
 KIND = "model:ltr"
+CONTROL = "permuted"
+SEPARATOR = "."
 
 
 @dataclass(frozen=True)
 class LtrModel:
-    """The vocabulary and, for each variant that was trained (see `variants_of`), the weights of its blocks."""
+    """What features are made with; the weights of each variant; and of each control, trained on permuted photos."""
 
-    vocabulary: Vocabulary
-    weights: dict[str, Weights]
-
-
-@dataclass(frozen=True)
-class RankingFeatures:
-    """What variants score: blocks of listing features, (I, D) each, and the overlap of N rows, (N, 3)."""
-
-    blocks: dict[str, LinearOperator]
-    overlap: NDArray[np.float64]
-
-
-def log_features(
-    vocabulary: Vocabulary, catalogue: Listings, photos: ImageFeatures | None, log: SearchLog
-) -> RankingFeatures:
-    """The features of the listings that a log shows, and of its N rows."""
-    code = {query: number for number, query in enumerate(dict.fromkeys(log.queries))}
-    query_of_page = np.array([code[query] for query in log.queries], dtype=np.int64)
-    shown = shown_listings(catalogue, log.listing_ids)
-    return _features(vocabulary, shown, photos, list(code), query_of_page[log.page_of_row()], log.listing)
-
-
-def query_features(
-    vocabulary: Vocabulary, listings: Listings, photos: ImageFeatures | None, query: str
-) -> RankingFeatures:
-    """The features of I listings, and of I rows that show each of them for one query."""
-    n = len(listings.ids)
-    return _features(vocabulary, listings, photos, [query], np.zeros(n, dtype=np.int64), np.arange(n))
+    known: Known
+    variants: dict[str, Weights]
+    controls: list[Weights]
 
 
 def save_model(directory: Path, model: LtrModel) -> None:
-    """Write the weights and the vocabulary into a model's directory."""
-    vocabulary = model.vocabulary
+    """Write everything that scoring needs into a model's directory."""
+    known, vocabulary = model.known, model.known.vocabulary
+    save_config(directory, known.config)
     save_ids(directory, "words", vocabulary.words)
-    tensors = {
+    save_ids(directory, "query_words", known.query_words)
+    if known.terms.names is not None:
+        save_ids(directory, "terms", known.terms.names)
+    tensors: dict[str, NDArray[Any]] = {
         "document_frequency": vocabulary.document_frequency,
         "n_listings": np.array([vocabulary.n_listings]),
         "mean_length": np.array([vocabulary.mean_length]),
+        "idf": known.terms.idf,
+        "pairs": known.pairs,
     }
-    for variant, weights in model.weights.items():
-        tensors |= {f"{variant}.{block}": w for block, w in weights.items()}
+    if known.svd is not None:
+        tensors |= {"svd_mean": known.svd.mean, "svd_components": known.svd.components}
+    for variant, weights in _all_weights(model).items():
+        tensors |= {f"{variant}{SEPARATOR}{block}": w for block, w in weights.items()}
     save_tensors(directory, tensors)
 
 
 def load_model(directory: Path) -> LtrModel:
     """The ranker in `directory`. Raises InputError where none was trained or a file is damaged."""
     manifest = manifest_of(directory)
-    words = load_ids(directory, "words")
-    variants = variants_of({"text", "image"} if manifest.plan.inputs.get("images") else {"text"})
-    n_weights = {OVERLAP: len(OVERLAP_FEATURES), "text": len(words), "image": None}
-    shapes = {f"{variant}.{block}": (n_weights[block],) for variant, blocks in variants.items() for block in blocks}
-    shapes |= {"document_frequency": (len(words),), "n_listings": (1,), "mean_length": (1,)}
+    config: LtrConfig = load_config(directory, LtrConfig)
+    words, query_words = load_ids(directory, "words"), load_ids(directory, "query_words")
+    names = None if config.text.hash_bits else load_ids(directory, "terms")
+    blocks_of: dict[str, list[str]] = manifest.facts["blocks"]
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "document_frequency": (len(words),),
+        "n_listings": (1,),
+        "mean_length": (1,),
+        "idf": (None if names is None else len(names),),
+        "pairs": (None,),
+    }
+    shapes |= {f"{variant}{SEPARATOR}{block}": (None,) for variant, blocks in blocks_of.items() for block in blocks}
     tensors = load_tensors(directory, shapes)
-    vocabulary = Vocabulary(
-        words,
-        tensors["document_frequency"],
-        int(tensors["n_listings"][0]),
-        float(tensors["mean_length"][0]),
+    svd = Svd(tensors["svd_mean"], tensors["svd_components"], np.nan) if "svd_mean" in tensors else None
+    known = Known(
+        config,
+        Vocabulary(
+            words, tensors["document_frequency"], int(tensors["n_listings"][0]), float(tensors["mean_length"][0])
+        ),
+        Terms(tensors["idf"], names),
+        query_words,
+        tensors["pairs"],
+        svd,
     )
     weights = {
-        variant: {block: tensors[f"{variant}.{block}"] for block in blocks} for variant, blocks in variants.items()
+        variant: {block: tensors[f"{variant}{SEPARATOR}{block}"] for block in blocks}
+        for variant, blocks in blocks_of.items()
     }
-    return LtrModel(vocabulary, weights)
+    _expect_fitting(directory, known, weights)
+    controls = [weights.pop(name) for name in sorted(weights) if name.startswith(CONTROL)]
+    return LtrModel(known, weights, controls)
+
+
+def blocks_in(model: LtrModel) -> dict[str, list[str]]:
+    """Which blocks each variant and each control has weights for; the manifest says it."""
+    return {variant: list(weights) for variant, weights in _all_weights(model).items()}
 
 
 def manifest_of(directory: Path) -> Manifest:
@@ -117,16 +124,17 @@ def photos_for(directory: Path, images: Path | None) -> ImageFeatures | None:
     return photos
 
 
-def _features(
-    vocabulary: Vocabulary,
-    listings: Listings,
-    photos: ImageFeatures | None,
-    queries: list[str],
-    query_of_row: Ints,
-    listing_of_row: Ints,
-) -> RankingFeatures:
-    words = count_words(listings.title_words, listings.tag_words)
-    blocks = {"text": aslinearoperator(unigrams(words, vocabulary))}
-    if photos is not None:
-        blocks["image"] = photo_block(photos.matrix, photos.rows_for(listings.ids))
-    return RankingFeatures(blocks, overlap(words, vocabulary, queries, query_of_row, listing_of_row))
+def _all_weights(model: LtrModel) -> dict[str, Weights]:
+    return model.variants | {f"{CONTROL}-{number}": weights for number, weights in enumerate(model.controls)}
+
+
+def _expect_fitting(directory: Path, known: Known, weights: dict[str, Weights]) -> None:
+    """Raises InputError where a block's weights are not as many as its features; photos tell theirs when they come."""
+    widths = {OVERLAP: len(OVERLAP_FEATURES), "text": known.terms.width, "word_crosses": len(known.pairs)}
+    for variant, of_block in weights.items():
+        for block, w in of_block.items():
+            if len(w) != widths.get(block, len(w)):
+                raise InputError(
+                    f"{directory}: {variant}{SEPARATOR}{block} does not fit the files beside it",
+                    hint="Train the model again.",
+                )

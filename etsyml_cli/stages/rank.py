@@ -1,40 +1,146 @@
-"""Rank the listings that match a query."""
+"""Rank listings: those that match a query, the candidates of a file, or the rows of logged result pages."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger
-from etsyml_cli.features.text import tokenize
+from etsyml_cli.features.text import OVERLAP_FEATURES, tokenize
+from etsyml_cli.io.features import ImageFeatures
+from etsyml_cli.io.text import read_text
 from etsyml_cli.metrics.ranking import best_first, byte_order
-from etsyml_cli.models.ltr.score import score
-from etsyml_cli.stages.ltr_inputs import Listings, read_listings
-from etsyml_cli.stages.ltr_model import load_model, photos_for, query_features
+from etsyml_cli.models.ltr.score import OVERLAP, Blocks, Weights, score, take
+from etsyml_cli.stages.ltr_features import Asked, blocks_of, log_blocks
+from etsyml_cli.stages.ltr_inputs import Ints, Listings, read_listings, read_searches, shown_listings
+from etsyml_cli.stages.ltr_model import LtrModel, load_model, photos_for
+
+PERCENTILES = (90, 80, 70, 60, 50)
+BEFORE, AFTER = "text", "multimodal"
 
 
-def rank(*, model: Path, listings: Path, images: Path | None, query: str, k: int) -> dict[str, Any]:
-    """The k best listings for `query` among those with one of its words in title or tags, as `rank --json` shows them.
+def rank(
+    *,
+    model: Path,
+    listings: Path,
+    images: Path | None,
+    query: str,
+    k: int,
+    candidates: Path | None = None,
+    explain: bool = False,
+) -> dict[str, Any]:
+    """The k best listings for `query`, as `rank --json` shows them.
 
-    The multimodal ranker scores them, or the text ranker where the model has no photos. Ties go as in the metrics.
+    They are among those with one of its words in title or tags, or among the ids in `candidates`, one a line. The
+    multimodal ranker scores them, or the only one that there is. Ties go as in the metrics.
     """
-    ranker = load_model(model)
-    photos = photos_for(model, images)
-    catalogue = read_listings(listings)
-    matching = catalogue.take(_matching(query, catalogue))
-    if not matching.ids:
+    ranker, photos, catalogue = _open(model, images, listings)
+    chosen = catalogue.take(_matching(query, catalogue) if candidates is None else _rows_of(candidates, catalogue))
+    if not chosen.ids:
         logger.warning("no listing holds a word of %r", query)
-    features = query_features(ranker.vocabulary, matching, photos, query)
-    weights = ranker.weights["multimodal" if photos is not None else "text"]
-    scores = score(weights, features.blocks, features.overlap, np.arange(len(matching.ids))).astype(np.float32)
-    best = best_first(scores, byte_order(matching.ids))[:k]
-    items = [
-        {"rank": place, "id": matching.ids[row], "score": float(scores[row]), "title": matching.titles[row]}
-        for place, row in enumerate(best.tolist(), start=1)
-    ]
+    blocks = _blocks_for(query, ranker, chosen, photos)
+    weights = main_weights(ranker)
+    scores = score(weights, blocks)
+    best = best_first(scores, byte_order(chosen.ids))[:k]
+    items = _items(chosen, scores, best)
+    if explain:
+        why = _explained(weights, blocks, best)
+        items = [item | {"why": reasons} for item, reasons in zip(items, why, strict=True)]
     return {"schema_version": 1, "query": query, "items": items}
+
+
+def rank_searches(
+    *, model: Path, listings: Path, images: Path | None, searches: Path, k: int
+) -> Iterator[dict[str, Any]]:
+    """Every logged result page of the table ranked anew, the k best listings of each."""
+    ranker, photos, catalogue = _open(model, images, listings)
+    log = read_searches(searches)
+    scores = score(main_weights(ranker), log_blocks(ranker.known, catalogue, photos, log))
+    shown = shown_listings(catalogue, log.listing_ids)
+    order = best_first(scores, byte_order(log.listing_ids)[log.listing], log.page_of_row())
+    for q, search_id in enumerate(log.search_ids):
+        best = order[log.offsets[q] : log.offsets[q + 1]][:k]
+        items = _items(shown, scores, best, log.listing[best])
+        yield {"schema_version": 1, "search_id": search_id, "query": log.queries[q], "items": items}
+
+
+def before_and_after(*, model: Path, listings: Path, images: Path | None, query: str) -> dict[str, Any]:
+    """The talk's before/after view: at each percentile of the matching listings, who stands there by text and by both.
+
+    The 90th percentile is the listing that 90% of the others rank below.
+    """
+    ranker, photos, catalogue = _open(model, images, listings)
+    for variant in (BEFORE, AFTER):
+        if variant not in ranker.variants:
+            raise InputError(f"{model}: has no {variant} ranker", hint="Extract photos, then train it again.")
+    matching = catalogue.take(_matching(query, catalogue))
+    blocks = _blocks_for(query, ranker, matching, photos)
+    id_order = byte_order(matching.ids)
+    rows = []
+    ranked = {variant: score(ranker.variants[variant], blocks) for variant in (BEFORE, AFTER)}
+    orders = {variant: best_first(scores, id_order) for variant, scores in ranked.items()}
+    for percentile in PERCENTILES if matching.ids else ():
+        place = round((100 - percentile) / 100 * (len(matching.ids) - 1))
+        found = {
+            variant: _items(matching, ranked[variant], order[place : place + 1])[0] | {"rank": place + 1}
+            for variant, order in orders.items()
+        }
+        rows.append({"percentile": percentile, **found})
+    return {"schema_version": 1, "query": query, "matching": len(matching.ids), "rows": rows}
+
+
+def main_weights(ranker: LtrModel) -> Weights:
+    """The weights of the best-informed variant."""
+    return next(ranker.variants[name] for name in (AFTER, BEFORE, *ranker.variants) if name in ranker.variants)
+
+
+def _open(model: Path, images: Path | None, listings: Path) -> tuple[LtrModel, ImageFeatures | None, Listings]:
+    return load_model(model), photos_for(model, images), read_listings(listings)
+
+
+def _blocks_for(query: str, ranker: LtrModel, listings: Listings, photos: ImageFeatures | None) -> Blocks:
+    n = len(listings.ids)
+    return blocks_of(ranker.known, listings, photos, Asked([query], np.zeros(n, np.int64), np.arange(n)))
+
+
+def _items(
+    listings: Listings, scores: NDArray[np.floating], best: Ints, listing: Ints | None = None
+) -> list[dict[str, Any]]:
+    """What a list says of the rows `best`; `listing` names their listings where rows are not listings."""
+    rows = zip(best.tolist(), (best if listing is None else listing).tolist(), strict=True)
+    return [
+        {"rank": place, "id": listings.ids[i], "score": float(np.float32(scores[row])), "title": listings.titles[i]}
+        for place, (row, i) in enumerate(rows, start=1)
+    ]
+
+
+def _explained(weights: Weights, blocks: Blocks, best: Ints) -> list[list[dict[str, Any]]]:
+    """What adds how much to each listing's score, the most telling first: overlaps, blocks of words and photo."""
+    few = take(blocks, best)
+    parts = {name: few[name].scores(w) for name, w in weights.items() if name != OVERLAP}
+    overlap = few[OVERLAP].matrix().toarray() * weights[OVERLAP] if OVERLAP in weights else np.empty((len(best), 0))
+    reasons = []
+    for row in range(len(best)):
+        of_overlap = zip(OVERLAP_FEATURES, overlap[row].tolist(), strict=False)
+        told = [{"what": name, "adds": value} for name, value in of_overlap]
+        told += [{"what": name, "adds": float(values[row])} for name, values in parts.items()]
+        reasons.append(sorted(told, key=lambda one: -abs(one["adds"])))
+    return reasons
+
+
+def _rows_of(candidates: Path, catalogue: Listings) -> list[int]:
+    """The rows of the candidates, each once. Raises InputError for an id that the catalogue lacks."""
+    row_of = {listing_id: row for row, listing_id in enumerate(catalogue.ids)}
+    wanted = list(dict.fromkeys(line.strip() for line in read_text(candidates).splitlines() if line.strip()))
+    unknown = [listing_id for listing_id in wanted if listing_id not in row_of]
+    if unknown:
+        raise InputError(f"{candidates}: {len(unknown):,} ids are not in the listings table ({unknown[0]!r} ...)")
+    return [row_of[listing_id] for listing_id in wanted]
 
 
 def _matching(query: str, catalogue: Listings) -> list[int]:

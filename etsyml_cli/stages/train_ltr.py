@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, UsageError
-from etsyml_cli.core.log import logger
-from etsyml_cli.features.text import build_vocabulary, count_words
+from etsyml_cli.core.rng import generator
 from etsyml_cli.ingest.page_split import PageSplit, describe, parts, split_pages
 from etsyml_cli.ingest.split import TEST, TRAIN, VALID, held_out_share
 from etsyml_cli.io.artifact import Draft, Plan, artifact, source_of
-from etsyml_cli.io.features import made_by, read_image_features
-from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_config, save_json
+from etsyml_cli.io.features import ImageFeatures, made_by, read_image_features
+from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_json
 from etsyml_cli.io.tables import table_source
-from etsyml_cli.metrics.ranking import byte_order, ndcg, rank_pages
-from etsyml_cli.models.ltr.choose import choose_and_fit, combinations
+from etsyml_cli.metrics.ranking import byte_order
+from etsyml_cli.models.ltr.blocks import Block
+from etsyml_cli.models.ltr.choose import fit_on_all, with_pairs
 from etsyml_cli.models.ltr.config import LtrConfig
-from etsyml_cli.models.ltr.fit import Pages, count_pairs
-from etsyml_cli.models.ltr.score import Blocks, Weights, score, variants_of
+from etsyml_cli.models.ltr.pairs import Pages, count_pairs
+from etsyml_cli.models.ltr.propensity import Propensities, fit_propensities, inverse_propensity
+from etsyml_cli.models.ltr.score import Weights
 from etsyml_cli.stages.ltr_card import model_card
+from etsyml_cli.stages.ltr_export import export_pairs
+from etsyml_cli.stages.ltr_features import Known, asked_in, learn, log_blocks, photo_blocks
 from etsyml_cli.stages.ltr_inputs import Listings, SearchLog, read_listings, read_searches
-from etsyml_cli.stages.ltr_model import KIND, LtrModel, log_features, save_model
+from etsyml_cli.stages.ltr_learn import learn_weights, objective_of
+from etsyml_cli.stages.ltr_model import KIND, LtrModel, blocks_in, save_model
 from etsyml_cli.stages.summary import Summary, made_before
 
-JUDGED_AT = 10
+POSITIONS_TOLD = 10
 
 
 def train_ltr(
@@ -58,25 +61,84 @@ def train_ltr(
     plan = Plan(kind=KIND, config=settings, inputs=inputs, seed=seed)
     if there := made_before(out, plan, force=force):
         return there
+    with artifact(out, plan, replace=replace) as draft:
+        ready = prepare(listings, searches, images, config, seed, holdout, limit)
+        draft.rows = ready.rows | {"pairs": int(count_pairs(ready.pages, config.pairs).sum())}
+        id_order = byte_order(ready.log.listing_ids)[ready.log.listing]
+        variants, valid = learn_weights(ready.pages, ready.blocks, ready.part, id_order, config)
+        model = LtrModel(ready.known, variants, _controls(ready, valid, config, seed))
+        draft.facts = _facts(ready, model, valid)
+        _write(draft, model, ready, valid)
+    return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=_told(draft.facts))
+
+
+def export_ltr(
+    *,
+    listings: Path,
+    searches: Path,
+    images: Path | None,
+    out: Path,
+    config: LtrConfig,
+    seed: int,
+    holdout: str | None = None,
+    limit: int | None = None,
+    force: bool = False,
+) -> Summary:
+    """Write the pairs that `train_ltr` would learn from with the same arguments to the file `out`; train nothing."""
+    ready = prepare(listings, searches, images, config, seed, holdout, limit)
+    count = export_pairs(out, ready.pages, ready.blocks, config.pairs, seed, force=force)
+    ends = np.cumsum([block.width for block in ready.blocks.values()]).tolist()
+    starts = [1, *(end + 1 for end in ends[:-1])]
+    columns = {name: f"{start}…{end}" for name, start, end in zip(ready.blocks, starts, ends, strict=True)}
+    return Summary(kind="pairs", path=str(out), rows={"pairs": count}, facts={"columns": columns})
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What the ranker learns from: the log without its test part, its pages, their parts and blocks of features."""
+
+    rows: dict[str, int]
+    split: PageSplit
+    part: NDArray[np.int8]
+    log: SearchLog
+    photos: ImageFeatures | None
+    bias: Propensities | None
+    known: Known
+    blocks: dict[str, Block]
+    pages: Pages
+
+
+def prepare(
+    listings: Path,
+    searches: Path,
+    images: Path | None,
+    config: LtrConfig,
+    seed: int,
+    holdout: str | None,
+    limit: int | None,
+) -> Ready:
+    """Read the inputs, set the test part aside and make the features of the rest."""
     test_share = _test_share(holdout, config)
     catalogue = read_listings(listings)
     log = read_searches(searches, limit)
-    split = split_pages(log.days, test_share=test_share, valid_share=config.valid_share, seed=seed)
-    part = parts(split, log.search_ids, log.days)
-    vocabulary = build_vocabulary(count_words(catalogue.title_words, catalogue.tag_words), config.min_count)
+    keys = log.queries if config.split == "query" else log.search_ids
+    split = split_pages(log.days, test_share=test_share, valid_share=config.valid_share, seed=seed, by=config.split)
+    part = parts(split, keys, log.days)
     photos = read_image_features(images) if images else None
-    known = log.take(part != TEST)
-    features = log_features(vocabulary, catalogue, photos, known)
-    pages = Pages(known.listing, known.level, features.overlap, known.offsets)
-    with artifact(out, plan, replace=replace) as draft:
-        draft.rows = _rows(catalogue, log, part) | {"pairs": int(count_pairs(pages).sum())}
-        draft.facts = {"photos": made_by(photos.facts) if photos else None}
-        weights, valid = _learn(pages, features.blocks, part[part != TEST], byte_order(known.listing_ids), config)
-        if valid["pages"]:
-            of_variant = {variant: found["value"] for variant, found in valid["variants"].items()}
-            draft.facts |= {f"valid_{valid['metric']}": of_variant}
-        _write(draft, LtrModel(vocabulary, weights), config, split, valid)
-    return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
+    shown = log.take(part != TEST)
+    bias = _position_bias(shown, config)
+    known = learn(catalogue, shown, photos, config)
+    return Ready(
+        rows=_rows(catalogue, log, part),
+        split=split,
+        part=part[part != TEST],
+        log=shown,
+        photos=photos,
+        bias=bias,
+        known=known,
+        blocks=log_blocks(known, catalogue, photos, shown),
+        pages=_pages(shown, bias if config.debias == "position" else None),
+    )
 
 
 def _test_share(holdout: str | None, config: LtrConfig) -> float:
@@ -96,48 +158,86 @@ def _rows(catalogue: Listings, log: SearchLog, part: NDArray[np.int8]) -> dict[s
     }
 
 
-def _learn(
-    pages: Pages, blocks: Blocks, part: NDArray[np.int8], id_order: NDArray[np.int64], config: LtrConfig
-) -> tuple[dict[str, Weights], dict[str, Any]]:
-    """The weights of each variant whose blocks there are, and what the validation pages said of it."""
-    train = pages.take(part == TRAIN)
-    if not count_pairs(train).any():
-        raise DataError(
-            "no search page of the training part holds both a stronger and a weaker event",
-            hint="The ranker learns from clicked and ignored listings of one page. Does the column event hold clicks?",
-        )
-    clicked = np.maximum.reduceat(pages.level, pages.offsets[:-1]) > 0
-    valid = pages.take((part == VALID) & clicked)
-    judge = partial(_validation_ndcg, valid=valid, blocks=blocks, id_order=id_order)
-    weights, figures = {}, {}
-    for variant, names in variants_of(blocks).items():
-        logger.info("fitting the %s ranker", variant)
-        weights[variant], best, tried = choose_and_fit(
-            train, pages, blocks, combinations(names, config.l2), judge=judge, max_iterations=config.max_iterations
-        )
-        figures[variant] = {"l2": best.l2, "value": best.value, "tried": msgspec.to_builtins(tried)}
-    return weights, {"metric": f"ndcg@{JUDGED_AT}", "pages": len(valid.offsets) - 1, "variants": figures}
+def _pages(log: SearchLog, bias: Propensities | None) -> Pages:
+    """The log's pages; with `bias` a pair weighs the inverse of how likely its better row was looked at."""
+    weight = np.ones(len(log.listing)) if bias is None else inverse_propensity(bias, log.position)
+    return Pages(log.level, log.position, weight, log.offsets)
 
 
-def _validation_ndcg(weights: Weights, *, valid: Pages, blocks: Blocks, id_order: NDArray[np.int64]) -> float:
-    """Mean over the pages of `valid`, all with a click; NaN of no page: nothing exceeds it, so the first l2 stays."""
-    if len(valid.level) == 0:
-        return math.nan
-    scores = score(weights, blocks, valid.overlap, valid.listing)
-    ranked = rank_pages(scores, valid.level.astype(np.float64), valid.offsets, id_order[valid.listing])
-    return float(ndcg(ranked, JUDGED_AT).mean())
+def _position_bias(log: SearchLog, config: LtrConfig) -> Propensities | None:
+    """How likely each position is looked at; None where the log cannot tell, but then `debias: position` raises."""
+    asked = asked_in(log)
+    group = asked.query * len(log.listing_ids) + asked.listing
+    try:
+        return fit_propensities(np.unique(group, return_inverse=True)[1], log.position, log.level > 0)
+    except DataError:
+        if config.debias == "position":
+            raise
+        return None
 
 
-def _write(draft: Draft, model: LtrModel, config: LtrConfig, split: PageSplit, valid: dict[str, Any]) -> None:
+def _controls(ready: Ready, valid: dict[str, Any], config: LtrConfig, seed: int) -> list[Weights]:
+    """The multimodal ranker trained anew, its photos dealt to other listings: what photos seem to add without a photo.
+
+    A photo that tells nothing still tells listings apart; were that enough to gain, the gain of photos would be none.
+    """
+    if ready.photos is None or "multimodal" not in valid["variants"]:
+        return []
+    objective = objective_of(config)
+    l2 = valid["variants"]["multimodal"]["l2"]
+    asked = asked_in(ready.log)
+    found = []
+    for number in range(config.controls):
+        dealt = permuted(ready.photos, ready.log.listing_ids, seed, number)
+        wrong = ready.blocks | photo_blocks(ready.known, ready.photos, dealt, asked)
+        useful, wrong_blocks = with_pairs(ready.pages, wrong, objective)
+        found.append(fit_on_all(useful, wrong_blocks, l2, objective, what=f"control {number + 1}").weights)
+    return found
+
+
+def permuted(photos: ImageFeatures, listing_ids: list[str], seed: int, number: int) -> NDArray[np.int64]:
+    """A photo's row for each listing, -1 for none, shape (I,); the photos are dealt anew among those that have one."""
+    dealt = np.append(generator(seed, "permuted photos", number).permutation(len(photos.ids)), -1)
+    return dealt[photos.rows_for(listing_ids)]
+
+
+def _facts(ready: Ready, model: LtrModel, valid: dict[str, Any]) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "shape": model.known.config.shape,
+        "photos": made_by(ready.photos.facts) if ready.photos else None,
+        "blocks": blocks_in(model),
+    }
+    if valid["pages"]:
+        facts[f"valid_{valid['metric']}"] = {name: found["value"] for name, found in valid["variants"].items()}
+    if ready.bias is not None:
+        curve = ready.bias.examination.tolist()
+        facts["examination"] = {str(position): round(value, 4) for position, value in enumerate(curve, 1)}
+    return facts
+
+
+def _told(facts: dict[str, Any]) -> dict[str, Any]:
+    """What the terminal shows of the facts."""
+    told = {name: fact for name, fact in facts.items() if name != "blocks"}
+    if "examination" in told:
+        told["examination"] = dict(list(told["examination"].items())[:POSITIONS_TOLD])
+    return told
+
+
+def _write(draft: Draft, model: LtrModel, ready: Ready, valid: dict[str, Any]) -> None:
     save_model(draft.path, model)
-    save_config(draft.path, config)
-    save_json(draft.path, SPLIT, split)
-    save_json(draft.path, METRICS, {"valid": valid})
+    save_json(draft.path, SPLIT, ready.split)
+    metrics: dict[str, Any] = {"valid": valid}
+    if ready.bias is not None:
+        columns = ("examination", "impressions", "clicks")
+        metrics["position_bias"] = {name: getattr(ready.bias, name).tolist() for name in columns}
+    save_json(draft.path, METRICS, metrics)
     card = model_card(
-        n_words=len(model.vocabulary.words),
+        config=model.known.config,
+        n_terms=model.known.terms.width,
         photos=draft.facts["photos"],
         rows=draft.rows,
-        split=describe(split),
+        split=describe(ready.split),
         valid=valid,
+        examination=draft.facts.get("examination"),
     )
     (draft.path / CARD).write_text(card, encoding="utf-8")

@@ -29,9 +29,9 @@ HEAVY = (
             "error: No such option: --sed (Possible options: --seed, --set)\n  See: etsyml train ltr --help\n",
         ),
         (
-            ["train", "ltr", "--set", "min_cout=1"],
+            ["train", "ltr", "--set", "text.min_cout=1"],
             2,
-            "error: --set: unknown key 'min_cout'\n  Did you mean 'min_count'?\n",
+            "error: --set: unknown key 'text.min_cout'\n  Did you mean 'min_count'?\n",
         ),
         (["ingest", "listing", "x.csv"], 2, "error: unknown table 'listing'\n  Did you mean 'listings'?\n"),
         (["ingest", "listings", "x.csv", "--map", "id"], 2, "error: --map id: expected NAME=VALUE\n"),
@@ -39,7 +39,7 @@ HEAVY = (
         (
             ["evaluate", "--model", "ltr", "--metric", "auc"],
             2,
-            "error: auc judges ctr models, not ltr\n  For ltr ask for: map, mrr, ndcg, p.\n",
+            "error: auc judges ctr models, not ltr\n  For ltr ask for: map, mrr, ndcg, p, pair_accuracy.\n",
         ),
         (["evaluate", "--min", "auc=high"], 2, "error: --min auc=high: expected METRIC=NUMBER, as in auc=0.7\n"),
         (
@@ -170,7 +170,17 @@ def test_nothing_heavy_is_imported_before_a_command_runs(arguments: list[str]) -
 
 def test_every_command_has_examples_in_its_help(etsyml: Etsyml) -> None:
     commands = [
-        *(["demo"], ["sample-data"], ["ingest"], ["extract-images"], ["evaluate"], ["rank"], ["recommend"], ["score"]),
+        *(
+            ["demo"],
+            ["sample-data"],
+            ["ingest"],
+            ["extract-images"],
+            ["evaluate"],
+            ["rank"],
+            ["compare"],
+            ["recommend"],
+            ["score"],
+        ),
         *(["inspect"], ["doctor"], ["config", "show"], ["train", "ltr"], ["train", "lda"], ["train", "ctr"]),
     ]
     for command in commands:

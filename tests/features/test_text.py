@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import etsyml_cli.features.text as text
-from etsyml_cli.features.text import K1, B, build_vocabulary, count_words, overlap, tokenize, unigrams
+from etsyml_cli.features.text import K1, B, build_vocabulary, count_words, overlap, tokenize
 
 LISTINGS = [
     ("red wool scarf red", "winter gift"),
@@ -79,22 +79,6 @@ def test_the_vocabulary_counts_listings_not_words():
     assert vocabulary.mean_length == (6 + 4 + 0 + 1) / 4
 
 
-def test_unigrams_are_of_length_one_and_zero_without_words():
-    words = count(LISTINGS)
-    vocabulary = build_vocabulary(words, min_count=1)
-    rows = unigrams(words, vocabulary).toarray()
-    column = vocabulary.columns()
-    assert np.linalg.norm(rows, axis=1) == pytest.approx([1, 1, 0, 1])
-    assert rows[0, column["red"]] == rows[0, column["winter"]] == pytest.approx(1 / math.sqrt(5))  # twice is as once
-    assert rows[1, column["red"]] == 0
-
-
-def test_unigrams_of_other_listings_keep_the_columns_of_the_vocabulary():
-    vocabulary = build_vocabulary(count(LISTINGS), min_count=2)
-    rows = unigrams(count([("wool sock", "gift"), ("sock", "")]), vocabulary).toarray()
-    assert rows == pytest.approx(np.array([[math.sqrt(0.5), math.sqrt(0.5)], [0, 0]]))
-
-
 @settings(max_examples=200, deadline=None)
 @given(catalogues, texts)
 def test_overlap_equals_the_count_by_hand(listings, query):
@@ -102,24 +86,29 @@ def test_overlap_equals_the_count_by_hand(listings, query):
     words = set(tokenize(query))
     shares = [[len(words & set(tokenize(side))) / max(len(words), 1) for side in sides] for sides in listings]
     assert features[:, 0] == pytest.approx(bm25_by_hand(listings, query), abs=1e-12)
-    assert features[:, 1:] == pytest.approx(np.array(shares))
+    assert features[:, 1:3] == pytest.approx(np.array(shares))
+    whole = [
+        [bool(words) and words <= set(tokenize(side)) for side in (title, f"{title} {tags}")]
+        for title, tags in listings
+    ]
+    assert features[:, 3:].astype(bool).tolist() == whole
     assert (features >= 0).all()
     assert (features <= 1 + 1e-12).all()
 
 
 def test_an_unknown_word_overlaps_with_nothing_and_lowers_the_shares():
-    assert features_of(LISTINGS, "zebra").tolist() == [[0, 0, 0]] * 4
+    assert features_of(LISTINGS, "zebra").tolist() == [[0] * 5] * 4
     known, half = features_of(LISTINGS, "mug")[1], features_of(LISTINGS, "mug zebra")[1]
     assert half[1] == known[1] / 2
     assert 0 < half[0] < known[0] / 2  # the unknown word is the rarest, so it weighs more
 
 
 def test_a_query_without_words_overlaps_with_nothing():
-    assert features_of(LISTINGS, "?!").tolist() == [[0, 0, 0]] * 4
+    assert features_of(LISTINGS, "?!").tolist() == [[0] * 5] * 4
 
 
 def test_a_word_below_min_count_still_matches():
-    assert features_of(LISTINGS, "mug", min_count=2)[1].tolist()[1:] == [1, 0]
+    assert features_of(LISTINGS, "mug", min_count=2)[1].tolist()[1:] == [1, 0, 1, 1]
 
 
 def test_rows_in_pieces_are_the_rows_at_once(monkeypatch):

@@ -122,3 +122,19 @@ def test_a_page_without_relevant_or_without_any_listing_is_told_apart():
     for metric in ("ndcg@2", "map", "mrr", "p@2"):
         name = parse_metric(metric)
         assert PER_PAGE[name.name](ranked, name)[1:].tolist() == [0, 0]
+
+
+def pair_accuracy_of_every_pair(page):
+    scores = np.float32([score for score, _ in page])
+    gains = [gain for _, gain in page]
+    pairs = [(i, j) for i in range(len(page)) for j in range(len(page)) if gains[i] > gains[j]]
+    right = [1.0 if scores[i] > scores[j] else 0.5 if scores[i] == scores[j] else 0.0 for i, j in pairs]
+    return np.mean(right) if pairs else math.nan
+
+
+@settings(max_examples=200, deadline=None)
+@given(pages, orders)
+def test_pair_accuracy_is_that_of_every_pair(pages, order):
+    _, ranked = flatten(pages, order)
+    expected = [pair_accuracy_of_every_pair(page) for page in pages]
+    np.testing.assert_allclose(PER_PAGE["pair_accuracy"](ranked, parse_metric("pair_accuracy")), expected, atol=1e-12)

@@ -1,53 +1,253 @@
-"""A block of listing features as a linear map, so that dense photos stay on disk beside sparse words."""
+"""Blocks of features of N rows (a query and a listing shown for it), each as a linear map that never copies its data.
+
+A block knows its width D, the scores Xw of its rows, the sums Xᵀc over them, and itself for some of the rows only.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator
+from scipy import sparse
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Selection = NDArray[np.int64] | NDArray[np.bool_]
 
 ROWS_AT_ONCE = 4096
 TINY = 1e-12  # keeps a photo of zeros at zero
 
 
-def photo_block(features: NDArray[np.floating], photo_of_listing: NDArray[np.int64]) -> LinearOperator:
-    """[d_I, is there a photo] of I listings, as a map of shape (I, D + 1).
+class Block(Protocol):
+    """Features X of N rows, shape (N, width)."""
 
-    `features`, shape (P, D), may be a memory map of float16 or float32: it is read in pieces, and its rows are
-    brought to length 1 on the fly. `photo_of_listing`, shape (I,), names a row of it, or -1: such a listing has
-    zeros all through.
+    @property
+    def width(self) -> int: ...
+
+    def scores(self, w: Floats) -> Floats:
+        """Xw, shape (N,)."""
+
+    def sums(self, c: Floats) -> Floats:
+        """Xᵀc, shape (width,)."""
+
+    def take(self, rows: Selection) -> Self:
+        """These rows only."""
+
+    def matrix(self) -> sparse.csr_matrix:
+        """X itself, for a few rows: to explain or to export."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Features held row by row, (N, D), dense or sparse."""
+
+    x: Floats | sparse.csr_matrix
+
+    @property
+    def width(self) -> int:
+        return int(self.x.shape[1])
+
+    def scores(self, w: Floats) -> Floats:
+        return np.asarray(self.x @ w)
+
+    def sums(self, c: Floats) -> Floats:
+        return np.asarray(self.x.T @ c)
+
+    def take(self, rows: Selection) -> Rows:
+        return Rows(self.x[rows])
+
+    def matrix(self) -> sparse.csr_matrix:
+        return sparse.csr_matrix(self.x)
+
+
+@dataclass(frozen=True)
+class ListingTerms:
+    """Features of the listing alone: rows `listing`, shape (N,), of a sparse (I, D). A listing is scored once."""
+
+    x: sparse.csr_matrix
+    listing: Ints
+
+    @property
+    def width(self) -> int:
+        return int(self.x.shape[1])
+
+    def scores(self, w: Floats) -> Floats:
+        return np.asarray(self.x @ w)[self.listing]
+
+    def sums(self, c: Floats) -> Floats:
+        return np.asarray(self.x.T @ np.bincount(self.listing, weights=c, minlength=self.x.shape[0]))
+
+    def take(self, rows: Selection) -> ListingTerms:
+        return replace(self, listing=self.listing[rows])
+
+    def matrix(self) -> sparse.csr_matrix:
+        return self.x[self.listing]
+
+
+@dataclass(frozen=True)
+class ListingPhotos:
+    """[d_I, is there a photo] of the listing, rows of length 1; `photos`, (P, D), may be a memory map, read in pieces.
+
+    `photo`, shape (I,), names a listing's row of it or -1: it has zeros all through. `listing`, shape (N,).
     """
-    in_file_order = np.argsort(photo_of_listing, kind="stable")
-    has_photo = in_file_order[photo_of_listing[in_file_order] >= 0]
-    pieces = [has_photo[start : start + ROWS_AT_ONCE] for start in range(0, len(has_photo), ROWS_AT_ONCE)]
-    shape = (len(photo_of_listing), features.shape[1] + 1)
 
-    def rows(piece: NDArray[np.int64]) -> NDArray[np.floating]:
-        """Raw photo rows; float32 is fast and precise enough for one piece, sums over pieces are in float64."""
-        found = features[photo_of_listing[piece]]
-        return found.astype(np.float32) if found.dtype == np.float16 else found
+    photos: NDArray[np.floating]
+    photo: Ints
+    listing: Ints
 
-    scale = np.zeros(shape[0])
-    for piece in pieces:
-        scale[piece] = 1 / np.maximum(np.linalg.norm(rows(piece).astype(np.float64), axis=1), TINY)
+    @property
+    def width(self) -> int:
+        return int(self.photos.shape[1]) + 1
 
-    def scores(w: Floats) -> Floats:
-        w = w.ravel()
-        s = np.zeros(shape[0])
-        for piece in pieces:
-            found = rows(piece)
-            s[piece] = found @ w[:-1].astype(found.dtype) * scale[piece] + w[-1]
-        return s
+    def scores(self, w: Floats) -> Floats:
+        of_listing = np.zeros(len(self.photo))
+        for piece, unit in self._pieces():
+            of_listing[piece] = unit @ w[:-1].astype(np.float32) + w[-1]
+        return of_listing[self.listing]
 
-    def weighted_sum(c: Floats) -> Floats:
-        c = c.ravel()
-        total = np.zeros(shape[1])
-        for piece in pieces:
-            found = rows(piece)
-            total[:-1] += (c[piece] * scale[piece]).astype(found.dtype) @ found
-            total[-1] += c[piece].sum()
+    def sums(self, c: Floats) -> Floats:
+        of_listing = np.bincount(self.listing, weights=c, minlength=len(self.photo))
+        total = np.zeros(self.width)
+        for piece, unit in self._pieces():
+            total[:-1] += of_listing[piece].astype(np.float32) @ unit
+            total[-1] += of_listing[piece].sum()
         return total
 
-    return LinearOperator(shape, matvec=scores, rmatvec=weighted_sum, dtype=np.float64)
+    def take(self, rows: Selection) -> ListingPhotos:
+        return replace(self, listing=self.listing[rows])
+
+    def matrix(self) -> sparse.csr_matrix:
+        dense = np.zeros((len(self.listing), self.width))
+        has = self.photo[self.listing] >= 0
+        dense[has, :-1] = unit_rows(self.photos[self.photo[self.listing[has]]])
+        dense[has, -1] = 1
+        return sparse.csr_matrix(dense)
+
+    def _pieces(self) -> Iterator[tuple[Ints, NDArray[np.float32]]]:
+        """The listings with a photo in the photos' order, some at a time, and their photos."""
+        in_order = np.argsort(self.photo, kind="stable")
+        in_order = in_order[self.photo[in_order] >= 0]
+        for start in range(0, len(in_order), ROWS_AT_ONCE):
+            piece = in_order[start : start + ROWS_AT_ONCE]
+            yield piece, unit_rows(self.photos[self.photo[piece]])
+
+
+@dataclass(frozen=True)
+class WordCrosses:
+    """Query word × listing token: row r has the value scale[r] in each of slots[ptr[r]:ptr[r + 1]], all below width."""
+
+    ptr: Ints
+    slots: NDArray[np.uint32]
+    scale: Floats
+    width: int
+
+    def scores(self, w: Floats) -> Floats:
+        s = np.empty(len(self.scale))
+        _slot_scores(self.ptr, self.slots, self.scale, w, s)
+        return s
+
+    def sums(self, c: Floats) -> Floats:
+        total = np.zeros(self.width)
+        _slot_sums(self.ptr, self.slots, self.scale * c, total)
+        return total
+
+    def take(self, rows: Selection) -> WordCrosses:
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        ptr = np.concatenate([[0], np.cumsum(np.diff(self.ptr)[rows])])
+        slots = np.empty(ptr[-1], np.uint32)
+        _copy_slots(self.ptr, self.slots, rows, ptr, slots)
+        return WordCrosses(ptr, slots, self.scale[rows], self.width)
+
+    def matrix(self) -> sparse.csr_matrix:
+        values = np.repeat(self.scale, np.diff(self.ptr))
+        matrix = sparse.csr_matrix((values, self.slots.astype(np.int64), self.ptr), shape=(len(self.scale), self.width))
+        matrix.sum_duplicates()
+        return matrix
+
+
+@dataclass(frozen=True)
+class PhotoCrosses:
+    """Query word × reduced photo: words (Q, U) of each query times z (I, K) of each listing, U · K features.
+
+    A query's weights are the sum of its words': v = words @ W, so a row costs K products however long the query.
+    """
+
+    words: sparse.csr_matrix
+    z: Floats
+    query: Ints
+    listing: Ints
+
+    @property
+    def width(self) -> int:
+        return int(self.words.shape[1] * self.z.shape[1])
+
+    def scores(self, w: Floats) -> Floats:
+        s = np.empty(len(self.query))
+        v = np.ascontiguousarray(self.words @ w.reshape(self.words.shape[1], -1))
+        _photo_scores(v, self.z, self.query, self.listing, s)
+        return s
+
+    def sums(self, c: Floats) -> Floats:
+        of_query = np.zeros((self.words.shape[0], self.z.shape[1]))
+        _photo_sums(self.z, self.query, self.listing, c, of_query)
+        return np.asarray(self.words.T @ of_query).ravel()
+
+    def take(self, rows: Selection) -> PhotoCrosses:
+        return replace(self, query=self.query[rows], listing=self.listing[rows])
+
+    def matrix(self) -> sparse.csr_matrix:
+        words = self.words[self.query].toarray()
+        return sparse.csr_matrix((words[:, :, None] * self.z[self.listing][:, None, :]).reshape(len(words), -1))
+
+
+def unit_rows(rows: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Rows brought to length 1, as float32; a row of zeros stays one."""
+    found = rows.astype(np.float32)
+    length = np.sqrt(np.einsum("nd,nd->n", found, found, dtype=np.float64))
+    unit: NDArray[np.float32] = found / np.maximum(length, TINY).astype(np.float32)[:, None]
+    return unit
+
+
+@njit(cache=True, nogil=True)
+def _slot_scores(ptr, slots, scale, w, s):  # type: ignore[no-untyped-def]
+    for r in range(len(scale)):
+        total = 0.0
+        for k in range(ptr[r], ptr[r + 1]):
+            total += w[slots[k]]
+        s[r] = scale[r] * total
+
+
+@njit(cache=True, nogil=True)
+def _slot_sums(ptr, slots, c, total):  # type: ignore[no-untyped-def]
+    for r in range(len(c)):
+        if c[r] != 0:
+            for k in range(ptr[r], ptr[r + 1]):
+                total[slots[k]] += c[r]
+
+
+@njit(cache=True, nogil=True)
+def _copy_slots(ptr, slots, rows, new_ptr, taken):  # type: ignore[no-untyped-def]
+    for i in range(len(rows)):
+        for k in range(ptr[rows[i] + 1] - ptr[rows[i]]):
+            taken[new_ptr[i] + k] = slots[ptr[rows[i]] + k]
+
+
+@njit(cache=True, nogil=True)
+def _photo_scores(v, z, query, listing, s):  # type: ignore[no-untyped-def]
+    for r in range(len(query)):
+        total = 0.0
+        for k in range(z.shape[1]):
+            total += v[query[r], k] * z[listing[r], k]
+        s[r] = total
+
+
+@njit(cache=True, nogil=True)
+def _photo_sums(z, query, listing, c, of_query):  # type: ignore[no-untyped-def]
+    for r in range(len(query)):
+        if c[r] != 0:
+            for k in range(z.shape[1]):
+                of_query[query[r], k] += c[r] * z[listing[r], k]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import product
+from collections.abc import Callable, Mapping
 
 import msgspec
 import numpy as np
 
-from etsyml_cli.models.ltr.fit import Pages, count_pairs, fit
-from etsyml_cli.models.ltr.score import OVERLAP, Blocks, Weights
+from etsyml_cli.core.log import logger
+from etsyml_cli.models.ltr.blocks import Block
+from etsyml_cli.models.ltr.fit import Fitted, Objective, fit
+from etsyml_cli.models.ltr.pairs import Pages, count_pairs
+from etsyml_cli.models.ltr.score import OVERLAP, Blocks, Weights, take
 
 OVERLAP_L2 = 1e-6  # a few weights need no shrinking; this only keeps the best ones unique
 
@@ -21,31 +23,64 @@ class Tried(msgspec.Struct, frozen=True):
     value: float
 
 
-def combinations(blocks: Sequence[str], l2: Sequence[float]) -> list[dict[str, float]]:
-    """Every combination of L2s over the blocks, the strongest first."""
-    choices = [[OVERLAP_L2] if block == OVERLAP else sorted(l2, reverse=True) for block in blocks]
-    return [dict(zip(blocks, values, strict=True)) for values in product(*choices)]
+def with_pairs(pages: Pages, blocks: Blocks, objective: Objective) -> tuple[Pages, dict[str, Block]]:
+    """The pages that hold a pair, and the blocks for their rows."""
+    useful = count_pairs(pages, objective.pairs) > 0
+    return pages.take(useful), take(blocks, pages.rows(useful))
 
 
-def choose_and_fit(
-    train: Pages,
-    train_and_valid: Pages,
+def choose_l2(
+    pages: Pages,
     blocks: Blocks,
-    candidates: Sequence[Mapping[str, float]],
-    *,
+    names: tuple[str, ...],
+    grid: tuple[float, ...],
+    objective: Objective,
     judge: Callable[[Weights], float],
-    max_iterations: int,
-) -> tuple[Weights, Tried, list[Tried]]:
-    """Fit each candidate on `train`, keep the one that `judge` values most (the first of equals), fit it on all.
+) -> list[Tried]:
+    """Walk over the grid, one block at a time, as long as `judge` values a step more; the best stands first.
 
-    Returns its weights, what it reached, and what all reached. Each fit starts from the last one's weights.
+    Every variant is searched the same way from the same start, the strongest L2s, so none is tuned more than another.
+    `pages` are those that hold a pair. Each fit starts from the weights of the one before.
     """
-    train, train_and_valid = (pages.take(count_pairs(pages) > 0) for pages in (train, train_and_valid))
-    sizes = {name: block.shape[1] for name, block in blocks.items()} | {OVERLAP: train.overlap.shape[1]}
-    weights = {name: np.zeros(sizes[name]) for name in candidates[0]}
-    tried = []
-    for l2 in candidates:
-        weights = fit(train, blocks, l2, start=weights, max_iterations=max_iterations)
-        tried.append(Tried(dict(l2), judge(weights)))
-    best = max(tried, key=lambda one: one.value)
-    return fit(train_and_valid, blocks, best.l2, start=weights, max_iterations=max_iterations), best, tried
+    strengths = sorted(grid, reverse=True)
+    weights = zeros(blocks, names)
+    seen: dict[tuple[int, ...], float] = {}
+
+    def value(at: tuple[int, ...]) -> float:
+        nonlocal weights
+        if at not in seen:
+            fitted = fit(pages, blocks, l2_at(names, strengths, at), objective, start=weights)
+            weights = fitted.weights
+            seen[at] = judge(weights)
+        return seen[at]
+
+    at = (0,) * len(names)
+    best = value(at)
+    improved = True
+    while improved:
+        improved = False
+        for place, name in enumerate(names):
+            for step in (1, -1):
+                while name != OVERLAP and 0 <= at[place] + step < len(strengths):
+                    beside = (*at[:place], at[place] + step, *at[place + 1 :])
+                    if not value(beside) > best:
+                        break
+                    at, best, improved = beside, seen[beside], True
+    tried = [Tried(l2_at(names, strengths, place), found) for place, found in seen.items()]
+    return sorted(tried, key=lambda one: -one.value)
+
+
+def l2_at(names: tuple[str, ...], strengths: list[float], at: tuple[int, ...]) -> dict[str, float]:
+    return {name: OVERLAP_L2 if name == OVERLAP else strengths[i] for name, i in zip(names, at, strict=True)}
+
+
+def zeros(blocks: Blocks, names: tuple[str, ...]) -> Weights:
+    return {name: np.zeros(blocks[name].width) for name in names}
+
+
+def fit_on_all(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Objective, *, what: str) -> Fitted:
+    """The weights that minimise the objective over pages that hold a pair, from zero; says how it settled."""
+    fitted = fit(pages, blocks, l2, objective, start=zeros(blocks, tuple(l2)))
+    if not fitted.settled:
+        logger.info("%s: stopped after %d iterations, before the ranker had settled", what, fitted.iterations)
+    return fitted

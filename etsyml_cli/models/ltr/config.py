@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from etsyml_cli.core.config import Config
 
 Share = Annotated[float, Meta(gt=0, lt=1)]
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class TextConfig(Config, frozen=True):
+    """d_T: which terms of title and tags are features, and what they weigh before a listing is brought to length 1."""
+
+    ngrams: Annotated[int, Meta(ge=1, le=3)] = 2  # runs of so many words
+    weighting: Literal["binary", "counts", "tf-idf"] = "binary"
+    min_count: Annotated[int, Meta(ge=1)] = 2  # a term is a feature if at least so many listings hold it
+    hash_bits: Annotated[int, Meta(ge=10, le=24)] | None = None  # none: a vocabulary of terms
 
 
 class LtrConfig(Config, frozen=True):
-    """Settings of `train ltr`; `l2` is the list that the validation pages choose from, for each block of features."""
+    """Settings of `train ltr`; `l2` is the grid on which validation pages choose one for each block of features."""
 
-    min_count: Annotated[int, Meta(ge=1)] = 2  # a word is a feature if at least so many listings hold it
-    l2: Annotated[tuple[Annotated[float, Meta(gt=0)], ...], Meta(min_length=1)] = (1e-2, 1e-3, 1e-4)
-    max_iterations: Annotated[int, Meta(ge=1)] = 100
-    test_share: Share = 0.2  # of the log's days
-    valid_share: Share = 0.1  # of the log's days, those before the test
+    shape: Literal["query", "global"] = "query"
+    text: TextConfig = TextConfig()
+    cross_bits: Annotated[int, Meta(ge=10, le=24)] = 22  # 2**cross_bits slots for query word × listing word
+    photo_dim: Annotated[int, Meta(ge=1, le=512)] = 64  # of the photo that query words are crossed with
+    pairs: Literal["all", "adjacent", "skip-above"] = "all"
+    debias: Literal["none", "position"] = "none"
+    loss: Literal["logistic", "hinge"] = "logistic"
+    l1: Annotated[float, Meta(ge=0)] = 0.0
+    l2: Annotated[tuple[Positive, ...], Meta(min_length=1)] = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
+    max_iterations: Annotated[int, Meta(ge=1)] = 100  # of L-BFGS, for each fit
+    controls: Annotated[int, Meta(ge=0, le=20)] = 5  # rankers trained on photos that were dealt to other listings
+    split: Literal["time", "query"] = "time"
+    test_share: Share = 0.2  # of the log's days, or of its queries
+    valid_share: Share = 0.1  # likewise, those before the test

@@ -1,4 +1,4 @@
-"""The linear ranker's score: overlap of query and listing, words and photo, each with its own weights."""
+"""The linear ranker's score: a sum over blocks of features, each with its own weights."""
 
 from __future__ import annotations
 
@@ -6,33 +6,40 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator
+
+from etsyml_cli.models.ltr.blocks import Block
 
 Floats = NDArray[np.float64]
-Weights = dict[str, Floats]  # block -> weights, shape (D of the block,)
-Blocks = Mapping[str, LinearOperator]  # block of listing features -> map of shape (I, D of the block)
+Weights = dict[str, Floats]  # block -> weights, shape (width of the block,)
+Blocks = Mapping[str, Block]
 
 OVERLAP = "overlap"
+TEXT_BLOCKS = (OVERLAP, "text", "word_crosses")
+IMAGE_BLOCKS = ("image", "photo_crosses")
 
-# variant -> its blocks; all variants are trained on the same pairs
+# variant -> the blocks it may use; all variants are trained on the same pairs
 VARIANTS: dict[str, tuple[str, ...]] = {
-    "text": (OVERLAP, "text"),
-    "image": ("image",),
-    "multimodal": (OVERLAP, "text", "image"),
+    "text": TEXT_BLOCKS,
+    "image": IMAGE_BLOCKS,
+    "multimodal": (*TEXT_BLOCKS, *IMAGE_BLOCKS),
+    "features": ("features",),
 }
 
 
 def variants_of(blocks: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """The variants that can be trained on these blocks of listing features, each with its own blocks."""
-    return {variant: own for variant, own in VARIANTS.items() if set(own) <= {OVERLAP, *blocks}}
+    """The variants that can be trained on these blocks, each with its own; multimodal needs words and photos."""
+    found = {name: tuple(block for block in own if block in blocks) for name, own in VARIANTS.items()}
+    if not found["text"] or not found["image"]:
+        found.pop("multimodal")
+    return {name: own for name, own in found.items() if own}
 
 
-def score(weights: Weights, blocks: Blocks, overlap: Floats, listing: NDArray[np.int64]) -> Floats:
-    """w·[overlap(q, d), d_T, d_I] of N rows, shape (N,), for the blocks that have weights (Lynch et al., KDD'16, §3).
+def score(weights: Weights, blocks: Blocks) -> Floats:
+    """w · d_MM of N rows, shape (N,), over the blocks that have weights (Lynch et al., KDD'16, §3)."""
+    total: Floats = np.sum([blocks[name].scores(w) for name, w in weights.items()], axis=0)
+    return total
 
-    `overlap` has shape (N, 3); `listing`, shape (N,), names the blocks' rows. A listing is scored once however
-    many rows show it.
-    """
-    of_listing = {name: blocks[name].matvec(w) for name, w in weights.items() if name != OVERLAP}
-    start = overlap @ weights[OVERLAP] if OVERLAP in weights else np.zeros(len(listing))
-    return sum((scores[listing] for scores in of_listing.values()), start=start)
+
+def take(blocks: Blocks, rows: NDArray[np.bool_] | NDArray[np.int64]) -> dict[str, Block]:
+    """Every block for these rows only."""
+    return {name: block.take(rows) for name, block in blocks.items()}

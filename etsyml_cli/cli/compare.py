@@ -1,0 +1,45 @@
+"""`etsyml compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from etsyml_cli.cli import options, show
+from etsyml_cli.cli.evaluate import draw_measurements
+from etsyml_cli.cli.session import common_options, session
+
+
+@common_options
+def compare(
+    run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="A TREC run, plain or .gz; - is stdin.")],
+    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="The run to tell from it.")],
+    qrels: Annotated[Path, typer.Option("--qrels", metavar="FILE", help="TREC qrels, plain or .gz.")],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option("--metric", "-m", metavar="NAME", help="ndcg@K, map, mrr or p@K; repeatable."),
+    ] = None,
+    seed: options.Seed = 0,
+) -> None:
+    """Tell two runs apart on the same judged queries.
+
+    Beside each difference, RUN_B minus RUN_A, stand its 95% bootstrap interval, the p-value of a
+    paired randomization test and how many queries gained and lost.
+
+    \b
+    Examples:
+      etsyml compare text.trec multimodal.trec --qrels qrels.txt
+      etsyml compare text.trec multimodal.trec --qrels qrels.txt.gz --metric ndcg@5 --metric p@10
+    """
+    from etsyml_cli.stages import compare as stage
+
+    comparison = stage.compare(runs=(run_a, run_b), qrels=qrels, metrics=metric or [], seed=seed)
+    if session.json:
+        show.print_json(comparison)
+    elif show.for_a_person():
+        draw_measurements(str(qrels), comparison.metrics)
+    else:
+        for measurement in comparison.metrics:
+            show.print_json(measurement)

@@ -1,0 +1,122 @@
+"""How likely each place on a page is to be looked at, from listings that one query showed at several places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+from etsyml_cli.core.errors import DataError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+_NEAR_ENOUGH = 1e-9  # relative change of every propensity in one step
+_MOST_STEPS = 10_000
+
+
+@dataclass(frozen=True)
+class Propensities:
+    """Position k's entry is k - 1; each array has shape (K,)."""
+
+    examination: Floats  # chance of a look relative to that at the top; the clicks decide, so it may exceed 1
+    impressions: Ints  # that informed it; 0 where the nearest informed position lent its value
+    clicks: Ints  # that informed it
+
+
+def fit_propensities(group: Ints, position: Ints, clicked: Bools, *, max_position: int | None = None) -> Propensities:
+    """Examination θ of positions 1 … K from N impressions; `group` is a code of (query, listing), each array (N,).
+
+    A listing is as relevant to a query at one position as at another, so the clicks of those seen at several compare
+    just the positions (intervention harvesting; Agarwal et al., WSDM'19). With E[click | g, k] = γ_g·θ_k and γ_g free,
+    the C_g clicks of a group with n_gk impressions at k fall on k with chance n_gk·θ_k / Σ_j n_gj·θ_j (Poisson fixed
+    effects; Hausman, Hall & Griliches, 1984). That needs the mean to be so, not the distribution: it is consistent for
+    clicks that are 0 or 1, too.
+
+    The likelihood has its maximum at finite ratios of θ only among positions that lead to each other by steps from one
+    clicked to one shown in the same group (Ford, 1957). Such a set, the one with the most clicks, is estimated,
+    relative to its first position; any other position takes the value of the nearest of them, the upper of two.
+    K is `max_position` (rows beyond are left out) or the last position. DataError where no two can be compared.
+    """
+    k = int(position.max(initial=1)) if max_position is None else max_position
+    shown, clicks = _keep_informative(*_tables(group, position, clicked, k))
+    compared = _choose_compared(shown, clicks)
+    shown, clicks = _keep_informative(shown[:, compared], clicks[:, compared])
+    nearest = np.searchsorted((compared[:-1] + compared[1:]) / 2, np.arange(k))
+    impressions, clicks_there = np.zeros((2, k), np.int64)
+    impressions[compared], clicks_there[compared] = shown.sum(axis=0), clicks.sum(axis=0)
+    return Propensities(_maximise(shown, clicks)[nearest], impressions, clicks_there)
+
+
+def raw_click_rates(position: Ints, clicked: Bools) -> Floats:
+    """Clicks per impression at positions 1 … K relative to the first clicked one, shape (K,); NaN where none was shown.
+
+    Relevance is in them as well as examination: of no use as propensities where pages are ranked by relevance.
+    """
+    shown = np.bincount(position - 1)
+    clicks = np.bincount(position - 1, weights=clicked)
+    if not clicks.any():
+        raise _incomparable()
+    rates = np.divide(clicks, shown, out=np.full(len(shown), np.nan), where=shown > 0)
+    return np.asarray(rates / rates[np.flatnonzero(clicks)[0]])
+
+
+def inverse_propensity(propensities: Propensities, position: Ints, *, most: float = 10.0) -> Floats:
+    """What a click at each position weighs, 1 / θ but at most `most`, shape (N,); beyond K as at K.
+
+    The bound trades a little bias for much variance (Strehl et al., NIPS'10).
+    """
+    θ = propensities.examination
+    return np.asarray(np.minimum(1 / θ, most)[np.minimum(position, len(θ)) - 1])
+
+
+def _tables(group: Ints, position: Ints, clicked: Bools, k: int) -> tuple[csr_array, csr_array]:
+    """Impressions and clicks of G groups at k positions, two sparse counts of shape (G, k)."""
+    groups, row = np.unique(group, return_inverse=True)
+    clicked = clicked & (position <= k)
+    return _count(row, position, position <= k, (len(groups), k)), _count(row, position, clicked, (len(groups), k))
+
+
+def _count(row: Ints, position: Ints, of: Bools, shape: tuple[int, int]) -> csr_array:
+    return csr_array((np.ones(of.sum()), (row[of], position[of] - 1)), shape=shape)  # sums what it is given twice
+
+
+def _keep_informative(shown: csr_array, clicks: csr_array) -> tuple[csr_array, csr_array]:
+    """The groups that were clicked and seen at two positions or more."""
+    informative = (np.diff(shown.indptr) > 1) & (np.diff(clicks.indptr) > 0)
+    return shown[informative], clicks[informative]
+
+
+def _choose_compared(shown: csr_array, clicks: csr_array) -> Ints:
+    """Columns of the largest set, by clicks, in which each leads to each by steps from clicked to shown; sorted."""
+    _, label = connected_components(clicks.T @ shown, directed=True, connection="strong")
+    weight = np.bincount(label, weights=clicks.sum(axis=0)) * (np.bincount(label) > 1)
+    if not weight.any():
+        raise _incomparable()
+    return np.flatnonzero(label == weight.argmax())
+
+
+def _maximise(shown: csr_array, clicks: csr_array) -> Floats:
+    """θ, shape (K,), 1 at its first, by steps that minorise the likelihood and maximise that (MM; Hunter, 2004)."""
+    by_group, by_position = clicks.sum(axis=1), clicks.sum(axis=0)
+    transposed = shown.T.tocsr()
+    θ = np.ones(shown.shape[1])
+    for _ in range(_MOST_STEPS):
+        before = θ
+        θ = by_position / (transposed @ (by_group / (shown @ before)))
+        θ /= θ[0]
+        if np.abs(θ / before - 1).max() < _NEAR_ENOUGH:
+            break
+    return np.asarray(θ)
+
+
+def _incomparable() -> DataError:
+    return DataError(
+        "position bias cannot be learned: no two positions share a listing that one query showed at both and that was "
+        "clicked at each",
+        hint="Bring a longer log, or one in which a query is asked again and its page varies; or train without it.",
+    )

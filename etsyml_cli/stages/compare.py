@@ -1,0 +1,111 @@
+"""Tell two ranked lists of each query apart: TREC runs judged by the same qrels, paired."""
+
+from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
+from etsyml_cli.core.log import logger
+from etsyml_cli.io.trec import Qrels, Run, read_qrels, read_run
+from etsyml_cli.metrics.bootstrap import compared_means
+from etsyml_cli.metrics.measurement import Measurement
+from etsyml_cli.metrics.names import MetricName, parse_metric
+from etsyml_cli.metrics.ranking import PER_PAGE, RankedPages, byte_order, rank_pages
+
+DEFAULT_METRICS = ("ndcg@10", "map", "mrr")
+METRICS = ("ndcg", "map", "mrr", "p")  # those of trec_eval
+
+
+class Comparison(msgspec.Struct, kw_only=True):
+    """The figures of two runs; `runs` and `qrels` are paths, variants the names of the runs' files."""
+
+    schema_version: int = 1
+    runs: list[str]
+    qrels: str
+    metrics: list[Measurement]
+
+
+def compare(*, runs: tuple[Path, Path], qrels: Path, metrics: list[str], seed: int) -> Comparison:
+    """Measure `metrics` (DEFAULT_METRICS if empty) of both runs, differences being the second minus the first.
+
+    Every query of the qrels with a relevant document counts; one that a run lacks is 0 there, as with
+    `trec_eval -c`. Raises UsageError for a metric that trec_eval does not have, DataError where no query counts or
+    none of those that do stands in a run, and what `read_run` and `read_qrels` raise.
+    """
+    asked = [*dict.fromkeys(map(_metric, metrics or DEFAULT_METRICS))]
+    judged = _with_relevant(read_qrels(qrels), qrels)
+    ranked = {}
+    for name, path in zip(_names(*runs), runs, strict=True):
+        run = read_run(path)
+        _tell_missing(path, run, judged)
+        ranked[name] = ranked_pages(run, judged)
+    measured: list[Measurement] = []
+    for metric in asked:
+        values = {name: PER_PAGE[metric.name](pages, metric) for name, pages in ranked.items()}
+        measured += compared_means(str(metric), values, seed)
+    return Comparison(runs=[str(path) for path in runs], qrels=str(qrels), metrics=measured)
+
+
+def ranked_pages(run: Run, judged: Qrels) -> RankedPages:
+    """One page a query of `judged`: what the run lists, and the judged documents that it lacks, ranked nowhere.
+
+    Unjudged documents have the gain 0, and so do negative grades.
+    """
+    pages = [_page(run.get(query, {}), grades) for query, grades in judged.items()]
+    rows = [*chain.from_iterable(pages)]
+    documents = sorted({document for document, _, _ in rows})
+    place = dict(zip(documents, byte_order(documents).tolist(), strict=True))
+    return rank_pages(
+        np.array([score for _, score, _ in rows]),
+        np.array([max(grade, 0) for _, _, grade in rows], dtype=np.float64),
+        np.cumsum([0, *map(len, pages)]),
+        np.array([place[document] for document, _, _ in rows]),
+    )
+
+
+def _page(listed: dict[str, float], grades: dict[str, int]) -> list[tuple[str, float, int]]:
+    """(document, score, grade) of the listed documents, then of the judged ones that are not listed."""
+    found = [(document, score, grades.get(document, 0)) for document, score in listed.items()]
+    return found + [(document, -np.inf, grade) for document, grade in grades.items() if document not in listed]
+
+
+def _metric(text: str) -> MetricName:
+    metric = parse_metric(text)
+    if metric.name not in METRICS:
+        raise UsageError(f"{metric} does not judge runs", hint=did_you_mean(metric.name, METRICS))
+    return metric
+
+
+def _with_relevant(qrels: Qrels, path: Path) -> Qrels:
+    """The queries with a relevant document, sorted, so that the order of lines changes no interval."""
+    judged = {query: grades for query, grades in sorted(qrels.items()) if max(grades.values()) > 0}
+    if not judged:
+        raise DataError(f"{path}: none of {len(qrels):,} queries has a relevant document")
+    if left_out := len(qrels) - len(judged):
+        logger.info("%s: %d of %d queries have no relevant document and are left out", path, left_out, len(qrels))
+    return judged
+
+
+def _tell_missing(path: Path, run: Run, judged: Qrels) -> None:
+    missing, unknown = len(judged.keys() - run), len(run.keys() - judged)
+    if missing == len(judged):
+        raise DataError(
+            f"{path}: none of its {len(run):,} queries is judged", hint="Queries must be written alike in both files."
+        )
+    if missing:
+        logger.info("%s: %d of %d judged queries are missing and count as 0", path, missing, len(judged))
+    if unknown:
+        logger.info("%s: %d of %d queries have no relevant judged document: ignored", path, unknown, len(run))
+
+
+def _names(one: Path, other: Path) -> tuple[str, str]:
+    """What to call two runs: their files' names without endings, or as much of their paths as tells them apart."""
+    short = [path.name.removesuffix(".gz").removesuffix(".trec") for path in (one, other)]
+    for first, second in (short, (str(one), str(other))):
+        if first != second:
+            return first, second
+    return f"{one} (1)", f"{other} (2)"

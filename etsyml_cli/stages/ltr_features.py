@@ -1,0 +1,145 @@
+"""From listings, queries and photos to the blocks of features that the ranker scores; what that needs to know is fitted
+once, on the training part, and saved with the model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etsyml_cli.features.crosses import (
+    CrossedRows,
+    cross,
+    listing_tokens,
+    query_tokens,
+    query_word_rows,
+    words_of_query,
+)
+from etsyml_cli.features.svd import Svd, fit_svd
+from etsyml_cli.features.terms import Terms, build_terms, term_rows, terms_of
+from etsyml_cli.features.text import Vocabulary, build_vocabulary, count_words, overlap
+from etsyml_cli.io.features import ImageFeatures
+from etsyml_cli.models.ltr.blocks import (
+    Block,
+    ListingPhotos,
+    ListingTerms,
+    PhotoCrosses,
+    Rows,
+    WordCrosses,
+    unit_rows,
+)
+from etsyml_cli.models.ltr.config import LtrConfig
+from etsyml_cli.stages.ltr_inputs import Ints, Listings, SearchLog, shown_listings
+
+PHOTOS_FOR_SVD = 50_000
+ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True)
+class Known:
+    """What features are made with: terms of the catalogue; words, word pairs and photos of the training part."""
+
+    config: LtrConfig
+    vocabulary: Vocabulary
+    terms: Terms
+    query_words: list[str]
+    pairs: NDArray[np.uint32]  # the slots of word crosses that occurred, ascending
+    svd: Svd | None  # of the photos; None where there are none, or no more numbers than are asked for
+
+    @property
+    def knows_queries(self) -> bool:
+        return self.config.shape != "global"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """N rows that show a listing for a query: both are numbers, shape (N,), of `queries` and of a list of listings."""
+
+    queries: list[str]
+    query: Ints
+    listing: Ints
+
+
+def learn(catalogue: Listings, log: SearchLog, photos: ImageFeatures | None, config: LtrConfig) -> Known:
+    """What the catalogue and the rows of a training log tell; no label is looked at."""
+    vocabulary = build_vocabulary(count_words(catalogue.title_words, catalogue.tag_words), config.text.min_count)
+    terms = build_terms(_terms(catalogue, config), min_count=config.text.min_count, hash_bits=config.text.hash_bits)
+    asked = asked_in(log)
+    words = sorted({word for query in asked.queries for word in words_of_query(query)})
+    shown = shown_listings(catalogue, log.listing_ids)
+    pairs = _crossed(shown, asked, config).seen() if config.shape != "global" else np.empty(0, np.uint32)
+    return Known(config, vocabulary, terms, words, pairs, _svd(photos, config.photo_dim))
+
+
+def asked_in(log: SearchLog) -> Asked:
+    """The rows of a log, its queries each once."""
+    number_of = {query: number for number, query in enumerate(dict.fromkeys(log.queries))}
+    of_page = np.array([number_of[query] for query in log.queries], dtype=np.int64)
+    return Asked(list(number_of), of_page[log.page_of_row()], log.listing)
+
+
+def blocks_of(known: Known, listings: Listings, photos: ImageFeatures | None, asked: Asked) -> dict[str, Block]:
+    """Every block of features of N rows; `asked.listing` counts into `listings`."""
+    config = known.config
+    terms = term_rows(_terms(listings, config), known.terms, config.text.weighting)
+    blocks: dict[str, Block] = {"text": ListingTerms(terms, asked.listing)}
+    if known.knows_queries:
+        words = count_words(listings.title_words, listings.tag_words)
+        blocks["overlap"] = Rows(overlap(words, known.vocabulary, asked.queries, asked.query, asked.listing))
+        crossed = _crossed(listings, asked, config).among(known.pairs, config.cross_bits)
+        blocks["word_crosses"] = WordCrosses(*crossed, len(known.pairs))
+    if photos is not None:
+        blocks |= photo_blocks(known, photos, photos.rows_for(listings.ids), asked)
+    return blocks
+
+
+def photo_blocks(known: Known, photos: ImageFeatures, photo: Ints, asked: Asked) -> dict[str, Block]:
+    """The blocks that look at photos; `photo`, shape (I,), is each listing's row of them, or -1."""
+    blocks: dict[str, Block] = {"image": ListingPhotos(photos.matrix, photo, asked.listing)}
+    if known.knows_queries:
+        words = query_word_rows(asked.queries, known.query_words)
+        z = _reduced(photos, photo, known.svd)
+        blocks["photo_crosses"] = PhotoCrosses(words, z, asked.query, asked.listing)
+    return blocks
+
+
+def log_blocks(known: Known, catalogue: Listings, photos: ImageFeatures | None, log: SearchLog) -> dict[str, Block]:
+    """The blocks of a log's N rows."""
+    return blocks_of(known, shown_listings(catalogue, log.listing_ids), photos, asked_in(log))
+
+
+def _terms(listings: Listings, config: LtrConfig) -> list[list[str]]:
+    texts = zip(listings.title_words, listings.tag_words, strict=True)
+    return [terms_of(title, tags, config.text.ngrams) for title, tags in texts]
+
+
+def _crossed(listings: Listings, asked: Asked, config: LtrConfig) -> CrossedRows:
+    """Query words with the title's terms and with the tags' words."""
+    tokens = [
+        [("title", term) for term in terms_of(title, [], config.text.ngrams)] + [("tags", word) for word in tags]
+        for title, tags in zip(listings.title_words, listings.tag_words, strict=True)
+    ]
+    return cross(query_tokens(asked.queries), listing_tokens(tokens), asked.query, asked.listing, config.cross_bits)
+
+
+def _svd(photos: ImageFeatures | None, dim: int) -> Svd | None:
+    """Fitted on photos spread evenly over the file, enough of them for `dim` directions."""
+    if photos is None or photos.matrix.shape[1] <= dim or len(photos.ids) <= dim:
+        return None
+    rows = np.unique(np.linspace(0, len(photos.ids) - 1, min(PHOTOS_FOR_SVD, len(photos.ids))).astype(np.int64))
+    pieces = (unit_rows(photos.matrix[rows[i : i + ROWS_AT_ONCE]]) for i in range(0, len(rows), ROWS_AT_ONCE))
+    return fit_svd(pieces, dim)
+
+
+def _reduced(photos: ImageFeatures, photo: Ints, svd: Svd | None) -> NDArray[np.float64]:
+    """z of I listings, rows of length 1, of zeros where there is no photo."""
+    width = photos.matrix.shape[1] if svd is None else len(svd.components)
+    z = np.zeros((len(photo), width))
+    has = np.flatnonzero(photo >= 0)
+    for start in range(0, len(has), ROWS_AT_ONCE):
+        piece = has[start : start + ROWS_AT_ONCE]
+        rows = unit_rows(photos.matrix[photo[piece]])
+        z[piece] = unit_rows(rows if svd is None else svd.project(rows))
+    return z

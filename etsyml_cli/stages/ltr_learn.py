@@ -1,0 +1,69 @@
+"""Choose and fit the weights of every variant on pages and blocks of features, wherever these came from."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.log import logger
+from etsyml_cli.ingest.split import TRAIN, VALID
+from etsyml_cli.metrics.ranking import ndcg, rank_pages
+from etsyml_cli.models.ltr.choose import choose_l2, fit_on_all, with_pairs
+from etsyml_cli.models.ltr.config import LtrConfig
+from etsyml_cli.models.ltr.fit import Objective
+from etsyml_cli.models.ltr.pairs import Pages
+from etsyml_cli.models.ltr.score import Blocks, Weights, score, take, variants_of
+
+JUDGED_AT = 10
+
+
+def learn_weights(
+    pages: Pages, blocks: Blocks, part: NDArray[np.int8], id_order: NDArray[np.int64], config: LtrConfig
+) -> tuple[dict[str, Weights], dict[str, Any]]:
+    """The weights of each variant whose blocks there are, and what the validation pages said of it."""
+    objective = objective_of(config)
+    train, train_blocks = with_pairs(pages.take(part == TRAIN), take(blocks, pages.rows(part == TRAIN)), objective)
+    if not len(train.level):
+        raise DataError(
+            "no search page of the training part holds both a stronger and a weaker event",
+            hint="The ranker learns from clicked and ignored listings of one page. Does the column event hold clicks?",
+        )
+    clicked = np.maximum.reduceat(pages.level, pages.offsets[:-1]) > 0
+    judged = (part == VALID) & clicked
+    rows = pages.rows(judged)
+    judge = partial(_validation_ndcg, valid=pages.take(judged), blocks=take(blocks, rows), id_order=id_order[rows])
+    everything = with_pairs(pages, blocks, objective)
+    weights, figures = {}, {}
+    for variant, names in variants_of(blocks).items():
+        logger.info("fitting the %s ranker", variant)
+        tried = choose_l2(train, train_blocks, names, config.l2, objective, judge)
+        best = tried[0] if judged.any() else min(tried, key=lambda one: -max(one.l2.values()))
+        fitted = fit_on_all(*everything, best.l2, objective, what=variant)
+        weights[variant] = fitted.weights
+        figures[variant] = {
+            "l2": best.l2,
+            "value": best.value,
+            "objective": fitted.value,
+            "iterations": fitted.iterations,
+            "settled": fitted.settled,
+            "tried": msgspec.to_builtins(tried),
+        }
+    return weights, {"metric": f"ndcg@{JUDGED_AT}", "pages": int(judged.sum()), "variants": figures}
+
+
+def objective_of(config: LtrConfig) -> Objective:
+    return Objective(config.pairs, config.loss, config.l1, config.max_iterations)
+
+
+def _validation_ndcg(weights: Weights, *, valid: Pages, blocks: Blocks, id_order: NDArray[np.int64]) -> float:
+    """Mean over the pages of `valid`, all with a click; NaN of no page: nothing exceeds it, so the first l2 stays."""
+    if len(valid.level) == 0:
+        return math.nan
+    ranked = rank_pages(score(weights, blocks), valid.level.astype(np.float64), valid.offsets, id_order)
+    return float(ndcg(ranked, JUDGED_AT).mean())
