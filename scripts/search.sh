@@ -10,3 +10,4 @@ etsyml extract-images
 etsyml train ltr
 etsyml evaluate --model ltr
 etsyml rank --query "wool scarf" -k 5
+etsyml similar --listing L17 -k 5

@@ -31,6 +31,7 @@ from etsyml_cli.cli import (
     recommend,
     sample_data,
     score,
+    similar,
     train,
 )
 from etsyml_cli.cli.session import OutputClosed, session, start_session
@@ -51,6 +52,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "evaluate": evaluate.evaluate,
     "compare": compare.compare,
     "rank": rank.rank,
+    "similar": similar.similar,
     "recommend": recommend.recommend,
     "score": score.score,
     "inspect": inspect.inspect,

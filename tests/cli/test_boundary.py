@@ -177,6 +177,7 @@ def test_every_command_has_examples_in_its_help(etsyml: Etsyml) -> None:
             ["extract-images"],
             ["evaluate"],
             ["rank"],
+            ["similar"],
             ["compare"],
             ["recommend"],
             ["score"],

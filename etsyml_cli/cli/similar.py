@@ -1,0 +1,58 @@
+"""`etsyml similar --listing`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from etsyml_cli.cli import lists, options, show
+from etsyml_cli.cli.session import common_options, session
+from etsyml_cli.core.errors import UsageError
+
+
+@common_options
+def similar(
+    listing: Annotated[
+        list[str] | None, typer.Option("--listing", metavar="ID", help="Like which; repeatable.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every listing's list.")] = False,
+    variant: Annotated[
+        str | None, typer.Option(metavar="text|image|multimodal", help="What to compare [multimodal, or text].")
+    ] = None,
+    other_shops: Annotated[bool, typer.Option("--other-shops", help="Leave out the listing's own shop.")] = False,
+    k: options.TopK = 10,
+    listings: options.Listings = None,
+    images: options.Images = None,
+    out: options.Out = None,
+    text_format: lists.Format = None,
+    force: options.Force = False,
+) -> None:
+    """List the listings most like a listing, by words and photo.
+
+    It needs no model: words come from the listings table, photos from `etsyml extract-images`. On a terminal
+    the lists of --all go to lists/similar.jsonl in the workspace.
+
+    \b
+    Examples:
+      etsyml similar --listing L17
+      etsyml similar --listing L17 --variant text --other-shops
+      etsyml similar --all -k 20 --out similar.parquet
+    """
+    from etsyml_cli.stages.image_choice import features_to_train_on
+    from etsyml_cli.stages.similar import similar as run_similar
+
+    if everything == bool(listing):
+        raise UsageError("name listings with --listing ID, or all of them with --all")
+    place = session.workspace
+    found = run_similar(
+        listings=listings or place.table("listings"),
+        images=images or features_to_train_on(place.all_images()),
+        asked=listing or None,
+        k=k,
+        variant=variant,
+        other_shops=other_shops,
+    )
+    if everything and out is None and show.for_a_person() and text_format is None:
+        out, force = place.lists() / "similar.jsonl", True  # nobody reads many lists on a terminal
+    lists.give(found, subject="listing_id", out=out, text_format=text_format, force=force)
