@@ -42,7 +42,7 @@ def rank(
     ranker, photos, catalogue = _open(model, images, listings)
     chosen = catalogue.take(_matching(query, catalogue) if candidates is None else _rows_of(candidates, catalogue))
     if not chosen.ids:
-        logger.warning("no listing holds a word of %r", query)
+        logger.warning("no listing holds a word of %r" if candidates is None else "no candidate for %r", query)
     blocks = _blocks_for(query, ranker, chosen, photos)
     weights = main_weights(ranker)
     scores = score(weights, blocks)
