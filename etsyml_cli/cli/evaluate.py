@@ -114,6 +114,17 @@ def _draw(evaluation: Evaluation) -> None:
     draw_measurements(evaluation.model, evaluation.metrics)
 
 
+def show_measurements(title: str, measurements: list[Measurement]) -> None:
+    """One JSON object with --json, a table for a person, a JSON line a figure for a pipe."""
+    if session.json:
+        show.print_json({"schema_version": show.SCHEMA_VERSION, "metrics": measurements})
+    elif show.for_a_person():
+        draw_measurements(title, measurements)
+    else:
+        for measurement in measurements:
+            show.print_json(measurement)
+
+
 def draw_measurements(title: str, measurements: list[Measurement]) -> None:
     """A table of figures, with the p-values and the units that gained and lost where there are some."""
     baseline = next((m.against.baseline for m in measurements if m.against), "a baseline")

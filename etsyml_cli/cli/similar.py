@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from etsyml_cli.cli import lists, options, show
+from etsyml_cli.cli.evaluate import show_measurements
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.core.errors import UsageError
 
@@ -17,6 +18,9 @@ def similar(
         list[str] | None, typer.Option("--listing", metavar="ID", help="Like which; repeatable.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every listing's list.")] = False,
+    judge: Annotated[
+        bool, typer.Option("--judge", help="Tell how well the lists foresee what people favorite or click together.")
+    ] = False,
     variant: Annotated[
         str | None, typer.Option(metavar="text|image|multimodal", help="What to compare [multimodal, or text].")
     ] = None,
@@ -24,6 +28,9 @@ def similar(
     k: options.TopK = 10,
     listings: options.Listings = None,
     images: options.Images = None,
+    favorites: options.Favorites = None,
+    searches: options.Searches = None,
+    seed: options.Seed = 0,
     out: options.Out = None,
     text_format: lists.Format = None,
     force: options.Force = False,
@@ -38,13 +45,27 @@ def similar(
       etsyml similar --listing L17
       etsyml similar --listing L17 --variant text --other-shops
       etsyml similar --all -k 20 --out similar.parquet
+      etsyml similar --judge
     """
     from etsyml_cli.stages.image_choice import features_to_train_on
     from etsyml_cli.stages.similar import similar as run_similar
 
-    if everything == bool(listing):
-        raise UsageError("name listings with --listing ID, or all of them with --all")
+    if [bool(listing), everything, judge].count(True) != 1:
+        raise UsageError("name listings with --listing ID, or all of them with --all, or --judge the lists")
     place = session.workspace
+    if judge:
+        from etsyml_cli.stages.similar_judge import judge_similar
+
+        measured = judge_similar(
+            listings=listings or place.table("listings"),
+            images=images or features_to_train_on(place.all_images()),
+            favorites=favorites or (None if searches else place.table_if_here("favorites")),
+            searches=searches or place.table_if_here("searches"),
+            k=k,
+            seed=seed,
+        )
+        show_measurements("similar", measured)
+        return
     found = run_similar(
         listings=listings or place.table("listings"),
         images=images or features_to_train_on(place.all_images()),

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from etsyml_cli.core.errors import InputError, UsageError
+from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.features import similar as arrays
 from etsyml_cli.stages.similar import similar
+from etsyml_cli.stages.similar_judge import judge_similar
 from tests.stages.test_ltr_stages import write_photos, write_table
 
 WORDS = ["red", "blue", "wool", "mug", "scarf", "ring"]
@@ -70,3 +71,41 @@ def test_what_is_not_there_is_told(shop: dict) -> None:
         lists_of(shop, variant="photo")
     with pytest.raises(InputError, match="no photo features"):
         list(similar(listings=shop["listings"], images=None, asked=["L1"], k=1, variant="image"))
+
+
+def test_the_judge_counts_related_listings_by_hand(tmp_path: Path) -> None:
+    titles = ["red mug", "red mug", "red scarf", "blue ring", "blue ring gold"]
+    listings = write_table(
+        "listings", [{"listing_id": f"L{i}", "title": t} for i, t in enumerate(titles)], tmp_path / "l.parquet"
+    )
+    pairs = [("u", "L0"), ("u", "L1"), ("v", "L1"), ("v", "L3"), ("w", "L4"), ("w", "L9")]
+    favorites = write_table("favorites", [{"user_id": u, "listing_id": i} for u, i in pairs], tmp_path / "f.parquet")
+    arguments = {"listings": listings, "images": None, "k": 1, "seed": 0}
+    found = {m.variant: m for m in judge_similar(**arguments, favorites=favorites, searches=None)}
+    assert found["text"].n == 3  # L0, L1 and L3: nobody who likes L4 likes another listing that is known
+    assert found["text"].value == pytest.approx((1 + 1 / 2 + 0) / 3)  # L0 lists L1; L1 lists L0, not L3; L3 lists L4
+    assert found["chance"].value == 1 / 4
+    events = ["click", "cart", "impression"]
+    shown = [
+        {"search_id": "s", "query": "q", "listing_id": f"L{i}", "position": i + 1, "event": e}
+        for i, e in enumerate(events)
+    ]
+    searches = write_table("searches", shown, tmp_path / "s.parquet")
+    assert judge_similar(**arguments, favorites=None, searches=searches)[0].n == 2
+    with pytest.raises(InputError, match="no favorites and no searches"):
+        judge_similar(**arguments, favorites=None, searches=None)
+    alone = write_table("favorites", [{"user_id": "u", "listing_id": "L0"}], tmp_path / "alone.parquet")
+    with pytest.raises(DataError, match="no two listings"):
+        judge_similar(**arguments, favorites=alone, searches=None)
+
+
+def test_variants_are_judged_beside_the_control_with_their_overlap(shop: dict, tmp_path: Path) -> None:
+    pairs = [{"user_id": f"u{i % 7}", "listing_id": f"L{i}"} for i in range(40)]
+    favorites = write_table("favorites", pairs, tmp_path / "f.parquet")
+    inputs = {"listings": shop["listings"], "images": shop["images"], "favorites": favorites, "searches": None}
+    found = judge_similar(**inputs, k=5, seed=0)
+    assert [m.variant for m in found if m.name == "recall@5"] == ["text", "image", "multimodal", "chance"]
+    lists = {variant: lists_of(shop, variant=variant) for variant in ("text", "multimodal")}
+    shared = [len({i for i, _ in lists["text"][n]} & {i for i, _ in lists["multimodal"][n]}) / 5 for n in lists["text"]]
+    overlap = next(m for m in found if m.name == "overlap@5" and m.variant == "multimodal")
+    assert overlap.value == pytest.approx(np.mean(shared))
