@@ -112,14 +112,27 @@ def log_blocks(known: Known, catalogue: Listings, photos: ImageFeatures | None, 
 
 def _terms(listings: Listings, config: LtrConfig) -> list[list[str]]:
     texts = zip(listings.title_words, listings.tag_words, strict=True)
-    return [terms_of(title, tags, config.text.ngrams) for title, tags in texts]
+    words = [terms_of(title, tags, config.text.ngrams) for title, tags in texts]
+    named = [[f"{name}={value}" for name, value in found] for found in _indicators(listings, config)]
+    return [[*terms, *names] for terms, names in zip(words, named, strict=True)]
+
+
+def _indicators(listings: Listings, config: LtrConfig) -> list[list[tuple[str, str]]]:
+    """Which of shop and listing itself are features of each listing: (name, id)."""
+    values = {"listing_id": listings.ids, "shop_id": listings.shops}
+    chosen = [(name, values[name]) for name in config.indicators]
+    return [[(name, ids[row]) for name, ids in chosen if ids[row]] for row in range(len(listings.ids))]
 
 
 def _crossed(listings: Listings, asked: Asked, config: LtrConfig) -> CrossedRows:
-    """Query words with the title's terms and with the tags' words."""
+    """Query words with the title's terms, with the tags' words and with the indicators."""
     tokens = [
-        [("title", term) for term in terms_of(title, [], config.text.ngrams)] + [("tags", word) for word in tags]
-        for title, tags in zip(listings.title_words, listings.tag_words, strict=True)
+        [("title", term) for term in terms_of(title, [], config.text.ngrams)]
+        + [("tags", word) for word in tags]
+        + named
+        for title, tags, named in zip(
+            listings.title_words, listings.tag_words, _indicators(listings, config), strict=True
+        )
     ]
     return cross(query_tokens(asked.queries), listing_tokens(tokens), asked.query, asked.listing, config.cross_bits)
 

@@ -23,12 +23,13 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Listings:
-    """I listings: ids, titles, and the words of titles and tags."""
+    """I listings: ids, titles, the words of titles and tags, and shops ("" where there is none)."""
 
     ids: list[str]
     titles: list[str]
     title_words: list[Words]
     tag_words: list[Words]
+    shops: list[str]
 
     def take(self, rows: Sequence[int]) -> Listings:
         """The listings of these rows, in that order."""
@@ -37,13 +38,18 @@ class Listings:
             [self.titles[row] for row in rows],
             [self.title_words[row] for row in rows],
             [self.tag_words[row] for row in rows],
+            [self.shops[row] for row in rows],
         )
 
     def and_wordless(self, ids: list[str]) -> Listings:
         """These listings, then others of which nothing but the id is known."""
         n = len(ids)
         return Listings(
-            [*self.ids, *ids], [*self.titles, *[""] * n], [*self.title_words, *[[]] * n], [*self.tag_words, *[[]] * n]
+            [*self.ids, *ids],
+            [*self.titles, *[""] * n],
+            [*self.title_words, *[[]] * n],
+            [*self.tag_words, *[[]] * n],
+            [*self.shops, *[""] * n],
         )
 
 
@@ -87,12 +93,13 @@ class SearchLog:
 
 def read_listings(path: Path) -> Listings:
     """All listings of the table. Raises DataError where there are none."""
-    table = read_table(path, "listings", ["listing_id", "title", "tags"])
+    table = read_table(path, "listings", ["listing_id", "title", "tags", "shop_id"])
     if table.num_rows == 0:
         raise DataError(f"{path}: the listings table is empty")
     titles = [title or "" for title in table["title"].to_pylist()]
     tags = [" ".join(filter(None, tags or [])) for tags in table["tags"].to_pylist()]
-    return Listings(table["listing_id"].to_pylist(), titles, [*map(tokenize, titles)], [*map(tokenize, tags)])
+    shops = [shop or "" for shop in table["shop_id"].to_pylist()]
+    return Listings(table["listing_id"].to_pylist(), titles, [*map(tokenize, titles)], [*map(tokenize, tags)], shops)
 
 
 def read_searches(path: Path, limit: int | None = None) -> SearchLog:

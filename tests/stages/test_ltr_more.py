@@ -66,6 +66,7 @@ def test_the_global_shape_knows_the_listing_and_not_the_query(shop: Shop, model:
         {"debias": "position"},
         {"text.weighting": "tf-idf", "text.ngrams": 1},
         {"text.weighting": "counts", "text.hash_bits": 12},
+        {"indicators": ["listing_id", "shop_id"]},
         {"photo_dim": 2, "cross_bits": 12},
     ],
     ids=str,
@@ -74,6 +75,26 @@ def test_every_choice_learns_more_than_the_shown_order(shop: Shop, settings: dic
     trained = shop.train("-".join(map(str, settings)), config=config_of(**settings))
     found = shop.evaluate(trained, "ndcg@5", baseline="shown")
     assert found["ndcg@5", "multimodal"].against.low > 0.1
+
+
+def test_a_shop_that_sells_is_known_by_its_indicator_alone(tmp_path: Path) -> None:
+    """Words that say nothing and no photos: only the shop tells what is clicked."""
+    shop = make_shop(tmp_path)
+    for number, row in enumerate(shop.listings):
+        row |= {"title": "thing", "shop_id": f"S{number % 5}"}
+    good = {row["listing_id"] for row in shop.listings if row["shop_id"] == "S3"}
+    for row in shop.searches:
+        row["event"] = "click" if row["listing_id"] in good else "impression"
+    shop.write()
+    value = {
+        indicators: shop.evaluate(
+            shop.train("-".join(indicators) or "none", images=None, config=config_of(indicators=list(indicators))),
+            "ndcg@5",
+            images=None,
+        )["ndcg@5", "text"].value
+        for indicators in ((), ("shop_id",))
+    }
+    assert value["shop_id",] > 0.99 > value[()] + 0.2
 
 
 def test_a_split_by_query_judges_queries_that_training_never_saw(shop: Shop) -> None:

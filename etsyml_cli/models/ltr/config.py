@@ -26,6 +26,7 @@ class LtrConfig(Config, frozen=True):
 
     shape: Literal["query", "global"] = "query"
     text: TextConfig = TextConfig()
+    indicators: tuple[Literal["listing_id", "shop_id"], ...] = ()  # which of these are terms of a listing, too
     cross_bits: Annotated[int, Meta(ge=10, le=24)] = 22  # 2**cross_bits slots for query word × listing word
     photo_dim: Annotated[int, Meta(ge=1, le=512)] = 64  # of the photo that query words are crossed with
     pairs: Literal["all", "adjacent", "skip-above"] = "all"
