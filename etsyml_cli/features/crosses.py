@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 import numpy as np
@@ -47,9 +47,9 @@ class CrossedRows(NamedTuple):
         return CrossedRows(ptr, places[found].astype(np.uint32), self.scale)
 
 
-def query_tokens(queries: Sequence[str]) -> Tokens:
-    """The different words of each query."""
-    return _hashed([[("query", word) for word in words_of_query(query)] for query in queries])
+def query_tokens(queries: Sequence[str], own: Set[str] = frozenset()) -> Tokens:
+    """The different words of each query, and the query as a whole where it is one of `own`."""
+    return _hashed([[("query", word) for word in words_of_query(query, own)] for query in queries])
 
 
 def listing_tokens(fields: Sequence[Sequence[tuple[str, str]]]) -> Tokens:
@@ -57,9 +57,15 @@ def listing_tokens(fields: Sequence[Sequence[tuple[str, str]]]) -> Tokens:
     return _hashed([list(dict.fromkeys(found)) for found in fields])
 
 
-def words_of_query(query: str) -> Words:
-    """The different words of a query, in order."""
-    return list(dict.fromkeys(tokenize(query)))
+def words_of_query(query: str, own: Set[str] = frozenset()) -> Words:
+    """The different words of a query, in order, and the query as a whole where it is one of `own`."""
+    words = list(dict.fromkeys(tokenize(query)))
+    return [*words, whole] if (whole := whole_query(query)) in own else words
+
+
+def whole_query(query: str) -> str:
+    """The query as one token: the same for all ways to write its words in this order."""
+    return "=" + " ".join(tokenize(query))
 
 
 def cross(queries: Tokens, listings: Tokens, query: Ints, listing: Ints, bits: int) -> CrossedRows:
@@ -79,10 +85,10 @@ def cross(queries: Tokens, listings: Tokens, query: Ints, listing: Ints, bits: i
     return CrossedRows(ptr, slots, 1 / np.sqrt(np.maximum(n_words * n_tokens, 1)))
 
 
-def query_word_rows(queries: Sequence[str], words: Sequence[str]) -> sparse.csr_matrix:
+def query_word_rows(queries: Sequence[str], words: Sequence[str], own: Set[str] = frozenset()) -> sparse.csr_matrix:
     """Which of U known words each of Q queries holds, shape (Q, U), rows of length 1 (or 0)."""
     column_of = {word: column for column, word in enumerate(words)}
-    found = [[column_of[word] for word in words_of_query(query) if word in column_of] for query in queries]
+    found = [[column_of[word] for word in words_of_query(query, own) if word in column_of] for query in queries]
     values = np.concatenate([np.full(len(of_one), len(of_one) ** -0.5) for of_one in found if of_one] or [np.empty(0)])
     indices = np.array([column for of_one in found for column in of_one], dtype=np.int64)
     return sparse.csr_matrix((values, indices, np.cumsum([0, *map(len, found)])), shape=(len(queries), len(words)))

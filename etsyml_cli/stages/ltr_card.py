@@ -55,6 +55,8 @@ BLOCKS = {
 SHAPES = {
     "query": "query. One model for all queries; words and photos mean what the query's words make of them, "
     "so it serves queries that it never saw.",
+    "per-query": "per-query. One model for all queries, and beside it weights of its own for each query with enough "
+    "searches (Daumé, ACL'07): the shared ones serve all other queries.",
     "global": "global. [d_T, d_I] alone, Algorithms 1 and 2 to the letter: it knows the listing, not the query.",
 }
 

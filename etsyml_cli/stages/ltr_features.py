@@ -4,6 +4,7 @@ once, on the training part, and saved with the model.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from etsyml_cli.features.crosses import (
     listing_tokens,
     query_tokens,
     query_word_rows,
+    whole_query,
     words_of_query,
 )
 from etsyml_cli.features.svd import Svd, fit_svd
@@ -45,6 +47,7 @@ class Known:
     vocabulary: Vocabulary
     terms: Terms
     query_words: list[str]
+    own_queries: frozenset[str]  # that have weights of their own, as whole_query writes them
     pairs: NDArray[np.uint32]  # the slots of word crosses that occurred, ascending
     svd: Svd | None  # of the photos; None where there are none, or no more numbers than are asked for
 
@@ -67,10 +70,11 @@ def learn(catalogue: Listings, log: SearchLog, photos: ImageFeatures | None, con
     vocabulary = build_vocabulary(count_words(catalogue.title_words, catalogue.tag_words), config.text.min_count)
     terms = build_terms(_terms(catalogue, config), min_count=config.text.min_count, hash_bits=config.text.hash_bits)
     asked = asked_in(log)
-    words = sorted({word for query in asked.queries for word in words_of_query(query)})
+    own = _own_queries(log, config) if config.shape == "per-query" else frozenset()
+    words = sorted({word for query in asked.queries for word in words_of_query(query, own)})
     shown = shown_listings(catalogue, log.listing_ids)
-    pairs = _crossed(shown, asked, config).seen() if config.shape != "global" else np.empty(0, np.uint32)
-    return Known(config, vocabulary, terms, words, pairs, _svd(photos, config.photo_dim))
+    pairs = _crossed(shown, asked, config, own).seen() if config.shape != "global" else np.empty(0, np.uint32)
+    return Known(config, vocabulary, terms, words, own, pairs, _svd(photos, config.photo_dim))
 
 
 def asked_in(log: SearchLog) -> Asked:
@@ -88,7 +92,7 @@ def blocks_of(known: Known, listings: Listings, photos: ImageFeatures | None, as
     if known.knows_queries:
         words = count_words(listings.title_words, listings.tag_words)
         blocks["overlap"] = Rows(overlap(words, known.vocabulary, asked.queries, asked.query, asked.listing))
-        crossed = _crossed(listings, asked, config).among(known.pairs, config.cross_bits)
+        crossed = _crossed(listings, asked, config, known.own_queries).among(known.pairs, config.cross_bits)
         blocks["word_crosses"] = WordCrosses(*crossed, len(known.pairs))
     if photos is not None:
         blocks |= photo_blocks(known, photos, photos.rows_for(listings.ids), asked)
@@ -99,7 +103,7 @@ def photo_blocks(known: Known, photos: ImageFeatures, photo: Ints, asked: Asked)
     """The blocks that look at photos; `photo`, shape (I,), is each listing's row of them, or -1."""
     blocks: dict[str, Block] = {"image": ListingPhotos(photos.matrix, photo, asked.listing)}
     if known.knows_queries:
-        words = query_word_rows(asked.queries, known.query_words)
+        words = query_word_rows(asked.queries, known.query_words, known.own_queries)
         z = _reduced(photos, photo, known.svd)
         blocks["photo_crosses"] = PhotoCrosses(words, z, asked.query, asked.listing)
     return blocks
@@ -124,7 +128,13 @@ def _indicators(listings: Listings, config: LtrConfig) -> list[list[tuple[str, s
     return [[(name, ids[row]) for name, ids in chosen if ids[row]] for row in range(len(listings.ids))]
 
 
-def _crossed(listings: Listings, asked: Asked, config: LtrConfig) -> CrossedRows:
+def _own_queries(log: SearchLog, config: LtrConfig) -> frozenset[str]:
+    """The queries with enough pages."""
+    pages = Counter(map(whole_query, log.queries))
+    return frozenset(query for query, count in pages.items() if count >= config.min_query_pages)
+
+
+def _crossed(listings: Listings, asked: Asked, config: LtrConfig, own: frozenset[str]) -> CrossedRows:
     """Query words with the title's terms, with the tags' words and with the indicators."""
     tokens = [
         [("title", term) for term in terms_of(title, [], config.text.ngrams)]
@@ -134,7 +144,9 @@ def _crossed(listings: Listings, asked: Asked, config: LtrConfig) -> CrossedRows
             listings.title_words, listings.tag_words, _indicators(listings, config), strict=True
         )
     ]
-    return cross(query_tokens(asked.queries), listing_tokens(tokens), asked.query, asked.listing, config.cross_bits)
+    return cross(
+        query_tokens(asked.queries, own), listing_tokens(tokens), asked.query, asked.listing, config.cross_bits
+    )
 
 
 def _svd(photos: ImageFeatures | None, dim: int) -> Svd | None:

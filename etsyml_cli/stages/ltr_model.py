@@ -40,6 +40,7 @@ def save_model(directory: Path, model: LtrModel) -> None:
     save_config(directory, known.config)
     save_ids(directory, "words", vocabulary.words)
     save_ids(directory, "query_words", known.query_words)
+    save_ids(directory, "own_queries", sorted(known.own_queries))
     if known.terms.names is not None:
         save_ids(directory, "terms", known.terms.names)
     tensors: dict[str, NDArray[Any]] = {
@@ -80,6 +81,7 @@ def load_model(directory: Path) -> LtrModel:
         ),
         Terms(tensors["idf"], names),
         query_words,
+        frozenset(load_ids(directory, "own_queries")),
         tensors["pairs"],
         svd,
     )

@@ -24,7 +24,10 @@ class TextConfig(Config, frozen=True):
 class LtrConfig(Config, frozen=True):
     """Settings of `train ltr`; `l2` is the grid on which validation pages choose one for each block of features."""
 
-    shape: Literal["query", "global"] = "query"
+    shape: Literal["query", "per-query", "global"] = "query"
+    min_query_pages: Annotated[int, Meta(ge=1)] = (
+        50  # training pages of a query that per-query gives weights of its own
+    )
     text: TextConfig = TextConfig()
     indicators: tuple[Literal["listing_id", "shop_id"], ...] = ()  # which of these are terms of a listing, too
     cross_bits: Annotated[int, Meta(ge=10, le=24)] = 22  # 2**cross_bits slots for query word × listing word
