@@ -180,7 +180,7 @@ def _sizes(groups: Path, path: Path, n_rows: int) -> list[int]:
     sizes = []
     for number, words in _rows(groups):
         word = " ".join(words)
-        if not (word.isascii() and word.isdigit() and int(word) > 0):
+        if not (word.isascii() and word.isdigit() and len(word) <= _MOST_DIGITS and int(word) > 0):
             raise InputError(f"{groups}:{number}: {_cut(word)} is not a page's size", hint="One whole number a line.")
         sizes.append(int(word))
     if sum(sizes) != n_rows:
