@@ -12,7 +12,7 @@ from scipy import sparse
 
 from etsyml_cli.core.errors import InputError, UsageError, did_you_mean
 from etsyml_cli.core.log import progress
-from etsyml_cli.features.similar import mean_cosines, nearest, photo_cosines, text_cosines
+from etsyml_cli.features.similar import Photos, Vectors, Words, nearest
 from etsyml_cli.features.terms import build_terms, term_rows, terms_of
 from etsyml_cli.io.features import ImageFeatures, read_image_features
 from etsyml_cli.io.tables import read_table
@@ -49,11 +49,11 @@ def similar(
             raise InputError(f"{listings}: no listing {listing_id!r}", hint="Is the id right, with its case?")
     rows = np.array([row_of[listing_id] for listing_id in asked] if asked is not None else range(len(catalogue.ids)))
     shop = _shops(listings) if other_shops else None
-    parts = [text_cosines(_text(catalogue))] if "text" in VARIANTS[chosen] else []
+    parts: list[Vectors] = [Words(_text(catalogue))] if "text" in VARIANTS[chosen] else []
     if "image" in VARIANTS[chosen]:
         if images is None:
             raise InputError("no photo features here", hint="Make them with: etsyml extract-images")
-        parts.append(photo_cosines(_photos(catalogue, read_image_features(images))))
+        parts.append(Photos(_photos(catalogue, read_image_features(images))))
 
     def forbidden(listing: int) -> Ints:
         of_shop: Ints = np.empty(0, np.int64)
@@ -61,7 +61,7 @@ def similar(
             of_shop = np.flatnonzero(shop == shop[listing])
         return np.append(of_shop, listing)
 
-    found = nearest(rows.astype(np.int64), mean_cosines(parts), byte_order(catalogue.ids), k, forbidden)
+    found = nearest(rows.astype(np.int64), parts, byte_order(catalogue.ids), k, forbidden)
     with progress("similar listings", len(rows)) as advance:
         for listing, best, scores in found:
             items = [

@@ -55,7 +55,8 @@ def judge_similar(
         raise DataError("no two listings were favorited or clicked together", hint="Give a longer log.")
     measured = compared_means(f"recall@{k}", {n: np.array(values) for n, values in recall.items()}, seed, CONTROL)
     if overlap:
-        measured += compared_means(f"overlap@{k}", {n: np.array(values) for n, values in overlap.items()}, seed)
+        for name, values in overlap.items():  # each is a comparison already
+            measured += compared_means(f"overlap@{k}", {name: np.array(values)}, seed)
     return measured
 
 

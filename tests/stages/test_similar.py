@@ -58,6 +58,26 @@ def test_equal_scores_go_by_id_downwards_and_the_listing_itself_is_left_out(tmp_
     assert found["variant"] == "text"
 
 
+@pytest.mark.parametrize("variant", ["image", "multimodal"])
+def test_copies_of_a_photo_tie_and_lists_do_not_depend_on_what_else_is_asked(tmp_path: Path, variant: str) -> None:
+    rng = np.random.default_rng(3)
+    photos = rng.normal(size=(300, 257)).astype(np.float32)
+    photos[50:100] = photos[:50]
+    rows = [{"listing_id": f"L{i:03}", "title": "red mug"} for i in range(300)]
+    listings = write_table("listings", rows, tmp_path / "listings.parquet")
+    images = write_photos([row["listing_id"] for row in rows], photos, tmp_path / "images")
+    options = {"listings": listings, "images": images, "k": 299, "variant": variant}
+    every = {one["listing_id"]: one["items"] for one in similar(**options, asked=None)}
+    for listing in ("L000", "L120", "L299"):
+        (alone,) = similar(**options, asked=[listing])
+        assert alone["items"] == every[listing]
+        place = {item["id"]: item for item in alone["items"]}
+        for i in range(50):
+            if f"L{i:03}" in place and f"L{i + 50:03}" in place:
+                one, copy = place[f"L{i:03}"], place[f"L{i + 50:03}"]
+                assert (one["score"], one["rank"]) == (copy["score"], copy["rank"] + 1)
+
+
 def test_other_shops_leave_the_own_shop_out_and_a_listing_without_a_shop_has_none(shop: dict) -> None:
     found = lists_of(shop, k=40, other_shops=True)
     assert {int(name[1:]) % 4 for name, _ in found["L2"] if name != "L5"} == {0, 1, 3}
