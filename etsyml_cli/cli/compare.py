@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from etsyml_cli.cli import options, show
-from etsyml_cli.cli.evaluate import draw_measurements
-from etsyml_cli.cli.session import common_options, session
+from etsyml_cli.cli import options
+from etsyml_cli.cli.evaluate import show_measurements
+from etsyml_cli.cli.session import common_options
 
 
 @common_options
@@ -36,10 +36,4 @@ def compare(
     from etsyml_cli.stages import compare as stage
 
     comparison = stage.compare(runs=(run_a, run_b), qrels=qrels, metrics=metric or [], seed=seed)
-    if session.json:
-        show.print_json(comparison)
-    elif show.for_a_person():
-        draw_measurements(str(qrels), comparison.metrics)
-    else:
-        for measurement in comparison.metrics:
-            show.print_json(measurement)
+    show_measurements(str(qrels), comparison.metrics, comparison)

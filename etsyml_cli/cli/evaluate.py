@@ -114,10 +114,10 @@ def _draw(evaluation: Evaluation) -> None:
     draw_measurements(evaluation.model, evaluation.metrics)
 
 
-def show_measurements(title: str, measurements: list[Measurement]) -> None:
-    """One JSON object with --json, a table for a person, a JSON line a figure for a pipe."""
+def show_measurements(title: str, measurements: list[Measurement], whole: object) -> None:
+    """`whole` as one JSON object with --json, a table for a person, a JSON line a figure for a pipe."""
     if session.json:
-        show.print_json({"schema_version": show.SCHEMA_VERSION, "metrics": measurements})
+        show.print_json(whole)
     elif show.for_a_person():
         draw_measurements(title, measurements)
     else:

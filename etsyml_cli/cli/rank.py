@@ -51,6 +51,12 @@ def rank(
     if sum(one is not None for one in (query, searches, features)) != 1:
         hint = 'Name --query "...", or logged pages with --searches TABLE, or --features FILE.'
         raise UsageError("one thing is ranked at a time", hint=hint)
+    if query is None and (candidates or before_after or explain):
+        raise UsageError("--candidates, --before-after and --explain go with --query")
+    if before_after and (candidates or explain or out):
+        raise UsageError("--before-after goes with none of --candidates, --explain and --out")
+    if groups is not None and features is None:
+        raise UsageError("--groups says how many rows of --features each page has", hint="Name --features FILE too.")
     place = session.workspace
     ranker = model or place.model("ltr")
     if features is not None:

@@ -52,6 +52,8 @@ def similar(
 
     if [bool(listing), everything, judge].count(True) != 1:
         raise UsageError("name listings with --listing ID, or all of them with --all, or --judge the lists")
+    if judge and (variant or other_shops or out):
+        raise UsageError("--judge compares all variants; it goes with none of --variant, --other-shops and --out")
     place = session.workspace
     if judge:
         from etsyml_cli.stages.similar_judge import judge_similar
@@ -64,7 +66,7 @@ def similar(
             k=k,
             seed=seed,
         )
-        show_measurements("similar", measured)
+        show_measurements("similar", measured, {"schema_version": show.SCHEMA_VERSION, "metrics": measured})
         return
     found = run_similar(
         listings=listings or place.table("listings"),

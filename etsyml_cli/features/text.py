@@ -65,10 +65,6 @@ class Vocabulary:
     n_listings: int
     mean_length: float
 
-    def columns(self) -> dict[str, int]:
-        """The column of each word."""
-        return {word: column for column, word in enumerate(self.words)}
-
 
 def count_words(titles: Sequence[Words], tags: Sequence[Words]) -> ListingWords:
     """Count the words of I listings. The columns come in the words' order, so equal listings give equal arrays."""

@@ -100,9 +100,13 @@ def evaluate(
     for metric in asked:
         if metric.spec.needs_truth and truth is None:
             raise UsageError(f"{metric} compares with a planted truth", hint="Name it with --truth DIR.")
+    chosen = _models_asked(models, asked)
+    for_ltr = {name: value for name, value in (ltr or {}).items() if value is not None}
+    if for_ltr and "ltr" not in chosen:
+        raise UsageError(f"--{next(iter(for_ltr))} is for search rankers, none is judged", hint="Add --model ltr.")
     return [
-        _evaluate(kind, directory, asked, inputs, seed, truth, (ltr or {}) if kind == "ltr" else {})
-        for kind, directory in _models_asked(models, asked).items()
+        _evaluate(kind, directory, asked, inputs, seed, truth, for_ltr if kind == "ltr" else {})
+        for kind, directory in chosen.items()
     ]
 
 

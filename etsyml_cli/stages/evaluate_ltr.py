@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError, did_you_mean
 from etsyml_cli.core.log import logger
@@ -25,11 +26,12 @@ from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.ranking import PER_PAGE, Floats, RankedPages, best_first, byte_order, rank_pages
 from etsyml_cli.models.ltr.blocks import Rows
 from etsyml_cli.models.ltr.score import Blocks, score
-from etsyml_cli.stages.ltr_features import asked_in, log_blocks, photo_blocks
-from etsyml_cli.stages.ltr_inputs import SearchLog, read_listings, read_searches
+from etsyml_cli.stages.ltr_features import asked_in, log_blocks, permuted, photo_blocks
+from etsyml_cli.stages.ltr_inputs import Ints, SearchLog, read_listings, read_searches
 from etsyml_cli.stages.ltr_model import CONTROL, LtrModel, load_model, manifest_of, photos_for
 from etsyml_cli.stages.ltr_rows import evaluate_rows, is_of_rows
-from etsyml_cli.stages.train_ltr import permuted
+
+Bools = NDArray[np.bool_]
 
 SHOWN = "shown"
 TEXT = "text"
@@ -64,7 +66,11 @@ def evaluate_ltr(
     if is_of_rows(model):
         if features is None:
             raise UsageError(f"{model}: learned from rows of features", hint="Name rows to judge with --features FILE.")
+        if given := [name for name, one in {"qrels": qrels, "baseline": baseline, "runs": runs}.items() if one]:
+            raise UsageError(f"--{given[0]} judges rankers of listings; {model} learned from rows of features")
         return evaluate_rows(model=model, features=features, groups=groups, metrics=metrics, seed=seed)
+    if features is not None or groups is not None:
+        raise UsageError(f"{model}: learned from listings, not from rows of features", hint="Leave out --features.")
     log = _test_pages(model, searches)
     gains = _gains(log, truth, qrels)
     scores, controls = _scores(log, model, listings, images, seed)
@@ -79,7 +85,7 @@ def evaluate_ltr(
         logger.info("%d of %d test pages have no relevant listing and are left out", (~judged).sum(), len(judged))
     of_control = [rank_pages(s, gains, log.offsets, id_order) for s in controls]
     if runs is not None:
-        _write_runs(runs, log, gains, scores, id_order)
+        _write_runs(runs, log, judged, gains, scores, id_order)
     chosen = baseline or (TEXT if TEXT in scores else SHOWN)
     return [
         measurement
@@ -89,7 +95,7 @@ def evaluate_ltr(
 
 
 def _values(
-    metric: MetricName, ranked: dict[str, RankedPages], controls: list[RankedPages], judged: Any
+    metric: MetricName, ranked: dict[str, RankedPages], controls: list[RankedPages], judged: Bools
 ) -> dict[str, Floats]:
     """The metric of every judged page, (Q,), by each variant, and its mean over the controls."""
 
@@ -181,20 +187,24 @@ def _control_scores(
     ]
 
 
-def _write_runs(runs: Path, log: SearchLog, gains: Floats, scores: dict[str, Floats], id_order: Any) -> None:
-    """`qrels.txt` and `VARIANT.trec`: trec_eval gets the same figures from them."""
+def _write_runs(
+    runs: Path, log: SearchLog, judged: Bools, gains: Floats, scores: dict[str, Floats], id_order: Ints
+) -> None:
+    """`qrels.txt` and `VARIANT.trec` of the judged pages: trec_eval gets the same figures from them."""
     page = log.page_of_row()
     rows = zip(page.tolist(), log.listing.tolist(), gains.astype(np.int64).tolist(), strict=True)
-    write_qrels(((log.search_ids[q], log.listing_ids[i], grade) for q, i, grade in rows), runs / "qrels.txt")
+    grades = ((log.search_ids[q], log.listing_ids[i], grade) for q, i, grade in rows if judged[q])
+    write_qrels(grades, runs / "qrels.txt")
     for variant, s in scores.items():
-        write_lists(_lists(log, s, best_first(s, id_order, page)), runs / f"{variant}.trec", subject="search_id")
+        lists = _lists(log, judged, s, best_first(s, id_order, page))
+        write_lists(lists, runs / f"{variant}.trec", subject="search_id")
 
 
-def _lists(log: SearchLog, scores: Floats, order: Any) -> Iterator[dict[str, Any]]:
-    for q, search_id in enumerate(log.search_ids):
+def _lists(log: SearchLog, judged: Bools, scores: Floats, order: Ints) -> Iterator[dict[str, Any]]:
+    for q in np.flatnonzero(judged).tolist():
         rows = order[log.offsets[q] : log.offsets[q + 1]].tolist()
         items = [
             {"rank": rank, "id": log.listing_ids[log.listing[row]], "score": float(np.float32(scores[row]))}
             for rank, row in enumerate(rows, 1)
         ]
-        yield {"search_id": search_id, "items": items}
+        yield {"search_id": log.search_ids[q], "items": items}

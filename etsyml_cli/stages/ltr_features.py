@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from etsyml_cli.core.rng import generator
 from etsyml_cli.features.crosses import (
     CrossedRows,
     cross,
@@ -107,6 +108,12 @@ def photo_blocks(known: Known, photos: ImageFeatures, photo: Ints, asked: Asked)
         z = _reduced(photos, photo, known.svd)
         blocks["photo_crosses"] = PhotoCrosses(words, z, asked.query, asked.listing)
     return blocks
+
+
+def permuted(photos: ImageFeatures, listing_ids: list[str], seed: int, number: int) -> NDArray[np.int64]:
+    """A photo's row for each listing, -1 for none, shape (I,); the photos are dealt anew among those that have one."""
+    dealt = np.append(generator(seed, "permuted photos", number).permutation(len(photos.ids)), -1)
+    return dealt[photos.rows_for(listing_ids)]
 
 
 def log_blocks(known: Known, catalogue: Listings, photos: ImageFeatures | None, log: SearchLog) -> dict[str, Block]:

@@ -42,8 +42,7 @@ def learn_weights(
     weights, figures = {}, {}
     for variant, names in variants_of(blocks).items():
         logger.info("fitting the %s ranker", variant)
-        tried = choose_l2(train, train_blocks, names, config.l2, objective, judge)
-        best = tried[0] if judged.any() else min(tried, key=lambda one: -max(one.l2.values()))
+        best, tried = choose_l2(train, train_blocks, names, config.l2, objective, judge)
         fitted = fit_on_all(*everything, best.l2, objective, what=variant)
         weights[variant] = fitted.weights
         figures[variant] = {

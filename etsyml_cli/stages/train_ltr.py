@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, UsageError
-from etsyml_cli.core.rng import generator
 from etsyml_cli.ingest.page_split import PageSplit, describe, parts, split_pages
 from etsyml_cli.ingest.split import TEST, TRAIN, VALID, held_out_share
 from etsyml_cli.io.artifact import Draft, Plan, artifact, source_of
@@ -27,7 +26,7 @@ from etsyml_cli.models.ltr.propensity import Propensities, fit_propensities, inv
 from etsyml_cli.models.ltr.score import Weights
 from etsyml_cli.stages.ltr_card import model_card
 from etsyml_cli.stages.ltr_export import export_pairs
-from etsyml_cli.stages.ltr_features import Known, asked_in, learn, log_blocks, photo_blocks
+from etsyml_cli.stages.ltr_features import Known, asked_in, learn, log_blocks, permuted, photo_blocks
 from etsyml_cli.stages.ltr_inputs import Listings, SearchLog, read_listings, read_searches
 from etsyml_cli.stages.ltr_learn import learn_weights, objective_of
 from etsyml_cli.stages.ltr_model import KIND, LtrModel, blocks_in, save_model
@@ -193,12 +192,6 @@ def _controls(ready: Ready, valid: dict[str, Any], config: LtrConfig, seed: int)
         useful, wrong_blocks = with_pairs(ready.pages, wrong, objective)
         found.append(fit_on_all(useful, wrong_blocks, l2, objective, what=f"control {number + 1}").weights)
     return found
-
-
-def permuted(photos: ImageFeatures, listing_ids: list[str], seed: int, number: int) -> NDArray[np.int64]:
-    """A photo's row for each listing, -1 for none, shape (I,); the photos are dealt anew among those that have one."""
-    dealt = np.append(generator(seed, "permuted photos", number).permutation(len(photos.ids)), -1)
-    return dealt[photos.rows_for(listing_ids)]
 
 
 def _facts(ready: Ready, model: LtrModel, valid: dict[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,33 @@ HEAVY = (
         ),
         (["config", "show", "ltrr"], 2, "error: unknown configuration 'ltrr'\n  Did you mean 'ltr'?\n"),
         (["recommend"], 2, "error: nobody to recommend to\n  Name a user with --user ID, or many with --users FILE.\n"),
+        (
+            ["rank"],
+            2,
+            "error: one thing is ranked at a time\n"
+            '  Name --query "...", or logged pages with --searches TABLE, or --features FILE.\n',
+        ),
+        (
+            ["rank", "--searches", "s.parquet", "--explain"],
+            2,
+            "error: --candidates, --before-after and --explain go with --query\n",
+        ),
+        (
+            ["rank", "--query", "mug", "--before-after", "--out", "x.csv"],
+            2,
+            "error: --before-after goes with none of --candidates, --explain and --out\n",
+        ),
+        (
+            ["rank", "--query", "mug", "--groups", "x"],
+            2,
+            "error: --groups says how many rows of --features each page has\n  Name --features FILE too.\n",
+        ),
+        (["similar"], 2, "error: name listings with --listing ID, or all of them with --all, or --judge the lists\n"),
+        (
+            ["similar", "--judge", "--variant", "text"],
+            2,
+            "error: --judge compares all variants; it goes with none of --variant, --other-shops and --out\n",
+        ),
         (["ingest", "listings", "no.csv"], 3, None),
         (["config", "show", "ltr", "--config", "no.yaml"], 3, "error: no.yaml: no such file or directory\n"),
         (

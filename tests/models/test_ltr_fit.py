@@ -229,15 +229,15 @@ def test_a_feature_that_is_not_finite_is_refused():
 def test_the_walk_over_the_grid_finds_the_best_of_each_block_and_keeps_the_strongest_of_equals():
     log = log_of([5, 6, 7, 4], np.random.default_rng(5))
     names, grid = ("overlap", "text", "image"), (1e-3, 1e-1, 1e-2)
-    tried = choose_l2(log.pages, log.blocks, names, grid, Objective(max_iterations=2), lambda _: 0.5)
-    assert tried[0].l2 == {"overlap": 1e-6, "text": 1e-1, "image": 1e-1}
+    best, _ = choose_l2(log.pages, log.blocks, names, grid, Objective(max_iterations=2), lambda _: 0.5)
+    assert best.l2 == {"overlap": 1e-6, "text": 1e-1, "image": 1e-1}
 
     def small_image(weights):
         return float(np.abs(weights["image"]).sum() - np.abs(weights["text"]).sum())
 
-    tried = choose_l2(log.pages, log.blocks, names, grid, Objective(), small_image)
-    assert (tried[0].l2["text"], tried[0].l2["image"]) == (1e-1, 1e-3)
-    assert tried[0].value == max(one.value for one in tried)
+    best, tried = choose_l2(log.pages, log.blocks, names, grid, Objective(), small_image)
+    assert (best.l2["text"], best.l2["image"]) == (1e-1, 1e-3)
+    assert best in tried and best.value == max(one.value for one in tried)
 
 
 def test_variants_use_the_blocks_that_are_there():

@@ -146,11 +146,10 @@ def test_the_written_runs_and_qrels_give_trec_eval_the_same_figures(shop: Shop, 
     qrels.write_text("".join(f"{'_'.join(q.split())} 0 {i} {n}\n" for (q, i), n in sorted(grade.items()) if n))
     found = shop.evaluate(model, "ndcg@10", "map", "p@5", qrels=qrels, runs=tmp_path / "runs")
     projected = read_qrels(tmp_path / "runs/qrels.txt")
-    relevant = {q: grades for q, grades in projected.items() if max(grades.values()) > 0}
     for variant in ("shown", "text", "multimodal"):
         run = read_run(tmp_path / f"runs/{variant}.trec")
-        judge = pytrec_eval.RelevanceEvaluator(relevant, {"ndcg_cut.10", "map", "P.5"})
-        per_page = judge.evaluate({q: run[q] for q in relevant})
+        judge = pytrec_eval.RelevanceEvaluator(projected, {"ndcg_cut.10", "map", "P.5"})
+        per_page = judge.evaluate(run)
         for ours, theirs in (("ndcg@10", "ndcg_cut_10"), ("map", "map"), ("p@5", "P_5")):
             mean = np.mean([values[theirs] for values in per_page.values()])
             assert found[ours, variant].value == pytest.approx(mean, abs=1e-12)
@@ -163,6 +162,17 @@ def test_grades_of_other_queries_and_unknown_baselines_are_refused(shop: Shop, m
         shop.evaluate(model, "map", qrels=tmp_path / "grades.txt")
     with pytest.raises(UsageError, match="--baseline txt"):
         shop.evaluate(model, "map", baseline="txt")
+
+
+def test_pages_without_a_grade_are_in_no_written_file(shop: Shop, model: Path, tmp_path: Path) -> None:
+    """So an average of trec_eval over the files is over the pages that were judged."""
+    queries = sorted({row["query"] for row in shop.searches})
+    first = {row["listing_id"] for row in shop.searches if row["query"] == queries[0]}
+    (tmp_path / "grades.txt").write_text("".join(f"{'_'.join(queries[0].split())} 0 {i} 1\n" for i in sorted(first)))
+    found = shop.evaluate(model, "map", qrels=tmp_path / "grades.txt", runs=tmp_path / "runs")
+    n = found["map", "text"].n
+    assert 0 < n < 80
+    assert len(read_qrels(tmp_path / "runs/qrels.txt")) == len(read_run(tmp_path / "runs/text.trec")) == n
 
 
 def test_logged_pages_are_ranked_as_they_are_judged(shop: Shop, model: Path, tmp_path: Path) -> None:
@@ -300,6 +310,10 @@ def test_models_of_listings_and_of_rows_are_not_mixed_up(shop: Shop, model: Path
     train_on_rows(features=rows, groups=None, config=config_of(valid_share=0.3), seed=0, out=tmp_path / "rows")
     with pytest.raises(UsageError, match="learned from rows of features"):
         shop.evaluate(tmp_path / "rows", "map")
+    with pytest.raises(UsageError, match="--baseline judges rankers of listings"):
+        shop.evaluate(tmp_path / "rows", "map", features=rows, baseline="random")
+    with pytest.raises(UsageError, match="learned from listings, not from rows"):
+        shop.evaluate(model, "map", features=rows)
 
 
 def test_blocks_of_a_log_do_not_depend_on_what_else_it_shows(shop: Shop) -> None:

@@ -36,8 +36,8 @@ def choose_l2(
     grid: tuple[float, ...],
     objective: Objective,
     judge: Callable[[Weights], float],
-) -> list[Tried]:
-    """Walk over the grid, one block at a time, as long as `judge` values a step more; the best stands first.
+) -> tuple[Tried, list[Tried]]:
+    """Walk over the grid, one block at a time, as long as `judge` values a step more: where it ends, and all tried.
 
     Every variant is searched the same way from the same start, the strongest L2s, so none is tuned more than another.
     `pages` are those that hold a pair. Each fit starts from the weights of the one before.
@@ -67,7 +67,7 @@ def choose_l2(
                         break
                     at, best, improved = beside, seen[beside], True
     tried = [Tried(l2_at(names, strengths, place), found) for place, found in seen.items()]
-    return sorted(tried, key=lambda one: -one.value)
+    return Tried(l2_at(names, strengths, at), best), tried
 
 
 def l2_at(names: tuple[str, ...], strengths: list[float], at: tuple[int, ...]) -> dict[str, float]:

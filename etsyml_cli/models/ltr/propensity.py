@@ -52,19 +52,6 @@ def fit_propensities(group: Ints, position: Ints, clicked: Bools, *, max_positio
     return Propensities(_maximise(shown, clicks)[nearest], impressions, clicks_there)
 
 
-def raw_click_rates(position: Ints, clicked: Bools) -> Floats:
-    """Clicks per impression at positions 1 … K relative to the first clicked one, shape (K,); NaN where none was shown.
-
-    Relevance is in them as well as examination: of no use as propensities where pages are ranked by relevance.
-    """
-    shown = np.bincount(position - 1)
-    clicks = np.bincount(position - 1, weights=clicked)
-    if not clicks.any():
-        raise _incomparable()
-    rates = np.divide(clicks, shown, out=np.full(len(shown), np.nan), where=shown > 0)
-    return np.asarray(rates / rates[np.flatnonzero(clicks)[0]])
-
-
 def inverse_propensity(propensities: Propensities, position: Ints, *, most: float = 10.0) -> Floats:
     """What a click at each position weighs, 1 / θ but at most `most`, shape (N,); beyond K as at K.
 
