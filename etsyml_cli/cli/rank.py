@@ -29,6 +29,9 @@ def rank(
     model: options.Model = None,
     listings: options.Listings = None,
     images: options.Images = None,
+    index: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="What `etsyml index ltr` made: --query needs no more.")
+    ] = None,
     out: options.Out = None,
     text_format: lists.Format = None,
     force: options.Force = False,
@@ -55,6 +58,8 @@ def rank(
         raise UsageError("--candidates, --before-after and --explain go with --query")
     if before_after and (candidates or explain or out):
         raise UsageError("--before-after goes with none of --candidates, --explain and --out")
+    if index is not None and (query is None or candidates or before_after):
+        raise UsageError("--index goes with --query alone")
     if groups is not None and features is None:
         raise UsageError("--groups says how many rows of --features each page has", hint="Name --features FILE too.")
     place = session.workspace
@@ -74,7 +79,9 @@ def rank(
     elif query is not None and before_after:
         _show_before_after(stage.before_and_after(**inputs, query=query))
     elif query is not None:
-        found = stage.rank(**inputs, query=query, k=k, candidates=candidates, explain=explain)
+        found = stage.rank(
+            **inputs, query=query, k=k, candidates=candidates, explain=explain, index=index or place.index("ltr")
+        )
         lists.give([found], subject="query", out=out, text_format=text_format, force=force)
 
 

@@ -25,6 +25,13 @@ class Tokens(NamedTuple):
     ptr: Ints
     hashes: NDArray[np.uint32]
 
+    def take(self, things: Ints) -> Tokens:
+        """The tokens of these things only."""
+        n = np.diff(self.ptr)[things]
+        ptr = np.concatenate([[0], np.cumsum(n)])
+        places = np.repeat(self.ptr[things] - ptr[:-1], n) + np.arange(ptr[-1])
+        return Tokens(ptr, self.hashes[places])
+
 
 class CrossedRows(NamedTuple):
     """N rows of pairs: row r has the value scale[r] in each of slots[ptr[r]:ptr[r + 1]]."""
@@ -55,6 +62,12 @@ def query_tokens(queries: Sequence[str], own: Set[str] = frozenset()) -> Tokens:
 def listing_tokens(fields: Sequence[Sequence[tuple[str, str]]]) -> Tokens:
     """The different (field, token) pairs of each listing: a word is another one in the title than among the tags."""
     return _hashed([list(dict.fromkeys(found)) for found in fields])
+
+
+def joined(parts: Sequence[Tokens]) -> Tokens:
+    """The tokens of all parts' things, one part after the other."""
+    sizes = np.concatenate([np.diff(part.ptr) for part in parts])
+    return Tokens(np.concatenate([[0], np.cumsum(sizes)]), np.concatenate([part.hashes for part in parts]))
 
 
 def words_of_query(query: str, own: Set[str] = frozenset()) -> Words:

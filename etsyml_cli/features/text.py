@@ -49,11 +49,15 @@ def singular(word: str) -> str:
 
 @dataclass(frozen=True)
 class ListingWords:
-    """How often each of W words stands in the title and in the tags of I listings; both (I, W)."""
+    """How often each of W words stands in the title and in the tags of I listings, both (I, W), and all words' number.
+
+    `length`, shape (I,), counts every word, also where the columns are but some of the words.
+    """
 
     columns: dict[str, int]
     title: sparse.csr_matrix
     tags: sparse.csr_matrix
+    length: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def count_words(titles: Sequence[Words], tags: Sequence[Words]) -> ListingWords:
     """Count the words of I listings. The columns come in the words' order, so equal listings give equal arrays."""
     seen = sorted({word for texts in (titles, tags) for words in texts for word in words})
     columns = {word: column for column, word in enumerate(seen)}
-    return ListingWords(columns, _counts(titles, columns), _counts(tags, columns))
+    length = np.array([len(t) + len(g) for t, g in zip(titles, tags, strict=True)], np.int64)
+    return ListingWords(columns, _counts(titles, columns), _counts(tags, columns), length)
 
 
 def build_vocabulary(listings: ListingWords, min_count: int) -> Vocabulary:
@@ -80,7 +85,7 @@ def build_vocabulary(listings: ListingWords, min_count: int) -> Vocabulary:
     words = np.array(list(listings.columns), dtype=object)
     kept = frequency >= min_count
     n_listings = counts.shape[0]
-    mean_length = float(counts.sum()) / max(n_listings, 1)
+    mean_length = float(listings.length.sum()) / max(n_listings, 1)
     return Vocabulary(words[kept].tolist(), frequency[kept].astype(np.int64), n_listings, mean_length)
 
 
@@ -99,7 +104,7 @@ def overlap(
     outside the vocabulary counts as the rarest of all.
     """
     by_idf, by_count = _query_weights(queries, listings, vocabulary)
-    saturated = _saturated(listings.title + listings.tags, vocabulary.mean_length)
+    saturated = _saturated(listings.title + listings.tags, listings.length, vocabulary.mean_length)
     title, tags = _present(listings.title), _present(listings.tags)
     parts = (
         (by_idf, saturated),
@@ -130,9 +135,8 @@ def _present(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     return sparse.csr_matrix(counts > 0, dtype=np.float64)
 
 
-def _saturated(tf: sparse.csr_matrix, mean_length: float) -> sparse.csr_matrix:
+def _saturated(tf: sparse.csr_matrix, length: NDArray[np.int64], mean_length: float) -> sparse.csr_matrix:
     """tf / (tf + k1·(1 − b + b·length / mean length)) for each word of each listing."""
-    length = np.asarray(tf.sum(axis=1)).ravel()
     slope = K1 * (1 - B + B * length / max(mean_length, 1e-12))
     saturated = tf.copy()
     saturated.data = tf.data / (tf.data + np.repeat(slope, np.diff(tf.indptr)))

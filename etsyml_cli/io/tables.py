@@ -165,16 +165,35 @@ def read_table(path: Path, name: str, columns: list[str] | None = None) -> pa.Ta
     Raises InputError for a column that the table cannot have.
     """
     file = open_table(path, name)
-    present = file.schema_arrow.names
-    wanted = columns or present
+    wanted = _expect_columns(path, name, columns, file.schema_arrow.names)
+    return _completed(file.read(_present(file, wanted)), name, wanted)
+
+
+def read_in_pieces(path: Path, name: str, columns: list[str], rows_at_once: int) -> Iterator[pa.Table]:
+    """What `read_table` reads, at most so many rows at a time."""
+    file = open_table(path, name)
+    wanted = _expect_columns(path, name, columns, file.schema_arrow.names)
+    for batch in file.iter_batches(rows_at_once, columns=_present(file, wanted)):
+        yield _completed(pa.Table.from_batches([batch]), name, wanted)
+
+
+def _expect_columns(path: Path, name: str, columns: list[str] | None, present: list[str]) -> list[str]:
     schema = table_schema(name)
-    for column in wanted:
+    for column in columns or []:
         if column not in present and schema.column(column) is None:
             raise InputError(f"{path}: no column {column!r}", hint=did_you_mean(column, present))
-    table = file.read([column for column in wanted if column in present])
+    return columns or present
+
+
+def _present(file: pq.ParquetFile, wanted: list[str]) -> list[str]:
+    return [column for column in wanted if column in file.schema_arrow.names]
+
+
+def _completed(table: pa.Table, name: str, wanted: list[str]) -> pa.Table:
+    """The table with nulls for the wanted columns that it lacks."""
     for column in wanted:
-        if column not in present:
-            field = arrow_schema(schema, [column]).field(0)
+        if column not in table.column_names:
+            field = arrow_schema(table_schema(name), [column]).field(0)
             table = table.append_column(field, pa.nulls(table.num_rows, field.type))
     return table.select(wanted)
 

@@ -34,6 +34,9 @@ class Workspace:
     def model(self, kind: str) -> Path:
         return self.root / "models" / kind
 
+    def index(self, kind: str) -> Path:
+        return self.root / "indexes" / kind
+
     def lists(self) -> Path:
         return self.root / "lists"
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from etsyml_cli.core.rng import generator
 from etsyml_cli.features.crosses import (
     CrossedRows,
+    Tokens,
     cross,
     listing_tokens,
     query_tokens,
@@ -22,7 +23,7 @@ from etsyml_cli.features.crosses import (
 )
 from etsyml_cli.features.svd import Svd, fit_svd
 from etsyml_cli.features.terms import Terms, build_terms, term_rows, terms_of
-from etsyml_cli.features.text import Vocabulary, build_vocabulary, count_words, overlap
+from etsyml_cli.features.text import ListingWords, Vocabulary, build_vocabulary, count_words, overlap
 from etsyml_cli.io.features import ImageFeatures
 from etsyml_cli.models.ltr.blocks import (
     Block,
@@ -74,7 +75,8 @@ def learn(catalogue: Listings, log: SearchLog, photos: ImageFeatures | None, con
     own = _own_queries(log, config) if config.shape == "per-query" else frozenset()
     words = sorted({word for query in asked.queries for word in words_of_query(query, own)})
     shown = shown_listings(catalogue, log.listing_ids)
-    pairs = _crossed(shown, asked, config, own).seen() if config.shape != "global" else np.empty(0, np.uint32)
+    tokens = crossed_tokens(shown, config)
+    pairs = _crossed(asked, tokens, config, own).seen() if config.shape != "global" else np.empty(0, np.uint32)
     return Known(config, vocabulary, terms, words, own, pairs, _svd(photos, config.photo_dim))
 
 
@@ -87,27 +89,43 @@ def asked_in(log: SearchLog) -> Asked:
 
 def blocks_of(known: Known, listings: Listings, photos: ImageFeatures | None, asked: Asked) -> dict[str, Block]:
     """Every block of features of N rows; `asked.listing` counts into `listings`."""
-    config = known.config
-    terms = term_rows(_terms(listings, config), known.terms, config.text.weighting)
-    blocks: dict[str, Block] = {"text": ListingTerms(terms, asked.listing)}
+    blocks: dict[str, Block] = {"text": text_block(known, listings, asked.listing)}
     if known.knows_queries:
         words = count_words(listings.title_words, listings.tag_words)
-        blocks["overlap"] = Rows(overlap(words, known.vocabulary, asked.queries, asked.query, asked.listing))
-        crossed = _crossed(listings, asked, config, known.own_queries).among(known.pairs, config.cross_bits)
-        blocks["word_crosses"] = WordCrosses(*crossed, len(known.pairs))
+        blocks |= query_blocks(known, words, crossed_tokens(listings, known.config), asked)
     if photos is not None:
         blocks |= photo_blocks(known, photos, photos.rows_for(listings.ids), asked)
     return blocks
+
+
+def text_block(known: Known, listings: Listings, listing: Ints) -> ListingTerms:
+    """d_T of the rows that show `listing`, shape (N,)."""
+    config = known.config
+    return ListingTerms(term_rows(_terms(listings, config), known.terms, config.text.weighting), listing)
+
+
+def query_blocks(known: Known, words: ListingWords, tokens: Tokens, asked: Asked) -> dict[str, Block]:
+    """The blocks that compare the query's words with the listing's; `words` and `tokens` are those of I listings."""
+    config = known.config
+    crossed = _crossed(asked, tokens, config, known.own_queries).among(known.pairs, config.cross_bits)
+    return {
+        "overlap": Rows(overlap(words, known.vocabulary, asked.queries, asked.query, asked.listing)),
+        "word_crosses": WordCrosses(*crossed, len(known.pairs)),
+    }
 
 
 def photo_blocks(known: Known, photos: ImageFeatures, photo: Ints, asked: Asked) -> dict[str, Block]:
     """The blocks that look at photos; `photo`, shape (I,), is each listing's row of them, or -1."""
     blocks: dict[str, Block] = {"image": ListingPhotos(photos.matrix, photo, asked.listing)}
     if known.knows_queries:
-        words = query_word_rows(asked.queries, known.query_words, known.own_queries)
-        z = _reduced(photos, photo, known.svd)
-        blocks["photo_crosses"] = PhotoCrosses(words, z, asked.query, asked.listing)
+        blocks["photo_crosses"] = photo_crosses(known, reduced(photos, photo, known.svd), asked)
     return blocks
+
+
+def photo_crosses(known: Known, z: NDArray[np.floating], asked: Asked) -> PhotoCrosses:
+    """Query words with the reduced photos of I listings, shape (I, K)."""
+    words = query_word_rows(asked.queries, known.query_words, known.own_queries)
+    return PhotoCrosses(words, z, asked.query, asked.listing)
 
 
 def permuted(photos: ImageFeatures, listing_ids: list[str], seed: int, number: int) -> NDArray[np.int64]:
@@ -141,8 +159,13 @@ def _own_queries(log: SearchLog, config: LtrConfig) -> frozenset[str]:
     return frozenset(query for query, count in pages.items() if count >= config.min_query_pages)
 
 
-def _crossed(listings: Listings, asked: Asked, config: LtrConfig, own: frozenset[str]) -> CrossedRows:
-    """Query words with the title's terms, with the tags' words and with the indicators."""
+def _crossed(asked: Asked, tokens: Tokens, config: LtrConfig, own: frozenset[str]) -> CrossedRows:
+    """Every query word with every token of the listing."""
+    return cross(query_tokens(asked.queries, own), tokens, asked.query, asked.listing, config.cross_bits)
+
+
+def crossed_tokens(listings: Listings, config: LtrConfig) -> Tokens:
+    """What query words are crossed with: the title's terms, the tags' words and the indicators."""
     tokens = [
         [("title", term) for term in terms_of(title, [], config.text.ngrams)]
         + [("tags", word) for word in tags]
@@ -151,9 +174,7 @@ def _crossed(listings: Listings, asked: Asked, config: LtrConfig, own: frozenset
             listings.title_words, listings.tag_words, _indicators(listings, config), strict=True
         )
     ]
-    return cross(
-        query_tokens(asked.queries, own), listing_tokens(tokens), asked.query, asked.listing, config.cross_bits
-    )
+    return listing_tokens(tokens)
 
 
 def _svd(photos: ImageFeatures | None, dim: int) -> Svd | None:
@@ -165,10 +186,14 @@ def _svd(photos: ImageFeatures | None, dim: int) -> Svd | None:
     return fit_svd(pieces, dim)
 
 
-def _reduced(photos: ImageFeatures, photo: Ints, svd: Svd | None) -> NDArray[np.float64]:
+def reduced_width(photos: ImageFeatures, svd: Svd | None) -> int:
+    """K, how many numbers a photo is reduced to."""
+    return int(photos.matrix.shape[1]) if svd is None else len(svd.components)
+
+
+def reduced(photos: ImageFeatures, photo: Ints, svd: Svd | None) -> NDArray[np.float64]:
     """z of I listings, rows of length 1, of zeros where there is no photo."""
-    width = photos.matrix.shape[1] if svd is None else len(svd.components)
-    z = np.zeros((len(photo), width))
+    z = np.zeros((len(photo), reduced_width(photos, svd)))
     has = np.flatnonzero(photo >= 0)
     for start in range(0, len(has), ROWS_AT_ONCE):
         piece = has[start : start + ROWS_AT_ONCE]

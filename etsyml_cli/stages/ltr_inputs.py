@@ -20,6 +20,8 @@ from etsyml_cli.io.tables import read_table
 
 Ints = NDArray[np.int64]
 
+LISTING_COLUMNS = ["listing_id", "title", "tags", "shop_id"]
+
 
 @dataclass(frozen=True)
 class Listings:
@@ -93,9 +95,14 @@ class SearchLog:
 
 def read_listings(path: Path) -> Listings:
     """All listings of the table. Raises DataError where there are none."""
-    table = read_table(path, "listings", ["listing_id", "title", "tags", "shop_id"])
+    table = read_table(path, "listings", LISTING_COLUMNS)
     if table.num_rows == 0:
         raise DataError(f"{path}: the listings table is empty")
+    return listings_of(table)
+
+
+def listings_of(table: pa.Table) -> Listings:
+    """The listings of a table with LISTING_COLUMNS."""
     titles = [title or "" for title in table["title"].to_pylist()]
     tags = [" ".join(filter(None, tags or [])) for tags in table["tags"].to_pylist()]
     shops = [shop or "" for shop in table["shop_id"].to_pylist()]

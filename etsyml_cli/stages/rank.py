@@ -15,8 +15,9 @@ from etsyml_cli.features.text import OVERLAP_FEATURES, tokenize
 from etsyml_cli.io.features import ImageFeatures
 from etsyml_cli.io.text import read_text
 from etsyml_cli.metrics.ranking import best_first, byte_order
-from etsyml_cli.models.ltr.score import OVERLAP, Blocks, Weights, score, take
+from etsyml_cli.models.ltr.score import OVERLAP, Blocks, Floats, Weights, score
 from etsyml_cli.stages.ltr_features import Asked, blocks_of, log_blocks
+from etsyml_cli.stages.ltr_index import index_inputs, is_fresh, load_index, search
 from etsyml_cli.stages.ltr_inputs import Ints, Listings, read_listings, read_searches, shown_listings
 from etsyml_cli.stages.ltr_model import LtrModel, load_model, photos_for
 
@@ -33,23 +34,27 @@ def rank(
     k: int,
     candidates: Path | None = None,
     explain: bool = False,
+    index: Path | None = None,
 ) -> dict[str, Any]:
     """The k best listings for `query`, as `rank --json` shows them.
 
     They are among those with one of its words in title or tags, or among the ids in `candidates`, one a line. The
-    multimodal ranker scores them, or the only one that there is. Ties go as in the metrics.
+    multimodal ranker scores them, or the only one that there is. Ties go as in the metrics. Without `candidates`
+    the `index` answers, where it is one of this model and these listings.
     """
-    ranker, photos, catalogue = _open(model, images, listings)
-    chosen = catalogue.take(_matching(query, catalogue) if candidates is None else _rows_of(candidates, catalogue))
-    if not chosen.ids:
+    ranker, photos = load_model(model), photos_for(model, images)
+    variant = main_variant(ranker)
+    if candidates is None and index is not None and is_fresh(index, index_inputs(model, listings, images)):
+        catalogue = load_index(index, ranker)
+        rows, scores = search(catalogue, ranker, variant, query, k)
+        best = catalogue.listings(rows)
+    else:
+        best, scores = _best(ranker, variant, photos, query, k, _asked_for(query, listings, candidates))
+    if not best.ids:
         logger.warning("no listing holds a word of %r" if candidates is None else "no candidate for %r", query)
-    blocks = _blocks_for(query, ranker, chosen, photos)
-    weights = main_weights(ranker)
-    scores = score(weights, blocks)
-    best = best_first(scores, byte_order(chosen.ids))[:k]
-    items = _items(chosen, scores, best)
+    items = _items(best, scores, np.arange(len(best.ids)))
     if explain:
-        why = _explained(weights, blocks, best)
+        why = _explained(ranker.variants[variant], _blocks_for(query, ranker, best, photos))
         items = [item | {"why": reasons} for item, reasons in zip(items, why, strict=True)]
     return {"schema_version": 1, "query": query, "items": items}
 
@@ -60,7 +65,7 @@ def rank_searches(
     """Every logged result page of the table ranked anew, the k best listings of each."""
     ranker, photos, catalogue = _open(model, images, listings)
     log = read_searches(searches)
-    scores = score(main_weights(ranker), log_blocks(ranker.known, catalogue, photos, log))
+    scores = score(ranker.variants[main_variant(ranker)], log_blocks(ranker.known, catalogue, photos, log))
     shown = shown_listings(catalogue, log.listing_ids)
     order = best_first(scores, byte_order(log.listing_ids)[log.listing], log.page_of_row())
     for q, search_id in enumerate(log.search_ids):
@@ -94,13 +99,28 @@ def before_and_after(*, model: Path, listings: Path, images: Path | None, query:
     return {"schema_version": 1, "query": query, "matching": len(matching.ids), "rows": rows}
 
 
-def main_weights(ranker: LtrModel) -> Weights:
-    """The weights of the best-informed variant."""
-    return next(ranker.variants[name] for name in (AFTER, BEFORE, *ranker.variants) if name in ranker.variants)
+def main_variant(ranker: LtrModel) -> str:
+    """The best-informed variant."""
+    return next(name for name in (AFTER, BEFORE, *ranker.variants) if name in ranker.variants)
 
 
 def _open(model: Path, images: Path | None, listings: Path) -> tuple[LtrModel, ImageFeatures | None, Listings]:
     return load_model(model), photos_for(model, images), read_listings(listings)
+
+
+def _asked_for(query: str, listings: Path, candidates: Path | None) -> Listings:
+    """The listings that match the query, or the candidates."""
+    catalogue = read_listings(listings)
+    return catalogue.take(_matching(query, catalogue) if candidates is None else _rows_of(candidates, catalogue))
+
+
+def _best(
+    ranker: LtrModel, variant: str, photos: ImageFeatures | None, query: str, k: int, among: Listings
+) -> tuple[Listings, Floats]:
+    """The k best of some listings, best first, and their scores."""
+    scores = score(ranker.variants[variant], _blocks_for(query, ranker, among, photos))
+    best = best_first(scores, byte_order(among.ids))[:k]
+    return among.take(best.tolist()), scores[best]
 
 
 def _blocks_for(query: str, ranker: LtrModel, listings: Listings, photos: ImageFeatures | None) -> Blocks:
@@ -119,13 +139,13 @@ def _items(
     ]
 
 
-def _explained(weights: Weights, blocks: Blocks, best: Ints) -> list[list[dict[str, Any]]]:
-    """What adds how much to each listing's score, the most telling first: overlaps, blocks of words and photo."""
-    few = take(blocks, best)
-    parts = {name: few[name].scores(w) for name, w in weights.items() if name != OVERLAP}
-    overlap = few[OVERLAP].matrix().toarray() * weights[OVERLAP] if OVERLAP in weights else np.empty((len(best), 0))
+def _explained(weights: Weights, blocks: Blocks) -> list[list[dict[str, Any]]]:
+    """What adds how much to each row's score, the most telling first: overlaps, blocks of words and photo."""
+    parts = {name: blocks[name].scores(w) for name, w in weights.items() if name != OVERLAP}
+    n = len(next(iter(parts.values())))
+    overlap = blocks[OVERLAP].matrix().toarray() * weights[OVERLAP] if OVERLAP in weights else np.empty((n, 0))
     reasons = []
-    for row in range(len(best)):
+    for row in range(n):
         of_overlap = zip(OVERLAP_FEATURES, overlap[row].tolist(), strict=False)
         told = [{"what": name, "adds": value} for name, value in of_overlap]
         told += [{"what": name, "adds": float(values[row])} for name, values in parts.items()]

@@ -177,7 +177,7 @@ class PhotoCrosses:
     """
 
     words: sparse.csr_matrix
-    z: Floats
+    z: NDArray[np.floating]
     query: Ints
     listing: Ints
 

@@ -1,0 +1,45 @@
+"""`etsyml index ltr`."""
+
+from __future__ import annotations
+
+import typer
+
+from etsyml_cli.cli import options, show
+from etsyml_cli.cli.session import common_options, session
+
+app = typer.Typer(no_args_is_help=True, help="Prepare a large catalogue, so that answers come quickly.")
+
+
+@app.command("ltr")
+@common_options
+def ltr(
+    model: options.Model = None,
+    listings: options.Listings = None,
+    images: options.Images = None,
+    out: options.Out = None,
+    force: options.Force = False,
+) -> None:
+    """Prepare the search ranker for a catalogue: `etsyml rank --query` then reads what the query needs.
+
+    Make it anew after training and when listings have changed; an index of other ones is not used.
+
+    \b
+    Examples:
+      etsyml index ltr
+      etsyml index ltr --model models/global --out indexes/global
+    """
+    from etsyml_cli.stages.image_choice import features_of_model
+    from etsyml_cli.stages.index_ltr import index_ltr
+
+    place = session.workspace
+    ranker = model or place.model("ltr")
+    show.summary(
+        index_ltr(
+            model=ranker,
+            listings=listings or place.table("listings"),
+            images=images or features_of_model(ranker, place.all_images()),
+            out=out or place.index("ltr"),
+            force=force,
+            replace=force or out is None,
+        )
+    )

@@ -1,0 +1,128 @@
+"""The search ranker's index of a catalogue: a query reads what it needs of it, not the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import InputError
+from etsyml_cli.core.log import logger
+from etsyml_cli.features.crosses import Tokens
+from etsyml_cli.features.postings import Postings
+from etsyml_cli.features.text import tokenize
+from etsyml_cli.io.arrays import map_array, save_arrays
+from etsyml_cli.io.artifact import MANIFEST, Source, expect_kind, source_of
+from etsyml_cli.io.model import load_ids, save_ids
+from etsyml_cli.io.tables import table_source
+from etsyml_cli.metrics.ranking import best_first
+from etsyml_cli.models.ltr.blocks import Block
+from etsyml_cli.models.ltr.score import Floats, Weights, score
+from etsyml_cli.stages.ltr_features import Asked, photo_crosses, query_blocks
+from etsyml_cli.stages.ltr_inputs import LISTING_COLUMNS, Ints, Listings, listings_of
+from etsyml_cli.stages.ltr_model import LtrModel
+
+KIND = "index:ltr"
+CATALOGUE = "listings.arrow"
+STATIC, Z = "static", "z"
+OF_LISTING = ("text", "image")  # blocks that do not look at the query
+MADE_BY = "etsyml index ltr"
+AGAIN = f"Make it again: {MADE_BY} --force"
+
+
+@dataclass(frozen=True)
+class LtrIndex:
+    """I listings, their words, and what of their score a query does not change; all of it memory-mapped.
+
+    static: (variants, I), the score of the blocks that do not look at the query. z: (I, K), the reduced photos, None
+    without photos. id_order: (I,), see `byte_order`.
+    """
+
+    catalogue: pa.Table
+    postings: Postings
+    tokens: Tokens
+    static: Floats
+    z: NDArray[np.float32] | None
+    id_order: Ints
+
+    def listings(self, rows: Ints) -> Listings:
+        """These listings, in that order."""
+        return listings_of(self.catalogue.take(rows))
+
+
+def search(index: LtrIndex, ranker: LtrModel, variant: str, query: str, k: int) -> tuple[Ints, Floats]:
+    """The k best listings with a word of the query, best first, and their scores, shape (n,) each."""
+    rows, words = index.postings.matching(tokenize(query))
+    n = len(rows)
+    asked = Asked([query], np.zeros(n, np.int64), np.arange(n))
+    blocks: dict[str, Block] = {}
+    if ranker.known.knows_queries:
+        blocks |= query_blocks(ranker.known, words, index.tokens.take(rows), asked)
+        if index.z is not None:
+            blocks["photo_crosses"] = photo_crosses(ranker.known, index.z[rows], asked)
+    of_query = {name: w for name, w in ranker.variants[variant].items() if name not in OF_LISTING}
+    scores = index.static[list(ranker.variants).index(variant), rows] + score(of_query, blocks)
+    best = best_first(scores, index.id_order[rows])[:k]
+    return rows[best], scores[best]
+
+
+def of_listing(weights: Weights) -> Weights:
+    """Those of the weights that a query does not change."""
+    return {name: w for name, w in weights.items() if name in OF_LISTING}
+
+
+def index_inputs(model: Path, listings: Path, images: Path | None) -> dict[str, list[Source]]:
+    """What an index is made from, as its plan names it."""
+    inputs = {"model": [source_of(model)], "listings": [table_source(listings, "listings")]}
+    return inputs if images is None else inputs | {"images": [source_of(images)]}
+
+
+def save_words(directory: Path, postings: Postings, tokens: Tokens, id_order: Ints) -> None:
+    save_ids(directory, "words", postings.words)
+    arrays = {f"postings_{name}": getattr(postings, name) for name in ("ptr", "rows", "title", "tags", "length")}
+    save_arrays(directory, arrays | {"token_ptr": tokens.ptr, "token_hashes": tokens.hashes, "id_order": id_order})
+
+
+def is_fresh(directory: Path, inputs: Mapping[str, list[Source]]) -> bool:
+    """Whether an index is there that was made from these inputs; the log names what one was made from others of."""
+    if not (directory / MANIFEST).is_file():
+        return False
+    made_from = expect_kind(directory, KIND, made_by=MADE_BY).plan.inputs
+    other = [name for name in made_from.keys() | inputs.keys() if made_from.get(name) != inputs.get(name)]
+    if other:
+        logger.warning("%s is not used: made from another %s; refresh it with: %s", directory, min(other), MADE_BY)
+    return not other
+
+
+def load_index(directory: Path, ranker: LtrModel) -> LtrIndex:
+    """The index in `directory`. Raises InputError where a file is missing, damaged or does not fit the others."""
+    n_listings = expect_kind(directory, KIND, made_by=MADE_BY).rows["listings"]
+    words = load_ids(directory, "words")
+    array = partial(map_array, directory, hint=AGAIN)
+    ptr = array("postings_ptr", (len(words) + 1,), np.int64)
+    rows, title, tags = (array(f"postings_{name}", (int(ptr[-1]),), np.uint32) for name in ("rows", "title", "tags"))
+    token_ptr = array("token_ptr", (n_listings + 1,), np.int64)
+    return LtrIndex(
+        catalogue=_catalogue(directory, n_listings),
+        postings=Postings(words, ptr, rows, title, tags, array("postings_length", (n_listings,), np.uint32)),
+        tokens=Tokens(token_ptr, array("token_hashes", (int(token_ptr[-1]),), np.uint32)),
+        static=array(STATIC, (len(ranker.variants), n_listings), np.float64),
+        z=array(Z, (n_listings, None), np.float32) if (directory / f"{Z}.npy").exists() else None,
+        id_order=array("id_order", (n_listings,), np.int64),
+    )
+
+
+def _catalogue(directory: Path, n_listings: int) -> pa.Table:
+    path = directory / CATALOGUE
+    try:
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path}: {str(error).splitlines()[0]}", hint=AGAIN) from None
+    if table.num_rows != n_listings or table.column_names != LISTING_COLUMNS:
+        raise InputError(f"{path}: does not fit the files beside it", hint=AGAIN)
+    return table
