@@ -26,8 +26,8 @@ from etsyml_cli.models.ltr.config import LtrConfig
 from etsyml_cli.models.ltr.fit import Objective, fit
 from etsyml_cli.models.ltr.pairs import Pages, iterate_pairs
 from etsyml_cli.models.ltr.score import take
+from etsyml_cli.stages.ltr_ready import Inputs, prepare
 from etsyml_cli.stages.ltr_rows import pages_of
-from etsyml_cli.stages.train_ltr import prepare
 
 SHARED = REPOSITORY.parent / "shared/data"
 MARKET, EXAMPLE = SHARED / "market", SHARED / "lightgbm-rank"
@@ -76,7 +76,7 @@ def market_training(workspace: Path) -> None:
     """The text ranker's fit on the market data, at fixed strengths."""
     print("market, text ranker: CPU seconds of training, nDCG@10 of clicks on the last 10% of the training days")
     tables = {name: workspace / "tables" / f"{name}.parquet" for name in ("listings", "searches")}
-    ready = prepare(**tables, images=None, config=LtrConfig(), seed=0, holdout=None, limit=None)
+    ready = prepare(Inputs(**tables, images=None, config=LtrConfig(), seed=0))
     train, last = ready.part == 0, ready.part == 1
     pages, blocks = with_pairs(ready.pages.take(train), take(ready.blocks, ready.pages.rows(train)), Objective())
     strengths = {"overlap": 1e-6, "text": 3e-3, "word_crosses": 3e-5}

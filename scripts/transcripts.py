@@ -24,7 +24,7 @@ ON_PUBLIC_DATA = ("docs/bring-your-own-logs.md",)
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PROGRESS = re.compile(r".+: [\d,]+ of [\d,]+, \d+ s left$")  # comes every ten seconds, so on slow machines only
-_NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
+_NUMBER = re.compile(r"[-+]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)")
 RELATIVE, ABSOLUTE = 0.1, 0.03
 
 

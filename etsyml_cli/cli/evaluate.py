@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+import re
+from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -129,26 +130,28 @@ def draw_measurements(title: str, measurements: list[Measurement]) -> None:
     """A table of figures, with the p-values and the units that gained and lost where there are some."""
     baseline = next((m.against.baseline for m in measurements if m.against), "a baseline")
     tested = any(m.against and m.against.p_value is not None for m in measurements)
-    header = ["metric", "n", "variant", "value", "95% interval", "difference", "95% interval"]
+    header = ["metric", "variant", "value", "95%\ninterval", "diff.", "95%\ninterval"]
     several_slices = len({m.slice for m in measurements}) > 1
     rows = []
-    for name, group in groupby(measurements, key=lambda m: m.name):
-        of_metric = list(group)
-        for place, (label, measurement) in enumerate(zip(_labels(name, len(of_metric)), of_metric, strict=True)):
-            slice_ = f" ({measurement.slice})" if several_slices else ""
-            counted = [label, "" if place else f"{measurement.n:,}"]
-            test = _test(measurement) if tested else []
-            rows.append([*counted, f"{measurement.variant}{slice_}", *_figures(measurement), *test])
+    for _, group in groupby(measurements, key=lambda m: (m.name, m.slice)):
+        of_slice = list(group)
+        for label, measurement in zip_longest(_labels(of_slice[0], several_slices), of_slice):
+            rows.append([label or "", *(_cells(measurement, tested) if measurement else [])])
     columns = [*header, "p", "+/-"] if tested else header
-    show.table(f"{title}, differences to {baseline}", columns, rows, numbers_from=3)
+    show.table(f"{title}, differences to {baseline}", columns, rows, numbers_from=2)
 
 
-def _labels(name: str, n_rows: int) -> list[str]:
-    """A metric's name beside its rows: its parameters go beside the second, which keeps the table narrow."""
-    head, _, rest = name.partition("(")
+def _labels(measurement: Measurement, several_slices: bool) -> list[str]:
+    """Metric, parameters, slice and number of units in pieces, one a row: with all on one line no table fits."""
+    head, _, rest = measurement.name.partition("(")
     parameters, _, cutoff = rest.partition(")")
-    parts = [head + cutoff, f"({parameters})"] if parameters and n_rows > 1 else [name]
-    return [*parts, *[""] * (n_rows - len(parts))]
+    slice_ = measurement.slice if several_slices else ""
+    pieces = re.sub("([_=])", r"\1 ", f"{head}{cutoff} {parameters} {slice_}").split()
+    return [*pieces, f"n {measurement.n:,}"]
+
+
+def _cells(measurement: Measurement, tested: bool) -> list[str]:
+    return [measurement.variant, *_figures(measurement), *(_test(measurement) if tested else [])]
 
 
 def _figures(measurement: Measurement) -> list[str]:
@@ -164,7 +167,7 @@ def _test(measurement: Measurement) -> list[str]:
     against = measurement.against
     if against is None or against.p_value is None:
         return ["", ""]
-    return [f"{against.p_value:.4f}".removeprefix("0"), f"{against.gained}/{against.lost}"]
+    return [_number(against.p_value, 4), f"{against.gained}/{against.lost}"]
 
 
 def _interval(low: float, high: float) -> str:
@@ -172,4 +175,5 @@ def _interval(low: float, high: float) -> str:
 
 
 def _number(value: float, decimals: int, sign: str = "") -> str:
-    return f"{value:{sign}.{decimals if abs(value) < 10 else 0}f}"
+    """Rounded and, below 1, without the zero before the point."""
+    return re.sub(r"^([-+]?)0\.", r"\1.", f"{value:{sign}.{decimals if abs(value) < 10 else 0}f}")

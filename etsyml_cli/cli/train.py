@@ -47,17 +47,13 @@ def ltr(
     """
     from etsyml_cli.core.errors import UsageError
     from etsyml_cli.stages.image_choice import features_to_train_on
+    from etsyml_cli.stages.ltr_ready import Inputs
     from etsyml_cli.stages.ltr_rows import train_on_rows
     from etsyml_cli.stages.train_ltr import export_ltr, train_ltr
 
     place = session.workspace
-    common: dict[str, Any] = {
-        "config": settings("ltr", config, set_).value,
-        "seed": seed,
-        "holdout": holdout,
-        "force": force,
-    }
-    target: dict[str, Any] = {"out": out or place.model("ltr"), "replace": force or out is None}
+    common: dict[str, Any] = {"config": settings("ltr", config, set_).value, "seed": seed, "holdout": holdout}
+    target: dict[str, Any] = {"out": out or place.model("ltr"), "replace": force or out is None, "force": force}
     if features is not None:
         if export_pairs is not None or limit is not None:
             raise UsageError("--features goes with neither --export-pairs nor --limit")
@@ -65,16 +61,17 @@ def ltr(
         return
     if groups is not None:
         raise UsageError("--groups says how many rows of --features each page has", hint="Name --features FILE too.")
-    common |= {
-        "listings": listings or place.table("listings"),
-        "searches": searches or place.table("searches"),
-        "images": images or features_to_train_on(place.all_images()),
-        "limit": limit,
-    }
+    inputs = Inputs(
+        listings=listings or place.table("listings"),
+        searches=searches or place.table("searches"),
+        images=images or features_to_train_on(place.all_images()),
+        limit=limit,
+        **common,
+    )
     if export_pairs is not None:
-        show.summary(export_ltr(**common, out=export_pairs))
+        show.summary(export_ltr(inputs, out=export_pairs, force=force))
     else:
-        show.summary(train_ltr(**common, **target))
+        show.summary(train_ltr(inputs, **target))
 
 
 @app.command("lda")

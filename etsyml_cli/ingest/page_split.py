@@ -1,4 +1,4 @@
-"""Which search pages train, which choose and which judge: by day, or by a hash of the search's id."""
+"""Which search pages train, which choose and which judge: by day, or by a hash of the search, its query or a seller."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.split import TEST, TRAIN, VALID, DaySplit, last_days, share_of_days
 
-HASH_RULES = {"time": "hash of search_id", "query": "hash of query"}  # the last resort of a split by time; by query
+HASH_RULES = {
+    "time": "hash of search_id",  # its last resort
+    "query": "hash of query",
+    "seller": "hash of shop_id",
+}
 
 
 class HashSplit(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +29,7 @@ class HashSplit(msgspec.Struct, frozen=True, kw_only=True):
     valid_below: float
 
     def part_of(self, keys: list[str]) -> NDArray[np.int8]:
-        """TRAIN, VALID or TEST for each page, shape (Q,), by its key: what the rule names."""
+        """TRAIN, VALID or TEST for each key, shape (Q,): what the rule names, of a page or a seller."""
         u = np.array([mmh3.hash(key, self.seed, signed=False) / 2**32 for key in keys])
         return np.where(u < self.test_below, TEST, np.where(u < self.valid_below, VALID, TRAIN)).astype(np.int8)
 
@@ -38,12 +42,13 @@ def split_pages(
 ) -> PageSplit:
     """Hold out the last days, and where the log has no times or too few days, pages by the hash of their ids.
 
-    By "query" whole queries are held out, by their hash: the test then holds queries that training never saw.
+    By "query" whole queries are held out, by their hash: the test then holds queries that training never saw. By
+    "seller" it is sellers, and the rows of a page go where their sellers do.
 
     `days`, shape (Q,), is None where a page has no time. A `test_share` of 0 holds out no test part.
     """
     by_hash = HashSplit(rule=HASH_RULES[by], seed=seed, test_below=test_share, valid_below=test_share + valid_share)
-    if by == "query":
+    if by != "time":
         return by_hash
     if days is None:
         logger.info("searches without created_at: pages are held out by the hash of their search_id")
@@ -60,7 +65,7 @@ def split_pages(
 
 
 def parts(split: PageSplit, keys: list[str], days: NDArray[np.int64] | None) -> NDArray[np.int8]:
-    """TRAIN, VALID or TEST for each page, shape (Q,). Raises InputError where a split by days meets no times."""
+    """TRAIN, VALID or TEST for each key, shape (Q,). Raises InputError where a split by days meets no times."""
     if isinstance(split, HashSplit):
         return split.part_of(keys)
     if days is None:
@@ -77,7 +82,9 @@ def describe(split: PageSplit) -> str:
     """The split in words, for people."""
     if isinstance(split, HashSplit):
         valid = split.valid_below - split.test_below
-        return f"by the {split.rule} (seed {split.seed}): {split.test_below:.0%} test, {valid:.0%} validation"
+        shares = f"{split.test_below:.0%} test, {valid:.0%} validation"
+        divided = "; each row of a page goes with its shop" if split.rule == HASH_RULES["seller"] else ""
+        return f"by the {split.rule} (seed {split.seed}): {shares}{divided}"
     first, valid_from, end = _date(split.first), _date(split.valid_from), _date(split.test_begins)
     test = f"test from {end} to {_date(split.last)}" if split.test_from is not None else "no test part"
     return f"by day: training from {first}, validation from {valid_from} until before {end}, {test}"

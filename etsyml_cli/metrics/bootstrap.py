@@ -32,7 +32,12 @@ def resampled(statistic: Statistic, n: int, seed: int) -> Floats:
 
 
 def compared(
-    name: str, values: Mapping[str, float], draws: Mapping[str, Floats], n: int, baseline: str | None = None
+    name: str,
+    values: Mapping[str, float],
+    draws: Mapping[str, Floats],
+    n: int,
+    baseline: str | None = None,
+    slice_: str = "all",
 ) -> list[Measurement]:
     """A metric of every variant; all but `baseline`, by default the first, are compared with it on the same draws.
 
@@ -46,12 +51,14 @@ def compared(
         if variant != baseline:
             least, most = percentile_interval(draws[variant] - draws[baseline])
             against = Difference(baseline=baseline, value=value - values[baseline], low=least, high=most)
-        measured.append(Measurement(name=name, variant=variant, value=value, low=low, high=high, n=n, against=against))
+        measured.append(
+            Measurement(name=name, variant=variant, slice=slice_, value=value, low=low, high=high, n=n, against=against)
+        )
     return measured
 
 
 def compared_means(
-    name: str, values: Mapping[str, Floats], seed: int, baseline: str | None = None
+    name: str, values: Mapping[str, Floats], seed: int, baseline: str | None = None, slice_: str = "all"
 ) -> list[Measurement]:
     """`compared` for a metric that is the mean over N units, with a randomization test of each difference.
 
@@ -65,7 +72,7 @@ def compared_means(
         raise DataError(f"{name} is undefined for all of {len(next(iter(values.values()))):,} units")
     means = dict(zip(values, units.mean(axis=1).tolist(), strict=True))
     draws = dict(zip(values, _resampled_means(units, seed), strict=True))
-    measured = compared(name, means, draws, n, baseline)
+    measured = compared(name, means, draws, n, baseline, slice_)
     _test(measured, dict(zip(values, units, strict=True)), seed)
     return measured
 

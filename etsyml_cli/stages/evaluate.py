@@ -24,6 +24,7 @@ class Judge:
     inputs: tuple[str, ...]  # tables and features that it reads
     default_metrics: tuple[str, ...]  # those that need a truth only where there is one
     main_variants: tuple[str, ...]  # the first one that was measured is what a gate looks at
+    main_slice: str = "all"  # likewise
 
 
 JUDGES = {
@@ -44,6 +45,7 @@ JUDGES = {
         ("impressions", "listings"),
         ("auc", "logloss", "ne", "calibration"),
         ("content",),
+        "mixed",
     ),
 }
 _STAGES = {kind: judge.stage for kind, judge in JUDGES.items()}
@@ -192,8 +194,10 @@ def _metrics_for(models: Mapping[str, Path]) -> list[str]:
 
 def _hold(gate: Gate, evaluations: list[Evaluation]) -> None:
     for evaluation in evaluations:
-        of_metric = {m.variant: m.value for m in evaluation.metrics if m.name == str(gate.metric)}
-        variant = next((v for v in JUDGES[evaluation.model].main_variants if v in of_metric), None)
+        judge = JUDGES[evaluation.model]
+        main = [m for m in evaluation.metrics if m.slice == judge.main_slice]
+        of_metric = {m.variant: m.value for m in main if m.name == str(gate.metric)}
+        variant = next((v for v in judge.main_variants if v in of_metric), None)
         if variant is not None and not of_metric[variant] >= gate.least:
             raise GateError(
                 f"{gate.metric} of {evaluation.model} ({variant}) is {of_metric[variant]:.4f}, below {gate.least:g}"

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from etsyml_cli.core.errors import DataError, InputError, UsageError, did_you_mean
+from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.rng import generator
 from etsyml_cli.features.text import OVERLAP_FEATURES
-from etsyml_cli.ingest.page_split import holds_out_a_test, parts, split_from
+from etsyml_cli.ingest.page_split import holds_out_a_test, split_from
 from etsyml_cli.ingest.split import TEST
 from etsyml_cli.io.artifact import expect_same_input
 from etsyml_cli.io.features import ImageFeatures
 from etsyml_cli.io.model import SPLIT, load_json
 from etsyml_cli.io.runs import write_lists
-from etsyml_cli.io.trec import query_key, read_qrels, write_qrels
+from etsyml_cli.io.trec import write_qrels
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import MetricName
@@ -27,14 +29,18 @@ from etsyml_cli.metrics.ranking import PER_PAGE, Floats, RankedPages, best_first
 from etsyml_cli.models.ltr.blocks import Rows
 from etsyml_cli.models.ltr.score import Blocks, score
 from etsyml_cli.stages.ltr_features import asked_in, log_blocks, permuted, photo_blocks
-from etsyml_cli.stages.ltr_inputs import Ints, SearchLog, read_listings, read_searches
+from etsyml_cli.stages.ltr_gains import gains_of
+from etsyml_cli.stages.ltr_inputs import Ints, Listings, SearchLog, read_listings, read_searches
 from etsyml_cli.stages.ltr_model import CONTROL, LtrModel, load_model, manifest_of, photos_for
+from etsyml_cli.stages.ltr_parts import BY_SELLER, parted
 from etsyml_cli.stages.ltr_rows import evaluate_rows, is_of_rows
 
 Bools = NDArray[np.bool_]
 
 SHOWN = "shown"
 TEXT = "text"
+OF_PAIRS = "pair_accuracy"
+UNSEEN = "unseen"
 
 
 def evaluate_ltr(
@@ -58,10 +64,11 @@ def evaluate_ltr(
     `qrels` its grade there for the page's query (words joined by `_`), 0 where it has none. Differences are to
     `baseline`, the text ranker by default. `permuted`, the mean of the controls that were trained on photos dealt to
     other listings, judges what photos add. In `runs` the judged pages and every variant's ranking are written as TREC
-    files, one query a page.
+    files, one query a page. `pair_accuracy` is also measured on the slice `unseen`, pairs of listings that no page of
+    training or validation showed.
     A ranker that learned from rows of features is judged on those in `features` (and `groups`).
-    Raises InputError for other searches than the model was trained on, DataError where it held nothing out, where no
-    test page has a relevant listing or where `truth` does not know a listing of one.
+    Raises InputError for other searches than the model was trained on, or, split by seller, other listings; DataError
+    where it held nothing out, no test page has a relevant listing or `truth` does not know a listing of one.
     """
     if is_of_rows(model):
         if features is None:
@@ -71,100 +78,100 @@ def evaluate_ltr(
         return evaluate_rows(model=model, features=features, groups=groups, metrics=metrics, seed=seed)
     if features is not None or groups is not None:
         raise UsageError(f"{model}: learned from listings, not from rows of features", hint="Leave out --features.")
-    log = _test_pages(model, searches)
-    gains = _gains(log, truth, qrels)
-    scores, controls = _scores(log, model, listings, images, seed)
+    catalogue = read_listings(listings)
+    log, unseen = _test_pages(model, searches, listings, catalogue)
+    gains = gains_of(log, truth, qrels)
+    scores, controls = _scores(log, model, catalogue, images, seed)
     if baseline is not None and baseline not in scores:
         raise UsageError(f"--baseline {baseline}: no variant of {model}", hint=did_you_mean(baseline, scores))
     id_order = byte_order(log.listing_ids)[log.listing]
-    ranked = {variant: rank_pages(s, gains, log.offsets, id_order) for variant, s in scores.items()}
-    judged = ranked[SHOWN].has_relevant()
+    rank = partial(_ranked, log, scores, controls, gains, id_order)
+    ranked = rank(np.ones(len(gains), dtype=bool))
+    judged = ranked.variants[SHOWN].has_relevant()
     if not judged.any():
         raise DataError(f"none of {len(judged):,} test pages has a relevant listing")
     if not judged.all():
         logger.info("%d of %d test pages have no relevant listing and are left out", (~judged).sum(), len(judged))
-    of_control = [rank_pages(s, gains, log.offsets, id_order) for s in controls]
     if runs is not None:
         _write_runs(runs, log, judged, gains, scores, id_order)
     chosen = baseline or (TEXT if TEXT in scores else SHOWN)
-    return [
-        measurement
-        for metric in metrics
-        for measurement in compared_means(str(metric), _values(metric, ranked, of_control, judged), seed, chosen)
-    ]
+    measured = []
+    for metric in metrics:
+        measured += compared_means(str(metric), _values(metric, ranked, judged), seed, chosen)
+        if metric.name != OF_PAIRS:
+            continue
+        of_unseen = _values(metric, rank(unseen), judged)
+        if np.isnan(of_unseen[SHOWN]).all():
+            logger.info("%s: no test page holds two listings of unequal gain that training never showed", metric)
+        else:
+            measured += compared_means(str(metric), of_unseen, seed, chosen, slice_=UNSEEN)
+    return measured
 
 
-def _values(
-    metric: MetricName, ranked: dict[str, RankedPages], controls: list[RankedPages], judged: Bools
-) -> dict[str, Floats]:
+@dataclass(frozen=True)
+class Ranked:
+    """The same Q pages by every variant, and by every control."""
+
+    variants: dict[str, RankedPages]
+    controls: list[RankedPages]
+
+
+def _ranked(
+    log: SearchLog, scores: dict[str, Floats], controls: list[Floats], gains: Floats, id_order: Ints, rows: Bools
+) -> Ranked:
+    """The pages of the log with these rows, shape (N,), alone; a page may be left with none."""
+    sizes = np.bincount(log.page_of_row()[rows], minlength=len(log.search_ids))
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+
+    def rank(s: Floats) -> RankedPages:
+        return rank_pages(s[rows], gains[rows], offsets, id_order[rows])
+
+    return Ranked({variant: rank(s) for variant, s in scores.items()}, [rank(s) for s in controls])
+
+
+def _values(metric: MetricName, ranked: Ranked, judged: Bools) -> dict[str, Floats]:
     """The metric of every judged page, (Q,), by each variant, and its mean over the controls."""
 
     def per_page(pages: RankedPages) -> Floats:
         values: Floats = PER_PAGE[metric.name](pages, metric)[judged]
         return values
 
-    values = {variant: per_page(pages) for variant, pages in ranked.items()}
-    if controls:
-        values[CONTROL] = np.mean([per_page(pages) for pages in controls], axis=0)
+    values = {variant: per_page(pages) for variant, pages in ranked.variants.items()}
+    if ranked.controls:
+        values[CONTROL] = np.mean([per_page(pages) for pages in ranked.controls], axis=0)
     return values
 
 
-def _test_pages(model: Path, searches: Path) -> SearchLog:
-    """The pages that the model's own split sets aside, of the rows that it was trained on."""
+def _test_pages(model: Path, searches: Path, listings: Path, catalogue: Listings) -> tuple[SearchLog, Bools]:
+    """The pages that the model's own split sets aside, of the rows that it was trained on.
+
+    And which of their rows, shape (N,), show a listing that no page of training or validation showed.
+    """
     manifest = manifest_of(model)
     log = read_searches(searches, manifest.plan.config["limit"])
     expect_same_input(manifest, "searches", searches)
     split = split_from(load_json(model, SPLIT))
     if not holds_out_a_test(split):
         raise DataError(f"{model}: trained with --holdout none, no page is left to judge it", hint="Train without it.")
-    keys = log.queries if manifest.plan.config["split"] == "query" else log.search_ids
-    in_test = parts(split, keys, log.days) == TEST
-    if not in_test.any():
+    by = manifest.plan.config["split"]
+    if by == BY_SELLER:
+        expect_same_input(manifest, "listings", listings)
+    log, part = parted(log, split, by, catalogue)
+    if not (part == TEST).any():
         raise DataError(f"{model}: no page fell into its test part", hint="Train again with a larger --holdout.")
-    return log.take(in_test)
-
-
-def _grades(log: SearchLog, truth: Path) -> Floats:
-    """The planted grade of every row, shape (N,)."""
-    from etsyml_cli.io.truth import read_page_grades
-
-    table = read_page_grades(truth)
-    pairs = zip(table["search_id"].to_pylist(), table["listing_id"].to_pylist(), strict=True)
-    grade_of = dict(zip(pairs, table["grade"].to_pylist(), strict=True))
-    rows = zip(log.page_of_row(), log.listing, strict=True)
-    grades = [grade_of.get((log.search_ids[q], log.listing_ids[i])) for q, i in rows]
-    if unknown := grades.count(None):
-        raise DataError(f"{truth} does not know {unknown:,} of {len(grades):,} rows of the test pages")
-    return np.array(grades, dtype=np.float64)
-
-
-def _gains(log: SearchLog, truth: Path | None, qrels: Path | None) -> Floats:
-    """What each row is worth, shape (N,), by the first that there is: qrels, planted truth, the log's own events."""
-    if qrels is not None:
-        return _judged(log, qrels)
-    return log.level.astype(np.float64) if truth is None else _grades(log, truth)
-
-
-def _judged(log: SearchLog, qrels: Path) -> Floats:
-    """The grade of every row in a qrels file, at least 0, shape (N,)."""
-    grades = read_qrels(qrels)
-    of_page = [grades.get(query_key(query), {}) for query in log.queries]
-    if not any(of_page):
-        raise InputError(
-            f"{qrels}: no query of the {len(of_page):,} test pages is judged there",
-            hint=f"A query's words are joined by _ there, as in {query_key(log.queries[0])}.",
-        )
-    rows = zip(log.page_of_row().tolist(), log.listing.tolist(), strict=True)
-    return np.array([max(of_page[q].get(log.listing_ids[i], 0), 0) for q, i in rows], dtype=np.float64)
+    test, seen = log.take(part == TEST), set(log.take(part != TEST).listing_ids)
+    if by == BY_SELLER:
+        logger.info("judged on the rows of held-out shops, %s of %s", f"{len(test.listing):,}", f"{len(log.listing):,}")
+    return test, np.array([listing_id not in seen for listing_id in test.listing_ids])[test.listing]
 
 
 def _scores(
-    log: SearchLog, model: Path, listings: Path, images: Path | None, seed: int
+    log: SearchLog, model: Path, catalogue: Listings, images: Path | None, seed: int
 ) -> tuple[dict[str, Floats], list[Floats]]:
     """The score of every row, shape (N,), by each baseline and variant of the model, and by each of its controls."""
     ranker = load_model(model)
     photos = photos_for(model, images)
-    blocks = log_blocks(ranker.known, read_listings(listings), photos, log)
+    blocks = log_blocks(ranker.known, catalogue, photos, log)
     scores = {
         SHOWN: -log.position.astype(np.float64),
         "random": generator(seed, "random order").random(len(log.listing)),
@@ -180,10 +187,10 @@ def _control_scores(
     model: LtrModel, photos: ImageFeatures, log: SearchLog, blocks: Blocks, seed: int | None
 ) -> list[Floats]:
     """The score of every row by each control, with the photos dealt to the listings as when it was trained."""
+    deals = [permuted(photos, log.listing_ids, seed or 0, number) for number in range(len(model.controls))]
     return [
-        score(weights, {**blocks, **photo_blocks(model.known, photos, photo, asked_in(log))})
-        for number, weights in enumerate(model.controls)
-        for photo in [permuted(photos, log.listing_ids, seed or 0, number)]
+        score(weights, {**blocks, **wrong})
+        for weights, wrong in zip(model.controls, photo_blocks(model.known, photos, deals, asked_in(log)), strict=True)
     ]
 
 

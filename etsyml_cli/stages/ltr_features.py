@@ -5,6 +5,7 @@ once, on the training part, and saved with the model.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,7 +95,7 @@ def blocks_of(known: Known, listings: Listings, photos: ImageFeatures | None, as
         words = count_words(listings.title_words, listings.tag_words)
         blocks |= query_blocks(known, words, crossed_tokens(listings, known.config), asked)
     if photos is not None:
-        blocks |= photo_blocks(known, photos, photos.rows_for(listings.ids), asked)
+        blocks |= next(photo_blocks(known, photos, [photos.rows_for(listings.ids)], asked))
     return blocks
 
 
@@ -114,12 +115,20 @@ def query_blocks(known: Known, words: ListingWords, tokens: Tokens, asked: Asked
     }
 
 
-def photo_blocks(known: Known, photos: ImageFeatures, photo: Ints, asked: Asked) -> dict[str, Block]:
-    """The blocks that look at photos; `photo`, shape (I,), is each listing's row of them, or -1."""
-    blocks: dict[str, Block] = {"image": ListingPhotos(photos.matrix, photo, asked.listing)}
-    if known.knows_queries:
-        blocks["photo_crosses"] = photo_crosses(known, reduced(photos, photo, known.svd), asked)
-    return blocks
+def photo_blocks(
+    known: Known, photos: ImageFeatures, deals: Sequence[Ints], asked: Asked
+) -> Iterator[dict[str, Block]]:
+    """The blocks that look at photos, for each way to deal them to the I listings: rows of photos or -1, shape (I,).
+
+    However often a photo is dealt, it is reduced once.
+    """
+    distinct = np.unique(np.concatenate([[-1], *deals]))
+    z = reduced(photos, distinct, known.svd) if known.knows_queries else None
+    for photo in deals:
+        blocks: dict[str, Block] = {"image": ListingPhotos(photos.matrix, photo, asked.listing)}
+        if z is not None:
+            blocks["photo_crosses"] = photo_crosses(known, z[np.searchsorted(distinct, photo)], asked)
+        yield blocks
 
 
 def photo_crosses(known: Known, z: NDArray[np.floating], asked: Asked) -> PhotoCrosses:
@@ -155,7 +164,8 @@ def _indicators(listings: Listings, config: LtrConfig) -> list[list[tuple[str, s
 
 def _own_queries(log: SearchLog, config: LtrConfig) -> frozenset[str]:
     """The queries with enough pages."""
-    pages = Counter(map(whole_query, log.queries))
+    query_of = dict(zip(log.search_ids, log.queries, strict=True))  # a page that a split by seller divided counts once
+    pages = Counter(map(whole_query, query_of.values()))
     return frozenset(query for query, count in pages.items() if count >= config.min_query_pages)
 
 
@@ -192,7 +202,7 @@ def reduced_width(photos: ImageFeatures, svd: Svd | None) -> int:
 
 
 def reduced(photos: ImageFeatures, photo: Ints, svd: Svd | None) -> NDArray[np.float64]:
-    """z of I listings, rows of length 1, of zeros where there is no photo."""
+    """z of rows `photo`, shape (P,), brought to length 1; zeros for a row of -1, no photo."""
     z = np.zeros((len(photo), reduced_width(photos, svd)))
     has = np.flatnonzero(photo >= 0)
     for start in range(0, len(has), ROWS_AT_ONCE):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +87,24 @@ class SearchLog:
             position=self.position[rows],
             level=self.level[rows],
         )
+
+    def divided(self, part: NDArray[np.int8]) -> tuple[SearchLog, NDArray[np.int8]]:
+        """The rows of each part, `part` has shape (N,), as pages of their own; and the part of each such page."""
+        page = self.page_of_row()
+        order = np.lexsort((part, page))
+        page, part = page[order], part[order]
+        starts = np.flatnonzero((np.diff(page, prepend=-1) != 0) | (np.diff(part, prepend=-1) != 0))
+        log = replace(
+            self,
+            search_ids=[self.search_ids[q] for q in page[starts]],
+            queries=[self.queries[q] for q in page[starts]],
+            days=None if self.days is None else self.days[page[starts]],
+            offsets=np.append(starts, len(order)),
+            listing=self.listing[order],
+            position=self.position[order],
+            level=self.level[order],
+        )
+        return log, part[starts]
 
     def page_of_row(self) -> Ints:
         """The page of each row, shape (N,)."""

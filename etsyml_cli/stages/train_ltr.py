@@ -2,177 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from etsyml_cli.core.errors import DataError, UsageError
-from etsyml_cli.ingest.page_split import PageSplit, describe, parts, split_pages
-from etsyml_cli.ingest.split import TEST, TRAIN, VALID, held_out_share
+from etsyml_cli.ingest.page_split import describe
 from etsyml_cli.io.artifact import Draft, Plan, artifact, source_of
-from etsyml_cli.io.features import ImageFeatures, made_by, read_image_features
+from etsyml_cli.io.features import made_by
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_json
 from etsyml_cli.io.tables import table_source
 from etsyml_cli.metrics.ranking import byte_order
-from etsyml_cli.models.ltr.blocks import Block
 from etsyml_cli.models.ltr.choose import fit_on_all, with_pairs
 from etsyml_cli.models.ltr.config import LtrConfig
-from etsyml_cli.models.ltr.pairs import Pages, count_pairs
-from etsyml_cli.models.ltr.propensity import Propensities, fit_propensities, inverse_propensity
+from etsyml_cli.models.ltr.pairs import count_pairs
 from etsyml_cli.models.ltr.score import Weights
 from etsyml_cli.stages.ltr_card import model_card
 from etsyml_cli.stages.ltr_export import export_pairs
-from etsyml_cli.stages.ltr_features import Known, asked_in, learn, log_blocks, permuted, photo_blocks
-from etsyml_cli.stages.ltr_inputs import Listings, SearchLog, read_listings, read_searches
+from etsyml_cli.stages.ltr_features import asked_in, permuted, photo_blocks
 from etsyml_cli.stages.ltr_learn import learn_weights, objective_of
 from etsyml_cli.stages.ltr_model import KIND, LtrModel, blocks_in, save_model
+from etsyml_cli.stages.ltr_ready import Inputs, Ready, prepare
 from etsyml_cli.stages.summary import Summary, made_before
 
 POSITIONS_TOLD = 10
 
 
-def train_ltr(
-    *,
-    listings: Path,
-    searches: Path,
-    images: Path | None,
-    out: Path,
-    config: LtrConfig,
-    seed: int,
-    holdout: str | None = None,
-    limit: int | None = None,
-    force: bool = False,
-    replace: bool = True,
-) -> Summary:
-    """Train text, image and multimodal rankers on the same pairs and write them to `out`.
-
-    `holdout` is None (the last `config.test_share` of the days), "none", or another share; `limit` takes the first
-    pages only. Without `images` the text ranker is the only one.
-    """
-    settings = msgspec.to_builtins(config) | {"holdout": holdout, "limit": limit}
-    inputs = {"listings": [table_source(listings, "listings")], "searches": [table_source(searches, "searches")]}
-    if images is not None:
-        inputs["images"] = [source_of(images)]
-    plan = Plan(kind=KIND, config=settings, inputs=inputs, seed=seed)
+def train_ltr(inputs: Inputs, *, out: Path, force: bool = False, replace: bool = True) -> Summary:
+    """Train text, image and multimodal rankers on the same pairs and write them to `out`."""
+    plan = _plan(inputs)
     if there := made_before(out, plan, force=force):
         return there
+    config = inputs.config
     with artifact(out, plan, replace=replace) as draft:
-        ready = prepare(listings, searches, images, config, seed, holdout, limit)
+        ready = prepare(inputs)
         draft.rows = ready.rows | {"pairs": int(count_pairs(ready.pages, config.pairs).sum())}
         id_order = byte_order(ready.log.listing_ids)[ready.log.listing]
         variants, valid = learn_weights(ready.pages, ready.blocks, ready.part, id_order, config)
-        model = LtrModel(ready.known, variants, _controls(ready, valid, config, seed))
+        model = LtrModel(ready.known, variants, _controls(ready, valid, config, inputs.seed))
         draft.facts = _facts(ready, model, valid)
         _write(draft, model, ready, valid)
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=_told(draft.facts))
 
 
-def export_ltr(
-    *,
-    listings: Path,
-    searches: Path,
-    images: Path | None,
-    out: Path,
-    config: LtrConfig,
-    seed: int,
-    holdout: str | None = None,
-    limit: int | None = None,
-    force: bool = False,
-) -> Summary:
-    """Write the pairs that `train_ltr` would learn from with the same arguments to the file `out`; train nothing."""
-    ready = prepare(listings, searches, images, config, seed, holdout, limit)
-    count = export_pairs(out, ready.pages, ready.blocks, config.pairs, seed, force=force)
+def export_ltr(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
+    """Write the pairs that `train_ltr` would learn from with the same inputs to the file `out`; train nothing."""
+    ready = prepare(inputs)
+    count = export_pairs(out, ready.pages, ready.blocks, inputs.config.pairs, inputs.seed, force=force)
     ends = np.cumsum([block.width for block in ready.blocks.values()]).tolist()
     starts = [1, *(end + 1 for end in ends[:-1])]
     columns = {name: f"{start}…{end}" for name, start, end in zip(ready.blocks, starts, ends, strict=True)}
     return Summary(kind="pairs", path=str(out), rows={"pairs": count}, facts={"columns": columns})
 
 
-@dataclass(frozen=True)
-class Ready:
-    """What the ranker learns from: the log without its test part, its pages, their parts and blocks of features."""
-
-    rows: dict[str, int]
-    split: PageSplit
-    part: NDArray[np.int8]
-    log: SearchLog
-    photos: ImageFeatures | None
-    bias: Propensities | None
-    known: Known
-    blocks: dict[str, Block]
-    pages: Pages
-
-
-def prepare(
-    listings: Path,
-    searches: Path,
-    images: Path | None,
-    config: LtrConfig,
-    seed: int,
-    holdout: str | None,
-    limit: int | None,
-) -> Ready:
-    """Read the inputs, set the test part aside and make the features of the rest."""
-    test_share = _test_share(holdout, config)
-    catalogue = read_listings(listings)
-    log = read_searches(searches, limit)
-    keys = log.queries if config.split == "query" else log.search_ids
-    split = split_pages(log.days, test_share=test_share, valid_share=config.valid_share, seed=seed, by=config.split)
-    part = parts(split, keys, log.days)
-    photos = read_image_features(images) if images else None
-    shown = log.take(part != TEST)
-    bias = _position_bias(shown, config)
-    known = learn(catalogue, shown, photos, config)
-    return Ready(
-        rows=_rows(catalogue, log, part),
-        split=split,
-        part=part[part != TEST],
-        log=shown,
-        photos=photos,
-        bias=bias,
-        known=known,
-        blocks=log_blocks(known, catalogue, photos, shown),
-        pages=_pages(shown, bias if config.debias == "position" else None),
-    )
-
-
-def _test_share(holdout: str | None, config: LtrConfig) -> float:
-    """The share of the log that is held out for the test; 0 for "none"."""
-    share = config.test_share if holdout is None else held_out_share(holdout)
-    if share + config.valid_share >= 1:
-        raise UsageError(f"test {share:g} and validation {config.valid_share:g} together leave nothing to train on")
-    return share
-
-
-def _rows(catalogue: Listings, log: SearchLog, part: NDArray[np.int8]) -> dict[str, int]:
-    sizes = {name: int((part == code).sum()) for name, code in (("train", TRAIN), ("valid", VALID), ("test", TEST))}
-    return {
-        "listings": len(catalogue.ids),
-        "search_rows": len(log.listing),
-        **{f"{name}_pages": size for name, size in sizes.items()},
-    }
-
-
-def _pages(log: SearchLog, bias: Propensities | None) -> Pages:
-    """The log's pages; with `bias` a pair weighs the inverse of how likely its better row was looked at."""
-    weight = np.ones(len(log.listing)) if bias is None else inverse_propensity(bias, log.position)
-    return Pages(log.level, log.position, weight, log.offsets)
-
-
-def _position_bias(log: SearchLog, config: LtrConfig) -> Propensities | None:
-    """How likely each position is looked at; None where the log cannot tell, but then `debias: position` raises."""
-    asked = asked_in(log)
-    group = asked.query * len(log.listing_ids) + asked.listing
-    try:
-        return fit_propensities(np.unique(group, return_inverse=True)[1], log.position, log.level > 0)
-    except DataError:
-        if config.debias == "position":
-            raise
-        return None
+def _plan(inputs: Inputs) -> Plan:
+    settings = msgspec.to_builtins(inputs.config) | {"holdout": inputs.holdout, "limit": inputs.limit}
+    tables = {"listings": inputs.listings, "searches": inputs.searches}
+    sources = {name: [table_source(path, name)] for name, path in tables.items()}
+    if inputs.images is not None:
+        sources["images"] = [source_of(inputs.images)]
+    return Plan(kind=KIND, config=settings, inputs=sources, seed=inputs.seed)
 
 
 def _controls(ready: Ready, valid: dict[str, Any], config: LtrConfig, seed: int) -> list[Weights]:
@@ -184,13 +74,11 @@ def _controls(ready: Ready, valid: dict[str, Any], config: LtrConfig, seed: int)
         return []
     objective = objective_of(config)
     l2 = valid["variants"]["multimodal"]["l2"]
-    asked = asked_in(ready.log)
+    deals = [permuted(ready.photos, ready.log.listing_ids, seed, number) for number in range(config.controls)]
     found = []
-    for number in range(config.controls):
-        dealt = permuted(ready.photos, ready.log.listing_ids, seed, number)
-        wrong = ready.blocks | photo_blocks(ready.known, ready.photos, dealt, asked)
-        useful, wrong_blocks = with_pairs(ready.pages, wrong, objective)
-        found.append(fit_on_all(useful, wrong_blocks, l2, objective, what=f"control {number + 1}").weights)
+    for number, wrong in enumerate(photo_blocks(ready.known, ready.photos, deals, asked_in(ready.log)), 1):
+        useful, wrong_blocks = with_pairs(ready.pages, ready.blocks | wrong, objective)
+        found.append(fit_on_all(useful, wrong_blocks, l2, objective, what=f"control {number}").weights)
     return found
 
 

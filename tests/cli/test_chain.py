@@ -82,6 +82,22 @@ def test_evaluate_prints_the_documented_json(work: Path, etsyml: Etsyml) -> None
     assert content["against"]["low"] > 0
 
 
+def test_whole_shops_are_held_out_and_judged(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
+    model = tmp_path / "by-seller"
+    trained = etsyml(
+        "-w", work, "train", "ltr", "--set", "split=seller", "--set", "controls=1", "--out", model, "--json"
+    )
+    rows = json.loads(trained.out)["rows"]
+    assert rows["train_rows"] + rows["valid_rows"] + rows["test_rows"] == rows["search_rows"] == 26_371
+    assert f"- test rows: {rows['test_rows']:,}" in (model / "README.md").read_text()
+    assert "by the hash of shop_id (seed 0): 20% test, 10% validation" in (model / "README.md").read_text()
+    judged = etsyml("-w", work, "evaluate", "--model", model, "--metric", "pair_accuracy", "--json")
+    assert f"judged on the rows of held-out shops, {rows['test_rows']:,} of 26,371" in judged.err
+    of = {(m["slice"], m["variant"]): m for m in json.loads(judged.out)["metrics"]}
+    assert of["all", "text"]["value"] == of["unseen", "text"]["value"] > of["all", "shown"]["value"]
+    assert of["all", "text"]["against"] is None and of["all", "text"]["n"] > 100
+
+
 def test_a_metric_of_two_models_judges_both(work: Path, etsyml: Etsyml) -> None:
     told = json.loads(etsyml("-w", work, "evaluate", "--metric", "ndcg@5", "--json").out)
     assert [evaluation["model"] for evaluation in told["evaluations"]] == ["ltr", "lda"]

@@ -47,6 +47,15 @@ def test_pages_are_held_out_by_hash_where_days_do_not_suffice(days):
     assert describe(split) == "by the hash of search_id (seed 3): 20% test, 10% validation"
 
 
+def test_sellers_are_held_out_by_the_hash_of_their_shop_whatever_the_days():
+    split = split_pages(np.arange(30), test_share=0.2, valid_share=0.1, seed=3, by="seller")
+    assert describe(split) == (
+        "by the hash of shop_id (seed 3): 20% test, 10% validation; each row of a page goes with its shop"
+    )
+    assert np.bincount(parts(split, IDS, None), minlength=3) / len(IDS) == pytest.approx([0.7, 0.1, 0.2], abs=0.03)
+    assert split_from(msgspec.json.decode(msgspec.json.encode(split))) == split
+
+
 def test_another_seed_holds_out_other_pages():
     one, other = (parts(HashSplit(seed=seed, test_below=0.5, valid_below=0.6), IDS, None) for seed in (0, 1))
     assert 0.3 < np.mean((one == TEST) != (other == TEST)) < 0.7

@@ -8,10 +8,8 @@ import pytrec_eval
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etsyml_cli.cli.evaluate import draw_measurements
 from etsyml_cli.cli.main import run as etsyml
 from etsyml_cli.core.errors import DataError, UsageError
-from etsyml_cli.metrics.measurement import Difference, Measurement
 from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.metrics.ranking import PER_PAGE
 from etsyml_cli.stages.compare import compare, ranked_pages
@@ -59,28 +57,6 @@ def test_the_order_of_lines_changes_no_figure(files):
     before = compare(runs=tuple(runs), qrels=qrels, metrics=[], seed=0)
     qrels.write_text("".join(sorted(qrels.read_text().splitlines(keepends=True), reverse=True)))
     assert compare(runs=tuple(runs), qrels=qrels, metrics=[], seed=0) == before
-
-
-def test_a_table_of_long_names_and_many_queries_fits_100_columns(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "100")
-    against = Difference(baseline="shown", value=-0.1, low=-0.2, high=-0.1, p_value=0.0001, gained=1000, lost=1353)
-    figures = [
-        Measurement(name="ndcg(gains=exp)@10", variant=name, value=0.5, low=0.4, high=0.6, n=2353, against=difference)
-        for name, difference in (("shown", None), ("multimodal", against))
-    ]
-    draw_measurements("ltr", figures)
-    first, second = capsys.readouterr().out.splitlines()[4:6]
-    assert first.split() == ["ndcg@10", "2,353", "shown", "0.5000", "0.400…0.600"]
-    assert second.split() == [
-        "(gains=exp)",
-        "multimodal",
-        "0.5000",
-        "0.400…0.600",
-        "-0.1000",
-        "-0.200…-0.100",
-        ".0001",
-        "1000/1353",
-    ]
 
 
 def test_runs_of_one_name_are_told_apart(files):

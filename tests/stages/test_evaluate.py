@@ -52,9 +52,20 @@ def test_no_gate_stands_on_what_is_not_better_when_higher(metric: str) -> None:
 
 def test_a_gate_is_missed_by_nan() -> None:
     nan = float("nan")
-    measured = Measurement(name="auc", variant="content", value=nan, low=nan, high=nan, n=1)
+    measured = Measurement(name="auc", variant="content", slice="mixed", value=nan, low=nan, high=nan, n=1)
     with pytest.raises(GateError, match="below 0"):
         hold(["auc=0"], [Evaluation(model="ctr", data={}, metrics=[measured])])
+
+
+def test_a_gate_looks_at_the_whole_and_not_at_a_slice_of_it() -> None:
+    whole, part = (
+        Measurement(name="pair_accuracy", variant="multimodal", slice=slice_, value=value, low=0, high=1, n=1)
+        for slice_, value in (("all", 0.8), ("unseen", 0.6))
+    )
+    found = [Evaluation(model="ltr", data={}, metrics=[whole, part])]
+    hold(["pair_accuracy=0.7"], found)
+    with pytest.raises(GateError, match=r"is 0\.8000, below 0\.9"):
+        hold(["pair_accuracy=0.9"], found)
 
 
 def test_what_compares_with_a_planted_truth_needs_one() -> None:

@@ -19,9 +19,10 @@ from etsyml_cli.models.ltr.config import LtrConfig
 from etsyml_cli.stages.ltr_features import log_blocks
 from etsyml_cli.stages.ltr_inputs import read_listings, read_searches
 from etsyml_cli.stages.ltr_model import load_model
+from etsyml_cli.stages.ltr_ready import prepare
 from etsyml_cli.stages.ltr_rows import evaluate_rows, rank_rows, train_on_rows
 from etsyml_cli.stages.rank import before_and_after, rank, rank_searches
-from etsyml_cli.stages.train_ltr import export_ltr, prepare
+from etsyml_cli.stages.train_ltr import export_ltr
 from tests.stages.test_ltr_stages import Shop, make_shop
 
 EXAMPLE = Path(__file__).parents[2].parent / "shared/data/lightgbm-rank"
@@ -127,9 +128,7 @@ def test_a_query_with_enough_pages_has_weights_of_its_own(tmp_path: Path) -> Non
 def test_a_split_by_query_judges_queries_that_training_never_saw(shop: Shop) -> None:
     trained = shop.train("by-query", config=config_of(split="query", test_share=0.3))
     assert load_json(trained, SPLIT)["rule"] == "hash of query"
-    ready = prepare(
-        **shop.inputs(), images=None, config=config_of(split="query", test_share=0.3), seed=0, holdout=None, limit=None
-    )
+    ready = prepare(shop.to_learn(images=None, config=config_of(split="query", test_share=0.3)))
     log = read_searches(shop.inputs()["searches"])
     unseen = [query for query in log.queries if query not in set(ready.log.queries)]
     assert 0 < len(unseen) < len(log.queries)
@@ -236,10 +235,10 @@ def test_position_bias_is_in_the_metrics_and_on_the_card(model: Path) -> None:
 
 
 def test_exported_pairs_are_algorithm_2s_instances(shop: Shop, tmp_path: Path) -> None:
-    arguments = {**shop.inputs(), "images": shop.root / "images", "config": config_of(shape="global"), "seed": 0}
-    told = export_ltr(**arguments, out=tmp_path / "pairs.txt")
+    inputs = shop.to_learn(config=config_of(shape="global"))
+    told = export_ltr(inputs, out=tmp_path / "pairs.txt")
     x, y, qid = load_svmlight_file(str(tmp_path / "pairs.txt"), query_id=True, zero_based=False)
-    ready = prepare(**arguments, holdout=None, limit=None)
+    ready = prepare(inputs)
     assert told.rows["pairs"] == len(y) == 320 * 7  # one click among eight on each of 320 pages
     assert 0.4 < (y > 0).mean() < 0.6
     d = sparse.hstack([block.matrix() for block in ready.blocks.values()]).toarray()
@@ -251,11 +250,11 @@ def test_exported_pairs_are_algorithm_2s_instances(shop: Shop, tmp_path: Path) -
         dense = np.zeros(d.shape[1])
         dense[: x.shape[1]] = x[row].toarray()[0] * y[row]
         assert min(np.abs(dense - one).max() for one in differences) < 1e-6
-    again = export_ltr(**arguments, out=tmp_path / "again.txt")
+    again = export_ltr(inputs, out=tmp_path / "again.txt")
     assert again.rows == told.rows
     assert (tmp_path / "again.txt").read_bytes() == (tmp_path / "pairs.txt").read_bytes()
     with pytest.raises(UsageError, match="something is here already"):
-        export_ltr(**arguments, out=tmp_path / "again.txt")
+        export_ltr(inputs, out=tmp_path / "again.txt")
 
 
 def write_rows_file(path: Path, n_pages: int = 120, seed: int = 0) -> Path:
@@ -317,7 +316,7 @@ def test_models_of_listings_and_of_rows_are_not_mixed_up(shop: Shop, model: Path
 
 
 def test_blocks_of_a_log_do_not_depend_on_what_else_it_shows(shop: Shop) -> None:
-    ready = prepare(**shop.inputs(), images=None, config=config_of(), seed=0, holdout="none", limit=None)
+    ready = prepare(shop.to_learn(images=None, config=config_of(), holdout="none"))
     first = np.arange(400) < 5
     few = log_blocks(ready.known, read_listings(shop.inputs()["listings"]), None, ready.log.take(first))
     for name, block in few.items():

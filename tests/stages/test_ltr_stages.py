@@ -24,6 +24,7 @@ from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.models.ltr.config import LtrConfig
 from etsyml_cli.stages.evaluate_ltr import evaluate_ltr
 from etsyml_cli.stages.ltr_model import load_model
+from etsyml_cli.stages.ltr_ready import Inputs
 from etsyml_cli.stages.rank import rank
 from etsyml_cli.stages.train_ltr import train_ltr
 
@@ -74,9 +75,11 @@ class Shop:
         write_table("searches", self.searches, self.inputs()["searches"])
 
     def train(self, name: str = "model", **options) -> Path:
-        options = {"images": self.root / "images", "config": CONFIG, "seed": 0} | options
-        train_ltr(**self.inputs(), out=self.root / name, **options)
+        train_ltr(self.to_learn(**options), out=self.root / name)
         return self.root / name
+
+    def to_learn(self, **options) -> Inputs:
+        return Inputs(**self.inputs(), **({"images": self.root / "images", "config": CONFIG, "seed": 0} | options))
 
     def evaluate(self, model: Path, *metrics: str, **options) -> dict[tuple[str, str], object]:
         options = {"images": self.root / "images", "seed": 0} | options
@@ -152,11 +155,9 @@ def test_same_inputs_and_seed_give_the_same_bytes(shop: Shop, model: Path) -> No
 
 
 def test_training_again_is_up_to_date_until_something_changes(shop: Shop, model: Path) -> None:
-    arguments = {**shop.inputs(), "images": shop.root / "images", "out": model, "seed": 0}
-    assert train_ltr(**arguments, config=CONFIG).up_to_date
-    other = arguments | {"out": shop.root / "other"}
-    assert not train_ltr(**other, config=CONFIG).up_to_date
-    assert not train_ltr(**other, config=CONFIG, limit=300).up_to_date
+    assert train_ltr(shop.to_learn(), out=model).up_to_date
+    assert not train_ltr(shop.to_learn(), out=shop.root / "other").up_to_date
+    assert not train_ltr(shop.to_learn(limit=300), out=shop.root / "other").up_to_date
 
 
 def test_rank_lists_every_matching_listing_best_first(shop: Shop, model: Path) -> None:

@@ -39,6 +39,6 @@ class LtrConfig(Config, frozen=True):
     l2: Annotated[tuple[Positive, ...], Meta(min_length=1)] = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
     max_iterations: Annotated[int, Meta(ge=1)] = 100  # of L-BFGS, for each fit
     controls: Annotated[int, Meta(ge=0, le=20)] = 5  # rankers trained on photos that were dealt to other listings
-    split: Literal["time", "query"] = "time"
-    test_share: Share = 0.2  # of the log's days, or of its queries
+    split: Literal["time", "query", "seller"] = "time"
+    test_share: Share = 0.2  # of the log's days, of its queries or of the sellers
     valid_share: Share = 0.1  # likewise, those before the test
