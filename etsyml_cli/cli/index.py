@@ -1,6 +1,8 @@
-"""`etsyml index ltr`."""
+"""`etsyml index ltr|similar`."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
@@ -39,6 +41,42 @@ def ltr(
             listings=listings or place.table("listings"),
             images=images or features_of_model(ranker, place.all_images()),
             out=out or place.index("ltr"),
+            force=force,
+            replace=force or out is None,
+        )
+    )
+
+
+@app.command("similar")
+@common_options
+def similar(
+    listings: options.Listings = None,
+    images: options.Images = None,
+    recall: Annotated[
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="How much of the exact lists to find.")
+    ] = 0.95,
+    out: options.Out = None,
+    force: options.Force = False,
+) -> None:
+    """Store listings, words and short sketches of the photos, which `etsyml similar` then searches.
+
+    Make it again when listings or photos have changed; until then `similar` warns and does without.
+
+    \b
+    Examples:
+      etsyml index similar
+      etsyml index similar --recall 0.99
+    """
+    from etsyml_cli.stages.image_choice import features_to_train_on
+    from etsyml_cli.stages.similar_index import index_similar
+
+    place = session.workspace
+    show.summary(
+        index_similar(
+            listings=listings or place.table("listings"),
+            images=images or features_to_train_on(place.all_images()),
+            out=out or place.index("similar"),
+            recall=recall,
             force=force,
             replace=force or out is None,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,8 +46,19 @@ def _write(ranked: Iterable[RankedList], subject: str, out: Path, force: bool) -
 
 def _draw(one: RankedList, subject: str) -> None:
     note = " (popular listings: no style profile)" if one.get("fallback") else ""
-    rows = [[item.get("title") or "", item["id"], str(item["rank"]), f"{item['score']:.4g}"] for item in one["items"]]
-    if not rows:
+    items = one["items"]
+    if not items:
         typer.echo(f"nothing to list for {one[subject]}")
         return
-    show.table(f"{one[subject]}{note}", ["title", "listing", "rank", "score"], rows, numbers_from=2)
+    words = ["title", "listing", *(["why"] if "why" in items[0] else [])]
+    rows = [[*_words(item), str(item["rank"]), f"{item['score']:.4g}"] for item in items]
+    show.table(f"{one[subject]}{note}", [*words, "rank", "score"], rows, numbers_from=len(words))
+
+
+def _words(item: dict[str, Any]) -> list[str]:
+    """The cells of an item that are no numbers."""
+    cells = [item.get("title") or "", item["id"]]
+    if "why" in item:
+        reasons = (f"{reason.get('word', reason['what'])} {reason['adds']:.2g}" for reason in item["why"])
+        cells.append(", ".join(reasons))
+    return cells

@@ -25,6 +25,8 @@ def similar(
         str | None, typer.Option(metavar="text|image|multimodal", help="What to compare [multimodal, or text].")
     ] = None,
     other_shops: Annotated[bool, typer.Option("--other-shops", help="Leave out the listing's own shop.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what made each score.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Compare whole photos, whatever is indexed.")] = False,
     k: options.TopK = 10,
     listings: options.Listings = None,
     images: options.Images = None,
@@ -37,13 +39,15 @@ def similar(
 ) -> None:
     """List the listings most like a listing, by words and photo.
 
-    It needs no model: words come from the listings table, photos from `etsyml extract-images`. On a terminal
-    the lists of --all go to lists/similar.jsonl in the workspace.
+    It needs no model: words come from the listings table, photos from `etsyml extract-images`. Many
+    listings are searched sooner through the index that `etsyml index similar` makes. On a terminal the
+    lists of --all go to lists/similar.jsonl in the workspace.
 
     \b
     Examples:
       etsyml similar --listing L17
       etsyml similar --listing L17 --variant text --other-shops
+      etsyml similar --listing L17 --explain
       etsyml similar --all -k 20 --out similar.parquet
       etsyml similar --judge
     """
@@ -52,8 +56,11 @@ def similar(
 
     if [bool(listing), everything, judge].count(True) != 1:
         raise UsageError("name listings with --listing ID, or all of them with --all, or --judge the lists")
-    if judge and (variant or other_shops or out):
-        raise UsageError("--judge compares all variants; it goes with none of --variant, --other-shops and --out")
+    if judge and (variant or other_shops or explain or exact or out):
+        raise UsageError(
+            "--judge compares all variants, exactly; "
+            "it goes with none of --variant, --other-shops, --explain, --exact and --out"
+        )
     place = session.workspace
     if judge:
         from etsyml_cli.stages.similar_judge import judge_similar
@@ -74,7 +81,9 @@ def similar(
         asked=listing or None,
         k=k,
         variant=variant,
+        index=None if exact else place.index_if_here("similar"),
         other_shops=other_shops,
+        explain=explain,
     )
     if everything and out is None and show.for_a_person() and text_format is None:
         out, force = place.lists() / "similar.jsonl", True  # nobody reads many lists on a terminal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class EtsymlError(Exception):
@@ -50,7 +50,12 @@ class GateError(EtsymlError):
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known word, or all of them where none is near."""
     known = sorted(known)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if near:
-        return f"Did you mean {near[0]!r}?"
+    near = nearest_word(word, known)
+    if near is not None:
+        return f"Did you mean {near!r}?"
     return f"Known here: {', '.join(known)}." if known else ""
+
+
+def nearest_word(word: str, known: Sequence[str]) -> str | None:
+    """The known word that is most like this one; None where none is near."""
+    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), None)

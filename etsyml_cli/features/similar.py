@@ -1,84 +1,95 @@
-"""Which listings are most like a listing: cosines of words, of photos and of both, exact, in blocks."""
+"""Which listings are most like a listing: cosines of words, of photos and of both, found in two steps.
+
+A fast scan over pieces of the catalogue finds who may be among the best, exact cosines rank these.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Scan = Callable[[int, Floats], None]
+Allowed = Callable[[int, Ints], Bools]
 
-AT_ONCE = 256
+ASKED_AT_ONCE = 512
+LISTINGS_AT_ONCE = 8192
 ROUNDING = 1e-5  # more than a matrix product in float32 can be off
 
 
 class Vectors(Protocol):
-    """I vectors of length 1, or 0 for a listing that has none."""
+    """Of each of I listings a vector of length 1, or 0 for one that has none."""
 
-    def about(self, asked: Ints) -> Floats:
-        """Cosines (B, I) of some listings, (B,), with all; fast, off by less than ROUNDING."""
+    def scan(self, asked: Ints) -> Scan:
+        """A function that adds, fast, the cosines of B asked listings with P listings from a first one on to (B, P)."""
 
     def exactly(self, listing: int, among: Ints) -> Doubles:
         """Cosines (n,) of one listing with some, (n,): each pair by itself, so what else is asked changes no bit."""
 
 
-@dataclass(frozen=True)
-class Words:
-    """Sparse vectors (I, D)."""
-
-    rows: sparse.csr_matrix
-
-    def about(self, asked: Ints) -> Floats:
-        return np.asarray((self.rows[asked] @ self.rows.T).toarray(), dtype=np.float32)
-
-    def exactly(self, listing: int, among: Ints) -> Doubles:
-        return np.asarray((self.rows[among] @ self.rows[[listing]].T).toarray().ravel(), dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class Photos:
-    """Dense vectors (I, D)."""
-
-    unit: Floats
-
-    def about(self, asked: Ints) -> Floats:
-        return self.unit[asked] @ self.unit.T
-
-    def exactly(self, listing: int, among: Ints) -> Doubles:
-        products = self.unit[among].astype(np.float64) * self.unit[listing].astype(np.float64)
-        return np.asarray(products.sum(axis=1))
-
-
 def nearest(
-    asked: Ints, parts: Sequence[Vectors], id_order: Ints, k: int, forbidden: Callable[[int], Ints]
+    asked: Ints, parts: Sequence[Vectors], id_order: Ints, k: int, allowed: Allowed, reach: int = 0
 ) -> Iterator[tuple[int, Ints, Floats]]:
-    """For each asked listing itself, the k most like it but for those in `forbidden`, best first, and their cosines.
+    """For each asked listing itself, the k most like it of those that are `allowed`, best first, and their cosines.
 
-    The cosine of `parts` side by side, all of one weight, is the mean of theirs; one that a listing lacks adds 0. A
-    fast product finds who may be among the k, exact cosines rank them: the same bytes for any number of threads and
-    whatever else is asked. Ties go by `id_order`, (I,), downwards, as in the metrics. Memory holds AT_ONCE times I
-    cosines.
+    The cosine of `parts` side by side, all of one weight, is the mean of theirs; one that a listing lacks adds 0. The
+    `reach` best of the scan, at least k, and all that tie with the last of them are ranked by exact cosines, ties by
+    `id_order`, (I,), downwards, as in the metrics. Where a scan is off by less than ROUNDING the lists are exact, and
+    where its figures do not depend on threads or on what else is asked, neither do the lists.
+    Memory holds ASKED_AT_ONCE times LISTINGS_AT_ONCE cosines.
     """
-    for start in range(0, len(asked), AT_ONCE):
-        block = asked[start : start + AT_ONCE]
-        rough = np.mean([part.about(block) for part in parts], axis=0)
-        for listing, row in zip(block.tolist(), rough, strict=True):
-            row[forbidden(listing)] = -np.inf
-            among = _candidates(row, k)
+    for start in range(0, len(asked), ASKED_AT_ONCE):
+        block = asked[start : start + ASKED_AT_ONCE]
+        for listing, among in zip(
+            block.tolist(), _candidates(block, parts, len(id_order), max(k, reach), allowed), strict=True
+        ):
             exact = np.mean([part.exactly(listing, among) for part in parts], axis=0).astype(np.float32)
             best = np.lexsort((-id_order[among], -exact))[:k]
             yield listing, among[best], exact[best]
 
 
-def _candidates(row: Floats, k: int) -> Ints:
-    """Every entry that may be one of the k highest, those of -inf left out."""
-    k = min(k, int(np.isfinite(row).sum()))
-    if k == 0:
-        return np.empty(0, np.int64)
-    return np.flatnonzero(row >= np.partition(row, len(row) - k)[len(row) - k] - 2 * ROUNDING)
+@dataclass
+class _Found:
+    """Who may be among the `reach` best of what was scanned so far, and their sums of cosines."""
+
+    reach: int
+    slack: float
+    rows: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    sums: Floats = field(default_factory=lambda: np.empty(0, np.float32))
+    floor: float = -np.inf
+
+    def add(self, rows: Ints, sums: Floats) -> None:
+        self.rows, self.sums = np.concatenate([self.rows, rows]), np.concatenate([self.sums, sums])
+        if len(self.rows) > 2 * self.reach:
+            self.cut()
+
+    def cut(self) -> None:
+        if len(self.rows) > self.reach:
+            self.floor = float(np.partition(self.sums, -self.reach)[-self.reach]) - self.slack
+            kept = self.sums >= self.floor
+            self.rows, self.sums = self.rows[kept], self.sums[kept]
+
+
+def _candidates(block: Ints, parts: Sequence[Vectors], n_listings: int, reach: int, allowed: Allowed) -> Iterator[Ints]:
+    """For each listing of the block everyone who may be one of its `reach` best."""
+    scans = [part.scan(block) for part in parts]
+    founds = [_Found(reach, 2 * ROUNDING * len(parts)) for _ in block]
+    for first in range(0, n_listings, LISTINGS_AT_ONCE):
+        sums = np.zeros((len(block), min(LISTINGS_AT_ONCE, n_listings - first)), np.float32)
+        for scan in scans:
+            scan(first, sums)
+        for listing, found, row in zip(block.tolist(), founds, sums, strict=True):
+            near = np.flatnonzero(row >= found.floor)
+            near = near[allowed(listing, near + first)]
+            if len(near):
+                found.add(near + first, row[near])
+    for found in founds:
+        found.cut()
+        yield found.rows

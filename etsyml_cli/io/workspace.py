@@ -27,9 +27,7 @@ class Workspace:
 
     def all_images(self) -> list[Path]:
         """The photo features that are here, one directory for each network and dim."""
-        folder = self.root / "features" / "images"
-        places = sorted(folder.iterdir()) if folder.is_dir() else []
-        return [place for place in places if not place.name.startswith(".") and (place / MANIFEST).is_file()]
+        return _artifacts_in(self.root / "features" / "images")
 
     def model(self, kind: str) -> Path:
         return self.root / "models" / kind
@@ -37,8 +35,20 @@ class Workspace:
     def index(self, kind: str) -> Path:
         return self.root / "indexes" / kind
 
+    def index_if_here(self, kind: str) -> Path | None:
+        """The index, for a stage that can do without it."""
+        return self.index(kind) if self.index(kind).exists() else None
+
+    def all_indexes(self) -> list[Path]:
+        return _artifacts_in(self.root / "indexes")
+
     def lists(self) -> Path:
         return self.root / "lists"
 
     def reports(self) -> Path:
         return self.root / "reports"
+
+
+def _artifacts_in(folder: Path) -> list[Path]:
+    places = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [place for place in places if not place.name.startswith(".") and (place / MANIFEST).is_file()]

@@ -95,6 +95,7 @@ def _workspace(workspace: Workspace) -> list[Finding]:
     images = workspace.all_images() or [workspace.images(ImagesConfig().backbone)]
     places += [("photo features", path, "etsyml extract-images") for path in images]
     places += [(f"{kind} model", workspace.model(kind), f"etsyml train {kind}") for kind in ("ltr", "lda", "ctr")]
+    places += [(f"{path.name} index", path, f"etsyml index {path.name}") for path in workspace.all_indexes()]
     return [_place(what, path, maker) for what, path, maker in places]
 
 

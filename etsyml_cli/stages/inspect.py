@@ -79,6 +79,7 @@ def _workspace(path: Path) -> dict[str, Any]:
     places = [workspace.table(name) for name in TABLES]
     places += workspace.all_images() or [workspace.images(ImagesConfig().backbone)]
     places += [workspace.model(kind) for kind in ("ltr", "lda", "ctr")]
+    places += workspace.all_indexes()  # small catalogues need none, so none is missing
     return {
         "path": str(path),
         "kind": "workspace",

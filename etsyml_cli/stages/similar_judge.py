@@ -14,7 +14,8 @@ from etsyml_cli.core.log import logger
 from etsyml_cli.io.tables import read_table
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
-from etsyml_cli.stages.similar import VARIANTS, similar
+from etsyml_cli.stages.similar import similar
+from etsyml_cli.stages.similar_shelf import VARIANTS
 
 CONTROL = "text"
 

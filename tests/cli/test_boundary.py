@@ -80,7 +80,7 @@ HEAVY = (
         (
             ["similar", "--judge", "--variant", "text"],
             2,
-            "error: --judge compares all variants; it goes with none of --variant, --other-shops and --out\n",
+            "error: --judge compares all variants, exactly; it goes with none of --variant, --other-shops, --explain, --exact and --out\n",
         ),
         (["ingest", "listings", "no.csv"], 3, None),
         (["config", "show", "ltr", "--config", "no.yaml"], 3, "error: no.yaml: no such file or directory\n"),
@@ -205,6 +205,7 @@ def test_every_command_has_examples_in_its_help(etsyml: Etsyml) -> None:
             ["evaluate"],
             ["rank"],
             ["similar"],
+            ["index", "similar"],
             ["compare"],
             ["recommend"],
             ["score"],

@@ -39,9 +39,10 @@ def lists_of(shop: dict, **options) -> dict[str, list]:
 
 
 @pytest.mark.parametrize("variant", ["text", "image", "multimodal"])
-@pytest.mark.parametrize("at_once", [7, 256])
+@pytest.mark.parametrize("at_once", [7, 8192])
 def test_lists_equal_brute_force(shop: dict, monkeypatch, variant: str, at_once: int) -> None:
-    monkeypatch.setattr(arrays, "AT_ONCE", at_once)
+    monkeypatch.setattr(arrays, "ASKED_AT_ONCE", at_once)
+    monkeypatch.setattr(arrays, "LISTINGS_AT_ONCE", at_once)
     cosines = shop.get(variant, (shop["text"] + shop["image"]) / 2)
     for name, items in lists_of(shop, variant=variant).items():
         row = cosines[int(name[1:])].copy()

@@ -1,0 +1,27 @@
+"""Columns on disk, an Arrow IPC file, read as a memory map: only the parts that are looked at come into memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from etsyml_cli.core.errors import InputError
+
+
+def save_columns(directory: Path, name: str, columns: dict[str, pa.Array]) -> None:
+    table = pa.table(columns)
+    with pa.ipc.new_file(directory / f"{name}.arrow", table.schema) as writer:
+        writer.write_table(table)
+
+
+def map_columns(directory: Path, name: str, schema: pa.Schema, hint: str) -> dict[str, pa.Array]:
+    """The columns of the table `name`. Raises InputError, with the hint, unless they are just these, without nulls."""
+    path = directory / f"{name}.arrow"
+    try:
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path}: {str(error).splitlines()[0]}", hint=hint) from None
+    if table.schema != schema or any(column.null_count for column in table.columns):
+        raise InputError(f"{path}: does not fit the files beside it", hint=hint)
+    return {column: table[column].combine_chunks() for column in table.column_names}
