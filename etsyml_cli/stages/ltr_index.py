@@ -107,6 +107,8 @@ def load_index(directory: Path, ranker: LtrModel) -> LtrIndex:
     ptr = array("postings_ptr", (len(words) + 1,), np.int64)
     rows, title, tags = (array(f"postings_{name}", (int(ptr[-1]),), np.uint32) for name in ("rows", "title", "tags"))
     token_ptr = array("token_ptr", (n_listings + 1,), np.int64)
+    if not _ascends(ptr) or not _ascends(token_ptr) or rows.max(initial=0) >= n_listings:
+        raise InputError(f"{directory}: damaged, its files do not fit each other", hint=AGAIN)
     return LtrIndex(
         catalogue=_catalogue(directory, n_listings),
         postings=Postings(words, ptr, rows, title, tags, array("postings_length", (n_listings,), np.uint32)),
@@ -115,6 +117,10 @@ def load_index(directory: Path, ranker: LtrModel) -> LtrIndex:
         z=array(Z, (n_listings, None), np.float32) if (directory / f"{Z}.npy").exists() else None,
         id_order=array("id_order", (n_listings,), np.int64),
     )
+
+
+def _ascends(ptr: Ints) -> bool:
+    return bool(ptr[0] == 0 and (np.diff(ptr) >= 0).all())
 
 
 def _catalogue(directory: Path, n_listings: int) -> pa.Table:

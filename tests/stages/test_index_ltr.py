@@ -106,6 +106,18 @@ def test_a_damaged_file_is_named(shop: Shop, model: Path, index: Path, name: str
     assert "again" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize(("name", "value"), [("postings_ptr", 99), ("token_ptr", -1), ("postings_rows", 10**6)])
+def test_numbers_that_point_outside_are_damage(
+    shop: Shop, model: Path, index: Path, name: str, value: int, tmp_path: Path
+) -> None:
+    broken = shutil.copytree(index, tmp_path / "broken")
+    array = np.load(broken / f"{name}.npy")
+    array[0] = value
+    np.save(broken / f"{name}.npy", array)
+    with pytest.raises(InputError, match="its files do not fit each other"):
+        rank(**inputs(shop, model), query="lamp", k=5, index=broken)
+
+
 def test_the_same_index_twice_has_nothing_to_do(shop: Shop, model: Path, index: Path) -> None:
     before = (index / MANIFEST).read_bytes()
     assert index_ltr(**inputs(shop, model), out=index).up_to_date
