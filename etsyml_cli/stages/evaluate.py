@@ -38,7 +38,7 @@ JUDGES = {
         "etsyml_cli.stages.evaluate_lda:evaluate_lda",
         ("favorites",),
         ("recall@20", "ndcg@20", "hit@10", "coverage@20", "perplexity", "style_cosine"),
-        ("lda",),
+        ("mix", "lda"),
     ),
     "ctr": Judge(
         "etsyml_cli.stages.evaluate_ctr:evaluate_ctr",

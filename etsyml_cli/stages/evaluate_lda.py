@@ -24,7 +24,7 @@ from etsyml_cli.metrics.recommendation import (
 )
 from etsyml_cli.models.lda.favorites import Favorites
 from etsyml_cli.models.lda.parameters import LdaParameters, one_style
-from etsyml_cli.models.lda.top import top_listings
+from etsyml_cli.models.lda.top import Ranker, top_listings
 from etsyml_cli.stages.lda_model import LdaModel, load_model, manifest_of
 
 BASELINE = "popularity"
@@ -49,8 +49,9 @@ class Judged:
 def evaluate_lda(
     *, model: Path, favorites: Path, metrics: list[MetricName], seed: int, truth: Path | None = None
 ) -> list[Measurement]:
-    """Every metric of popularity and LDA over the users with held-out favorites; style_cosine needs `truth`.
+    """Every metric of popularity, styles, item neighbours and their mix over the users with held-out favorites.
 
+    style_cosine needs `truth`.
     Training favorites are left out of every list, held-out ones are what it should hold. Perplexity is that of the
     held-out favorites of listings with at least one training favorite, under 99% model + 1% unigram.
     Raises DataError where nothing is held out, InputError for other favorites than the model was trained on.
@@ -77,10 +78,12 @@ def _judge(directory: Path, model: LdaModel, depth: int) -> Judged:
         raise _nothing_held_out(directory)
     counts = np.bincount(model.train.indices, minlength=len(model.listing_ids))
     train, test = model.train.take(users), model.test.take(users)
-    variants = {BASELINE: one_style(counts, len(model.user_ids)), "lda": model.parameters}
-    top = {name: top_listings(found.theta[users], found.beta, train, depth)[0] for name, found in variants.items()}
+    popular = one_style(counts, len(model.user_ids))
+    top = {BASELINE: top_listings(Ranker(popular.beta), popular.theta[users], train, train, depth)[0]}
     unknown = ~model.known[users]
-    top["lda"][unknown] = top[BASELINE][unknown]  # as `recommend` does
+    for name, ranker in model.rankers().items():
+        top[name] = top_listings(ranker, model.parameters.theta[users], train, train, depth)[0]
+        top[name][unknown] = top[BASELINE][unknown]  # as `recommend` does
     pair_user, listing = test.users(), test.indices
     learned = counts[listing] > 0
     pair_user, listing = pair_user[learned], listing[learned]
@@ -88,14 +91,15 @@ def _judge(directory: Path, model: LdaModel, depth: int) -> Judged:
     def log_p(found: LdaParameters) -> NDArray[np.float64]:
         return log_likelihood(found.theta, found.beta, counts / counts.sum(), users[pair_user], listing)
 
-    return Judged(top, test, len(counts), pair_user, {name: log_p(found) for name, found in variants.items()})
+    likely = {BASELINE: log_p(popular), "lda": log_p(model.parameters)}
+    return Judged(top, test, len(counts), pair_user, likely)
 
 
 def _measure(metric: MetricName, judged: Judged, seed: int) -> list[Measurement]:
     n = len(judged.held_out.per_user())
     everyone = np.arange(n)
     values, draws = {}, {}
-    for variant in judged.top:
+    for variant in judged.pair_log_p if metric.name == "perplexity" else judged.top:
         statistic = _statistic(metric, judged, variant)
         values[variant] = statistic(everyone)
         draws[variant] = resampled(statistic, n, seed)

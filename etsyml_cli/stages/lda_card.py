@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from etsyml_cli.ingest.user_split import UserSplit
 from etsyml_cli.models.lda.config import LdaConfig
 
@@ -10,16 +12,17 @@ TEMPLATE = """\
 
 Latent Dirichlet allocation (Blei, Ng, Jordan, 2003) of favorites, as in Hu, Hall, Attenberg, KDD'14: a user is a
 document, a favorited listing is a word, a topic is a style. theta (users x styles) is each user's style profile, beta
-(styles x listings) is what each style looks like; the score of a listing for a user is theta x beta.
-{n_topics} styles, learned by {engine}; theta's prior was learned and started at {alpha:g}, beta's is {eta:g}.
+(styles x listings) is what each style looks like.
+{n_topics} styles, learned by {engine}. A list ranks by {styles:.0%} theta x beta and {share:.0%} similarity to the
+user's favorites (item-based neighbours, Deshpande and Karypis, 2004), each over its highest value for the user.
 
 ## Data
 
 {rows}
 
 Split: {split}.
-The test favorites taught the model nothing: theta, beta and popularity come from the training favorites alone. No
-choice was made on this data, so no validation part was set aside.
+The test favorites taught the model nothing: theta, beta, neighbours and popularity come from the training favorites
+alone. {choices}
 
 ## While training
 
@@ -42,18 +45,35 @@ first 1,000 ranks. A listing that nobody favorited is never recommended.
 """
 
 
-def model_card(*, config: LdaConfig, rows: dict[str, int], split: UserSplit, figures: dict[str, float]) -> str:
-    """The card as Markdown. `figures` is what `metrics.json` holds under `train`."""
+def model_card(
+    *,
+    config: LdaConfig,
+    rows: dict[str, int],
+    split: UserSplit,
+    figures: dict[str, float],
+    share: float,
+    choices: dict[str, Any],
+) -> str:
+    """The card as Markdown. `figures` and `choices` are what `metrics.json` holds under `train` and `choices`."""
     return TEMPLATE.format(
         n_topics=config.n_topics,
         engine=config.engine,
-        alpha=config.alpha,
-        eta=config.eta,
+        styles=1 - share,
+        share=share,
+        choices=_chosen(choices, config),
         rows="\n".join(f"- {name.replace('_', ' ')}: {count:,}" for name, count in rows.items()),
         split=_describe(split),
         perplexity=figures["perplexity"],
         unigram=figures["unigram_perplexity"],
     )
+
+
+def _chosen(choices: dict[str, Any], config: LdaConfig) -> str:
+    if not choices:
+        return "Nobody had enough of them to choose passes and mix on."
+    passes = f"{choices['passes']} passes and " if "passes" in choices else ""
+    aside = f"{config.valid_share:.0%} of each user's training favorites"
+    return f"{passes[:1].upper()}{passes[1:]}the mix were chosen on {aside}, which then taught like the others."
 
 
 def _describe(split: UserSplit) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from etsyml_cli.io.tables import read_table
 from etsyml_cli.models.lda.config import LdaConfig
 
 PAIR = ["user_id", "listing_id"]
+MICROSECONDS_A_DAY = 86_400 * 10**6
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,63 @@ def split_favorites(
     share = config.holdout_share if holdout is None else _share(holdout)
     if share is None:
         return _named_in_file(favorites, Path(str(holdout)))
+    held = hold_out(favorites.user, favorites.listing, latest_last(favorites, seed), share)
     if favorites.created_at is not None:
-        held = hold_out(favorites.user, favorites.listing, favorites.created_at, share)
         return held, UserSplit(rule="latest", share=share, min_favorites=MIN_FAVORITES)
-    users, listings = favorites.user_ids.take(favorites.user), favorites.listing_ids.take(favorites.listing)
-    key = random_key(users.to_pylist(), listings.to_pylist(), seed)
-    held = hold_out(favorites.user, favorites.listing, key, share)
     return held, UserSplit(rule="random", share=share, min_favorites=MIN_FAVORITES, seed=seed)
+
+
+def latest_last(favorites: FavoritesTable, seed: int) -> NDArray[np.int64]:
+    """What puts each user's favorites in order, shape (P,): their times, or random numbers where there are none."""
+    if favorites.created_at is not None:
+        return favorites.created_at
+    users, listings = favorites.user_ids.take(favorites.user), favorites.listing_ids.take(favorites.listing)
+    return random_key(users.to_pylist(), listings.to_pylist(), seed)
+
+
+def that_teach(favorites: FavoritesTable, train: NDArray[np.bool_], config: LdaConfig, seed: int) -> NDArray[np.bool_]:
+    """Which of the training favorites are learned from, shape (P,): of users and listings with enough, none with more
+    than `max_user_favorites`: of these the latest teach.
+    """
+    per_user = np.bincount(favorites.user[train], minlength=len(favorites.user_ids))
+    per_listing = np.bincount(favorites.listing[train], minlength=len(favorites.listing_ids))
+    enough = (per_user >= config.min_user_favorites)[favorites.user]
+    used: NDArray[np.bool_] = train & enough & (per_listing >= config.min_listing_favorites)[favorites.listing]
+    crowded = np.flatnonzero(per_user > config.max_user_favorites)
+    if len(crowded):
+        key = latest_last(favorites, seed)
+        for user in crowded:
+            mine = np.flatnonzero(used & (favorites.user == user))
+            order = np.lexsort((favorites.listing[mine], key[mine]))
+            used[mine[order[: -config.max_user_favorites]]] = False
+    return used
+
+
+def to_choose_on(
+    favorites: FavoritesTable, used: NDArray[np.bool_], rule: str, config: LdaConfig, seed: int
+) -> NDArray[np.bool_]:
+    """Which of the favorites that teach are first set aside to choose on, shape (P,).
+
+    The latest of each user where the test was split by time, else random ones: what is chosen on should be like it.
+    """
+    by_time = replace(favorites, created_at=favorites.created_at if rule in ("latest", "none") else None)
+    key = latest_last(by_time, seed + 1)[used]  # not the numbers that the test was drawn by
+    held = np.zeros(len(favorites.user), bool)
+    if used.any():
+        held[used] = hold_out(favorites.user[used], favorites.listing[used], key, config.valid_share)
+    return held
+
+
+def weights_of(favorites: FavoritesTable, used: NDArray[np.bool_], config: LdaConfig) -> NDArray[np.float64]:
+    """How much each favorite counts, shape (P,). Raises DataError where ages are asked for and times are missing."""
+    weight = np.ones(len(favorites.user)) if favorites.weight is None else favorites.weight
+    if config.half_life_days is None:
+        return weight
+    if favorites.created_at is None:
+        raise DataError("half_life_days: the favorites have no created_at", hint="Train with half_life_days: null.")
+    age = (favorites.created_at[used].max(initial=0) - favorites.created_at) / MICROSECONDS_A_DAY
+    halved: NDArray[np.float64] = weight * 0.5 ** (np.maximum(age, 0) / config.half_life_days)
+    return halved
 
 
 def holdout_file(holdout: str | None) -> Path | None:

@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.io.artifact import Manifest, expect_kind
 from etsyml_cli.io.model import load_ids, load_tensors, save_ids, save_tensors
-from etsyml_cli.models.lda.favorites import Favorites
+from etsyml_cli.models.lda.favorites import Favorites, Neighbours
 from etsyml_cli.models.lda.parameters import LdaParameters
+from etsyml_cli.models.lda.top import Ranker
 
 KIND = "model:lda"
+MIX = "mix"
 USERS, LISTINGS, TITLES = "users", "listings", "titles"
 PARTS = ("train", "test")
+NEAR = "neighbours"
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,19 @@ class LdaModel:
     """U users and I listings in the order of their ids' bytes; train and test hold all favorites of the table."""
 
     parameters: LdaParameters
+    neighbours: Neighbours
+    share: float  # of the neighbours in the mix
     known: NDArray[np.bool_]  # (U,): whether any favorite of the user was learned from
     user_ids: list[str]
     listing_ids: list[str]
     titles: list[str | None]  # I of them, or none where no listings table was given
     train: Favorites
     test: Favorites
+
+    def rankers(self) -> dict[str, Ranker]:
+        """The default, which mixes styles and neighbours, and either alone."""
+        of_share = {"lda": 0.0, "item-knn": 1.0, MIX: self.share}
+        return {name: Ranker(self.parameters.beta, self.neighbours, share) for name, share in of_share.items()}
 
 
 def save_model(directory: Path, model: LdaModel) -> None:
@@ -42,7 +52,9 @@ def save_model(directory: Path, model: LdaModel) -> None:
         "alpha": learned.alpha,
         "eta": np.array([learned.eta]),
         "known": model.known,
+        "share": np.array([model.share]),
     }
+    tensors |= {f"{NEAR}.{name}": array for name, array in model.neighbours._asdict().items()}
     for part, favorites in zip(PARTS, (model.train, model.test), strict=True):
         tensors[f"{part}.indptr"], tensors[f"{part}.indices"] = favorites
     save_tensors(directory, tensors)
@@ -59,6 +71,8 @@ def load_model(directory: Path) -> LdaModel:
     tensors = load_tensors(directory, _shapes(len(user_ids), len(listing_ids)))
     return LdaModel(
         LdaParameters(tensors["theta"], tensors["beta"], tensors["alpha"], float(tensors["eta"][0])),
+        Neighbours(*(tensors[f"{NEAR}.{name}"] for name in Neighbours._fields)),
+        float(tensors["share"][0]),
         tensors["known"],
         user_ids,
         listing_ids,
@@ -79,6 +93,10 @@ def _shapes(n_users: int, n_listings: int) -> dict[str, tuple[int | None, ...]]:
         "alpha": (None,),
         "eta": (1,),
         "known": (n_users,),
+        "share": (1,),
+        f"{NEAR}.ptr": (n_listings + 1,),
+        f"{NEAR}.listings": (None,),
+        f"{NEAR}.similarity": (None,),
     }
     for part in PARTS:
         shapes |= {f"{part}.indptr": (n_users + 1,), f"{part}.indices": (None,)}

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.log import logger
 from etsyml_cli.models.lda.favorites import Favorites
-from etsyml_cli.models.lda.parameters import LdaParameters, one_style
-from etsyml_cli.models.lda.top import top_listings
-from etsyml_cli.stages.lda_model import LdaModel, load_model
+from etsyml_cli.models.lda.parameters import one_style
+from etsyml_cli.models.lda.top import Ranker, top_listings
+from etsyml_cli.stages.lda_model import MIX, LdaModel, load_model
 
 SCHEMA_VERSION = 1
 NAMED = 3  # users in a warning
@@ -29,13 +29,16 @@ def recommend(*, model: Path, users: list[str], k: int, exclude_seen: bool = Tru
     """
     trained = load_model(model)
     popular = one_style(np.bincount(trained.train.indices, minlength=len(trained.listing_ids)), 1)
+    ranker = trained.rankers()[MIX]
     rows = [_find(trained.user_ids, user_id) for user_id in users]
     _warn_of_fallbacks(trained, dict(zip(users, rows, strict=True)))
     for user_id, user in zip(users, rows, strict=True):
         fallback = user is None or not trained.known[user]
         seen = NOBODY if user is None or not exclude_seen else _all_favorites(trained, user)
-        learned, row = (popular, 0) if user is None or fallback else (trained.parameters, user)
-        items = _items(trained, learned, row, seen, k)
+        if user is None or fallback:
+            items = _items(trained, Ranker(popular.beta), popular.theta, NOBODY, seen, k)
+        else:
+            items = _items(trained, ranker, trained.parameters.theta[[user]], trained.train.of(user), seen, k)
         yield {
             "schema_version": SCHEMA_VERSION,
             "user_id": user_id,
@@ -68,9 +71,16 @@ def _all_favorites(model: LdaModel, user: int) -> NDArray[np.int32]:
     return np.concatenate([model.train.of(user), model.test.of(user)])
 
 
-def _items(model: LdaModel, learned: LdaParameters, row: int, seen: NDArray[np.int32], k: int) -> list[dict[str, Any]]:
-    one_user = Favorites(np.array([0, len(seen)]), seen)
-    top, scores = top_listings(learned.theta[row : row + 1], learned.beta, one_user, k)
+def _items(
+    model: LdaModel,
+    ranker: Ranker,
+    theta: NDArray[np.float32],
+    favorites: NDArray[np.int32],
+    seen: NDArray[np.int32],
+    k: int,
+) -> list[dict[str, Any]]:
+    """The list of one user: theta is (1, K)."""
+    top, scores = top_listings(ranker, theta, _alone(favorites), _alone(seen), k)
     items = []
     for rank, (listing, score) in enumerate(zip(top[0].tolist(), scores[0].tolist(), strict=True), 1):
         if listing >= 0:
@@ -79,3 +89,7 @@ def _items(model: LdaModel, learned: LdaParameters, row: int, seen: NDArray[np.i
                 item["title"] = model.titles[listing]
             items.append(item)
     return items
+
+
+def _alone(listings: NDArray[np.int32]) -> Favorites:
+    return Favorites(np.array([0, len(listings)]), listings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,11 +17,19 @@ from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_config, save_json
 from etsyml_cli.io.tables import read_table, table_source
 from etsyml_cli.metrics.recommendation import log_likelihood
 from etsyml_cli.models.lda.config import LdaConfig
-from etsyml_cli.models.lda.engines import fit
 from etsyml_cli.models.lda.favorites import Favorites, favorites_of
 from etsyml_cli.models.lda.parameters import LdaParameters, one_style
 from etsyml_cli.stages.lda_card import model_card
-from etsyml_cli.stages.lda_inputs import FavoritesTable, holdout_file, read_favorites, split_favorites
+from etsyml_cli.stages.lda_inputs import (
+    FavoritesTable,
+    holdout_file,
+    read_favorites,
+    split_favorites,
+    that_teach,
+    to_choose_on,
+    weights_of,
+)
+from etsyml_cli.stages.lda_learn import learn
 from etsyml_cli.stages.lda_model import KIND, LdaModel, save_model
 from etsyml_cli.stages.summary import Summary, made_before
 
@@ -49,11 +58,16 @@ def train_lda(
     held, split = split_favorites(table, holdout, config, seed)
     if split.not_in_favorites:
         logger.warning("%s: %d pairs are no favorites and are left out", holdout, split.not_in_favorites)
-    counts = _counts(table, ~held & _often_enough(table, ~held, config))
+    used = that_teach(table, ~held, config, seed)
+    counts = _counts(table, used, weights_of(table, used, config))
+    valid = _favorites(table, to_choose_on(table, used, split.rule, config, seed))
     with artifact(out, plan, replace=replace) as draft:
         listing_ids = table.listing_ids.to_pylist()
+        learned = learn(counts, valid, config, seed)
         model = LdaModel(
-            parameters=fit(counts, config, seed),
+            parameters=learned.parameters,
+            neighbours=learned.neighbours,
+            share=learned.share,
             known=np.diff(counts.indptr) > 0,
             user_ids=table.user_ids.to_pylist(),
             listing_ids=listing_ids,
@@ -62,7 +76,9 @@ def train_lda(
             test=_favorites(table, held),
         )
         draft.rows = _rows(model) | {"learned_from": counts.nnz}
-        _write(draft, model, config, split)
+        if too_many := int((~held & ~used).sum()):
+            draft.rows["left_out"] = too_many
+        _write(draft, model, config, split, learned.choices)
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
 
 
@@ -79,20 +95,11 @@ def _plan(
     return Plan(kind=KIND, config=settings, inputs=inputs, seed=seed)
 
 
-def _often_enough(table: FavoritesTable, train: NDArray[np.bool_], config: LdaConfig) -> NDArray[np.bool_]:
-    """Whether user and listing of each favorite have enough training favorites to learn from, shape (P,)."""
-    per_user = np.bincount(table.user[train], minlength=len(table.user_ids))
-    per_listing = np.bincount(table.listing[train], minlength=len(table.listing_ids))
-    enough: NDArray[np.bool_] = (per_user >= config.min_user_favorites)[table.user]
-    return enough & (per_listing >= config.min_listing_favorites)[table.listing]
-
-
 def _favorites(table: FavoritesTable, part: NDArray[np.bool_]) -> Favorites:
     return favorites_of(table.user[part], table.listing[part], len(table.user_ids))
 
 
-def _counts(table: FavoritesTable, used: NDArray[np.bool_]) -> sparse.csr_matrix:
-    weight = np.ones(len(table.user)) if table.weight is None else table.weight
+def _counts(table: FavoritesTable, used: NDArray[np.bool_], weight: NDArray[np.float64]) -> sparse.csr_matrix:
     shape = (len(table.user_ids), len(table.listing_ids))
     counts = sparse.csr_matrix((weight[used], (table.user[used], table.listing[used])), shape)
     counts.sort_indices()
@@ -117,15 +124,16 @@ def _rows(model: LdaModel) -> dict[str, int]:
     }
 
 
-def _write(draft: Draft, model: LdaModel, config: LdaConfig, split: UserSplit) -> None:
+def _write(draft: Draft, model: LdaModel, config: LdaConfig, split: UserSplit, choices: dict[str, Any]) -> None:
     figures = _training_figures(model)
     draft.facts = {"n_topics": config.n_topics, "engine": config.engine, "split": split.rule}
+    draft.facts |= {name: choices[name] for name in ("passes", "share") if name in choices}
     draft.facts |= {f"train_{name}": value for name, value in figures.items()}
     save_model(draft.path, model)
     save_config(draft.path, config)
     save_json(draft.path, SPLIT, msgspec.structs.replace(split, rows=draft.rows))
-    save_json(draft.path, METRICS, {"train": figures})
-    card = model_card(config=config, rows=draft.rows, split=split, figures=figures)
+    save_json(draft.path, METRICS, {"train": figures, "choices": choices})
+    card = model_card(config=config, rows=draft.rows, split=split, figures=figures, share=model.share, choices=choices)
     (draft.path / CARD).write_text(card, encoding="utf-8")
 
 

@@ -15,7 +15,7 @@ from etsyml_cli.metrics.recommendation import best_match_cosine
 from etsyml_cli.models.lda.config import LdaConfig
 from etsyml_cli.models.lda.engines import ENGINES, fit
 from etsyml_cli.models.lda.favorites import favorites_of
-from etsyml_cli.models.lda.top import top_listings
+from etsyml_cli.models.lda.top import Ranker, top_listings
 
 engines = pytest.mark.parametrize("engine", sorted(ENGINES))
 
@@ -96,7 +96,9 @@ def test_saved_and_loaded_it_gives_the_same_scores(engine: str, tmp_path: Path) 
     loaded = load_tensors(tmp_path)
     seen = favorites_of(*counts.nonzero(), n_users=30)
     for before, after in zip(
-        top_listings(learned.theta, learned.beta, seen, 5), top_listings(**loaded, seen=seen, k=5), strict=True
+        top_listings(Ranker(learned.beta), learned.theta, seen, seen, 5),
+        top_listings(Ranker(loaded["beta"]), loaded["theta"], seen, seen, 5),
+        strict=True,
     ):
         assert before.tobytes() == after.tobytes()
 
@@ -105,7 +107,7 @@ def test_saved_and_loaded_it_gives_the_same_scores(engine: str, tmp_path: Path) 
 def test_a_weight_counts_like_so_many_favorites(engine: str) -> None:
     heavy = sparse.csr_matrix([[3.0, 1.0], [3.0, 1.0]])
     learned = fit(heavy, LdaConfig(engine=engine, n_topics=1, passes=100), seed=0)
-    assert learned.beta[0, 0] == pytest.approx((6 + 0.3) / (8 + 0.6), abs=0.01)
+    assert learned.beta[0, 0] == pytest.approx((6 + learned.eta) / (8 + 2 * learned.eta), abs=0.01)
 
 
 @engines

@@ -86,6 +86,6 @@ def test_each_metric_is_measured_once_and_the_truth_is_among_the_data(tmp_path: 
         truth=tmp_path,
     )
     assert [(one.name, one.variant) for one in found.metrics] == [
-        (name, variant) for name in ("recall@5", "hit@5") for variant in ("popularity", "lda")
+        (name, variant) for name in ("recall@5", "hit@5") for variant in ("popularity", "lda", "item-knn", "mix")
     ]
     assert found.data == {"favorites": str(favorites), "truth": str(tmp_path)}

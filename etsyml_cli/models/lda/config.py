@@ -16,12 +16,16 @@ Share = Annotated[float, Meta(gt=0, lt=1)]
 class LdaConfig(Config, frozen=True):
     """Settings of `train lda`; `configs/lda.yaml` says what each does."""
 
-    engine: str = "gensim"
+    engine: str = "native"
     n_topics: AtLeastOne = 48
-    passes: AtLeastOne = 15
-    alpha: Positive = 0.1
-    eta: Positive = 0.3
+    passes: AtLeastOne | None = None
+    alpha: Positive | None = None
+    eta: Positive | None = None
+    neighbours: AtLeastOne = 200
     min_user_favorites: AtLeastOne = 1
+    max_user_favorites: AtLeastOne = 2000
     min_listing_favorites: AtLeastOne = 1
     use_weights: bool = False
+    half_life_days: Positive | None = None
     holdout_share: Share = 0.2
+    valid_share: Share = 0.1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import sparse
 
@@ -10,12 +12,16 @@ from etsyml_cli.core.registry import resolve
 from etsyml_cli.models.lda.config import LdaConfig
 from etsyml_cli.models.lda.parameters import LdaParameters
 
-ENGINES = {"gensim": "etsyml_cli.models.lda.gensim_engine:fit"}
+Watch = Callable[[int, LdaParameters], bool]  # sees so many passes' outcome, and says whether to stop
+
+ENGINES = {"native": "etsyml_cli.models.lda.native_engine:fit", "gensim": "etsyml_cli.models.lda.gensim_engine:fit"}
+STARTS = {"native": (0.02, 0.1), "gensim": (0.3,)}  # of eta, to be tried where none is configured
 
 
-def fit(counts: sparse.csr_matrix, config: LdaConfig, seed: int) -> LdaParameters:
+def fit(counts: sparse.csr_matrix, config: LdaConfig, seed: int, watch: Watch | None = None) -> LdaParameters:
     """LDA of `counts`, shape (U, I): how often (or how much) user u favorited listing i. Leaves `counts` as it is.
 
+    An engine that can shows `watch` what each pass has learned, and stops where it says so; it is not asked to.
     A user without favorites gets the prior's mean as profile. Raises DataError for counts that are not
     positive and finite or where there are none, UsageError for an unknown engine.
     """
@@ -24,5 +30,5 @@ def fit(counts: sparse.csr_matrix, config: LdaConfig, seed: int) -> LdaParameter
         raise DataError("no favorites to learn from", hint="Hold out less, or lower the minimum numbers of favorites.")
     if not (np.isfinite(counts.data).all() and (counts.data > 0).all()):
         raise DataError("the weight of a favorite must be a positive number", hint="Train with use_weights: false.")
-    parameters: LdaParameters = engine(counts, config, seed)
+    parameters: LdaParameters = engine(counts, config, seed, watch)
     return parameters

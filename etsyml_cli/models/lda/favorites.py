@@ -1,4 +1,4 @@
-"""Who favorited what, as two arrays: a CSR matrix of ones without its values."""
+"""Who favorited what, and what is favorited by the same people, as plain arrays (CSR)."""
 
 from __future__ import annotations
 
@@ -34,6 +34,17 @@ class Favorites(NamedTuple):
         rows = [self.of(user) for user in users]
         indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
         return Favorites(indptr, np.concatenate([*rows, np.empty(0, np.int32)]))
+
+
+class Neighbours(NamedTuple):
+    """The most similar listings of listing i, of I, are `listings[ptr[i]:ptr[i + 1]]`, so `similarity` each.
+
+    ptr: (I + 1,) int64; listings: (P,) int32; similarity: (P,) float32, above 0.
+    """
+
+    ptr: NDArray[np.int64]
+    listings: NDArray[np.int32]
+    similarity: NDArray[np.float32]
 
 
 def favorites_of(users: NDArray[np.int64], listings: NDArray[np.int64], n_users: int) -> Favorites:

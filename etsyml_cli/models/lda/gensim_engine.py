@@ -10,7 +10,7 @@ chosen on these favorites, so on them the figures flatter.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from gensim.models.ldamodel import LdaModel
@@ -23,6 +23,8 @@ from etsyml_cli.core.rng import generator
 from etsyml_cli.models.lda.config import LdaConfig
 from etsyml_cli.models.lda.parameters import LdaParameters
 
+ALPHA, ETA = 0.1, 0.3  # where the priors start, for each style; eta stays there
+PASSES = 15
 OFFSET = 10  # Hoffman's tau_0: slows the first updates
 DECAY = 0.7  # Hoffman's kappa: how fast old statistics are forgotten
 CHUNKS_A_PASS = 10  # few users need small chunks, or there are too few updates to learn anything
@@ -50,30 +52,39 @@ class _Documents:
             self._advance(1)
 
 
-def fit(counts: sparse.csr_matrix, config: LdaConfig, seed: int) -> LdaParameters:
-    """See `engines.fit`. The order of the users is drawn once, so that no chunk is a slice of sorted ids."""
+def fit(
+    counts: sparse.csr_matrix, config: LdaConfig, seed: int, watch: Callable[[int, LdaParameters], bool] | None = None
+) -> LdaParameters:
+    """See `engines.fit`; it is watched at the end only.
+
+    The order of the users is drawn once, so that no chunk is a slice of sorted ids.
+    """
     users = generator(seed, "lda", "users").permutation(np.flatnonzero(np.diff(counts.indptr)))
+    passes = config.passes or PASSES
     model = LdaModel(
         id2word=FakeDict(counts.shape[1]),
         num_topics=config.n_topics,
         alpha="auto",
-        eta=config.eta,
+        eta=config.eta or ETA,
         offset=OFFSET,
         decay=DECAY,
         chunksize=int(np.clip(len(users) // CHUNKS_A_PASS, MIN_CHUNK, MAX_CHUNK)),
-        passes=config.passes,
+        passes=passes,
         eval_every=None,
         random_state=seed % 2**32,
     )
-    model.alpha[:] = config.alpha
+    model.alpha[:] = config.alpha or ALPHA
     model.state.sstats[:] = _random_shares(counts, users, config.n_topics)
     model.sync_state()
     one_style_has_no_prior = np.errstate(invalid="ignore")  # gensim divides 0 by 0 there, and keeps alpha
-    with one_style_has_no_prior, progress("documents", len(users) * config.passes) as advance:
+    with one_style_has_no_prior, progress("documents", len(users) * passes) as advance:
         model.update(_Documents(counts, users, advance))
-    return LdaParameters(
-        theta=_profiles(model, counts), beta=_normalised(model.get_topics()), alpha=model.alpha, eta=config.eta
+    learned = LdaParameters(
+        theta=_profiles(model, counts), beta=_normalised(model.get_topics()), alpha=model.alpha, eta=config.eta or ETA
     )
+    if watch is not None:
+        watch(passes, learned)
+    return learned
 
 
 def _random_shares(counts: sparse.csr_matrix, users: NDArray[np.int64], n_topics: int) -> NDArray[np.float32]:

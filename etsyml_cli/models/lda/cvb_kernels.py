@@ -1,0 +1,159 @@
+"""The loops of collapsed variational Bayes. Nothing they compute depends on how many threads share the work.
+
+Users are independent of each other while the listings' counts stand still, and each listing sums its own favorites in
+a fixed order, so no two threads ever add to the same number.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+USERS_AT_ONCE = 32  # that share a thread's scratch memory
+# Rows of scratch memory lie at least so many numbers apart, from each other and from all else. Where two lie closer, a
+# loop over them runs one number at a time, adds in another order, and the last bit depends on where memory was free.
+APART = 64
+SURE = np.float32(0.95)  # a favorite's own share is taken off its listing's probability, but never all of it
+IMPOSSIBLE = 1e-6  # below this chance of any favorite the limit is used
+
+_parallel = njit(cache=True, nogil=True, parallel=True, fastmath=True, error_model="numpy")
+_inlined = njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+
+
+@_inlined
+def _digamma(x):  # type: ignore[no-untyped-def]
+    """ψ(x) for x > 0: the recurrence up to 6, then the asymptotic series (Abramowitz & Stegun 6.3.5, 6.3.18)."""
+    below = 0.0
+    while x < 6.0:
+        below -= 1.0 / x
+        x += 1.0
+    f = 1.0 / (x * x)
+    series = f * (1 / 12 - f * (1 / 120 - f * (1 / 252 - f * (1 / 240 - f / 132))))
+    return below + np.log(x) - 0.5 / x - series
+
+
+@_inlined
+def _evidence(n, none, prior, at_prior):  # type: ignore[no-untyped-def]
+    """E[ψ(prior + count) − ψ(prior)] for a count of mean n that is 0 with the chance `none`; at_prior is ψ(prior).
+
+    The chance that it is not 0, times the value at its mean where it is not (Teh, Newman, Welling, NIPS'06, eq. 17-18).
+    """
+    some = 1.0 - none
+    return some * (_digamma(prior + n / some) - at_prior) if some > IMPOSSIBLE else some / prior
+
+
+@_parallel
+def infer_users(  # type: ignore[no-untyped-def]
+    users, at, indptr, listings, weight, user_counts, listing_counts, scale, eta, per_style, alpha, rounds, q, evidence
+):
+    """Settle the styles of B users' favorites while the listings' counts stand still.
+
+    at: (B + 1,), where each user's favorites stand in q, (favorites, K), which gets weight · P(style). user_counts:
+    (U, K), of the users, is brought up to date. listing_counts: (I, K), times `scale`. per_style: (K,),
+    1 / (N_k + I·η). evidence: (blocks, K) gets what tells of alpha; of no rows where nobody asks.
+    """
+    K = len(alpha)
+    for block in prange((len(users) + USERS_AT_ONCE - 1) // USERS_AT_ONCE):
+        first, end = block * USERS_AT_ONCE, min((block + 1) * USERS_AT_ONCE, len(users))
+        most = 0
+        for i in range(first, end):
+            most = max(most, at[i + 1] - at[i])
+        scratch = np.empty((most + 6, K + APART), np.float32)
+        n, fresh, g, none, p = scratch[1], scratch[2], scratch[3], scratch[4], scratch[5:]
+        for i in range(first, end):
+            u = users[i]
+            start, length = indptr[u], at[i + 1] - at[i]
+            for j in range(length):
+                w = listings[start + j]
+                for k in range(K):
+                    p[j, k] = (scale * listing_counts[w, k] + eta) * per_style[k]
+            for k in range(K):
+                n[k] = user_counts[u, k] + alpha[k]
+            for turn in range(rounds):
+                for k in range(K):
+                    fresh[k] = alpha[k]
+                for j in range(length):
+                    total = np.float32(0)
+                    for k in range(K):
+                        g[k] = n[k] * p[j, k]
+                        total += g[k]
+                    own = min(weight[start + j], np.float32(1)) / total
+                    total = np.float32(0)
+                    for k in range(K):
+                        x = g[k] * own
+                        g[k] = max(n[k] - x, alpha[k]) * (p[j, k] - min(x * per_style[k], SURE * p[j, k]))
+                        total += g[k]
+                    share = weight[start + j] / total
+                    if turn == rounds - 1:
+                        for k in range(K):
+                            q[at[i] + j, k] = g[k] * share
+                            fresh[k] += g[k] * share
+                    else:
+                        for k in range(K):
+                            fresh[k] += g[k] * share
+                for k in range(K):
+                    n[k] = fresh[k]
+            for k in range(K):
+                user_counts[u, k] = n[k] - alpha[k]
+            if len(evidence):
+                none[:] = 1
+                for j in range(length):
+                    for k in range(K):
+                        none[k] *= 1 - min(q[at[i] + j, k], np.float32(1))
+                for k in range(K):
+                    evidence[block, k] += _evidence(user_counts[u, k], none[k], alpha[k], _digamma(alpha[k]))
+
+
+@_parallel
+def add_to_listings(listings, starts, order, q, factor, counts, none):  # type: ignore[no-untyped-def]
+    """counts[listings[i]] += factor · the sum of q's rows order[starts[i]:starts[i + 1]].
+
+    counts: (I, K). none: (I, K) becomes the chance that no favorite of the listing is of the style; of no rows where
+    nobody asks.
+    """
+    for i in prange(len(listings)):
+        w = listings[i]
+        for row in order[starts[i] : starts[i + 1]]:
+            for k in range(counts.shape[1]):
+                counts[w, k] += factor * q[row, k]
+        if len(none):
+            for row in order[starts[i] : starts[i + 1]]:
+                for k in range(counts.shape[1]):
+                    none[w, k] *= 1 - min(q[row, k], np.float32(1))
+
+
+@_parallel
+def listing_evidence(counts, none, eta, evidence):  # type: ignore[no-untyped-def]
+    """What each listing tells of eta, evidence (I,)."""
+    at_eta = _digamma(eta)
+    for w in prange(len(counts)):
+        total = 0.0
+        for k in range(counts.shape[1]):
+            total += _evidence(counts[w, k], none[w, k], eta, at_eta)
+        evidence[w] = total
+
+
+@_parallel
+def settle_profiles(indptr, listings, weight, beta, alpha, rounds, theta):  # type: ignore[no-untyped-def]
+    """The profiles theta, (B, K), of users whose favorites teach nothing: beta, (I, K), stands still.
+
+    EM of the document's part alone: q_k ∝ theta_k · beta_wk, theta_k ∝ alpha_k + Σ q_k.
+    """
+    K = len(alpha)
+    for u in prange(len(theta)):
+        scratch = np.empty((4, K + APART), np.float32)
+        n, g = scratch[1], scratch[2]
+        theta[u] = alpha
+        for _ in range(rounds):
+            n[:K] = alpha
+            for j in range(indptr[u], indptr[u + 1]):
+                w = listings[j]
+                total = np.float32(1e-30)
+                for k in range(K):
+                    g[k] = theta[u, k] * beta[w, k]
+                    total += g[k]
+                share = weight[j] / total
+                for k in range(K):
+                    n[k] += g[k] * share
+            theta[u] = n[:K]
+        theta[u] /= theta[u].sum()
