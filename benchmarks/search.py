@@ -23,7 +23,8 @@ from etsyml_cli.metrics.ranking import byte_order, ndcg, rank_pages
 from etsyml_cli.models.ltr.blocks import Rows
 from etsyml_cli.models.ltr.choose import with_pairs
 from etsyml_cli.models.ltr.config import LtrConfig
-from etsyml_cli.models.ltr.fit import Objective, fit
+from etsyml_cli.models.ltr.descent import descend
+from etsyml_cli.models.ltr.fit import Fitted, Objective, fit
 from etsyml_cli.models.ltr.pairs import Pages, iterate_pairs
 from etsyml_cli.models.ltr.score import take
 from etsyml_cli.stages.ltr_ready import Inputs, prepare
@@ -91,27 +92,34 @@ def market_training(workspace: Path) -> None:
 
 
 def compare(pages: Pages, x: sparse.csr_matrix, judge: Callable[[np.ndarray], float], l2: float) -> None:
-    """All pairs by L-BFGS, LinearSVC on stored differences, pairwise descent over CSR, on the same features."""
+    """All pairs by L-BFGS and by descent, LinearSVC on stored differences, a pair at a time, on the same features."""
     width = x.shape[1]
     better, worse = (np.concatenate(part) for part in zip(*iterate_pairs(pages), strict=True))
     _descend(x.indptr, x.indices, x.data, better[:9], worse[:9], width, 9, l2, 0.1, 0)  # compiled before it is timed
 
-    def all_pairs() -> np.ndarray:
-        start = {"features": np.zeros(width)}
-        return fit(pages, {"features": Rows(x)}, {"features": l2}, Objective(), start=start).weights["features"]
+    def ours(solve: Callable[..., Fitted]) -> Callable[[], np.ndarray]:
+        start, blocks, strength = {"features": np.zeros(width)}, {"features": Rows(x)}, {"features": l2}
+        return lambda: solve(pages, blocks, strength, Objective(), start=start).weights["features"]
 
     def stored() -> np.ndarray:
         sign = np.where(np.arange(len(better)) % 2, 1, -1)
         differences = sparse.diags_array(sign.astype(float)) @ (x[better] - x[worse])
         return LinearSVC(C=1 / (l2 * len(better)), fit_intercept=False, max_iter=1000).fit(differences, sign).coef_[0]
 
-    def descent() -> np.ndarray:
+    def one_pair() -> np.ndarray:
         steps = 20 * len(better)
         return _descend(x.indptr, x.indices, x.data, better, worse, width, steps, l2, 0.5, 0)
 
-    all_pairs()
+    trainers = {
+        "L-BFGS": ours(fit),
+        "descent": ours(descend),
+        "LinearSVC, stored": stored,
+        "one pair at a time": one_pair,
+    }
+    for name in ("L-BFGS", "descent"):
+        trainers[name]()
     base = 0.0
-    for name, train in (("all pairs", all_pairs), ("LinearSVC, stored", stored), ("pairwise descent", descent)):
+    for name, train in trainers.items():
         started = time.process_time()
         w = train()
         cost = time.process_time() - started

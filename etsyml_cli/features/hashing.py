@@ -14,6 +14,8 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
+_inlined = njit(cache=True, nogil=True, inline="always")
+
 
 class HashedRows(NamedTuple):
     """N rows in CSR: row t has the values `x[ptr[t]:ptr[t + 1]]` in the distinct `slots` of the same range."""
@@ -62,6 +64,13 @@ def hash_together(parts: list[NDArray[np.uint32]], seed: int) -> NDArray[np.uint
     return hashes
 
 
+def halves(
+    first: NDArray[np.uint32], second: NDArray[np.uint32], seed: int
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """First and second hashes prepared for `joined`, so that all pairs of them are hashed at a small cost each."""
+    return _begin(first, np.uint32(seed)), _mix_all(second)
+
+
 def hashed_rows(fields: list[Field], n_rows: int, bits: int) -> HashedRows:
     """The rows' features over 2**bits slots, and 1 in slot 2**bits, the bias, which no hash can reach.
 
@@ -80,31 +89,64 @@ def hashed_rows(fields: list[Field], n_rows: int, bits: int) -> HashedRows:
     return HashedRows(ptr, slots[:kept], x[:kept])
 
 
+@_inlined
+def _mixed(k):  # type: ignore[no-untyped-def]
+    """Four bytes as MurmurHash3 (Appleby, 2011) takes them in."""
+    k = np.uint32(k * np.uint32(0xCC9E2D51))
+    k = np.uint32((k << np.uint32(15)) | (k >> np.uint32(17)))
+    return np.uint32(k * np.uint32(0x1B873593))
+
+
+@_inlined
+def _stirred(h, mixed):  # type: ignore[no-untyped-def]
+    h = np.uint32(h ^ mixed)
+    h = np.uint32((h << np.uint32(13)) | (h >> np.uint32(19)))
+    return np.uint32(h * np.uint32(5) + np.uint32(0xE6546B64))
+
+
+@_inlined
+def _finished(h, length):  # type: ignore[no-untyped-def]
+    h = np.uint32(h ^ length)
+    h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+    h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+    return np.uint32(h ^ (h >> np.uint32(16)))
+
+
+@_inlined
+def joined(first, second):  # type: ignore[no-untyped-def]
+    """The hash of a pair as by `hash_together`, from its `halves`."""
+    return _finished(_stirred(first, second), np.uint32(8))
+
+
+@njit(cache=True, nogil=True)
+def _begin(hashes, seed):  # type: ignore[no-untyped-def]
+    begun = np.empty_like(hashes)
+    for i in range(len(hashes)):
+        begun[i] = _stirred(seed, _mixed(hashes[i]))
+    return begun
+
+
+@njit(cache=True, nogil=True)
+def _mix_all(hashes):  # type: ignore[no-untyped-def]
+    mixed = np.empty_like(hashes)
+    for i in range(len(hashes)):
+        mixed[i] = _mixed(hashes[i])
+    return mixed
+
+
 @njit(cache=True, nogil=True)
 def _hash_slices(data, bounds, seed, hashes):  # type: ignore[no-untyped-def]
-    """MurmurHash3_x86_32 (Appleby, 2011) of data[bounds[i]:bounds[i + 1]] for each i."""
-    c1, c2 = np.uint32(0xCC9E2D51), np.uint32(0x1B873593)
+    """MurmurHash3_x86_32 of data[bounds[i]:bounds[i + 1]] for each i."""
     for i in range(len(hashes)):
         start, stop = bounds[i], bounds[i + 1]
         tail = stop - (stop - start) % 4
         h = seed
         for j in range(start, tail, 4):
-            k = np.uint32(data[j] | data[j + 1] << 8 | data[j + 2] << 16 | data[j + 3] << 24)
-            k = np.uint32(k * c1)
-            k = np.uint32((k << 15) | (k >> 17))
-            h ^= np.uint32(k * c2)
-            h = np.uint32((h << 13) | (h >> 19))
-            h = np.uint32(h * 5 + 0xE6546B64)
+            h = _stirred(h, _mixed(np.uint32(data[j] | data[j + 1] << 8 | data[j + 2] << 16 | data[j + 3] << 24)))
         k = np.uint32(0)
         for j in range(tail, stop):
             k |= np.uint32(data[j] << (8 * (j - tail)))
-        k = np.uint32(k * c1)
-        k = np.uint32((k << 15) | (k >> 17))
-        h ^= np.uint32(k * c2)
-        h ^= np.uint32(stop - start)
-        h = np.uint32((h ^ (h >> 16)) * np.uint32(0x85EBCA6B))
-        h = np.uint32((h ^ (h >> 13)) * np.uint32(0xC2B2AE35))
-        hashes[i] = h ^ (h >> 16)
+        hashes[i] = _finished(h ^ _mixed(k), np.uint32(stop - start))
 
 
 @njit(cache=True, nogil=True)

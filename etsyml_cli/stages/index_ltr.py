@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.log import progress
-from etsyml_cli.features.crosses import Tokens, joined
+from etsyml_cli.features.crosses import Tokens, all_tokens
 from etsyml_cli.features.postings import PostingsBuilder
 from etsyml_cli.features.text import count_words
 from etsyml_cli.io.arrays import new_array
@@ -72,7 +72,7 @@ def _write(directory: Path, ranker: LtrModel, photos: ImageFeatures | None, list
             ids += piece.ids
             advance(len(piece.ids))
     words = postings.build()
-    save_words(directory, words, joined(tokens), byte_order(ids))
+    save_words(directory, words, all_tokens(tokens), byte_order(ids))
     return {"listings": n_listings, "words": len(words.words), "postings": len(words.rows)}
 
 

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.rng import generator
 from etsyml_cli.features.crosses import (
-    CrossedRows,
     Tokens,
+    WordPairs,
     cross,
     listing_tokens,
+    pair_words,
     query_tokens,
     query_word_rows,
     whole_query,
@@ -32,7 +33,6 @@ from etsyml_cli.models.ltr.blocks import (
     ListingTerms,
     PhotoCrosses,
     Rows,
-    WordCrosses,
     unit_rows,
 )
 from etsyml_cli.models.ltr.config import LtrConfig
@@ -77,7 +77,7 @@ def learn(catalogue: Listings, log: SearchLog, photos: ImageFeatures | None, con
     words = sorted({word for query in asked.queries for word in words_of_query(query, own)})
     shown = shown_listings(catalogue, log.listing_ids)
     tokens = crossed_tokens(shown, config)
-    pairs = _crossed(asked, tokens, config, own).seen() if config.shape != "global" else np.empty(0, np.uint32)
+    pairs = _word_pairs(asked, tokens, config, own).seen() if config.shape != "global" else np.empty(0, np.uint32)
     return Known(config, vocabulary, terms, words, own, pairs, _svd(photos, config.photo_dim))
 
 
@@ -107,11 +107,10 @@ def text_block(known: Known, listings: Listings, listing: Ints) -> ListingTerms:
 
 def query_blocks(known: Known, words: ListingWords, tokens: Tokens, asked: Asked) -> dict[str, Block]:
     """The blocks that compare the query's words with the listing's; `words` and `tokens` are those of I listings."""
-    config = known.config
-    crossed = _crossed(asked, tokens, config, known.own_queries).among(known.pairs, config.cross_bits)
+    pairs = _word_pairs(asked, tokens, known.config, known.own_queries)
     return {
         "overlap": Rows(overlap(words, known.vocabulary, asked.queries, asked.query, asked.listing)),
-        "word_crosses": WordCrosses(*crossed, len(known.pairs)),
+        "word_crosses": cross(pairs, known.pairs),
     }
 
 
@@ -169,9 +168,9 @@ def _own_queries(log: SearchLog, config: LtrConfig) -> frozenset[str]:
     return frozenset(query for query, count in pages.items() if count >= config.min_query_pages)
 
 
-def _crossed(asked: Asked, tokens: Tokens, config: LtrConfig, own: frozenset[str]) -> CrossedRows:
+def _word_pairs(asked: Asked, tokens: Tokens, config: LtrConfig, own: frozenset[str]) -> WordPairs:
     """Every query word with every token of the listing."""
-    return cross(query_tokens(asked.queries, own), tokens, asked.query, asked.listing, config.cross_bits)
+    return pair_words(query_tokens(asked.queries, own), tokens, asked.query, asked.listing, config.cross_bits)
 
 
 def crossed_tokens(listings: Listings, config: LtrConfig) -> Tokens:

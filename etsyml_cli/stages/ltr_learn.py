@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.errors import DataError, UsageError
 from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.split import TRAIN, VALID
 from etsyml_cli.metrics.ranking import ndcg, rank_pages
@@ -24,10 +24,14 @@ JUDGED_AT = 10
 
 
 def learn_weights(
-    pages: Pages, blocks: Blocks, part: NDArray[np.int8], id_order: NDArray[np.int64], config: LtrConfig
+    pages: Pages,
+    blocks: Blocks,
+    part: NDArray[np.int8],
+    id_order: NDArray[np.int64],
+    grid: tuple[float, ...],
+    objective: Objective,
 ) -> tuple[dict[str, Weights], dict[str, Any]]:
     """The weights of each variant whose blocks there are, and what the validation pages said of it."""
-    objective = objective_of(config)
     train, train_blocks = with_pairs(pages.take(part == TRAIN), take(blocks, pages.rows(part == TRAIN)), objective)
     if not len(train.level):
         raise DataError(
@@ -42,7 +46,7 @@ def learn_weights(
     weights, figures = {}, {}
     for variant, names in variants_of(blocks).items():
         logger.info("fitting the %s ranker", variant)
-        best, tried = choose_l2(train, train_blocks, names, config.l2, objective, judge)
+        best, tried = choose_l2(train, train_blocks, names, grid, objective, judge)
         fitted = fit_on_all(*everything, best.l2, objective, what=variant)
         weights[variant] = fitted.weights
         figures[variant] = {
@@ -51,13 +55,17 @@ def learn_weights(
             "objective": fitted.value,
             "iterations": fitted.iterations,
             "settled": fitted.settled,
+            **({"passes": fitted.passes} if fitted.passes else {}),
             "tried": msgspec.to_builtins(tried),
         }
     return weights, {"metric": f"ndcg@{JUDGED_AT}", "pages": int(judged.sum()), "variants": figures}
 
 
-def objective_of(config: LtrConfig) -> Objective:
-    return Objective(config.pairs, config.loss, config.l1, config.max_iterations)
+def objective_of(config: LtrConfig, seed: int) -> Objective:
+    """Raises UsageError where the solver knows no L1."""
+    if config.solver == "descent" and config.l1:
+        raise UsageError("solver: descent has no l1", hint="Set l1 to 0, or solver to lbfgs.")
+    return Objective(config.pairs, config.loss, config.l1, config.solver, config.max_iterations, config.passes, seed)
 
 
 def _validation_ndcg(weights: Weights, *, valid: Pages, blocks: Blocks, id_order: NDArray[np.int64]) -> float:

@@ -27,7 +27,7 @@ from etsyml_cli.models.ltr.blocks import Rows
 from etsyml_cli.models.ltr.config import LtrConfig
 from etsyml_cli.models.ltr.pairs import Pages, count_pairs
 from etsyml_cli.stages.ltr_card import rows_card
-from etsyml_cli.stages.ltr_learn import learn_weights
+from etsyml_cli.stages.ltr_learn import learn_weights, objective_of
 from etsyml_cli.stages.ltr_model import KIND
 from etsyml_cli.stages.summary import Summary, made_before
 
@@ -51,6 +51,7 @@ def train_on_rows(
     Nothing is held out unless `holdout` is a share of the pages: such files mostly come with a test file. A share of
     `config.valid_share` chooses the l2. Columns are brought to a root mean square of 1 while training.
     """
+    objective = objective_of(config, seed)
     inputs = {FEATURES: [source_of(features)]} | ({"groups": [source_of(groups)]} if groups else {})
     plan = Plan(kind=KIND, config=msgspec.to_builtins(config) | {"holdout": holdout}, inputs=inputs, seed=seed)
     if there := made_before(out, plan, force=force):
@@ -65,7 +66,7 @@ def train_on_rows(
     scaled = Rows((rows.features @ sparse.diags_array(1 / scale)).tocsr()).take(pages.rows(known))
     ids = byte_order(names_of(rows))[pages.rows(known)]
     with artifact(out, plan, replace=replace) as draft:
-        weights, valid = learn_weights(pages.take(known), {FEATURES: scaled}, part[known], ids, config)
+        weights, valid = learn_weights(pages.take(known), {FEATURES: scaled}, part[known], ids, config.l2, objective)
         draft.rows = {"pages": len(rows.qids), "rows": len(rows.labels), "pairs": int(count_pairs(pages).sum())}
         draft.facts = {"shape": FEATURES, "photos": None, "columns": len(scale)}
         save_config(draft.path, config)

@@ -15,7 +15,7 @@ from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_json
 from etsyml_cli.io.tables import table_source
 from etsyml_cli.metrics.ranking import byte_order
 from etsyml_cli.models.ltr.choose import fit_on_all, with_pairs
-from etsyml_cli.models.ltr.config import LtrConfig
+from etsyml_cli.models.ltr.fit import Objective
 from etsyml_cli.models.ltr.pairs import count_pairs
 from etsyml_cli.models.ltr.score import Weights
 from etsyml_cli.stages.ltr_card import model_card
@@ -31,6 +31,7 @@ POSITIONS_TOLD = 10
 
 def train_ltr(inputs: Inputs, *, out: Path, force: bool = False, replace: bool = True) -> Summary:
     """Train text, image and multimodal rankers on the same pairs and write them to `out`."""
+    objective = objective_of(inputs.config, inputs.seed)
     plan = _plan(inputs)
     if there := made_before(out, plan, force=force):
         return there
@@ -39,8 +40,8 @@ def train_ltr(inputs: Inputs, *, out: Path, force: bool = False, replace: bool =
         ready = prepare(inputs)
         draft.rows = ready.rows | {"pairs": int(count_pairs(ready.pages, config.pairs).sum())}
         id_order = byte_order(ready.log.listing_ids)[ready.log.listing]
-        variants, valid = learn_weights(ready.pages, ready.blocks, ready.part, id_order, config)
-        model = LtrModel(ready.known, variants, _controls(ready, valid, config, inputs.seed))
+        variants, valid = learn_weights(ready.pages, ready.blocks, ready.part, id_order, config.l2, objective)
+        model = LtrModel(ready.known, variants, _controls(ready, valid, objective, config.controls, inputs.seed))
         draft.facts = _facts(ready, model, valid)
         _write(draft, model, ready, valid)
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=_told(draft.facts))
@@ -65,16 +66,15 @@ def _plan(inputs: Inputs) -> Plan:
     return Plan(kind=KIND, config=settings, inputs=sources, seed=inputs.seed)
 
 
-def _controls(ready: Ready, valid: dict[str, Any], config: LtrConfig, seed: int) -> list[Weights]:
+def _controls(ready: Ready, valid: dict[str, Any], objective: Objective, count: int, seed: int) -> list[Weights]:
     """The multimodal ranker trained anew, its photos dealt to other listings: what photos seem to add without a photo.
 
     A photo that tells nothing still tells listings apart; were that enough to gain, the gain of photos would be none.
     """
     if ready.photos is None or "multimodal" not in valid["variants"]:
         return []
-    objective = objective_of(config)
     l2 = valid["variants"]["multimodal"]["l2"]
-    deals = [permuted(ready.photos, ready.log.listing_ids, seed, number) for number in range(config.controls)]
+    deals = [permuted(ready.photos, ready.log.listing_ids, seed, number) for number in range(count)]
     found = []
     for number, wrong in enumerate(photo_blocks(ready.known, ready.photos, deals, asked_in(ready.log)), 1):
         useful, wrong_blocks = with_pairs(ready.pages, ready.blocks | wrong, objective)

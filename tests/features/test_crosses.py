@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import mmh3
 import numpy as np
-import pytest
 
-from etsyml_cli.features import crosses
-from etsyml_cli.features.crosses import cross, listing_tokens, query_tokens, query_word_rows
+from etsyml_cli.features.crosses import cross, listing_tokens, pair_words, query_tokens, query_word_rows
 
 QUERIES = ["red scarf", "Mug mug", "?!"]
 LISTINGS = [[("title", "red"), ("tags", "red"), ("title", "red")], [], [("title", "mug")]]
@@ -23,25 +21,43 @@ def slot(word: str, field: str, token: str) -> int:
     return mmh3.hash(both, mmh3.hash("word_crosses", signed=False), signed=False) % 2**BITS
 
 
-@pytest.mark.parametrize("at_once", [1, 4, 1 << 20])
-def test_every_pair_of_different_tokens_has_its_slot(monkeypatch, at_once):
-    monkeypatch.setattr(crosses, "PAIRS_AT_ONCE", at_once)
-    rows = cross(query_tokens(QUERIES), listing_tokens(LISTINGS), QUERY, LISTING, BITS)
+def pairs():
+    return pair_words(query_tokens(QUERIES), listing_tokens(LISTINGS), QUERY, LISTING, BITS)
+
+
+def slots_of_rows():
     words = [["red", "scarf"], ["mug"], []]
-    for r, (q, i) in enumerate(zip(QUERY, LISTING, strict=True)):
-        expected = [slot(word, *token) for word in words[q] for token in dict.fromkeys(LISTINGS[i])]
-        assert rows.slots[rows.ptr[r] : rows.ptr[r + 1]].tolist() == expected
-        assert rows.scale[r] == pytest.approx(max(len(expected), 1) ** -0.5)
+    return [
+        [slot(word, *token) for word in words[q] for token in dict.fromkeys(LISTINGS[i])]
+        for q, i in zip(QUERY, LISTING, strict=True)
+    ]
+
+
+def as_rows(slots_of_rows, known):
+    dense = np.zeros((len(slots_of_rows), len(known)))
+    for r, slots in enumerate(slots_of_rows):
+        for found in slots:
+            dense[r, known == found] += len(slots) ** -0.5
+    return dense
+
+
+def test_every_pair_of_different_tokens_has_its_slot():
+    assert pairs().seen().tolist() == sorted({found for slots in slots_of_rows() for found in slots})
+    crosses = cross(pairs(), pairs().seen())
+    np.testing.assert_allclose(crosses.matrix().toarray(), as_rows(slots_of_rows(), pairs().seen()))
 
 
 def test_pairs_that_training_did_not_see_are_dropped():
-    rows = cross(query_tokens(QUERIES), listing_tokens(LISTINGS), QUERY, LISTING, BITS)
-    known = rows.seen()[::2]
-    kept = rows.among(known, BITS)
-    for r in range(len(QUERY)):
-        before = [s for s in rows.slots[rows.ptr[r] : rows.ptr[r + 1]] if s in known]
-        assert known[kept.slots[kept.ptr[r] : kept.ptr[r + 1]]].tolist() == before
-    assert kept.scale is rows.scale
+    known = pairs().seen()[::2]
+    crosses = cross(pairs(), known)
+    assert crosses.width == len(known)
+    np.testing.assert_allclose(crosses.matrix().toarray(), as_rows(slots_of_rows(), known))
+
+
+def test_a_word_and_a_listing_that_several_rows_hold_are_hashed_once():
+    assert len(pairs().word) == len(
+        {(word, i) for q, i in zip(QUERY, LISTING, strict=True) for word in QUERIES[q].lower().split() if word != "?!"}
+    )
 
 
 def test_a_query_is_the_mean_direction_of_its_known_words():

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import sparse
 from sklearn.datasets import load_svmlight_file
 
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.metrics.ranking import ndcg, rank_pages
 from etsyml_cli.models.ltr import blocks as blocks_module
-from etsyml_cli.models.ltr.blocks import ListingPhotos, ListingTerms, PhotoCrosses, Rows, WordCrosses
+from etsyml_cli.models.ltr.blocks import ListingPhotos, Rows
 from etsyml_cli.models.ltr.choose import choose_l2
 from etsyml_cli.models.ltr.fit import Objective, fit, loss_of
 from etsyml_cli.models.ltr.pairs import Pages
 from etsyml_cli.models.ltr.score import score, take, variants_of
+from tests.ltr_logs import BLOCKS, log_of, planted
 
 EXAMPLE = Path(__file__).parents[2].parent / "shared/data/lightgbm-rank"
 
@@ -48,57 +47,6 @@ def reference(w, d, levels, offsets, seed=0):
     return loss, gradient
 
 
-@dataclass
-class Log:
-    """Pages, and every kind of block for their rows, with the dense matrix that it stands for."""
-
-    pages: Pages
-    blocks: dict
-    dense: dict
-
-
-def log_of(sizes, rng, n_listings=20, n_queries=5):
-    n = sum(sizes)
-    listing, query = rng.integers(0, n_listings, n), rng.integers(0, n_queries, n)
-    terms = sparse.random(n_listings, 6, 0.5, "csr", random_state=rng)
-    photos = rng.random((n_listings - 2, 4)).astype(np.float32)
-    photo = rng.permutation(np.append(np.arange(n_listings - 2), [-1, -1]))
-    unit = np.zeros((n_listings, 5))
-    unit[photo >= 0] = [[*(row / np.linalg.norm(row)), 1] for row in photos[photo[photo >= 0]].astype(float)]
-    counts = rng.integers(0, 4, n)
-    ptr = np.concatenate([[0], np.cumsum(counts)])
-    crosses = WordCrosses(ptr, rng.integers(0, 7, ptr[-1]).astype(np.uint32), rng.random(n), 7)
-    crossed = np.zeros((n, 7))
-    for r in range(n):
-        for slot in crosses.slots[ptr[r] : ptr[r + 1]]:
-            crossed[r, slot] += crosses.scale[r]
-    words, z = sparse.random(n_queries, 3, 0.6, "csr", random_state=rng), rng.normal(size=(n_listings, 2))
-    overlap = rng.random((n, 3))
-    level = rng.choice([0, 0, 0, 1, 2, 3], n).astype(np.int8)
-    return Log(
-        Pages(level, np.arange(n) + 1, np.ones(n), np.cumsum([0, *sizes])),
-        {
-            "overlap": Rows(overlap),
-            "text": ListingTerms(terms, listing),
-            "image": ListingPhotos(photos, photo, listing),
-            "word_crosses": crosses,
-            "photo_crosses": PhotoCrosses(words, z, query, listing),
-        },
-        {
-            "overlap": overlap,
-            "text": terms.toarray()[listing],
-            "image": unit[listing],
-            "word_crosses": crossed,
-            "photo_crosses": np.array(
-                [np.outer(words.toarray()[q], z[i]).ravel() for q, i in zip(query, listing, strict=False)]
-            ),
-        },
-    )
-
-
-BLOCKS = ("overlap", "text", "image", "word_crosses", "photo_crosses")
-
-
 @pytest.mark.parametrize("name", BLOCKS)
 def test_a_block_is_the_dense_matrix_that_it_stands_for(monkeypatch, name):
     monkeypatch.setattr(blocks_module, "ROWS_AT_ONCE", 3)
@@ -110,6 +58,8 @@ def test_a_block_is_the_dense_matrix_that_it_stands_for(monkeypatch, name):
     np.testing.assert_allclose(block.scores(w), dense @ w, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(block.sums(c), dense.T @ c, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(block.matrix().toarray(), dense, rtol=1e-6, atol=1e-7)
+    columns, values = block.addends(c)
+    np.testing.assert_allclose(np.bincount(columns, values, block.width), dense.T @ c, rtol=1e-5, atol=1e-6)
     for rows in (np.array([20, 3, 3, 0]), rng.random(21) > 0.5):
         np.testing.assert_allclose(block.take(rows).matrix().toarray(), dense[rows], rtol=1e-6, atol=1e-7)
         np.testing.assert_allclose(block.take(rows).scores(w), dense[rows] @ w, rtol=1e-5, atol=1e-6)
@@ -146,18 +96,6 @@ def test_the_objective_equals_the_reference_over_all_blocks():
     expected_loss, expected_gradient = reference(w, d, log.pages.level, log.pages.offsets)
     assert loss == pytest.approx(expected_loss + 0.5 * (penalty * w) @ w, rel=1e-5)
     np.testing.assert_allclose(np.concatenate([*gradient.values()]), expected_gradient + penalty * w, atol=1e-5)
-
-
-def planted(seed, n_pages=600, size=8):
-    """Pages where the row of the greatest noisy planted score is clicked; only the first 3 of 8 features matter."""
-    rng = np.random.default_rng(seed)
-    truth = np.array([3.0, -2, 2, 0, 0, 0, 0, 0])
-    x = rng.normal(size=(n_pages * size, 8)) * 0.5
-    utility = x @ truth + rng.gumbel(size=len(x))
-    level = np.zeros(len(x), np.int8)
-    level[np.arange(n_pages) * size + utility.reshape(n_pages, size).argmax(axis=1)] = 1
-    position = np.tile(np.arange(size) + 1, n_pages)
-    return Pages(level, position, np.ones(len(x)), np.arange(n_pages + 1) * size), x, truth
 
 
 def fitted(pages, x, l2=1e-4, **objective):

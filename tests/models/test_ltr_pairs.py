@@ -169,7 +169,9 @@ def test_a_choice_of_pages_keeps_their_rows_together():
     pages = random_pages(np.random.default_rng(2), [3, 0, 5, 2])
     chosen = np.array([True, True, False, True])
     rows, taken = pages.rows(chosen), pages.take(chosen)
-    assert rows.tolist() == [True] * 3 + [False] * 5 + [True] * 2
+    assert rows.tolist() == [0, 1, 2, 8, 9]
     assert taken.offsets.tolist() == [0, 3, 3, 5]
     for name in ("level", "position", "weight"):
         np.testing.assert_array_equal(getattr(taken, name), getattr(pages, name)[rows])
+    assert pages.rows(np.array([3, 1, 0])).tolist() == [8, 9, 0, 1, 2]
+    assert pages.take(np.array([3, 1, 0])).offsets.tolist() == [0, 2, 2, 5]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,7 @@ def test_the_global_shape_knows_the_listing_and_not_the_query(shop: Shop, model:
     [
         {"shape": "per-query", "min_query_pages": 30},
         {"loss": "hinge"},
+        {"solver": "descent"},
         {"l1": 1e-4},
         {"pairs": "adjacent"},
         {"pairs": "skip-above"},
@@ -78,6 +80,25 @@ def test_every_choice_learns_more_than_the_shown_order(shop: Shop, settings: dic
     trained = shop.train("-".join(map(str, settings)), config=config_of(**settings))
     found = shop.evaluate(trained, "ndcg@5", baseline="shown")
     assert found["ndcg@5", "multimodal"].against.low > 0.1
+
+
+def test_descent_shows_every_pass_and_finds_what_lbfgs_finds(shop: Shop, model: Path) -> None:
+    found = {}
+    for name, settings in (("steep", {"solver": "descent", "passes": 40}), ("exact", {})):
+        trained = shop.train(name, config=config_of(l2=[1e-2], controls=0, **settings))
+        found[name] = json.loads((trained / METRICS).read_text())["valid"]["variants"]["multimodal"]
+    assert len(found["steep"]["passes"]) == found["steep"]["iterations"] == 40
+    assert found["steep"]["passes"][0] > found["steep"]["passes"][-1]
+    assert "passes" not in found["exact"]
+    assert found["steep"]["objective"] == pytest.approx(found["exact"]["objective"], rel=0.01)
+
+
+def test_descent_refuses_l1_before_it_reads_anything(shop: Shop, tmp_path: Path) -> None:
+    config = config_of(solver="descent", l1=1e-4)
+    with pytest.raises(UsageError, match="descent has no l1"):
+        shop.train("refused", config=config)
+    with pytest.raises(UsageError, match="descent has no l1"):
+        train_on_rows(features=tmp_path / "none", groups=None, config=config, seed=0, out=tmp_path / "model")
 
 
 def test_a_shop_that_sells_is_known_by_its_indicator_alone(tmp_path: Path) -> None:

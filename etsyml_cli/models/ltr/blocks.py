@@ -1,12 +1,13 @@
 """Blocks of features of N rows (a query and a listing shown for it), each as a linear map that never copies its data.
 
 A block knows its width D, the scores Xw of its rows, the sums Xᵀc over them, and itself for some of the rows only.
+Query word × listing token, `features/crosses.py`, is one too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, Self
 
 import numpy as np
@@ -34,6 +35,9 @@ class Block(Protocol):
     def sums(self, c: Floats) -> Floats:
         """Xᵀc, shape (width,)."""
 
+    def addends(self, c: Floats) -> tuple[NDArray[np.integer], Floats]:
+        """Xᵀc as values to add, shape (E,), and their columns, which may repeat: for a few rows of a wide block."""
+
     def take(self, rows: Selection) -> Self:
         """These rows only."""
 
@@ -57,6 +61,9 @@ class Rows:
     def sums(self, c: Floats) -> Floats:
         return np.asarray(self.x.T @ c)
 
+    def addends(self, c: Floats) -> tuple[NDArray[np.integer], Floats]:
+        return _addends(self.x, c) if sparse.issparse(self.x) else _all_of(self.sums(c))
+
     def take(self, rows: Selection) -> Rows:
         return Rows(self.x[rows])
 
@@ -79,13 +86,20 @@ class ListingTerms:
         return np.asarray(self.x @ w)[self.listing]
 
     def sums(self, c: Floats) -> Floats:
-        return np.asarray(self.x.T @ np.bincount(self.listing, weights=c, minlength=self.x.shape[0]))
+        return np.asarray(self.x.T @ self._of_listing(c))
+
+    def addends(self, c: Floats) -> tuple[NDArray[np.integer], Floats]:
+        return _addends(self.x, self._of_listing(c))
 
     def take(self, rows: Selection) -> ListingTerms:
-        return replace(self, listing=self.listing[rows])
+        shown, listing = np.unique(self.listing[rows], return_inverse=True)
+        return ListingTerms(self.x[shown], listing)
 
     def matrix(self) -> sparse.csr_matrix:
         return self.x[self.listing]
+
+    def _of_listing(self, c: Floats) -> Floats:
+        return np.bincount(self.listing, weights=c, minlength=self.x.shape[0]).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -117,8 +131,12 @@ class ListingPhotos:
             total[-1] += of_listing[piece].sum()
         return total
 
+    def addends(self, c: Floats) -> tuple[NDArray[np.integer], Floats]:
+        return _all_of(self.sums(c))
+
     def take(self, rows: Selection) -> ListingPhotos:
-        return replace(self, listing=self.listing[rows])
+        shown, listing = np.unique(self.listing[rows], return_inverse=True)
+        return ListingPhotos(self.photos, self.photo[shown], listing)
 
     def matrix(self) -> sparse.csr_matrix:
         dense = np.zeros((len(self.listing), self.width))
@@ -134,39 +152,6 @@ class ListingPhotos:
         for start in range(0, len(in_order), ROWS_AT_ONCE):
             piece = in_order[start : start + ROWS_AT_ONCE]
             yield piece, unit_rows(self.photos[self.photo[piece]])
-
-
-@dataclass(frozen=True)
-class WordCrosses:
-    """Query word × listing token: row r has the value scale[r] in each of slots[ptr[r]:ptr[r + 1]], all below width."""
-
-    ptr: Ints
-    slots: NDArray[np.uint32]
-    scale: Floats
-    width: int
-
-    def scores(self, w: Floats) -> Floats:
-        s = np.empty(len(self.scale))
-        _slot_scores(self.ptr, self.slots, self.scale, w, s)
-        return s
-
-    def sums(self, c: Floats) -> Floats:
-        total = np.zeros(self.width)
-        _slot_sums(self.ptr, self.slots, self.scale * c, total)
-        return total
-
-    def take(self, rows: Selection) -> WordCrosses:
-        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
-        ptr = np.concatenate([[0], np.cumsum(np.diff(self.ptr)[rows])])
-        slots = np.empty(ptr[-1], np.uint32)
-        _copy_slots(self.ptr, self.slots, rows, ptr, slots)
-        return WordCrosses(ptr, slots, self.scale[rows], self.width)
-
-    def matrix(self) -> sparse.csr_matrix:
-        values = np.repeat(self.scale, np.diff(self.ptr))
-        matrix = sparse.csr_matrix((values, self.slots.astype(np.int64), self.ptr), shape=(len(self.scale), self.width))
-        matrix.sum_duplicates()
-        return matrix
 
 
 @dataclass(frozen=True)
@@ -192,16 +177,42 @@ class PhotoCrosses:
         return s
 
     def sums(self, c: Floats) -> Floats:
-        of_query = np.zeros((self.words.shape[0], self.z.shape[1]))
-        _photo_sums(self.z, self.query, self.listing, c, of_query)
-        return np.asarray(self.words.T @ of_query).ravel()
+        return np.asarray(self.words.T @ self._of_query(c)).ravel()
+
+    def addends(self, c: Floats) -> tuple[NDArray[np.integer], Floats]:
+        query = np.repeat(np.arange(self.words.shape[0]), np.diff(self.words.indptr))
+        values = self._of_query(c)[query] * self.words.data[:, None]
+        return self._columns(self.words.indices).ravel(), values.ravel()
 
     def take(self, rows: Selection) -> PhotoCrosses:
-        return replace(self, query=self.query[rows], listing=self.listing[rows])
+        asked, query = np.unique(self.query[rows], return_inverse=True)
+        return PhotoCrosses(self.words[asked], self.z, query, self.listing[rows])
 
     def matrix(self) -> sparse.csr_matrix:
-        words = self.words[self.query].toarray()
-        return sparse.csr_matrix((words[:, :, None] * self.z[self.listing][:, None, :]).reshape(len(words), -1))
+        words = self.words[self.query]
+        row = np.repeat(np.arange(len(self.query)), np.diff(words.indptr))
+        values = words.data[:, None] * self.z[self.listing[row]]
+        columns = self._columns(words.indices)
+        shape = len(self.query), self.width
+        return sparse.csr_matrix((values.ravel(), columns.ravel(), words.indptr * self.z.shape[1]), shape=shape)
+
+    def _of_query(self, c: Floats) -> Floats:
+        total = np.zeros((self.words.shape[0], self.z.shape[1]))
+        _photo_sums(self.z, self.query, self.listing, c, total)
+        return total
+
+    def _columns(self, words: NDArray[np.integer]) -> Ints:
+        """Where the photo's K numbers stand for these words, shape (len(words), K)."""
+        k = int(self.z.shape[1])
+        return words[:, None].astype(np.int64) * k + np.arange(k, dtype=np.int64)
+
+
+def _addends(x: sparse.csr_matrix, c: Floats) -> tuple[NDArray[np.integer], Floats]:
+    return x.indices, x.data * np.repeat(c, np.diff(x.indptr))
+
+
+def _all_of(sums: Floats) -> tuple[Ints, Floats]:
+    return np.arange(len(sums)), sums
 
 
 def unit_rows(rows: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -210,30 +221,6 @@ def unit_rows(rows: NDArray[np.floating]) -> NDArray[np.float32]:
     length = np.sqrt(np.einsum("nd,nd->n", found, found, dtype=np.float64))
     unit: NDArray[np.float32] = found / np.maximum(length, TINY).astype(np.float32)[:, None]
     return unit
-
-
-@njit(cache=True, nogil=True)
-def _slot_scores(ptr, slots, scale, w, s):  # type: ignore[no-untyped-def]
-    for r in range(len(scale)):
-        total = 0.0
-        for k in range(ptr[r], ptr[r + 1]):
-            total += w[slots[k]]
-        s[r] = scale[r] * total
-
-
-@njit(cache=True, nogil=True)
-def _slot_sums(ptr, slots, c, total):  # type: ignore[no-untyped-def]
-    for r in range(len(c)):
-        if c[r] != 0:
-            for k in range(ptr[r], ptr[r + 1]):
-                total[slots[k]] += c[r]
-
-
-@njit(cache=True, nogil=True)
-def _copy_slots(ptr, slots, rows, new_ptr, taken):  # type: ignore[no-untyped-def]
-    for i in range(len(rows)):
-        for k in range(ptr[rows[i] + 1] - ptr[rows[i]]):
-            taken[new_ptr[i] + k] = slots[ptr[rows[i]] + k]
 
 
 @njit(cache=True, nogil=True)

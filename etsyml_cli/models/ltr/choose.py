@@ -9,6 +9,7 @@ import numpy as np
 
 from etsyml_cli.core.log import logger
 from etsyml_cli.models.ltr.blocks import Block
+from etsyml_cli.models.ltr.descent import descend
 from etsyml_cli.models.ltr.fit import Fitted, Objective, fit
 from etsyml_cli.models.ltr.pairs import Pages, count_pairs
 from etsyml_cli.models.ltr.score import OVERLAP, Blocks, Weights, take
@@ -49,7 +50,7 @@ def choose_l2(
     def value(at: tuple[int, ...]) -> float:
         nonlocal weights
         if at not in seen:
-            fitted = fit(pages, blocks, l2_at(names, strengths, at), objective, start=weights)
+            fitted = _solve(pages, blocks, l2_at(names, strengths, at), objective, start=weights)
             weights = fitted.weights
             seen[at] = judge(weights)
         return seen[at]
@@ -80,7 +81,15 @@ def zeros(blocks: Blocks, names: tuple[str, ...]) -> Weights:
 
 def fit_on_all(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Objective, *, what: str) -> Fitted:
     """The weights that minimise the objective over pages that hold a pair, from zero; says how it settled."""
-    fitted = fit(pages, blocks, l2, objective, start=zeros(blocks, tuple(l2)))
+    fitted = _solve(pages, blocks, l2, objective, start=zeros(blocks, tuple(l2)))
+    if fitted.passes:
+        logger.info("%s: objective %s on the passes", what, ", ".join(f"{value:.4f}" for value in fitted.passes))
     if not fitted.settled:
-        logger.info("%s: stopped after %d iterations, before the ranker had settled", what, fitted.iterations)
+        rounds = "passes" if fitted.passes else "iterations"
+        logger.info("%s: stopped after %d %s, before the ranker had settled", what, fitted.iterations, rounds)
     return fitted
+
+
+def _solve(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Objective, *, start: Weights) -> Fitted:
+    solve = {"lbfgs": fit, "descent": descend}[objective.solver]
+    return solve(pages, blocks, l2, objective, start=start)

@@ -37,7 +37,9 @@ class LtrConfig(Config, frozen=True):
     loss: Literal["logistic", "hinge"] = "logistic"
     l1: Annotated[float, Meta(ge=0)] = 0.0
     l2: Annotated[tuple[Positive, ...], Meta(min_length=1)] = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
+    solver: Literal["lbfgs", "descent"] = "lbfgs"
     max_iterations: Annotated[int, Meta(ge=1)] = 100  # of L-BFGS, for each fit
+    passes: Annotated[int, Meta(ge=1)] = 10  # of descent over the pages, for each fit
     controls: Annotated[int, Meta(ge=0, le=20)] = 5  # rankers trained on photos that were dealt to other listings
     split: Literal["time", "query", "seller"] = "time"
     test_share: Share = 0.2  # of the log's days, of its queries or of the sellers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.optimize import minimize
@@ -13,25 +14,34 @@ from etsyml_cli.core.errors import DataError
 from etsyml_cli.models.ltr.pairs import Loss, Pages, PairKind, pair_loss
 from etsyml_cli.models.ltr.score import Blocks, Floats, Weights, score
 
+Solver = Literal["lbfgs", "descent"]
+
 
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised beside the L2s: which pairs, which loss, how much L1; and for how many iterations at most."""
+    """What is minimised beside the L2s: which pairs, which loss, how much L1; by which solver, for how long at most."""
 
     pairs: PairKind = "all"
     loss: Loss = "logistic"
     l1: float = 0.0
-    max_iterations: int = 100
+    solver: Solver = "lbfgs"
+    max_iterations: int = 100  # of L-BFGS
+    passes: int = 10  # of descent, over all pages
+    seed: int = 0  # of the pages' order in descent
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The weights, the objective's value there, and whether L-BFGS settled before `max_iterations`."""
+    """The weights, the objective's value there, after how many iterations or passes, and whether these were enough.
+
+    `passes` are the objective's values on each pass of descent.
+    """
 
     weights: Weights
     value: float
     iterations: int
     settled: bool
+    passes: tuple[float, ...] = ()
 
 
 def loss_of(
@@ -43,7 +53,18 @@ def loss_of(
     """
     loss, of_rows = pair_loss(score(weights, blocks), pages, pairs=objective.pairs, loss=objective.loss)
     gradient = {name: blocks[name].sums(of_rows) + l2[name] * w for name, w in weights.items()}
-    return loss + sum(0.5 * l2[name] * float(w @ w) for name, w in weights.items()), gradient
+    return loss + penalty(weights, l2), gradient
+
+
+def penalty(weights: Weights, l2: Mapping[str, float]) -> float:
+    """Σ over blocks of l2/2 · |w|²."""
+    return sum(0.5 * l2[name] * float(w @ w) for name, w in weights.items())
+
+
+def expect_finite(loss: float) -> None:
+    """Raises DataError where a loss is not a finite number, since then a feature is not."""
+    if not np.isfinite(loss):
+        raise DataError("a feature of a shown listing is not a finite number", hint="Extract the photos again.")
 
 
 def fit(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Objective, *, start: Weights) -> Fitted:
@@ -59,8 +80,7 @@ def fit(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Object
     def smooth(vector: Floats) -> tuple[float, Floats]:
         weights = dict(zip(names, np.split(vector, cuts), strict=True))
         loss, gradient = loss_of(weights, pages, blocks, l2, objective)
-        if not np.isfinite(loss):
-            raise DataError("a feature of a shown listing is not a finite number", hint="Extract the photos again.")
+        expect_finite(loss)
         return loss, np.concatenate([gradient[name] for name in names])
 
     def split(vector: Floats) -> tuple[float, Floats]:

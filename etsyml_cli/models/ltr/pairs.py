@@ -38,12 +38,14 @@ class Pages:
     weight: Floats  # (N,): of the pairs whose better row this is; 1, or its inverse propensity
     offsets: Ints  # (Q + 1,)
 
-    def rows(self, pages: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which rows are of those pages that `pages`, shape (Q,), says; shape (N,)."""
-        return np.repeat(pages, np.diff(self.offsets))
+    def rows(self, pages: Ints | NDArray[np.bool_]) -> Ints:
+        """The rows of these pages, page after page."""
+        starts, sizes = self.offsets[:-1][pages], np.diff(self.offsets)[pages]
+        ends = np.cumsum(sizes)
+        return np.repeat(starts - (ends - sizes), sizes) + np.arange(sizes.sum())
 
-    def take(self, pages: NDArray[np.bool_]) -> Pages:
-        """Those of the pages that `pages`, shape (Q,), says."""
+    def take(self, pages: Ints | NDArray[np.bool_]) -> Pages:
+        """These pages only, in this order."""
         rows = self.rows(pages)
         offsets = np.concatenate([[0], np.cumsum(np.diff(self.offsets)[pages])])
         return Pages(self.level[rows], self.position[rows], self.weight[rows], offsets)
