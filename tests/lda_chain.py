@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.models.lda.config import LdaConfig
+from etsyml_cli.stages import recommend as stage
 from etsyml_cli.stages.evaluate_lda import evaluate_lda
 from etsyml_cli.stages.ingest import ingest
 from etsyml_cli.stages.lda_model import load_model
@@ -57,6 +59,12 @@ def held_out_pairs(model: Path) -> set[tuple[str, str]]:
     loaded = load_model(model)
     pairs = zip(loaded.test.users(), loaded.test.indices, strict=True)
     return {(loaded.user_ids[user], loaded.listing_ids[listing]) for user, listing in pairs}
+
+
+def recommend(
+    *, model: Path, users: list[str] | None, k: int, listings: Path | None = None, first: int = 0, **wish: object
+) -> Iterator[dict]:
+    return stage.recommend(model=model, users=users, wish=stage.Wish(k, **wish), listings=listings, first=first)  # type: ignore[arg-type]
 
 
 def ids(listed: dict) -> list[str]:

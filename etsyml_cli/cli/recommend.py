@@ -2,57 +2,111 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from etsyml_cli.cli import lists, options, show
 from etsyml_cli.cli.session import common_options, session
 
+MODELS = {"listings": "lda", "shops": "lda-shops"}
+EVERYBODY = "all"
+
 
 @common_options
 def recommend(
     user: Annotated[list[str] | None, typer.Option("--user", metavar="ID", help="For whom; repeatable.")] = None,
     users: Annotated[
-        str | None, typer.Option(metavar="FILE|-", help="A file with one user a line, or - for stdin.")
+        str | None, typer.Option(metavar="all|FILE|-", help="All users, or a file with one a line, or - for stdin.")
     ] = None,
+    favorites: Annotated[
+        str | None, typer.Option(metavar="L1,L2|FILE", help="For somebody new, who favorited these listings.")
+    ] = None,
+    what: Annotated[str, typer.Option(metavar="listings|shops", help="What to recommend.")] = "listings",
+    by_style: Annotated[bool, typer.Option("--by-style", help="A list for each of the user's main styles.")] = False,
+    per_shop: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many of one shop.")] = None,
     k: options.TopK = 10,
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen/--include-seen", help="Leave out what the user has favorited.")
     ] = True,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what made each score.")] = False,
     model: options.Model = None,
+    listings: options.Listings = None,
     out: options.Out = None,
     text_format: lists.Format = None,
     force: options.Force = False,
 ) -> None:
-    """Recommend listings to users by their style profiles.
+    """Recommend listings, or shops, to users by their style profiles and by what is like their favorites.
 
-    An unknown user gets the popular listings, marked "fallback": true. On a terminal the lists of --users
-    go to lists/recommend.jsonl in the workspace.
+    An unknown user gets the popular listings, marked "fallback": true; somebody new is known by --favorites.
+    Sold-out listings and a user's own are left out. On a terminal the lists of --users go to
+    lists/recommend.jsonl in the workspace; a run over all users that was stopped goes on where it was.
 
     \b
     Examples:
       etsyml recommend --user U17
-      etsyml recommend --user U17 --user U18 -k 20 --out lists.jsonl
+      etsyml recommend --user U17 --by-style
+      etsyml recommend --favorites L17,L42 --explain
+      etsyml recommend --users all -k 20 --per-shop 2 --out lists.jsonl
     """
-    from etsyml_cli.core.errors import UsageError
-    from etsyml_cli.stages.recommend import recommend as run_recommend
+    from etsyml_cli.core.errors import UsageError, did_you_mean
+    from etsyml_cli.stages import recommend as stage
 
-    asked = [*(user or []), *_listed(users)]
-    if not asked:
-        raise UsageError("nobody to recommend to", hint="Name a user with --user ID, or many with --users FILE.")
+    if what not in MODELS:
+        raise UsageError(f"--what {what}: nothing is recommended by that name", hint=did_you_mean(what, MODELS))
+    if what == "shops" and per_shop is not None:
+        raise UsageError("--per-shop is for listings")
     place = session.workspace
-    recommended = run_recommend(model=model or place.model("lda"), users=asked, k=k, exclude_seen=exclude_seen)
+    common: dict[str, Any] = {
+        "model": model or place.model(MODELS[what]),
+        "listings": listings or place.table_if_here("listings"),
+        "wish": stage.Wish(k, exclude_seen, per_shop, by_style, explain),
+    }
+    if favorites is not None:
+        if users or len(user or []) > 1:
+            raise UsageError("--favorites are of one person", hint="Name the person with --user, or nobody.")
+        asked = _listed(favorites) if Path(favorites).is_file() else [one for one in favorites.split(",") if one]
+        found = stage.recommend_newcomer(name=user[0] if user else "new", favorites=asked, **common)
+    elif users == EVERYBODY:
+        _give_everybody(common, out or place.lists() / "recommend.jsonl", force=force or out is None)
+        return
+    else:
+        named = [*(user or []), *(_listed(users) if users else [])]
+        if not named:
+            raise UsageError("nobody to recommend to", hint="Name a user with --user ID, or many with --users FILE.")
+        found = stage.recommend(users=named, **common)
     if users and out is None and show.for_a_person() and text_format is None:
         out, force = place.lists() / "recommend.jsonl", True  # nobody reads many lists on a terminal
-    lists.give(recommended, subject="user_id", out=out, text_format=text_format, force=force)
+    lists.give(found, subject="user_id", out=out, text_format=text_format, force=force)
 
 
-def _listed(users: str | None) -> list[str]:
-    if users is None:
-        return []
+def _listed(path: str) -> list[str]:
     from etsyml_cli.io.text import read_text
 
-    text = read_text(Path("/dev/stdin" if users == "-" else users))
+    text = read_text(Path("/dev/stdin" if path == "-" else path))
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _give_everybody(common: dict[str, Any], out: Path, *, force: bool) -> None:
+    """Every user's lists into a file; JSON Lines go on where a stopped run left them."""
+    import msgspec
+
+    from etsyml_cli.io.artifact import Plan, refuse_to_overwrite, source_of
+    from etsyml_cli.io.runs import write_lists, write_lists_resumably
+    from etsyml_cli.stages.recommend import recommend as run
+    from etsyml_cli.stages.summary import Summary
+
+    refuse_to_overwrite(out, force=force)
+
+    def from_user(first: int) -> Iterator[dict[str, Any]]:
+        return run(users=None, first=first, **common)
+
+    if out.suffix.lower() == ".jsonl" and not common["wish"].by_style:
+        sources = {name: [source_of(path)] for name in ("model", "listings") if (path := common[name]) is not None}
+        plan = Plan(kind="lists", config=msgspec.to_builtins(common["wish"]), inputs=sources)
+        count = write_lists_resumably(from_user, out, plan)
+    else:
+        count = write_lists(from_user(0), out, subject="user_id")
+    show.summary(Summary(kind="lists", path=str(out), rows={"lists": count}))

@@ -79,6 +79,8 @@ def ltr(
 def lda(
     favorites: options.Favorites = None,
     listings: options.Listings = None,
+    n_topics: Annotated[int | None, typer.Option(min=1, metavar="K", help="How many styles [48].")] = None,
+    shops: Annotated[bool, typer.Option("--shops", help="Learn from shops in place of their listings.")] = False,
     holdout: options.Holdout = None,
     out: options.Out = None,
     config: options.ConfigFile = None,
@@ -87,14 +89,16 @@ def lda(
     limit: options.Limit = None,
     force: options.Force = False,
 ) -> None:
-    """Learn styles, and every user's style profile, from favorites.
+    """Learn styles, every user's style profile, and which listings are favorited together.
 
     A fifth of each user's favorites, the latest where times are known, is set aside for `etsyml evaluate`.
+    With --shops each listing stands for its shop: `etsyml recommend --what shops` needs that.
 
     \b
     Examples:
       etsyml train lda
-      etsyml train lda --set n_topics=20 --holdout 0.1
+      etsyml train lda --n-topics 20 --holdout 0.1
+      etsyml train lda --shops
     """
     from etsyml_cli.stages.train_lda import train_lda
 
@@ -103,8 +107,9 @@ def lda(
         train_lda(
             favorites=favorites or place.table("favorites"),
             listings=listings or place.table_if_here("listings"),
-            out=out or place.model("lda"),
-            config=settings("lda", config, set_).value,
+            out=out or place.model("lda-shops" if shops else "lda"),
+            config=settings("lda", config, [*(set_ or []), *([f"n_topics={n_topics}"] if n_topics else [])]).value,
+            shops=shops,
             seed=seed,
             holdout=holdout,
             limit=limit,

@@ -14,7 +14,9 @@ from typing import Any, TextIO
 import msgspec
 
 from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
-from etsyml_cli.io.atomic import whole_file
+from etsyml_cli.core.log import logger
+from etsyml_cli.io.artifact import Plan, to_json
+from etsyml_cli.io.atomic import only_writer, sync, whole_file
 from etsyml_cli.io.trec import query_key
 
 RankedList = dict[str, Any]  # {subject: ..., "items": [{"rank": 1, "id": ..., "score": ..., "title": ...}, ...]}
@@ -42,6 +44,44 @@ def write_lists(lists: Iterable[RankedList], path: Path, *, subject: str) -> int
             with partial.open("w", encoding="utf-8", newline="") as file:
                 print_lists(counted, file, suffix, subject=subject)
     return counted.n
+
+
+def write_lists_resumably(lists_from: Callable[[int], Iterable[RankedList]], path: Path, plan: Plan) -> int:
+    """Write lists as JSON Lines and return how many; those that a stopped run of the same plan wrote are kept.
+
+    `lists_from(n)` gives all lists but the first n. The file appears when it is whole; until then it lies hidden beside
+    its place, with the plan that it is written by.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial, planned = path.with_name(f".{path.name}.resumable"), path.with_name(f".{path.name}.plan.json")
+    partial.touch()
+    with only_writer(partial, path):
+        if not planned.is_file() or planned.read_bytes() != to_json(plan):
+            partial.write_bytes(b"")
+            planned.write_bytes(to_json(plan))
+        done = _whole_lines(partial)
+        if done:
+            logger.info("%s: goes on after %s lists", path, f"{done:,}")
+        counted = Counted(lists_from(done))
+        with partial.open("a", encoding="utf-8") as file:
+            _print_jsonl(counted, file, "")
+        sync(partial)
+        partial.replace(path)
+        planned.unlink()
+        sync(path.parent)
+    return done + counted.n
+
+
+def _whole_lines(path: Path) -> int:
+    """How many lines a file has, once a last one without an end is cut off."""
+    count = end = 0
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                count, end = count + 1, end + len(line)
+    with path.open("r+b") as file:
+        file.truncate(end)
+    return count
 
 
 def print_lists(lists: Iterable[RankedList], file: TextIO, text_format: str, *, subject: str) -> None:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.user_split import MIN_FAVORITES, UserSplit, hold_out, random_key
 from etsyml_cli.io.artifact import sha256_of
 from etsyml_cli.io.tables import read_table
@@ -49,6 +50,33 @@ def read_favorites(path: Path, *, weights: bool, limit: int | None) -> Favorites
         None if times.null_count else times.cast(pa.int64()).to_numpy(),
         table["weight"].to_numpy() if weights else None,
     )
+
+
+def of_shops(favorites: FavoritesTable, listings: Path) -> FavoritesTable:
+    """The favorites with each listing replaced by its shop: a pair is as heavy as its favorites, as old as the first.
+
+    Raises DataError where no favorite is of a listing with a shop.
+    """
+    table = read_table(listings, "listings", ["listing_id", "shop_id"]).combine_chunks()
+    place = pc.index_in(favorites.listing_ids, value_set=table["listing_id"].combine_chunks())
+    shop_of_listing = table["shop_id"].combine_chunks().take(place)
+    shop_ids = pc.unique(shop_of_listing.drop_null()).sort()
+    shop = pc.fill_null(pc.index_in(shop_of_listing, value_set=shop_ids), -1).to_numpy().astype(np.int64)
+    kept = shop[favorites.listing] >= 0
+    if not kept.any():
+        raise DataError(f"{listings}: no favorite is of a listing with a shop_id", hint="Train without --shops.")
+    if not kept.all():
+        logger.warning("%d favorites of listings without a shop are left out", int((~kept).sum()))
+    pair = favorites.user[kept] * len(shop_ids) + shop[favorites.listing[kept]]
+    pairs, number = np.unique(pair, return_inverse=True)
+    weight = np.ones(len(pair)) if favorites.weight is None else favorites.weight[kept]
+    first = None
+    if favorites.created_at is not None:
+        first = np.full(len(pairs), np.iinfo(np.int64).max)
+        np.minimum.at(first, number, favorites.created_at[kept])
+    user, of_shop = np.divmod(pairs, len(shop_ids))
+    weights = np.bincount(number, weights=weight).astype(np.float64)
+    return FavoritesTable(favorites.user_ids, shop_ids, user, of_shop, first, weights)
 
 
 def split_favorites(

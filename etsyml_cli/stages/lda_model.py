@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ from etsyml_cli.models.lda.top import Ranker
 
 KIND = "model:lda"
 MIX = "mix"
-USERS, LISTINGS, TITLES = "users", "listings", "titles"
+LISTINGS: Literal["listings"] = "listings"
+SHOPS: Literal["shops"] = "shops"
+USERS, THINGS, TITLES = "users", "listings", "titles"
 PARTS = ("train", "test")
 NEAR = "neighbours"
 
@@ -36,6 +38,7 @@ class LdaModel:
     titles: list[str | None]  # I of them, or none where no listings table was given
     train: Favorites
     test: Favorites
+    things: Literal["listings", "shops"] = "listings"  # what is favorited and listed
 
     def rankers(self) -> dict[str, Ranker]:
         """The default, which mixes styles and neighbours, and either alone."""
@@ -59,25 +62,32 @@ def save_model(directory: Path, model: LdaModel) -> None:
         tensors[f"{part}.indptr"], tensors[f"{part}.indices"] = favorites
     save_tensors(directory, tensors)
     save_ids(directory, USERS, model.user_ids)
-    save_ids(directory, LISTINGS, model.listing_ids)
+    save_ids(directory, THINGS, model.listing_ids)
     if model.titles:
         save_ids(directory, TITLES, [title or "" for title in model.titles])
 
 
 def load_model(directory: Path) -> LdaModel:
     """The model in `directory`. Raises InputError where none was trained or a file is damaged."""
-    manifest_of(directory)
-    user_ids, listing_ids = load_ids(directory, USERS), load_ids(directory, LISTINGS)
+    things = manifest_of(directory).facts.get("things", "listings")
+    user_ids, listing_ids = load_ids(directory, USERS), load_ids(directory, THINGS)
     tensors = load_tensors(directory, _shapes(len(user_ids), len(listing_ids)))
+    train, test = (Favorites(tensors[f"{part}.indptr"], tensors[f"{part}.indices"]) for part in PARTS)
+    neighbours = Neighbours(*(tensors[f"{NEAR}.{name}"] for name in Neighbours._fields))
+    for ptr, listings in (train, test, neighbours[:2]):
+        if not _points_inside(ptr, listings, len(listing_ids)):
+            raise InputError(f"{directory}: damaged, its numbers do not fit each other", hint="Train the model again.")
     return LdaModel(
-        LdaParameters(tensors["theta"], tensors["beta"], tensors["alpha"], float(tensors["eta"][0])),
-        Neighbours(*(tensors[f"{NEAR}.{name}"] for name in Neighbours._fields)),
-        float(tensors["share"][0]),
-        tensors["known"],
-        user_ids,
-        listing_ids,
-        _load_titles(directory, len(listing_ids)),
-        *(Favorites(tensors[f"{part}.indptr"], tensors[f"{part}.indices"]) for part in PARTS),
+        parameters=LdaParameters(tensors["theta"], tensors["beta"], tensors["alpha"], float(tensors["eta"][0])),
+        neighbours=neighbours,
+        share=float(tensors["share"][0]),
+        known=tensors["known"],
+        user_ids=user_ids,
+        listing_ids=listing_ids,
+        titles=_load_titles(directory, len(listing_ids)),
+        train=train,
+        test=test,
+        things=things,
     )
 
 
@@ -101,6 +111,12 @@ def _shapes(n_users: int, n_listings: int) -> dict[str, tuple[int | None, ...]]:
     for part in PARTS:
         shapes |= {f"{part}.indptr": (n_users + 1,), f"{part}.indices": (None,)}
     return shapes
+
+
+def _points_inside(ptr: NDArray[np.int64], listings: NDArray[np.int32], n_listings: int) -> bool:
+    """Whether rows of listings stay inside: compiled code does not look."""
+    in_order = ptr[0] == 0 and ptr[-1] == len(listings) and (np.diff(ptr) >= 0).all()
+    return bool(in_order and (not len(listings) or (listings.min() >= 0 and listings.max() < n_listings)))
 
 
 def _load_titles(directory: Path, n_listings: int) -> list[str | None]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.user_split import UserSplit
 from etsyml_cli.io.artifact import Draft, Plan, artifact, source_of
@@ -23,6 +24,7 @@ from etsyml_cli.stages.lda_card import model_card
 from etsyml_cli.stages.lda_inputs import (
     FavoritesTable,
     holdout_file,
+    of_shops,
     read_favorites,
     split_favorites,
     that_teach,
@@ -30,7 +32,7 @@ from etsyml_cli.stages.lda_inputs import (
     weights_of,
 )
 from etsyml_cli.stages.lda_learn import learn
-from etsyml_cli.stages.lda_model import KIND, LdaModel, save_model
+from etsyml_cli.stages.lda_model import KIND, LISTINGS, SHOPS, LdaModel, save_model
 from etsyml_cli.stages.summary import Summary, made_before
 
 
@@ -43,18 +45,26 @@ def train_lda(
     seed: int,
     holdout: str | None = None,
     limit: int | None = None,
+    shops: bool = False,
     force: bool = False,
     replace: bool = True,
 ) -> Summary:
     """Learn styles from the favorites that are not held out and write the model to `out`.
 
+    With `shops` each listing is replaced by its shop, as `listings` names it: styles and lists are of shops then.
     `holdout` is None (the last `config.holdout_share` of each user's favorites), "none", another share, or a CSV or
     Parquet file of favorites. `listings` gives titles to the lists; `limit` takes the first favorites only.
     """
-    plan = _plan(favorites, listings, config, seed, holdout, limit)
+    plan = _plan(favorites, listings, config, seed, holdout, limit, shops=shops)
     if there := made_before(out, plan, force=force):
         return there
     table = read_favorites(favorites, weights=config.use_weights, limit=limit)
+    if shops:
+        if listings is None:
+            raise InputError(
+                "no listings table here to name the shops", hint="Make it with: etsyml ingest listings FILE"
+            )
+        table = of_shops(table, listings)
     held, split = split_favorites(table, holdout, config, seed)
     if split.not_in_favorites:
         logger.warning("%s: %d pairs are no favorites and are left out", holdout, split.not_in_favorites)
@@ -71,9 +81,10 @@ def train_lda(
             known=np.diff(counts.indptr) > 0,
             user_ids=table.user_ids.to_pylist(),
             listing_ids=listing_ids,
-            titles=_titles(listings, listing_ids),
+            titles=[] if shops else _titles(listings, listing_ids),
             train=_favorites(table, ~held),
             test=_favorites(table, held),
+            things=SHOPS if shops else LISTINGS,
         )
         draft.rows = _rows(model) | {"learned_from": counts.nnz}
         if too_many := int((~held & ~used).sum()):
@@ -83,7 +94,14 @@ def train_lda(
 
 
 def _plan(
-    favorites: Path, listings: Path | None, config: LdaConfig, seed: int, holdout: str | None, limit: int | None
+    favorites: Path,
+    listings: Path | None,
+    config: LdaConfig,
+    seed: int,
+    holdout: str | None,
+    limit: int | None,
+    *,
+    shops: bool,
 ) -> Plan:
     file = holdout_file(holdout)
     inputs = {"favorites": [table_source(favorites, "favorites")]}
@@ -91,7 +109,8 @@ def _plan(
         inputs["listings"] = [table_source(listings, "listings")]
     if file is not None:
         inputs["holdout"] = [source_of(file)]
-    settings = msgspec.to_builtins(config) | {"holdout": "file" if file else holdout, "limit": limit}
+    further = {"holdout": "file" if file else holdout, "limit": limit, "things": SHOPS if shops else LISTINGS}
+    settings = msgspec.to_builtins(config) | further
     return Plan(kind=KIND, config=settings, inputs=inputs, seed=seed)
 
 
@@ -126,7 +145,7 @@ def _rows(model: LdaModel) -> dict[str, int]:
 
 def _write(draft: Draft, model: LdaModel, config: LdaConfig, split: UserSplit, choices: dict[str, Any]) -> None:
     figures = _training_figures(model)
-    draft.facts = {"n_topics": config.n_topics, "engine": config.engine, "split": split.rule}
+    draft.facts = {"things": model.things, "n_topics": config.n_topics, "engine": config.engine, "split": split.rule}
     draft.facts |= {name: choices[name] for name in ("passes", "share") if name in choices}
     draft.facts |= {f"train_{name}": value for name, value in figures.items()}
     save_model(draft.path, model)

@@ -22,8 +22,7 @@ from etsyml_cli.io.tables import parquet_writer, seal, table_draft
 from etsyml_cli.models.lda.config import LdaConfig
 from etsyml_cli.stages.ingest import ingest
 from etsyml_cli.stages.lda_model import load_model
-from etsyml_cli.stages.recommend import recommend
-from tests.lda_chain import figures, held_out_pairs, ids, table_of, train, two_tastes
+from tests.lda_chain import figures, held_out_pairs, ids, recommend, table_of, train, two_tastes
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from etsyml_cli.models.lda.parameters import LdaParameters
 Watch = Callable[[int, LdaParameters], bool]  # sees so many passes' outcome, and says whether to stop
 
 ENGINES = {"native": "etsyml_cli.models.lda.native_engine:fit", "gensim": "etsyml_cli.models.lda.gensim_engine:fit"}
-STARTS = {"native": (0.02, 0.1), "gensim": (0.3,)}  # of eta, to be tried where none is configured
+STARTS = {"native": (0.02, 0.1, 0.5), "gensim": (0.3,)}  # of eta, to be tried where none is configured
 
 
 def fit(counts: sparse.csr_matrix, config: LdaConfig, seed: int, watch: Watch | None = None) -> LdaParameters:

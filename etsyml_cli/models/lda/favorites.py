@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,9 +32,13 @@ class Favorites(NamedTuple):
 
     def take(self, users: NDArray[np.int64]) -> Favorites:
         """The rows of `users`, shape (B,), in that order."""
-        rows = [self.of(user) for user in users]
-        indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
-        return Favorites(indptr, np.concatenate([*rows, np.empty(0, np.int32)]))
+        return rows_of([self.of(user) for user in users])
+
+
+def rows_of(rows: Sequence[NDArray[np.int32]]) -> Favorites:
+    """Favorites whose users have these listings."""
+    indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+    return Favorites(indptr, np.concatenate([*rows, np.empty(0, np.int32)]))
 
 
 class Neighbours(NamedTuple):
