@@ -80,6 +80,9 @@ def lda(
     favorites: options.Favorites = None,
     listings: options.Listings = None,
     n_topics: Annotated[int | None, typer.Option(min=1, metavar="K", help="How many styles [48].")] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", metavar="DIR", help="Go on from the styles of this model.")
+    ] = None,
     shops: Annotated[bool, typer.Option("--shops", help="Learn from shops in place of their listings.")] = False,
     holdout: options.Holdout = None,
     out: options.Out = None,
@@ -98,6 +101,7 @@ def lda(
     Examples:
       etsyml train lda
       etsyml train lda --n-topics 20 --holdout 0.1
+      etsyml train lda --from work/models/lda --out models/today
       etsyml train lda --shops
     """
     from etsyml_cli.stages.train_lda import train_lda
@@ -110,6 +114,7 @@ def lda(
             out=out or place.model("lda-shops" if shops else "lda"),
             config=settings("lda", config, [*(set_ or []), *([f"n_topics={n_topics}"] if n_topics else [])]).value,
             shops=shops,
+            start=start,
             seed=seed,
             holdout=holdout,
             limit=limit,

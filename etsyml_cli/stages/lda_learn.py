@@ -18,7 +18,7 @@ from etsyml_cli.models.lda.config import LdaConfig
 from etsyml_cli.models.lda.engines import STARTS, fit
 from etsyml_cli.models.lda.favorites import Favorites, Neighbours
 from etsyml_cli.models.lda.item_knn import nearest_listings
-from etsyml_cli.models.lda.parameters import LdaParameters, one_style
+from etsyml_cli.models.lda.parameters import LdaParameters, Start, one_style
 from etsyml_cli.models.lda.top import Ranker, top_listings
 
 Bools = NDArray[np.bool_]
@@ -40,15 +40,17 @@ class Learned:
     choices: dict[str, Any]
 
 
-def learn(counts: sparse.csr_matrix, valid: Favorites, config: LdaConfig, seed: int) -> Learned:
+def learn(
+    counts: sparse.csr_matrix, valid: Favorites, config: LdaConfig, seed: int, start: Start | None = None
+) -> Learned:
     """Learn from `counts`, (U, I); `valid` are those of their favorites on which is chosen, perhaps none."""
     choices: dict[str, Any] = {}
     share = SHARE_UNCHOSEN
     if len(valid.indices):
         part = _without(counts, valid)
-        trials = [_Trial(part, valid, eta) for eta in _etas(config)]
+        trials = [_Trial(part, valid, eta) for eta in _etas(config, start)]
         for trial in trials:
-            fit(part, msgspec.structs.replace(config, eta=trial.eta), seed, trial)
+            fit(part, msgspec.structs.replace(config, eta=trial.eta), seed, trial, start)
         best = min(trials, key=lambda trial: trial.perplexity)
         recalls = _recalls(part, valid, best.learned, config, seed)
         share = max(recalls, key=lambda one: (recalls[one], -one))
@@ -63,11 +65,13 @@ def learn(counts: sparse.csr_matrix, valid: Favorites, config: LdaConfig, seed: 
         }
     else:
         logger.info("nobody has enough favorites to choose on: %s of the lists are neighbours", f"{share:.0%}")
-    return Learned(fit(counts, config, seed), nearest_listings(counts, config.neighbours), share, choices)
+    return Learned(fit(counts, config, seed, start=start), nearest_listings(counts, config.neighbours), share, choices)
 
 
-def _etas(config: LdaConfig) -> tuple[float | None, ...]:
+def _etas(config: LdaConfig, start: Start | None) -> tuple[float | None, ...]:
     """Where the prior of a style's listings may start: what suits broad catalogues hurts narrow ones."""
+    if start is not None:
+        return (start.eta,)
     return (config.eta,) if config.eta else STARTS[config.engine]
 
 

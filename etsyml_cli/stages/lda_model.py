@@ -13,7 +13,7 @@ from etsyml_cli.core.errors import InputError
 from etsyml_cli.io.artifact import Manifest, expect_kind
 from etsyml_cli.io.model import load_ids, load_tensors, save_ids, save_tensors
 from etsyml_cli.models.lda.favorites import Favorites, Neighbours
-from etsyml_cli.models.lda.parameters import LdaParameters
+from etsyml_cli.models.lda.parameters import LdaParameters, Start
 from etsyml_cli.models.lda.top import Ranker
 
 KIND = "model:lda"
@@ -89,6 +89,16 @@ def load_model(directory: Path) -> LdaModel:
         test=test,
         things=things,
     )
+
+
+def start_of(model: LdaModel, listing_ids: list[str]) -> Start:
+    """What training goes on from when it learns from these listings."""
+    place = {listing_id: i for i, listing_id in enumerate(model.listing_ids)}
+    learned = model.parameters
+    weight = model.train.per_user().astype(np.float32)
+    share = (weight @ learned.theta) / max(weight.sum(), 1)
+    listing = np.array([place.get(listing_id, -1) for listing_id in listing_ids], np.int64)
+    return Start(learned.beta, learned.alpha, learned.eta, share.astype(np.float32), listing)
 
 
 def manifest_of(directory: Path) -> Manifest:

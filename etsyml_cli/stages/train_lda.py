@@ -32,7 +32,7 @@ from etsyml_cli.stages.lda_inputs import (
     weights_of,
 )
 from etsyml_cli.stages.lda_learn import learn
-from etsyml_cli.stages.lda_model import KIND, LISTINGS, SHOPS, LdaModel, save_model
+from etsyml_cli.stages.lda_model import KIND, LISTINGS, SHOPS, LdaModel, load_model, save_model, start_of
 from etsyml_cli.stages.summary import Summary, made_before
 
 
@@ -46,16 +46,18 @@ def train_lda(
     holdout: str | None = None,
     limit: int | None = None,
     shops: bool = False,
+    start: Path | None = None,
     force: bool = False,
     replace: bool = True,
 ) -> Summary:
     """Learn styles from the favorites that are not held out and write the model to `out`.
 
-    With `shops` each listing is replaced by its shop, as `listings` names it: styles and lists are of shops then.
+    It goes on from the styles of the model `start` where one is named. With `shops` each listing is replaced by its
+    shop, as `listings` names it: styles and lists are of shops then.
     `holdout` is None (the last `config.holdout_share` of each user's favorites), "none", another share, or a CSV or
     Parquet file of favorites. `listings` gives titles to the lists; `limit` takes the first favorites only.
     """
-    plan = _plan(favorites, listings, config, seed, holdout, limit, shops=shops)
+    plan = _plan(favorites, listings, config, seed, holdout, limit, shops=shops, start=start)
     if there := made_before(out, plan, force=force):
         return there
     table = read_favorites(favorites, weights=config.use_weights, limit=limit)
@@ -71,9 +73,12 @@ def train_lda(
     used = that_teach(table, ~held, config, seed)
     counts = _counts(table, used, weights_of(table, used, config))
     valid = _favorites(table, to_choose_on(table, used, split.rule, config, seed))
+    listing_ids = table.listing_ids.to_pylist()
+    begun = None if start is None else start_of(load_model(start), listing_ids)
+    if begun is not None:
+        config = msgspec.structs.replace(config, n_topics=len(begun.alpha))
     with artifact(out, plan, replace=replace) as draft:
-        listing_ids = table.listing_ids.to_pylist()
-        learned = learn(counts, valid, config, seed)
+        learned = learn(counts, valid, config, seed, begun)
         model = LdaModel(
             parameters=learned.parameters,
             neighbours=learned.neighbours,
@@ -102,11 +107,14 @@ def _plan(
     limit: int | None,
     *,
     shops: bool,
+    start: Path | None,
 ) -> Plan:
     file = holdout_file(holdout)
     inputs = {"favorites": [table_source(favorites, "favorites")]}
     if listings is not None:
         inputs["listings"] = [table_source(listings, "listings")]
+    if start is not None:
+        inputs["start"] = [source_of(start)]
     if file is not None:
         inputs["holdout"] = [source_of(file)]
     further = {"holdout": "file" if file else holdout, "limit": limit, "things": SHOPS if shops else LISTINGS}

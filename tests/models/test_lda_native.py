@@ -8,9 +8,14 @@ import pytest
 from scipy import sparse
 from scipy.special import digamma
 
+from etsyml_cli.core.errors import UsageError
+from etsyml_cli.metrics.recommendation import best_match_cosine
+from etsyml_cli.models.lda import engines
 from etsyml_cli.models.lda.config import LdaConfig
 from etsyml_cli.models.lda.cvb_kernels import _digamma, _evidence
+from etsyml_cli.models.lda.gensim_engine import from_gensim, to_gensim
 from etsyml_cli.models.lda.native_engine import LATER_ROUNDS, _Corpus, _State, fit
+from etsyml_cli.models.lda.parameters import Start
 
 
 def counts_of(n_users: int = 40, n_listings: int = 15, seed: int = 1) -> sparse.csr_matrix:
@@ -115,3 +120,39 @@ def test_watching_stops_it() -> None:
     seen = []
     fit(counts_of(), LdaConfig(n_topics=3, passes=9), 0, watch=lambda passes, _: seen.append(passes) or len(seen) == 2)
     assert seen == [1, 2]
+
+
+def test_it_goes_on_from_styles_and_takes_new_listings_in() -> None:
+    rng = np.random.default_rng(7)
+    beta = rng.dirichlet(np.full(60, 0.1), 5)
+    counts = np.stack([rng.multinomial(30, rng.dirichlet(np.full(5, 0.2)) @ beta) for _ in range(400)]).astype(float)
+    config = LdaConfig(n_topics=5, passes=20)
+    learned = fit(sparse.csr_matrix(counts[:300, :50]), config, seed=0)
+    share = learned.theta.mean(axis=0)
+    listing = np.where(np.arange(60) < 50, np.arange(60), -1)
+    start = Start(learned.beta, learned.alpha, learned.eta, share, listing)
+    further = fit(sparse.csr_matrix(counts), LdaConfig(n_topics=5, passes=3), seed=1, start=start)
+    same = np.diag(_cosines(learned.beta, further.beta[:, :50]))
+    assert same.min() > 0.95  # style k is still style k
+    assert best_match_cosine(beta, further.beta.astype(float)).min() > 0.9
+    with pytest.raises(UsageError, match="the model to go on from has 5 styles"):
+        engines.fit(sparse.csr_matrix(counts), LdaConfig(n_topics=6), 0, start=start)
+    with pytest.raises(UsageError, match="gensim cannot go on from a model"):
+        engines.fit(sparse.csr_matrix(counts), LdaConfig(engine="gensim", n_topics=5), 0, start=start)
+
+
+def _cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return (one / np.linalg.norm(one, axis=1, keepdims=True)) @ (other / np.linalg.norm(other, axis=1, keepdims=True)).T
+
+
+def test_gensim_takes_and_gives_the_same_topics() -> None:
+    counts = counts_of()
+    learned = fit(counts, LdaConfig(n_topics=4, passes=3), seed=0)
+    model = to_gensim(learned)
+    np.testing.assert_allclose(model.get_topics(), learned.beta, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(model.alpha, learned.alpha, rtol=1e-6)
+    back = from_gensim(model, counts)
+    np.testing.assert_allclose(back.beta, learned.beta, rtol=1e-5, atol=1e-7)
+    assert back.theta.shape == learned.theta.shape and back.eta == pytest.approx(learned.eta)
+    agree = back.theta[1:].argmax(axis=1) == learned.theta[1:].argmax(axis=1)
+    assert agree.mean() > 0.8  # another inference, the same styles

@@ -194,3 +194,25 @@ def test_a_crawler_teaches_no_more_than_a_person(tmp_path: Path) -> None:
     summary = train(table, tmp_path / "lda", "none", config=msgspec.structs.replace(CONFIG, max_user_favorites=10))
     assert summary.rows["left_out"] == 30
     assert summary.rows["learned_from"] == summary.rows["train"] - 30
+
+
+def test_training_goes_on_from_a_model_with_new_users_and_listings(
+    favorites: Path, model: Path, tmp_path: Path
+) -> None:
+    rows = [
+        *two_tastes(),
+        *(("V", one, f"2014-06-0{day}T00:00:00Z") for day, one in enumerate(("L21", "L30", "M1"), 1)),
+    ]
+    rows += [(f"U{user}", "M1", "2014-06-01T00:00:00Z") for user in range(1, 30, 2)]
+    grown = table_of(rows, tmp_path / "grown.parquet")
+    train(grown, tmp_path / "lda", "none", start=model)
+    before, after = load_model(model), load_model(tmp_path / "lda")
+    assert "M1" in after.listing_ids and "V" in after.user_ids
+    places = [after.listing_ids.index(one) for one in before.listing_ids]
+    old, new = (
+        rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        for rows in (before.parameters.beta, after.parameters.beta[:, places])
+    )
+    assert (old * new).sum(axis=1).max() > 0.9  # a style that somebody has is the same style by its number
+    [listed] = recommend(model=tmp_path / "lda", users=["V"], k=5)
+    assert all(one == "M1" or int(one[1:]) >= 20 for one in ids(listed))

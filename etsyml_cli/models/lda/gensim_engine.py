@@ -87,6 +87,25 @@ def fit(
     return learned
 
 
+def to_gensim(learned: LdaParameters) -> LdaModel:
+    """A gensim model with the same topics and priors, in memory: listing i is its word i."""
+    K, n_listings = learned.beta.shape
+    model = LdaModel(
+        id2word=FakeDict(n_listings), num_topics=K, alpha=learned.alpha.tolist(), eta=learned.eta, dtype=np.float64
+    )
+    model.state.sstats = learned.beta.astype(np.float64) * n_listings - learned.eta  # its lambda is eta more
+    model.sync_state()
+    return model
+
+
+def from_gensim(model: LdaModel, counts: sparse.csr_matrix) -> LdaParameters:
+    """What a gensim model knows, with the profiles of these users, (U, I): listing i is its word i."""
+    eta = float(np.mean(model.eta))
+    return LdaParameters(
+        _profiles(model, counts), _normalised(model.get_topics()), np.asarray(model.alpha, np.float32), eta
+    )
+
+
 def _random_shares(counts: sparse.csr_matrix, users: NDArray[np.int64], n_topics: int) -> NDArray[np.float32]:
     """The summed favorites of every K-th of `users`, which are in random order; shape (K, I)."""
     styles = np.arange(len(users)) % n_topics

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import digamma
 
-from etsyml_cli.core.log import progress
+from etsyml_cli.core.log import Advance, progress
 from etsyml_cli.core.rng import generator
 from etsyml_cli.models.lda.config import LdaConfig
 from etsyml_cli.models.lda.cvb_kernels import USERS_AT_ONCE, add_to_listings, infer_users, listing_evidence
-from etsyml_cli.models.lda.parameters import LdaParameters
+from etsyml_cli.models.lda.parameters import LdaParameters, Start
 
 ALPHA, ETA = 0.05, 0.1  # where the priors start, for each style
 BATCHES = 12  # of a first pass
@@ -128,13 +128,21 @@ class _State:
         self._learn_alpha(evidence)
         return step
 
-    def whole_pass(self, batches: list[_Batch], *, learn: bool) -> None:
+    def start_from(self, start: Start) -> None:
+        """Take over what was learned before; a listing that is new there keeps its random counts."""
+        self.alpha, self.eta = start.alpha.copy(), start.eta
+        known = start.listing >= 0
+        share = start.share * self.corpus.listing_weight[known].sum()
+        self.listing_counts[known] = start.beta.T[start.listing[known]] * share
+        self.style_counts = self.listing_counts.sum(axis=0, dtype=np.float64)
+
+    def whole_pass(self, batches: list[_Batch], rounds: int = LATER_ROUNDS, *, learn: bool) -> None:
         """One pass over all users, after which the listings' counts are those of all favorites; learns the priors."""
         evidence = self._evidence_of_users(learn)
         counts = np.zeros_like(self.listing_counts)
         none = np.ones_like(counts) if learn else _NOT_ASKED
         for batch in batches:
-            self._infer(batch, LATER_ROUNDS, evidence)
+            self._infer(batch, rounds, evidence)
             add_to_listings(batch.listings, batch.starts, batch.order, self._q, np.float32(1), counts, none)
         self.listing_counts, self.scale = counts, 1.0
         self.style_counts = counts.sum(axis=0, dtype=np.float64)
@@ -185,22 +193,35 @@ class _State:
 
 
 def fit(
-    counts: sparse.csr_matrix, config: LdaConfig, seed: int, watch: Callable[[int, LdaParameters], bool] | None = None
+    counts: sparse.csr_matrix,
+    config: LdaConfig,
+    seed: int,
+    watch: Callable[[int, LdaParameters], bool] | None = None,
+    start: Start | None = None,
 ) -> LdaParameters:
-    """See `engines.fit`; `watch` sees each whole pass."""
+    """See `engines.fit`; `watch` sees each whole pass. From a `start` there are whole passes only."""
     corpus = _Corpus(counts)
     state = _State(corpus, config, seed)
-    draw = generator(seed, "lda", "users")
-    step = 0
     passes = config.passes or PASSES
-    with progress("passes", FIRST_PASSES + passes) as advance:
-        for number in range(FIRST_PASSES):
-            step = state.first_pass(draw.permutation(corpus.users), ROUNDS if number else FIRST_ROUNDS, step)
-            advance(1)
+    with progress("passes", passes + (FIRST_PASSES if start is None else 0)) as advance:
+        if start is None:
+            _first_passes(state, seed, advance)
+        else:
+            state.start_from(start)
         batches = corpus.whole_pass()
         for number in range(passes):
-            state.whole_pass(batches, learn=number % LEARN_EVERY == 0)
+            rounds = FIRST_ROUNDS if start is not None and number == 0 else LATER_ROUNDS
+            state.whole_pass(batches, rounds, learn=number % LEARN_EVERY == 0)
             advance(1)
             if watch is not None and watch(number + 1, state.parameters()):
                 break
     return state.parameters()
+
+
+def _first_passes(state: _State, seed: int, advance: Advance) -> None:
+    draw = generator(seed, "lda", "users")
+    step = 0
+    for number in range(FIRST_PASSES):
+        users = draw.permutation(state.corpus.users)
+        step = state.first_pass(users, ROUNDS if number else FIRST_ROUNDS, step)
+        advance(1)

@@ -22,6 +22,20 @@ class LdaParameters:
     eta: float
 
 
+@dataclass(frozen=True)
+class Start:
+    """Styles to go on from: beta, (K, J), of J listings, alpha, (K,), eta, and the styles' shares of favorites, (K,).
+
+    listing: (I,), where each of the listings that are now learned from stands among the J, -1 for a new one.
+    """
+
+    beta: NDArray[np.float32]
+    alpha: NDArray[np.float32]
+    eta: float
+    share: NDArray[np.float32]
+    listing: NDArray[np.int64]
+
+
 def one_style(counts: NDArray[np.int64], n_users: int) -> LdaParameters:
     """Popularity as LDA with a single style that everyone has: beta is the unigram of `counts`, shape (I,)."""
     unigram = (counts / counts.sum()).astype(np.float32)
