@@ -62,9 +62,17 @@ def held_out_pairs(model: Path) -> set[tuple[str, str]]:
 
 
 def recommend(
-    *, model: Path, users: list[str] | None, k: int, listings: Path | None = None, first: int = 0, **wish: object
+    *,
+    model: Path,
+    users: list[str] | None,
+    k: int,
+    listings: Path | None = None,
+    first: int = 0,
+    new_listings: bool = False,
+    **wish: object,
 ) -> Iterator[dict]:
-    return stage.recommend(model=model, users=users, wish=stage.Wish(k, **wish), listings=listings, first=first)  # type: ignore[arg-type]
+    asked = {"model": model, "users": users, "listings": listings, "first": first, "new_listings": new_listings}
+    return stage.recommend(**asked, wish=stage.Wish(k, **wish))  # type: ignore[arg-type]
 
 
 def ids(listed: dict) -> list[str]:

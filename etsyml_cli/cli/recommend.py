@@ -13,6 +13,7 @@ from etsyml_cli.cli.session import common_options, session
 
 MODELS = {"listings": "lda", "shops": "lda-shops"}
 EVERYBODY = "all"
+INPUTS = ("model", "listings", "images")
 
 
 @common_options
@@ -27,6 +28,9 @@ def recommend(
     what: Annotated[str, typer.Option(metavar="listings|shops", help="What to recommend.")] = "listings",
     by_style: Annotated[bool, typer.Option("--by-style", help="A list for each of the user's main styles.")] = False,
     per_shop: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many of one shop.")] = None,
+    new_listings: Annotated[
+        bool, typer.Option("--new-listings", help="Only listings that nobody had favorited, by what they are like.")
+    ] = False,
     k: options.TopK = 10,
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen/--include-seen", help="Leave out what the user has favorited.")
@@ -34,6 +38,7 @@ def recommend(
     explain: Annotated[bool, typer.Option("--explain", help="Say what made each score.")] = False,
     model: options.Model = None,
     listings: options.Listings = None,
+    images: options.Images = None,
     out: options.Out = None,
     text_format: lists.Format = None,
     force: options.Force = False,
@@ -64,19 +69,26 @@ def recommend(
         "listings": listings or place.table_if_here("listings"),
         "wish": stage.Wish(k, exclude_seen, per_shop, by_style, explain),
     }
+    new: dict[str, Any] = {}
+    if new_listings:
+        if favorites is not None or explain or by_style:
+            raise UsageError("--new-listings goes with none of --favorites, --explain and --by-style")
+        from etsyml_cli.stages.image_choice import features_to_train_on
+
+        new = {"new_listings": True, "images": images or features_to_train_on(place.all_images())}
     if favorites is not None:
         if users or len(user or []) > 1:
             raise UsageError("--favorites are of one person", hint="Name the person with --user, or nobody.")
         asked = _listed(favorites) if Path(favorites).is_file() else [one for one in favorites.split(",") if one]
         found = stage.recommend_newcomer(name=user[0] if user else "new", favorites=asked, **common)
     elif users == EVERYBODY:
-        _give_everybody(common, out or place.lists() / "recommend.jsonl", force=force or out is None)
+        _give_everybody(common | new, out or place.lists() / "recommend.jsonl", force=force or out is None)
         return
     else:
         named = [*(user or []), *(_listed(users) if users else [])]
         if not named:
             raise UsageError("nobody to recommend to", hint="Name a user with --user ID, or many with --users FILE.")
-        found = stage.recommend(users=named, **common)
+        found = stage.recommend(users=named, **new, **common)
     if users and out is None and show.for_a_person() and text_format is None:
         out, force = place.lists() / "recommend.jsonl", True  # nobody reads many lists on a terminal
     lists.give(found, subject="user_id", out=out, text_format=text_format, force=force)
@@ -104,8 +116,9 @@ def _give_everybody(common: dict[str, Any], out: Path, *, force: bool) -> None:
         return run(users=None, first=first, **common)
 
     if out.suffix.lower() == ".jsonl" and not common["wish"].by_style:
-        sources = {name: [source_of(path)] for name in ("model", "listings") if (path := common[name]) is not None}
-        plan = Plan(kind="lists", config=msgspec.to_builtins(common["wish"]), inputs=sources)
+        sources = {name: [source_of(path)] for name in INPUTS if (path := common.get(name)) is not None}
+        settings = msgspec.to_builtins(common["wish"]) | {"new_listings": "new_listings" in common}
+        plan = Plan(kind="lists", config=settings, inputs=sources)
         count = write_lists_resumably(from_user, out, plan)
     else:
         count = write_lists(from_user(0), out, subject="user_id")

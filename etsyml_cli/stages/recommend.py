@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import progress
 from etsyml_cli.models.lda.favorites import rows_of
 from etsyml_cli.models.lda.parameters import one_style
@@ -42,15 +43,25 @@ class Wish:
 
 
 def recommend(
-    *, model: Path, users: list[str] | None, wish: Wish, listings: Path | None = None, first: int = 0
+    *,
+    model: Path,
+    users: list[str] | None,
+    wish: Wish,
+    listings: Path | None = None,
+    first: int = 0,
+    new_listings: bool = False,
+    images: Path | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The best listings for each of `users`, of all users where None, from the `first` on, as `recommend --json` shows.
 
     A user of whom nothing was learned gets the popular listings, marked as fallback. Left out are every favorite that
     the model knows of, held-out ones too: to the user they are nothing new; what the `listings` table has none left
-    of; what the user sells.
+    of; what the user sells. With `new_listings` lists are of those listings of the table that the model does not know,
+    by their words and, where there are features of `images`, photos.
     """
     trained = load_model(model)
+    if new_listings:
+        trained = _over_new_listings(trained, listings, images)
     asked = (trained.user_ids if users is None else users)[first:]
     shelf = read_shelf(trained, listings)
     with progress("users", len(asked)) as advance:
@@ -68,14 +79,22 @@ def recommend_newcomer(
     return _lists(trained, shelf, iter([newcomer(trained, name, favorites)]), wish, trained.things)
 
 
+def _over_new_listings(model: LdaModel, listings: Path | None, images: Path | None) -> LdaModel:
+    if listings is None or model.things != "listings":
+        raise InputError("no listings table here that could hold new ones", hint="Make it with: etsyml ingest listings")
+    from etsyml_cli.stages.lda_new_listings import with_new_listings
+
+    return with_new_listings(model, listings, images)
+
+
 def _lists(model: LdaModel, shelf: Shelf, people: Iterator[Person], wish: Wish, what: str) -> Iterator[dict[str, Any]]:
     ranker = model.rankers()[MIX]
-    popular = one_style(np.bincount(model.train.indices, minlength=len(model.listing_ids)), 1)
+    average, popular = _for_strangers(model)
     while block := list(islice(people, PEOPLE_AT_ONCE)):
         known = [person for person in block if person.theta is not None]
-        strangers = [person._replace(theta=popular.theta[0]) for person in block if person.theta is None]
+        strangers = [person._replace(theta=average) for person in block if person.theta is None]
         of_known = _by_style(ranker, known, shelf, wish) if wish.by_style else _whole(ranker, known, shelf, wish)
-        of_strangers = _whole(Ranker(popular.beta), strangers, shelf, wish)
+        of_strangers = _whole(popular, strangers, shelf, wish)
         for person in block:
             for row in next(of_strangers if person.theta is None else of_known):
                 yield {
@@ -86,6 +105,15 @@ def _lists(model: LdaModel, shelf: Shelf, people: Iterator[Person], wish: Wish, 
                     **row.style,
                     "items": _items(model, ranker, person, row, wish),
                 }
+
+
+def _for_strangers(model: LdaModel) -> tuple[NDArray[np.float32], Ranker]:
+    """A profile and what ranks by it: popularity, or the average style where nothing was ever favorited."""
+    counts = np.bincount(model.train.indices, minlength=len(model.listing_ids))
+    if not counts.any():
+        return model.parameters.alpha / model.parameters.alpha.sum(), Ranker(model.parameters.beta)
+    popular = one_style(counts, 1)
+    return popular.theta[0], Ranker(popular.beta)
 
 
 class Row(NamedTuple):

@@ -216,3 +216,22 @@ def test_training_goes_on_from_a_model_with_new_users_and_listings(
     assert (old * new).sum(axis=1).max() > 0.9  # a style that somebody has is the same style by its number
     [listed] = recommend(model=tmp_path / "lda", users=["V"], k=5)
     assert all(one == "M1" or int(one[1:]) >= 20 for one in ids(listed))
+
+
+def test_a_new_listing_has_the_style_of_what_it_is_like(favorites: Path, model: Path, tmp_path: Path) -> None:
+    rows = [f"L{i:02},{'Red wool scarf' if i < 20 else 'Blue lamp'} {i}" for i in range(40)]
+    rows += ["N1,Scarf of red wool", "N2,A blue lamp", "N3,Gravel"]
+    (tmp_path / "listings.csv").write_text("\n".join(["listing_id,title", *rows]) + "\n")
+    ingest("listings", [str(tmp_path / "listings.csv")], out=tmp_path / "l.parquet", config=IngestConfig())
+    asked = {"model": model, "k": 3, "listings": tmp_path / "l.parquet", "new_listings": True}
+    even, odd, stranger = recommend(users=["U4", "U3", "nobody"], **asked)
+    assert (ids(even)[0], ids(odd)[0]) == ("N1", "N2")
+    assert set(ids(even)) == set(ids(odd)) == set(ids(stranger)) == {"N1", "N2", "N3"}
+    assert even["items"][0]["title"] == "Scarf of red wool" and stranger["fallback"]
+
+
+def test_no_new_listings_is_said(model: Path, listings: Path) -> None:
+    with pytest.raises(DataError, match="no new listing"):
+        list(recommend(model=model, users=["U4"], k=3, listings=listings, new_listings=True))
+    with pytest.raises(InputError, match="no listings table here"):
+        list(recommend(model=model, users=["U4"], k=3, new_listings=True))
