@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +23,7 @@ def give(ranked: Iterable[RankedList], *, subject: str, out: Path | None, text_f
     from etsyml_cli.io.runs import print_lists
 
     if out is not None and str(out) != "-":
-        _write(ranked, subject, out, force)
+        write(ranked, subject, out, force)
     elif session.json:
         lists = list(ranked)
         show.print_json(lists[0] if len(lists) == 1 else {"schema_version": show.SCHEMA_VERSION, "lists": lists})
@@ -34,13 +34,16 @@ def give(ranked: Iterable[RankedList], *, subject: str, out: Path | None, text_f
         print_lists(ranked, sys.stdout, text_format or "jsonl", subject=subject)
 
 
-def _write(ranked: Iterable[RankedList], subject: str, out: Path, force: bool) -> None:
+def write(
+    ranked: Iterable[RankedList], subject: str, out: Path, force: bool, columns: Sequence[str] | None = None
+) -> None:
+    """Write lists to a file, CSV and Parquet with other columns than a ranked list's where these are named."""
     from etsyml_cli.io.artifact import refuse_to_overwrite
     from etsyml_cli.io.runs import write_lists
     from etsyml_cli.stages.summary import Summary
 
     refuse_to_overwrite(out, force=force)
-    count = write_lists(ranked, out, subject=subject)
+    count = write_lists(ranked, out, subject=subject, columns=columns)
     show.summary(Summary(kind="lists", path=str(out), rows={"lists": count}))
 
 

@@ -33,6 +33,7 @@ from etsyml_cli.cli import (
     sample_data,
     score,
     similar,
+    styles,
     train,
 )
 from etsyml_cli.cli.session import OutputClosed, session, start_session
@@ -56,6 +57,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "rank": rank.rank,
     "similar": similar.similar,
     "recommend": recommend.recommend,
+    "styles": styles.styles,
     "score": score.score,
     "inspect": inspect.inspect,
     "config": config.app,

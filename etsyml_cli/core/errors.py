@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from itertools import islice
+
+MOST_COMPARED = 5000  # ids; a second at most
 
 
 class EtsymlError(Exception):
@@ -59,3 +62,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def nearest_word(word: str, known: Sequence[str]) -> str | None:
     """The known word that is most like this one; None where none is near."""
     return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), None)
+
+
+def like_this_id(wanted: str, ids: Iterable[str]) -> str:
+    """A hint that names the id most like the wanted one, of the first MOST_COMPARED that begin or end as it does."""
+    half = max(len(wanted) // 2, 1)
+    begin, end = wanted[:half].lower(), wanted[-half:].lower()
+    alike = (one for one in ids if (lower := one.lower()).startswith(begin) or lower.endswith(end))
+    near = nearest_word(wanted, list(islice(alike, MOST_COMPARED)))
+    return f"Did you mean {near!r}?" if near else "Is the id right, with its case?"

@@ -6,7 +6,7 @@ The extension says which. The file appears whole or not at all.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -27,22 +27,25 @@ ROWS_AT_ONCE = 1 << 16
 RUN_BY_A_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_lists(lists: Iterable[RankedList], path: Path, *, subject: str) -> int:
+def write_lists(lists: Iterable[RankedList], path: Path, *, subject: str, columns: Sequence[str] | None = None) -> int:
     """Write lists as they come and return how many; `subject` is the key that says what a list is for.
 
+    `columns` are those of CSV and Parquet where they are not those of a ranked list; TREC holds only the latter.
     Raises UsageError for an extension that stands for no format, DataError for an id that TREC's cannot hold.
     """
     suffix = path.suffix.lower().removeprefix(".")
-    if suffix not in (*TEXT_FORMATS, PARQUET):
-        known = [f".{name}" for name in (*TEXT_FORMATS, PARQUET)]
+    formats = [name for name in (*TEXT_FORMATS, PARQUET) if columns is None or name != "trec"]
+    columns = columns or columns_of(subject)
+    if suffix not in formats:
+        known = [f".{name}" for name in formats]
         raise UsageError(f"{path}: no format has this ending", hint=did_you_mean(f".{suffix}", known))
     counted = Counted(lists)
     with whole_file(path) as partial:
         if suffix == PARQUET:
-            _write_parquet(counted, partial, subject)
+            _write_parquet(counted, partial, columns)
         else:
             with partial.open("w", encoding="utf-8", newline="") as file:
-                print_lists(counted, file, suffix, subject=subject)
+                TEXT_FORMATS[suffix](counted, file, columns)
     return counted.n
 
 
@@ -88,7 +91,7 @@ def print_lists(lists: Iterable[RankedList], file: TextIO, text_format: str, *, 
     """Write lists to an open file as jsonl, csv or trec. Raises UsageError for another format."""
     if text_format not in TEXT_FORMATS:
         raise UsageError(f"no format is called {text_format!r}", hint=did_you_mean(text_format, TEXT_FORMATS))
-    TEXT_FORMATS[text_format](lists, file, subject)
+    TEXT_FORMATS[text_format](lists, file, columns_of(subject))
 
 
 class Counted:
@@ -118,48 +121,49 @@ def trec_lines(one: RankedList, subject: str) -> Iterator[str]:
         yield f"{qid} Q0 {item['id']} {item['rank']} {item['score']!r} {RUN_TAG}\n"
 
 
-def columns(subject: str) -> list[str]:
-    """The columns of CSV and Parquet."""
+def columns_of(subject: str) -> list[str]:
+    """The columns of a ranked list in CSV and Parquet, the subject first."""
     return [subject, "rank", "id", "score", "title", *(["fallback"] if subject == "user_id" else [])]
 
 
-def _rows(lists: Iterable[RankedList], subject: str) -> Iterator[Row]:
+def _rows(lists: Iterable[RankedList], columns: Sequence[str]) -> Iterator[Row]:
     """A row for each item: what the list says of itself, then what the item says."""
     for one in lists:
         for item in one["items"]:
             values = one | item
-            yield {name: values.get(name) for name in columns(subject)}
+            yield {name: values.get(name) for name in columns}
 
 
-def _print_jsonl(lists: Iterable[RankedList], file: TextIO, _subject: str) -> None:
+def _print_jsonl(lists: Iterable[RankedList], file: TextIO, _columns: Sequence[str]) -> None:
     file.writelines(msgspec.json.encode(one).decode() + "\n" for one in lists)
 
 
-def _print_csv(lists: Iterable[RankedList], file: TextIO, subject: str) -> None:
+def _print_csv(lists: Iterable[RankedList], file: TextIO, columns: Sequence[str]) -> None:
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns(subject))
-    for row in _rows(lists, subject):
+    writer.writerow(columns)
+    for row in _rows(lists, columns):
         writer.writerow([spreadsheet_safe(value) for value in row.values()])
 
 
-def _print_trec(lists: Iterable[RankedList], file: TextIO, subject: str) -> None:
+def _print_trec(lists: Iterable[RankedList], file: TextIO, columns: Sequence[str]) -> None:
     for one in lists:
-        file.writelines(trec_lines(one, subject))
+        file.writelines(trec_lines(one, columns[0]))
 
 
-def _write_parquet(lists: Iterable[RankedList], path: Path, subject: str) -> None:
+def _write_parquet(lists: Iterable[RankedList], path: Path, columns: Sequence[str]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types = {"rank": pa.int32(), "score": pa.float64(), "fallback": pa.bool_()}
-    schema = pa.schema([(name, types.get(name, pa.string())) for name in columns(subject)])
-    rows = _rows(lists, subject)
+    types = {"rank": pa.int32(), "style": pa.int32(), "fallback": pa.bool_()}
+    types |= dict.fromkeys(("score", "share", "coherence", "probability", "lift"), pa.float64())
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in columns])
+    rows = _rows(lists, columns)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         while batch := list(islice(rows, ROWS_AT_ONCE)):
             writer.write_table(pa.Table.from_pylist(batch, schema=schema))
 
 
-TEXT_FORMATS: dict[str, Callable[[Iterable[RankedList], TextIO, str], None]] = {
+TEXT_FORMATS: dict[str, Callable[[Iterable[RankedList], TextIO, Sequence[str]], None]] = {
     "jsonl": _print_jsonl,
     "csv": _print_csv,
     "trec": _print_trec,

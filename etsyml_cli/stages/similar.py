@@ -10,13 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etsyml_cli.core.errors import InputError, UsageError, did_you_mean, nearest_word
+from etsyml_cli.core.errors import InputError, UsageError, did_you_mean, like_this_id
 from etsyml_cli.core.log import progress
 from etsyml_cli.features.similar import Bools, Ints, nearest
 from etsyml_cli.stages.similar_index import index_that_fits
 from etsyml_cli.stages.similar_shelf import VARIANTS, Shelf, read_shelf
 
-MOST_COMPARED = 5000  # ids; a second at most
 WORDS_TOLD = 5
 
 
@@ -68,19 +67,9 @@ def _rows_of(asked: list[str], ids: pa.Array, listings: Path) -> Ints:
     rows = pc.index_in(pa.array(asked, ids.type), value_set=ids)
     for listing_id, row in zip(asked, rows.to_pylist(), strict=True):
         if row is None:
-            near = nearest_word(listing_id, _like(listing_id, ids))
-            hint = f"Did you mean {near!r}?" if near else "Is the id right, with its case?"
+            hint = like_this_id(listing_id, ids.to_pylist())
             raise InputError(f"{listings}: no listing {listing_id!r}", hint=hint)
     return np.asarray(rows.to_numpy(zero_copy_only=False), np.int64)
-
-
-def _like(listing_id: str, ids: pa.Array) -> list[str]:
-    """The first ids that begin or end as this one does, whatever the case: a million are too many to compare."""
-    half = max(len(listing_id) // 2, 1)
-    begins = pc.starts_with(ids, listing_id[:half], ignore_case=True)
-    ends = pc.ends_with(ids, listing_id[-half:], ignore_case=True)
-    found: list[str] = ids.filter(pc.or_(begins, ends))[:MOST_COMPARED].to_pylist()
-    return found
 
 
 def _why(shelf: Shelf, variant: str, listing: int, other: int) -> list[dict[str, Any]]:

@@ -208,6 +208,7 @@ def test_every_command_has_examples_in_its_help(etsyml: Etsyml) -> None:
             ["index", "similar"],
             ["compare"],
             ["recommend"],
+            ["styles"],
             ["score"],
         ),
         *(["inspect"], ["doctor"], ["config", "show"], ["train", "ltr"], ["train", "lda"], ["train", "ctr"]),

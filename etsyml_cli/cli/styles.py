@@ -1,0 +1,161 @@
+"""`etsyml styles`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from etsyml_cli.cli import lists, options, show
+from etsyml_cli.cli.session import common_options, session
+from etsyml_cli.core.errors import UsageError
+
+OF_STYLE = ("style", "share", "coherence", "rank", "id", "score", "probability", "lift", "title")
+OF_SUBJECT = ("rank", "style", "probability", "lift")
+SHORT, LONG = 10, 30  # listings and words of each style
+WORDS_DRAWN, TITLES_DRAWN, WIDTH_OF_TITLE = 5, 2, 40
+
+
+@common_options
+def styles(
+    style: Annotated[
+        list[int] | None, typer.Option("--style", metavar="N", help="Only this one, with longer lists; repeatable.")
+    ] = None,
+    listing: Annotated[
+        list[str] | None, typer.Option("--listing", metavar="ID", help="Which styles it belongs to; repeatable.")
+    ] = None,
+    user: Annotated[
+        list[str] | None, typer.Option("--user", metavar="ID", help="Which styles somebody has; repeatable.")
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option(metavar="share|coherence|number", help="Which style comes first [share].")
+    ] = None,
+    k: Annotated[
+        int | None, typer.Option("-k", min=1, metavar="N", help="Listings a style [10, or 30 with --style].")
+    ] = None,
+    model: options.Model = None,
+    listings: options.Listings = None,
+    out: options.Out = None,
+    force: options.Force = False,
+) -> None:
+    """Show the styles that `train lda` learned: their typical words and listings.
+
+    A style's number is its row in the model. Share is how much of all users it is, coherence how often its top
+    listings are favorited together (-1 never, 0 as by chance, 1 always). CSV and Parquet have a row for each
+    listing of a style, or each style of a user or listing.
+
+    \b
+    Examples:
+      etsyml styles
+      etsyml styles --sort coherence -k 20 --out styles.csv
+      etsyml styles --style 3 --style 7
+      etsyml styles --user U17
+      etsyml styles --listing L17
+    """
+    from etsyml_cli.stages.styles import styles as run_styles
+    from etsyml_cli.stages.styles import styles_of
+
+    if [bool(style), bool(listing), bool(user)].count(True) > 1:
+        raise UsageError("ask for one of --style, --listing and --user at a time")
+    if sort and (listing or user):
+        raise UsageError("--sort orders styles; those of a listing or user come by how much of it they are")
+    place = session.workspace
+    length = k or (LONG if style else SHORT)
+    asked: dict[str, Any] = {"model": model or place.model("lda"), "k": length}
+    asked["listings"] = listings or place.table_if_here("listings")
+    if listing or user:
+        subject = "user_id" if user else "listing_id"
+        found = list(styles_of(**asked, users=user or [], of_listings=listing or []))
+        _give(found, subject, (subject, *OF_SUBJECT), out, force)
+    else:
+        found = run_styles(**asked, numbers=style, order=sort, n_words=LONG if style else SHORT)
+        _give(found, "style", OF_STYLE, out, force, at_length=bool(style))
+
+
+def _give(
+    found: list[dict[str, Any]],
+    subject: str,
+    columns: Sequence[str],
+    out: Path | None,
+    force: bool,
+    *,
+    at_length: bool = False,
+) -> None:
+    from etsyml_cli.io.runs import print_lists
+
+    if out is not None and str(out) != "-":
+        lists.write(found, subject, out, force, columns)
+    elif session.json:
+        whole = {"schema_version": show.SCHEMA_VERSION, "styles" if subject == "style" else "lists": found}
+        show.print_json(found[0] if len(found) == 1 else whole)
+    elif not show.for_a_person() or out is not None:
+        print_lists(found, sys.stdout, "jsonl", subject=subject)
+    elif subject != "style":
+        for one in found:
+            _draw_parts(one, subject)
+    elif at_length:
+        for one in found:
+            _draw_style(one)
+    else:
+        _draw_all(found)
+
+
+def _draw_all(found: list[dict[str, Any]]) -> None:
+    """One row a style."""
+    rows = [
+        [
+            str(one["style"]),
+            _words([word["word"] for word in one["words"]]),
+            _titles(one["items"]),
+            f"{one['share']:.1%}",
+            f"{one['coherence']:.2f}",
+        ]
+        for one in found
+    ]
+    show.table("", ["style", "words", "typical listings", "share", "coherence"], rows, numbers_from=3)
+
+
+def _draw_style(one: dict[str, Any]) -> None:
+    """A style at length: what it is in words, then its listings."""
+    near = ", ".join(f"{other['style']} ({other['similarity']:.2f})" for other in one["nearest"])
+    typer.echo(f"style {one['style']}: share {one['share']:.1%}, coherence {one['coherence']:.2f}")
+    for name, key in (("words", "word"), ("shops", "shop_id")):
+        if one[name]:
+            typer.echo(f"  {name}: {', '.join(each[key] for each in one[name])}")
+    if near:
+        typer.echo(f"  near: {near}")
+    rows = [
+        [item.get("title", ""), item["id"], str(item["rank"]), f"{item['probability']:.4f}", f"{item['lift']:.1f}"]
+        for item in one["items"]
+    ]
+    show.table("", ["title", "listing", "rank", "probability", "lift"], rows, numbers_from=2)
+
+
+def _draw_parts(one: dict[str, Any], subject: str) -> None:
+    """The styles of a user or listing that it has more of than users have on average."""
+    above = [item for item in one["items"] if item["lift"] > 1]
+    rows = [
+        [
+            str(item["style"]),
+            _words(item["words"]),
+            _titles(item["listings"]),
+            f"{item['probability']:.1%}",
+            f"{item['lift']:.1f}",
+        ]
+        for item in above
+    ]
+    title = f"{one[subject]}: {len(above)} of {len(one['items'])} styles are above their share"
+    show.table(title, ["style", "words", "typical listings", "part", "lift"], rows, numbers_from=3)
+
+
+def _words(words: list[str]) -> str:
+    return " ".join(words[:WORDS_DRAWN])
+
+
+def _titles(items: list[dict[str, Any]]) -> str:
+    """The first titles, each cut to a width; ids where there are no titles."""
+    names = [item.get("title", item["id"]) for item in items[:TITLES_DRAWN]]
+    return "; ".join(name if len(name) <= WIDTH_OF_TITLE else f"{name[: WIDTH_OF_TITLE - 1]}…" for name in names)
