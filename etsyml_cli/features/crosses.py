@@ -144,10 +144,10 @@ def pair_words(queries: Tokens, listings: Tokens, query: Ints, listing: Ints, bi
     place = np.arange(ptr[-1]) + np.repeat(queries.ptr[query] - ptr[:-1], n_words)
     n_listings = len(listings.ptr) - 1
     both = word[place] * n_listings + np.repeat(listing, n_words)
-    meetings = np.unique(both)
+    meetings, meeting = np.unique(both, return_inverse=True)
     n_pairs = n_words * np.diff(listings.ptr)[listing]
     values = np.repeat(1 / np.sqrt(np.maximum(n_pairs, 1)), n_words)
-    rows = sparse.csr_matrix((values, np.searchsorted(meetings, both), ptr), shape=(len(query), len(meetings)))
+    rows = sparse.csr_matrix((values, meeting, ptr), shape=(len(query), len(meetings)))
     first, second = halves(words, listings.hashes, SEED)
     of_word, of_listing = np.divmod(meetings, max(n_listings, 1))
     return WordPairs(rows, first[of_word], of_listing, Tokens(listings.ptr, second), bits)
