@@ -48,20 +48,37 @@ def write(
 
 
 def _draw(one: RankedList, subject: str) -> None:
-    note = " (popular listings: no style profile)" if one.get("fallback") else ""
     items = one["items"]
     if not items:
         typer.echo(f"nothing to list for {one[subject]}")
         return
-    words = ["title", "listing", *(["why"] if "why" in items[0] else [])]
-    rows = [[*_words(item), str(item["rank"]), f"{item['score']:.4g}"] for item in items]
-    show.table(f"{one[subject]}{note}", [*words, "rank", "score"], rows, numbers_from=len(words))
+    thing = str(one.get("what", "listings")).removesuffix("s")
+    words = {"title": _title, thing: _id, "why": _why}
+    shown = [name for name in words if name == thing or any(item.get(name) for item in items)]
+    rows = [[*(words[name](item) for name in shown), str(item["rank"]), f"{item['score']:.4g}"] for item in items]
+    show.table(f"{one[subject]}{_note(one)}", [*shown, "rank", "score"], rows, numbers_from=len(shown))
 
 
-def _words(item: dict[str, Any]) -> list[str]:
-    """The cells of an item that are no numbers."""
-    cells = [item.get("title") or "", item["id"]]
-    if "why" in item:
-        reasons = (f"{reason.get('word', reason['what'])} {reason['adds']:.2g}" for reason in item["why"])
-        cells.append(", ".join(reasons))
-    return cells
+def _note(one: RankedList) -> str:
+    """What else is to be said of a list."""
+    if one.get("fallback"):
+        return " (popular listings: no style profile)"
+    return f", from style {one['style']} ({one['share']:.0%} of the profile)" if "style" in one else ""
+
+
+def _title(item: dict[str, Any]) -> str:
+    return item.get("title") or ""
+
+
+def _id(item: dict[str, Any]) -> str:
+    return str(item["id"])
+
+
+def _why(item: dict[str, Any]) -> str:
+    return ", ".join(f"{_named(reason)} {reason['adds']:.2g}" for reason in item.get("why", []))
+
+
+def _named(reason: dict[str, Any]) -> str:
+    """A reason in a few words: the word itself, a style by its number, a favorite by its id."""
+    which = next((str(reason[name]) for name in ("style", "id") if name in reason), "")
+    return str(reason.get("word") or f"{reason['what']} {which}".strip())
