@@ -5,7 +5,18 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("startup", "ingest", "sample", "photos", "neighbours", "search", "similar", "million", "new_listings")
+BENCHMARKS = (
+    "startup",
+    "ingest",
+    "sample",
+    "photos",
+    "neighbours",
+    "search",
+    "similar",
+    "million",
+    "new_listings",
+    "users",
+)
 
 for name in sys.argv[1:] or BENCHMARKS:
     if name not in BENCHMARKS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ import typer
 from etsyml_cli.cli import lists, options, show
 from etsyml_cli.cli.session import common_options, session
 
-MODELS = {"listings": "lda", "shops": "lda-shops"}
+MODELS = {"listings": "lda", "shops": "lda-shops", "users": "lda"}
 EVERYBODY = "all"
 INPUTS = ("model", "listings", "images")
 
@@ -25,7 +25,7 @@ def recommend(
     favorites: Annotated[
         str | None, typer.Option(metavar="L1,L2|FILE", help="For somebody new, who favorited these listings.")
     ] = None,
-    what: Annotated[str, typer.Option(metavar="listings|shops", help="What to recommend.")] = "listings",
+    what: Annotated[str, typer.Option(metavar="listings|shops|users", help="What to recommend.")] = "listings",
     by_style: Annotated[bool, typer.Option("--by-style", help="A list for each of the user's main styles.")] = False,
     per_shop: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many of one shop.")] = None,
     new_listings: Annotated[
@@ -36,6 +36,9 @@ def recommend(
         bool, typer.Option("--exclude-seen/--include-seen", help="Leave out what the user has favorited.")
     ] = True,
     explain: Annotated[bool, typer.Option("--explain", help="Say what made each score.")] = False,
+    method: Annotated[
+        str | None, typer.Option(metavar="exact|lsh|minhash", help="How similar users are found [by their number].")
+    ] = None,
     model: options.Model = None,
     listings: options.Listings = None,
     images: options.Images = None,
@@ -43,7 +46,7 @@ def recommend(
     text_format: lists.Format = None,
     force: options.Force = False,
 ) -> None:
-    """Recommend listings, or shops, to users by their style profiles and by what is like their favorites.
+    """Recommend listings, shops or similar users by style profiles and by what is like a user's favorites.
 
     An unknown user gets the popular listings, marked "fallback": true; somebody new is known by --favorites.
     Sold-out listings and a user's own are left out. On a terminal the lists of --users go to
@@ -54,16 +57,27 @@ def recommend(
       etsyml recommend --user U17
       etsyml recommend --user U17 --by-style
       etsyml recommend --favorites L17,L42 --explain
+      etsyml recommend --user U17 --what users
       etsyml recommend --users all -k 20 --per-shop 2 --out lists.jsonl
     """
     from etsyml_cli.core.errors import UsageError, did_you_mean
     from etsyml_cli.stages import recommend as stage
+    from etsyml_cli.stages.recommend_users import similar_users
 
     if what not in MODELS:
         raise UsageError(f"--what {what}: nothing is recommended by that name", hint=did_you_mean(what, MODELS))
-    if what == "shops" and per_shop is not None:
-        raise UsageError("--per-shop is for listings")
+    if what != "listings" and (per_shop or new_listings):
+        raise UsageError("--per-shop and --new-listings are for listings")
     place = session.workspace
+    if what == "users":
+        if favorites or by_style or explain or not exclude_seen:
+            raise UsageError("--what users takes --user or --users, -k and --method, and nothing of listings")
+        named = None if users == EVERYBODY else _named(user, users)
+        found = similar_users(model=model or place.model("lda"), users=named, k=k, method=method)
+        _give(found, many=bool(users), out=out, text_format=text_format, force=force)
+        return
+    if method is not None:
+        raise UsageError("--method says how similar users are found", hint="Add --what users.")
     common: dict[str, Any] = {
         "model": model or place.model(MODELS[what]),
         "listings": listings or place.table_if_here("listings"),
@@ -85,13 +99,25 @@ def recommend(
         _give_everybody(common | new, out or place.lists() / "recommend.jsonl", force=force or out is None)
         return
     else:
-        named = [*(user or []), *(_listed(users) if users else [])]
-        if not named:
-            raise UsageError("nobody to recommend to", hint="Name a user with --user ID, or many with --users FILE.")
-        found = stage.recommend(users=named, **new, **common)
-    if users and out is None and show.for_a_person() and text_format is None:
-        out, force = place.lists() / "recommend.jsonl", True  # nobody reads many lists on a terminal
+        found = stage.recommend(users=_named(user, users), **new, **common)
+    _give(found, many=bool(users), out=out, text_format=text_format, force=force)
+
+
+def _give(
+    found: Iterable[dict[str, Any]], *, many: bool, out: Path | None, text_format: str | None, force: bool
+) -> None:
+    if many and out is None and show.for_a_person() and text_format is None:
+        out, force = session.workspace.lists() / "recommend.jsonl", True  # nobody reads many lists on a terminal
     lists.give(found, subject="user_id", out=out, text_format=text_format, force=force)
+
+
+def _named(user: list[str] | None, users: str | None) -> list[str]:
+    named = [*(user or []), *(_listed(users) if users else [])]
+    if not named:
+        from etsyml_cli.core.errors import UsageError
+
+        raise UsageError("nobody to recommend to", hint="Name a user with --user ID, or many with --users FILE.")
+    return named
 
 
 def _listed(path: str) -> list[str]:
