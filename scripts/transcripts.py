@@ -23,7 +23,9 @@ ON_SAMPLE_DATA = ("README.md", "docs/personalization.md")
 ON_PUBLIC_DATA = ("docs/bring-your-own-logs.md",)
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_PROGRESS = re.compile(r".+: [\d,]+ of [\d,]+, \d+ s left$")  # comes every ten seconds, so on slow machines only
+_PROGRESS = re.compile(
+    r"[a-z][^:]*: [\d,]+( of [\d,]+, \d+ s left)?$"
+)  # comes every ten seconds, so on slow machines only
 _NUMBER = re.compile(r"[-+]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)")
 RELATIVE, ABSOLUTE = 0.1, 0.03
 

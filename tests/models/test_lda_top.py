@@ -87,17 +87,20 @@ def test_the_score_is_the_mix_of_styles_and_neighbours(share: float) -> None:
         np.testing.assert_allclose(expected[user][top[user]], best[0], rtol=1e-4)
 
 
-def test_a_list_depends_neither_on_threads_nor_on_who_else_is_asked_for() -> None:
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_a_list_depends_neither_on_threads_nor_on_who_else_is_asked_for(share: float) -> None:
     rng = np.random.default_rng(3)
-    theta, beta = (rng.dirichlet(np.ones(n), m).astype(np.float32) for n, m in ((50, 300), (400, 50)))
-    seen = random_favorites(300, 400)
-    together = top_listings(Ranker(beta), theta, seen, seen, 20)
+    theta, beta = (rng.dirichlet(np.ones(n), m).astype(np.float32) for n, m in ((50, 130), (400, 50)))
+    seen = random_favorites(130, 400)
+    counts = sparse.csr_matrix((np.ones(len(seen.indices)), seen.indices, seen.indptr), (130, 400))
+    ranker = Ranker(beta, nearest_listings(counts, 20), share)
+    together = top_listings(ranker, theta, seen, seen, 20)
     try:
         numba.set_num_threads(1)
-        alone = [top_listings(Ranker(beta), theta[[u]], seen.take([u]), seen.take([u]), 20) for u in (0, 77, 299)]
+        alone = [top_listings(ranker, theta[[u]], seen.take([u]), seen.take([u]), 20) for u in range(130)]
     finally:
         numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
-    for user, (top, scores) in zip((0, 77, 299), alone, strict=True):
+    for user, (top, scores) in enumerate(alone):
         assert top[0].tobytes() == together[0][user].tobytes()
         assert scores[0].tobytes() == together[1][user].tobytes()
 
