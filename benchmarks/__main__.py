@@ -15,6 +15,7 @@ BENCHMARKS = (
     "similar",
     "million",
     "new_listings",
+    "personalization",
     "users",
 )
 

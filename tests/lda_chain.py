@@ -48,10 +48,10 @@ def train(
 
 
 def figures(
-    model: Path, favorites: Path, *metrics: str, truth: Path | None = None
+    model: Path, favorites: Path, *metrics: str, truth: Path | None = None, listings: Path | None = None
 ) -> dict[tuple[str, str], Measurement]:
     asked = [parse_metric(metric) for metric in metrics]
-    measured = evaluate_lda(model=model, favorites=favorites, metrics=asked, seed=0, truth=truth)
+    measured = evaluate_lda(model=model, favorites=favorites, metrics=asked, seed=0, truth=truth, listings=listings)
     return {(one.name, one.variant): one for one in measured}
 
 

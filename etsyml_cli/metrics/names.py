@@ -19,6 +19,7 @@ class Spec:
     better: Literal["higher", "lower", "one"]
     parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs_truth: bool = False  # it compares with what only `etsyml sample-data` knows
+    needs: tuple[str, ...] = ()  # tables beside those that its models are always judged with
 
 
 METRICS = {
@@ -30,6 +31,10 @@ METRICS = {
     "recall": Spec(("lda",), "required", "higher"),
     "hit": Spec(("lda",), "required", "higher"),
     "coverage": Spec(("lda",), "required", "higher"),
+    "longtail": Spec(("lda",), "required", "higher"),
+    "gini": Spec(("lda",), "required", "lower"),
+    "novelty": Spec(("lda",), "required", "higher"),
+    "same_shop": Spec(("lda",), "required", "lower", needs=("listings",)),
     "perplexity": Spec(("lda",), "none", "lower"),
     "style_cosine": Spec(("lda",), "none", "higher", needs_truth=True),
     "auc": Spec(("ctr",), "none", "higher"),

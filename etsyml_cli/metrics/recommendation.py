@@ -1,26 +1,31 @@
 """How good lists of recommendations are: per user, over the catalogue, and as a likelihood.
 
-`hits` are (U, k) booleans: whether the listing at each rank of a user's list is one of the held-out favorites.
+`top` are (U, k) listings, -1 for an empty place at the end of a list. `hits` are (U, k) booleans: whether the listing
+at each rank of a user's list is one of the held-out favorites.
 `held` is how many each user has, shape (U,), at least 1: what a list missed counts against it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 UNIGRAM_SHARE = 0.01  # of the mixture that perplexity judges: no favorite is impossible
 PAIRS_AT_ONCE = 1 << 16
+HEAD_SHARE = 0.01  # of the listings, the most favorited ones, are no long tail
 
+Top = NDArray[np.int32]
 Hits = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 PerUser = NDArray[np.float64]
 
 
 def hits_of(top: NDArray[np.int32], indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> Hits:
-    """Which of the listings `top`, (U, k) indices with -1 for an empty place, are held-out ones of that user (CSR)."""
+    """Which of `top` are among that user's own, held-out favorites for example (CSR)."""
     n_listings = int(max(top.max(initial=0), indices.max(initial=0))) + 1
     users = np.arange(len(top))
     held_out = np.repeat(users, np.diff(indptr)) * n_listings + indices
@@ -61,11 +66,57 @@ PER_USER: dict[str, Callable[[Hits, Counts], PerUser]] = {
 }
 
 
-def coverage(top: NDArray[np.int32], n_listings: int) -> float:
-    """Share of the catalogue that is in anyone's list. top: (U, k), -1 for an empty place."""
-    recommended = np.zeros(n_listings + 1, bool)
-    recommended[top.ravel()] = True  # -1 marks the extra place at the end
-    return float(recommended[:-1].mean())
+def mean_of_places(values: PerUser | Hits, top: Top) -> PerUser:
+    """The mean over each user's list of `values`, (U, k); every list holds a listing at least."""
+    filled = top >= 0
+    mean: PerUser = np.where(filled, values, 0).sum(axis=1) / filled.sum(axis=1)
+    return mean
+
+
+def in_long_tail(favorites: Counts) -> NDArray[np.float64]:
+    """1 for each of I listings outside the HEAD_SHARE with the most `favorites`, (I,), ties by index as in lists."""
+    head = np.argsort(favorites, kind="stable")[-math.ceil(HEAD_SHARE * len(favorites)) :]
+    tail = np.ones(len(favorites))
+    tail[head] = 0
+    return tail
+
+
+def surprise(favorites: Counts, n_users: int) -> NDArray[np.float64]:
+    """-log2 of the share of n_users who favorited each of I listings (Vargas & Castells, RecSys'11).
+
+    A listing without any `favorites`, (I,), counts as favorited by one: the log of 0 would outweigh all else.
+    """
+    bits: NDArray[np.float64] = -np.log2(np.maximum(favorites, 1) / n_users)
+    return bits
+
+
+def of_shops(top: Top, shop_of: NDArray[np.int32], indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> Hits:
+    """Which of `top` are from a shop, shop_of (I,), of one of that user's favorites (CSR)."""
+    return hits_of(np.where(top >= 0, shop_of[top], -1), indptr, shop_of[indices])
+
+
+def lists_of_users(top: Top, n_listings: int) -> sparse.csr_array:
+    """(I, U) ones where a listing is in a user's list: times (U,) users drawn, how often each is recommended."""
+    user, place = np.nonzero(top >= 0)
+    return sparse.csr_array((np.ones(len(user), np.int64), (top[user, place], user)), (n_listings, len(top)))
+
+
+def coverage(times: Counts) -> float:
+    """Share of the catalogue that is in anyone's list; times, (I,): in how many lists each listing is."""
+    return float((times > 0).mean())
+
+
+def gini(times: Counts) -> float:
+    """Gini coefficient of `times`, (I,), in how many lists each listing is: 0 all alike, 1 - 1/I one in all.
+
+    Sum over pairs of |x_i - x_j| / (2 I^2 mean x), by ranks (Damgaard & Weiner, Ecology 2000).
+    """
+    n = len(times)
+    ranks = np.arange(1, n + 1)
+    return float((2 * ranks - n - 1) @ np.sort(times) / (n * times.sum()))
+
+
+OVER_LISTINGS: dict[str, Callable[[Counts], float]] = {"coverage": coverage, "gini": gini}
 
 
 def log_likelihood(

@@ -37,7 +37,7 @@ JUDGES = {
     "lda": Judge(
         "etsyml_cli.stages.evaluate_lda:evaluate_lda",
         ("favorites",),
-        ("recall@20", "ndcg@20", "hit@10", "coverage@20", "perplexity", "style_cosine"),
+        ("recall@20", "ndcg@20", "hit@10", "coverage@20", "longtail@20", "perplexity", "style_cosine"),
         ("mix", "lda"),
     ),
     "ctr": Judge(
@@ -148,10 +148,12 @@ def _evaluate(
 ) -> Evaluation:
     judge = JUDGES[kind]
     defaults = [metric for metric in map(parse_metric, judge.default_metrics) if truth or not metric.spec.needs_truth]
-    sources = {name: inputs[name] for name in judge.inputs}
+    metrics = [metric for metric in asked if kind in metric.spec.models] or defaults
+    needed = (name for metric in metrics for name in metric.spec.needs)
+    sources = {name: inputs[name] for name in (*judge.inputs, *needed)}
     measured = resolve(_STAGES, kind, "model")(
         model=directory,
-        metrics=[metric for metric in asked if kind in metric.spec.models] or defaults,
+        metrics=metrics,
         seed=seed,
         truth=truth,
         **sources,

@@ -16,16 +16,23 @@ from etsyml_cli.metrics.bootstrap import Statistic, compared, compared_means, re
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.recommendation import (
+    OVER_LISTINGS,
     PER_USER,
+    PerUser,
     best_match_cosine,
-    coverage,
     hits_of,
+    in_long_tail,
+    lists_of_users,
     log_likelihood,
+    mean_of_places,
+    of_shops,
+    surprise,
 )
 from etsyml_cli.models.lda.favorites import Favorites
 from etsyml_cli.models.lda.parameters import LdaParameters, one_style
 from etsyml_cli.models.lda.top import Ranker, top_listings
 from etsyml_cli.stages.lda_model import LdaModel, load_model, manifest_of
+from etsyml_cli.stages.lda_shops import shops_of
 
 BASELINE = "popularity"
 MAP_DEPTH = 1000  # how far down `map` without a cutoff looks
@@ -35,31 +42,44 @@ MAP_DEPTH = 1000  # how far down `map` without a cutoff looks
 class Judged:
     """The B users with held-out favorites: what each variant recommends to them and what they favorited.
 
-    top: (B, k) for each variant. held_out: what the lists are judged by. pair_user, pair_log_p: for each held-out
-    favorite of a listing with training favorites, its user among the B and its log likelihood by each variant.
+    top: (B, k) for each variant. held_out: what the lists are judged by; train: what they leave out. pair_user,
+    pair_log_p: for each held-out favorite of a listing with training favorites, its user among the B and its log
+    likelihood by each variant. favorites: (I,), how many training favorites each listing has, of n_users users.
+    shop_of: (I,), where it was asked for.
     """
 
     top: dict[str, NDArray[np.int32]]
     held_out: Favorites
-    n_listings: int
+    train: Favorites
+    favorites: NDArray[np.int64]
+    n_users: int
+    shop_of: NDArray[np.int32] | None
     pair_user: NDArray[np.int64]
     pair_log_p: dict[str, NDArray[np.float64]]
 
 
 def evaluate_lda(
-    *, model: Path, favorites: Path, metrics: list[MetricName], seed: int, truth: Path | None = None
+    *,
+    model: Path,
+    favorites: Path,
+    metrics: list[MetricName],
+    seed: int,
+    truth: Path | None = None,
+    listings: Path | None = None,
 ) -> list[Measurement]:
     """Every metric of popularity, styles, item neighbours and their mix over the users with held-out favorites.
 
-    style_cosine needs `truth`.
+    style_cosine needs `truth`, same_shop the table of `listings`.
     Training favorites are left out of every list, held-out ones are what it should hold. Perplexity is that of the
     held-out favorites of listings with at least one training favorite, under 99% model + 1% unigram.
-    Raises DataError where nothing is held out, InputError for other favorites than the model was trained on.
+    Raises DataError where nothing is held out or no listing has a shop, InputError for other favorites than the model
+    was trained on.
     """
     expect_same_input(manifest_of(model), "favorites", favorites)
     trained = load_model(model)
     measured = []
-    judged = _judge(model, trained, max(map(_depth, metrics)))
+    shop_of = None if listings is None else shops_of(listings, trained.listing_ids)
+    judged = _judge(model, trained, max(map(_depth, metrics)), shop_of)
     for metric in metrics:
         if metric.name == "style_cosine" and truth is not None:
             measured += _style_cosine(trained, truth, seed)
@@ -72,7 +92,7 @@ def _depth(metric: MetricName) -> int:
     return metric.cutoff or (MAP_DEPTH if metric.name == "map" else 1)
 
 
-def _judge(directory: Path, model: LdaModel, depth: int) -> Judged:
+def _judge(directory: Path, model: LdaModel, depth: int, shop_of: NDArray[np.int32] | None) -> Judged:
     users = np.flatnonzero(model.test.per_user())
     if len(users) == 0:
         raise _nothing_held_out(directory)
@@ -92,7 +112,8 @@ def _judge(directory: Path, model: LdaModel, depth: int) -> Judged:
         return log_likelihood(found.theta, found.beta, counts / counts.sum(), users[pair_user], listing)
 
     likely = {BASELINE: log_p(popular), "lda": log_p(model.parameters)}
-    return Judged(top, test, len(counts), pair_user, likely)
+    n_users = int((model.train.per_user() > 0).sum())
+    return Judged(top, test, train, counts, n_users, shop_of, pair_user, likely)
 
 
 def _measure(metric: MetricName, judged: Judged, seed: int) -> list[Measurement]:
@@ -103,7 +124,7 @@ def _measure(metric: MetricName, judged: Judged, seed: int) -> list[Measurement]
         statistic = _statistic(metric, judged, variant)
         values[variant] = statistic(everyone)
         draws[variant] = resampled(statistic, n, seed)
-        if metric.name == "coverage":  # 63% of the users are in a resample and cover less: only the spread counts
+        if metric.name in OVER_LISTINGS:  # a resample holds 63% of the users, who cover less: only the spread counts
             draws[variant] = np.clip(draws[variant] + values[variant] - np.median(draws[variant]), 0, 1)
     units = len(judged.pair_user) if metric.name == "perplexity" else n
     return compared(str(metric), values, draws, units)
@@ -113,15 +134,26 @@ def _statistic(metric: MetricName, judged: Judged, variant: str) -> Statistic:
     """The metric as a function of the users that it is taken over, drawn with repetition."""
     top = judged.top[variant][:, : _depth(metric)]
     held = judged.held_out.per_user()
-    if metric.name == "coverage":
-        return lambda draws: coverage(top[draws], judged.n_listings)
+    if metric.name in OVER_LISTINGS:
+        over_listings, lists = OVER_LISTINGS[metric.name], lists_of_users(top, len(judged.favorites))
+        return lambda draws: over_listings(lists @ np.bincount(draws, minlength=len(held)))
     if metric.name == "perplexity":
         log_p = np.bincount(judged.pair_user, judged.pair_log_p[variant], len(held))
         pairs = np.bincount(judged.pair_user, minlength=len(held))
         return lambda draws: float(np.exp(-log_p[draws].sum() / pairs[draws].sum()))
-    hits = hits_of(top, judged.held_out.indptr, judged.held_out.indices)
-    per_user = PER_USER[metric.name](hits, held)
+    per_user = _per_user(metric, judged, top)
     return lambda draws: float(per_user[draws].mean())
+
+
+def _per_user(metric: MetricName, judged: Judged, top: NDArray[np.int32]) -> PerUser:
+    if metric.name == "longtail":
+        return mean_of_places(in_long_tail(judged.favorites)[top], top)
+    if metric.name == "novelty":
+        return mean_of_places(surprise(judged.favorites, judged.n_users)[top], top)
+    if metric.name == "same_shop" and judged.shop_of is not None:
+        return mean_of_places(of_shops(top, judged.shop_of, *judged.train), top)
+    hits = hits_of(top, judged.held_out.indptr, judged.held_out.indices)
+    return PER_USER[metric.name](hits, judged.held_out.per_user())
 
 
 def _nothing_held_out(directory: Path) -> DataError:

@@ -13,8 +13,14 @@ from etsyml_cli.metrics.recommendation import (
     PER_USER,
     best_match_cosine,
     coverage,
+    gini,
     hits_of,
+    in_long_tail,
+    lists_of_users,
     log_likelihood,
+    mean_of_places,
+    of_shops,
+    surprise,
 )
 
 N_LISTINGS = 12
@@ -77,11 +83,56 @@ def test_an_empty_place_is_no_hit_of_the_user_before() -> None:
     assert hits_of(top, np.array([0, 1, 2]), np.array([7, 7], np.int32)).tolist() == [[False], [False]]
 
 
-@given(cases())
-def test_coverage_counts_each_recommended_listing_once(case: Case) -> None:
+@given(cases(), st.lists(st.integers(0, 4), min_size=1, max_size=8))
+def test_over_listings_a_user_who_is_drawn_twice_counts_twice(case: Case, drawn: list[int]) -> None:
     top, _, _ = arrays(case)
-    shown = {i for of_user in case[0] for i in of_user if i >= 0}
-    assert coverage(top, N_LISTINGS) == pytest.approx(len(shown) / N_LISTINGS)
+    draws = [user % len(top) for user in drawn]
+    times = lists_of_users(top, N_LISTINGS) @ np.bincount(draws, minlength=len(top))
+    shown = [i for user in draws for i in case[0][user] if i >= 0]
+    assert times.tolist() == [shown.count(i) for i in range(N_LISTINGS)]
+    assert coverage(times) == pytest.approx(len(set(shown)) / N_LISTINGS)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=20).filter(any))
+def test_gini_is_half_the_mean_difference_over_the_mean(times: list[int]) -> None:
+    differences = [abs(x - y) for x in times for y in times]
+    expected = sum(differences) / len(times) ** 2 / (2 * sum(times) / len(times))
+    assert gini(np.array(times)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_gini_by_hand() -> None:
+    assert gini(np.array([3, 3, 3, 3])) == 0
+    assert gini(np.array([0, 7, 0, 0])) == pytest.approx(3 / 4)
+    assert gini(np.array([1, 0, 3, 0])) == pytest.approx(5 / 8)
+
+
+def test_the_long_tail_is_all_but_the_most_favorited_hundredth() -> None:
+    favorites = np.zeros(200, int)
+    favorites[[7, 40, 120]] = [9, 5, 5]
+    assert np.flatnonzero(in_long_tail(favorites) == 0).tolist() == [7, 120]
+    assert in_long_tail(np.array([1, 4, 4])).tolist() == [1, 1, 0]
+
+
+def test_surprise_counts_the_bits_of_a_favorite() -> None:
+    assert surprise(np.array([8, 2, 1, 0]), 8).tolist() == [0, 2, 3, 3]
+
+
+@given(cases())
+def test_an_empty_place_counts_in_no_mean_over_a_list(case: Case) -> None:
+    lists = [of_user for of_user in case[0] if of_user[0] >= 0]
+    if not lists:
+        return
+    top = np.array(lists, np.int32)
+    worth = np.arange(N_LISTINGS) ** 2
+    expected = [np.mean([i**2 for i in of_user if i >= 0]) for of_user in lists]
+    assert mean_of_places(worth[top], top) == pytest.approx(expected)
+
+
+def test_a_users_shops_are_those_of_the_own_favorites() -> None:
+    shop_of = np.array([0, 0, 1, 2, 9], np.int32)  # 4 is of a shop of its own
+    top = np.array([[1, 3, 4], [1, 2, -1]], np.int32)
+    found = of_shops(top, shop_of, np.array([0, 2, 3]), np.array([0, 4, 2], np.int32))
+    assert found.tolist() == [[True, False, True], [False, True, False]]
 
 
 def test_log_likelihood_is_that_of_the_mixture(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ def test_a_gate_may_have_parameters() -> None:
     assert (str(gate.metric), gate.least) == ("ndcg(gains=exp)@10", 0.3)
 
 
-@pytest.mark.parametrize("metric", ["perplexity", "logloss", "ne", "calibration"])
+@pytest.mark.parametrize("metric", ["perplexity", "gini@10", "logloss", "ne", "calibration"])
 def test_no_gate_stands_on_what_is_not_better_when_higher(metric: str) -> None:
     with pytest.raises(UsageError, match="is not better when it is higher"):
         parse_gate(f"{metric}=1")

@@ -51,6 +51,51 @@ def test_lda_beats_popularity_where_tastes_differ(model: Path, favorites: Path) 
     assert found["recall@10", "lda"].against.low > 0  # type: ignore[union-attr]
 
 
+def test_lists_are_judged_by_what_they_hold_too(model: Path, favorites: Path, tmp_path: Path) -> None:
+    """Judged by hand from `recommend`; even listings are of one shop, odd ones of another, L00 of none."""
+    shops = {f"L{i:02}": "" if i == 0 else f"S{i % 2}" for i in range(40)}
+    names = ("longtail@5", "novelty@5", "same_shop@5", "coverage@5", "gini@5")
+    found = figures(model, favorites, *names, listings=shops_table(shops, tmp_path))
+    loaded = load_model(model)
+    counts = dict(zip(loaded.listing_ids, np.bincount(loaded.train.indices, minlength=40).tolist(), strict=True))
+    most = max(counts, key=lambda listing: (counts[listing], listing))
+    lists, same_shop = [], []
+    for user, user_id in enumerate(loaded.user_ids):
+        training = {loaded.listing_ids[i] for i in loaded.train.of(user)}
+        [listed] = recommend(model=model, users=[user_id], k=40, exclude_seen=False)
+        lists.append([listing for listing in ids(listed) if listing not in training][:5])
+        known = {shops[listing] for listing in training} - {""}
+        same_shop.append(np.mean([shops[listing] in known for listing in lists[-1]]))
+    listed_times = sorted(sum(listing in one for one in lists) for listing in counts)
+    unequal = sum(abs(x - y) for x in listed_times for y in listed_times) / (2 * 40 * 5 * 60)
+    expected = {
+        "longtail@5": np.mean([listing != most for one in lists for listing in one]),
+        "novelty@5": np.mean([-np.log2(counts[listing] / 60) for one in lists for listing in one]),
+        "same_shop@5": np.mean(same_shop),
+        "coverage@5": np.mean([times > 0 for times in listed_times]),
+        "gini@5": unequal,
+    }
+    for name in names:
+        mix = found[name, "mix"]
+        assert mix.value == pytest.approx(expected[name]) and mix.low <= mix.value <= mix.high, name
+    assert found["gini@5", "popularity"].value > found["gini@5", "mix"].value
+
+
+def shops_table(shops: dict[str, str], directory: Path) -> Path:
+    source, out = directory / "listings.csv", directory / "listings.parquet"
+    rows = (f"{listing},a thing,{shop}\n" for listing, shop in shops.items())
+    source.write_text("listing_id,title,shop_id\n" + "".join(rows))
+    ingest("listings", [str(source)], out=out, config=IngestConfig())
+    return out
+
+
+def test_without_shops_same_shop_says_what_is_missing(model: Path, favorites: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no listings table here"):
+        figures(model, favorites, "same_shop@10", listings=tmp_path / "listings.parquet")
+    with pytest.raises(DataError, match="none of the favorited listings has a shop_id"):
+        figures(model, favorites, "same_shop@10", listings=shops_table({"L01": "", "other": "S"}, tmp_path))
+
+
 def test_the_list_that_is_judged_is_the_list_that_is_given(model: Path, favorites: Path) -> None:
     """Judged by hand from `recommend`, which leaves out the held-out favorites only when it must."""
     loaded, held = load_model(model), held_out_pairs(model)

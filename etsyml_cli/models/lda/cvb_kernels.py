@@ -6,8 +6,13 @@ a fixed order, so no two threads ever add to the same number.
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 from numba import njit, prange
+
+# A thread that waits for others by spinning takes a core from whoever works. OpenMP reads this at its first loop.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 USERS_AT_ONCE = 32  # that share a thread's scratch memory
 # Rows of scratch memory lie at least so many numbers apart, from each other and from all else. Where two lie closer, a
@@ -60,6 +65,9 @@ def infer_users(  # type: ignore[no-untyped-def]
             most = max(most, at[i + 1] - at[i])
         scratch = np.empty((most + 6, K + APART), np.float32)
         n, fresh, g, none, p = scratch[1], scratch[2], scratch[3], scratch[4], scratch[5:]
+        at_alpha = np.empty(K)
+        for k in range(K if len(evidence) else 0):
+            at_alpha[k] = _digamma(alpha[k])
         for i in range(first, end):
             u = users[i]
             start, length = indptr[u], at[i + 1] - at[i]
@@ -101,7 +109,7 @@ def infer_users(  # type: ignore[no-untyped-def]
                     for k in range(K):
                         none[k] *= 1 - min(q[at[i] + j, k], np.float32(1))
                 for k in range(K):
-                    evidence[block, k] += _evidence(user_counts[u, k], none[k], alpha[k], _digamma(alpha[k]))
+                    evidence[block, k] += _evidence(user_counts[u, k], none[k], alpha[k], at_alpha[k])
 
 
 @_parallel

@@ -12,7 +12,7 @@ are learned: Minka's fixed point (2000) on expected counts (Teh, Newman, Welling
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,23 +20,20 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import digamma
 
-from etsyml_cli.core.log import Advance, progress
+from etsyml_cli.core.log import progress
 from etsyml_cli.core.rng import generator
 from etsyml_cli.models.lda.config import LdaConfig
 from etsyml_cli.models.lda.cvb_kernels import USERS_AT_ONCE, add_to_listings, infer_users, listing_evidence
 from etsyml_cli.models.lda.parameters import LdaParameters, Start
 
 ALPHA, ETA = 0.05, 0.1  # where the priors start, for each style
-BATCHES = 12  # of a first pass
+BATCHES = 12  # of a first pass, at least
+USERS_OF_BATCH = 600  # where there are more of them: smaller steps, more of them, learn more from as many favorites
 FIRST_PASSES = 5
-FIRST_ROUNDS, ROUNDS, LATER_ROUNDS = (
-    8,
-    4,
-    2,
-)  # over a user's favorites: in the very first pass, the next, the whole ones
+FIRST_ROUNDS, ROUNDS, LATER_ROUNDS = 8, 4, 2  # over a user's favorites: in the very first pass, the next, whole ones
 DELAY, FORGETTING = 1.0, 0.6  # τ and κ: batch t moves the counts by (τ + t)^−κ
 FAVORITES_AT_ONCE = 1 << 16  # of a whole pass: so many q are in memory
-LEARN_EVERY = 2  # whole passes
+LEARN_EVERY = 2  # passes
 PASSES = 60  # whole ones at most
 SMALLEST_PRIOR = 1e-5
 
@@ -75,12 +72,12 @@ class _Corpus:
         lengths = np.diff(self.indptr)[users]
         at = np.concatenate([[0], np.cumsum(lengths)])
         favorites = np.repeat(self.indptr[users] - at[:-1], lengths) + np.arange(at[-1])
-        listings = self.listings[favorites]
-        order = np.argsort(listings, kind="stable")
-        first = np.flatnonzero(np.diff(listings[order], prepend=-1))
+        # no two keys are alike, so that a fast sort that is not stable will do
+        listings, order = np.divmod(np.sort(self.listings[favorites] * at[-1] + np.arange(at[-1])), at[-1])
+        first = np.flatnonzero(np.diff(listings, prepend=-1))
         starts = np.append(first, len(order))
         weight = self.weight[favorites].sum(dtype=np.float64)
-        return _Batch(users, at, listings[order][first], starts, order, float(weight))
+        return _Batch(users, at, listings[first], starts, order, float(weight))
 
     def whole_pass(self) -> list[_Batch]:
         """All users, in batches of about FAVORITES_AT_ONCE."""
@@ -115,17 +112,18 @@ class _State:
             self.eta,
         )
 
-    def first_pass(self, users: Ints, rounds: int, step: int) -> int:
+    def first_pass(self, users: Ints, rounds: int, step: int, *, learn: bool) -> int:
         """One pass in batches over `users`, each of which moves the listings' counts; returns the next step."""
-        evidence = self._evidence_of_users(learn=True)
+        evidence = self._evidence_of_users(learn)
         total = self.corpus.weight.sum(dtype=np.float64)
-        for piece in np.array_split(users, min(BATCHES, len(users))):
+        for piece in np.array_split(users, min(max(BATCHES, len(users) // USERS_OF_BATCH), len(users))):
             batch = self.corpus.batch(piece)
             self._infer(batch, rounds, evidence)
             rho = (DELAY + step) ** -FORGETTING
             self._move(batch, rho, rho * total / batch.weight)
             step += 1
-        self._learn_alpha(evidence)
+        if learn:
+            self._learn_alpha(evidence)
         return step
 
     def start_from(self, start: Start) -> None:
@@ -170,7 +168,7 @@ class _State:
             self.scale *= 1 - rho
         step = np.float32(factor / self.scale)
         add_to_listings(batch.listings, batch.starts, batch.order, self._q, step, self.listing_counts, _NOT_ASKED)
-        moved = factor * self._q[: batch.at[-1]].sum(axis=0, dtype=np.float64)
+        moved = factor * self.user_counts[batch.users].sum(axis=0, dtype=np.float64)
         self.style_counts = (1 - rho) * self.style_counts + moved
 
     def _evidence_of_users(self, learn: bool) -> Doubles:
@@ -200,28 +198,37 @@ def fit(
     start: Start | None = None,
 ) -> LdaParameters:
     """See `engines.fit`; `watch` sees each whole pass. From a `start` there are whole passes only."""
-    corpus = _Corpus(counts)
-    state = _State(corpus, config, seed)
-    passes = config.passes or PASSES
-    with progress("passes", passes + (FIRST_PASSES if start is None else 0)) as advance:
-        if start is None:
-            _first_passes(state, seed, advance)
-        else:
-            state.start_from(start)
-        batches = corpus.whole_pass()
-        for number in range(passes):
-            rounds = FIRST_ROUNDS if start is not None and number == 0 else LATER_ROUNDS
-            state.whole_pass(batches, rounds, learn=number % LEARN_EVERY == 0)
+    first = FIRST_PASSES if start is None else 0
+    with progress("passes", first + (config.passes or PASSES)) as advance:
+        for whole, state in passes_over(counts, config, seed, start):
             advance(1)
-            if watch is not None and watch(number + 1, state.parameters()):
+            if whole and watch is not None and watch(whole, state.parameters()):
                 break
     return state.parameters()
 
 
-def _first_passes(state: _State, seed: int, advance: Advance) -> None:
+def passes_over(
+    counts: sparse.csr_matrix, config: LdaConfig, seed: int, start: Start | None = None
+) -> Iterator[tuple[int, _State]]:
+    """Each pass as it is done: how many whole ones there were, and the one state that all of them move."""
+    corpus = _Corpus(counts)
+    state = _State(corpus, config, seed)
+    if start is None:
+        yield from ((0, state) for _ in _first_passes(state, seed))
+    else:
+        state.start_from(start)
+    batches = corpus.whole_pass()
+    for number in range(config.passes or PASSES):
+        rounds = FIRST_ROUNDS if start is not None and number == 0 else LATER_ROUNDS
+        state.whole_pass(batches, rounds, learn=number % LEARN_EVERY == 0)
+        yield number + 1, state
+
+
+def _first_passes(state: _State, seed: int) -> Iterator[int]:
+    """The passes in batches; yields the number of each as it is done."""
     draw = generator(seed, "lda", "users")
     step = 0
     for number in range(FIRST_PASSES):
-        users = draw.permutation(state.corpus.users)
-        step = state.first_pass(users, ROUNDS if number else FIRST_ROUNDS, step)
-        advance(1)
+        rounds, learn = ROUNDS if number else FIRST_ROUNDS, number % LEARN_EVERY == 1  # the first knows too little
+        step = state.first_pass(draw.permutation(state.corpus.users), rounds, step, learn=learn)
+        yield number
