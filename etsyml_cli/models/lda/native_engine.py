@@ -33,7 +33,7 @@ FIRST_PASSES = 5
 FIRST_ROUNDS, ROUNDS, LATER_ROUNDS = 8, 4, 2  # over a user's favorites: in the very first pass, the next, whole ones
 DELAY, FORGETTING = 1.0, 0.6  # τ and κ: batch t moves the counts by (τ + t)^−κ
 FAVORITES_AT_ONCE = 1 << 16  # of a whole pass: so many q are in memory
-LEARN_EVERY = 2  # passes
+LEARN_EVERY = 2  # whole passes
 PASSES = 60  # whole ones at most
 SMALLEST_PRIOR = 1e-5
 
@@ -112,9 +112,9 @@ class _State:
             self.eta,
         )
 
-    def first_pass(self, users: Ints, rounds: int, step: int, *, learn: bool) -> int:
+    def first_pass(self, users: Ints, rounds: int, step: int) -> int:
         """One pass in batches over `users`, each of which moves the listings' counts; returns the next step."""
-        evidence = self._evidence_of_users(learn)
+        evidence = self._evidence_of_users(learn=True)
         total = self.corpus.weight.sum(dtype=np.float64)
         for piece in np.array_split(users, min(max(BATCHES, len(users) // USERS_OF_BATCH), len(users))):
             batch = self.corpus.batch(piece)
@@ -122,8 +122,7 @@ class _State:
             rho = (DELAY + step) ** -FORGETTING
             self._move(batch, rho, rho * total / batch.weight)
             step += 1
-        if learn:
-            self._learn_alpha(evidence)
+        self._learn_alpha(evidence)
         return step
 
     def start_from(self, start: Start) -> None:
@@ -229,6 +228,6 @@ def _first_passes(state: _State, seed: int) -> Iterator[int]:
     draw = generator(seed, "lda", "users")
     step = 0
     for number in range(FIRST_PASSES):
-        rounds, learn = ROUNDS if number else FIRST_ROUNDS, number % LEARN_EVERY == 1  # the first knows too little
-        step = state.first_pass(draw.permutation(state.corpus.users), rounds, step, learn=learn)
+        users = draw.permutation(state.corpus.users)
+        step = state.first_pass(users, ROUNDS if number else FIRST_ROUNDS, step)
         yield number
