@@ -19,6 +19,7 @@ from typer.exceptions import TyperException
 
 from etsyml_cli import __version__
 from etsyml_cli.cli import (
+    auction,
     compare,
     config,
     demo,
@@ -59,6 +60,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "recommend": recommend.recommend,
     "styles": styles.styles,
     "score": score.score,
+    "auction": auction.auction,
     "inspect": inspect.inspect,
     "config": config.app,
     "doctor": doctor.doctor,

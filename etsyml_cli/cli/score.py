@@ -9,6 +9,7 @@ import typer
 
 from etsyml_cli.cli import options, show
 from etsyml_cli.cli.session import common_options, session
+from etsyml_cli.core.errors import UsageError
 
 
 @common_options
@@ -18,16 +19,18 @@ def score(
     ] = "-",
     model: options.Model = None,
     listings: options.Listings = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what made each score; JSON Lines only.")] = False,
     out: options.Out = None,
     force: options.Force = False,
 ) -> None:
-    """Predict click-through rates of impressions.
+    """Predict click-through rates of impressions, or conversion rates where --model learned those.
 
     JSON Lines in, JSON Lines out; or from a table to a table.
 
     \b
     Examples:
       echo '{"listing_id": "L1", "query": "red scarf"}' | etsyml score
+      etsyml score ads.jsonl --explain
       etsyml score work/tables/impressions.parquet --out scores.parquet
     """
     from etsyml_cli.stages import score as stage
@@ -35,6 +38,10 @@ def score(
     place = session.workspace
     ctr, texts = model or place.model("ctr"), listings or place.table_if_here("listings")
     if stage.holds_a_table(rows):
+        if explain:
+            raise UsageError(
+                "--explain goes with JSON Lines", hint="Score a table as it is, or some rows of it as lines."
+            )
         scores = out or place.lists() / "scores.parquet"
         replace = force or out is None
         show.summary(
@@ -43,9 +50,11 @@ def score(
             )
         )
     elif out is not None and str(out) != "-":
-        show.summary(stage.write_scored_lines(model=ctr, source=rows, listings=texts, out=out, force=force))
+        show.summary(
+            stage.write_scored_lines(model=ctr, source=rows, listings=texts, out=out, force=force, explain=explain)
+        )
     else:
-        scored = stage.score_lines(model=ctr, source=rows, listings=texts)
+        scored = stage.score_lines(model=ctr, source=rows, listings=texts, explain=explain)
         if session.json:
             show.print_json({"schema_version": show.SCHEMA_VERSION, "rows": list(scored)})
         else:

@@ -14,9 +14,11 @@ from etsyml_cli.core.log import logger
 
 SCHEMA_VERSION = 1
 
+_JSON = msgspec.json.Encoder(decimal_format="number")
+
 
 def print_json(value: Any) -> None:
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.write(_JSON.encode(value).decode() + "\n")
 
 
 def summary(result: Any) -> None:

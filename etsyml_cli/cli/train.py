@@ -129,6 +129,7 @@ def lda(
 def ctr(
     impressions: options.Impressions = None,
     listings: options.Listings = None,
+    label: Annotated[str, typer.Option(metavar="clicked|converted", help="What to predict.")] = "clicked",
     holdout: options.Holdout = None,
     out: options.Out = None,
     config: options.ConfigFile = None,
@@ -138,11 +139,13 @@ def ctr(
 ) -> None:
     """Learn how likely an ad is clicked, by FTRL-Proximal over hashed features.
 
-    The last day is set aside for `etsyml evaluate`.
+    The last day is set aside for `etsyml evaluate`. With --label converted it learns how likely an
+    ad leads to a sale, where the impressions have that column, and lies in models/ctr-converted.
 
     \b
     Examples:
       etsyml train ctr
+      etsyml train ctr --label converted
       etsyml train ctr --set bits=20 --set l1=1
     """
     from etsyml_cli.stages.train_ctr import train_ctr
@@ -152,7 +155,8 @@ def ctr(
         train_ctr(
             impressions=impressions or place.table("impressions"),
             listings=listings or place.table_if_here("listings"),
-            out=out or place.model("ctr"),
+            out=out or place.model("ctr" if label == "clicked" else f"ctr-{label}"),
+            label=label,
             config=settings("ctr", config, set_).value,
             holdout=holdout,
             limit=limit,

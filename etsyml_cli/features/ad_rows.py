@@ -66,12 +66,12 @@ class RowHasher:
 
     def __call__(self, rows: pa.RecordBatch) -> HashedRows:
         """The hashed features of N rows. Raises DataError for a number that is NaN or infinite."""
-        listing = self._listing_of(rows)
+        listing = self.listing_of(rows)
         fields = [field for feature in self.features for field in self._fields(feature, rows, listing)]
-        fields += [self._crossed(cross, rows, listing) for cross in self.crosses]
+        fields += [self.crossed(cross, rows, listing) for cross in self.crosses]
         return hashed_rows(fields, rows.num_rows, self.bits)
 
-    def _listing_of(self, rows: pa.RecordBatch) -> NDArray[np.int64]:
+    def listing_of(self, rows: pa.RecordBatch) -> NDArray[np.int64]:
         """The row's place in the listings table, shape (N,), −1 where it has none."""
         if self.listing_ids is None or "listing_id" not in rows.schema.names:
             return np.full(rows.num_rows, -1)
@@ -88,7 +88,7 @@ class RowHasher:
         if feature in self.of_listings:
             yield Field(listing, *self.of_listings[feature])
 
-    def _crossed(self, cross: list[Feature], rows: pa.RecordBatch, listing: NDArray[np.int64]) -> Field:
+    def crossed(self, cross: list[Feature], rows: pa.RecordBatch, listing: NDArray[np.int64]) -> Field:
         """One hash of the values' hashes for each row that has them all."""
         parts = []
         complete = np.ones(rows.num_rows, bool)
@@ -113,15 +113,26 @@ def hash_categories(values: pa.Array, column: str) -> Hashes:
 
 def hash_words(values: pa.Array, column: str) -> Hashes:
     """A hash for each word of each text or list of texts."""
-    words = [tokenize(" ".join(value) if isinstance(value, list) else value) for value in values.to_pylist()]
+    words = words_of(values)
     ptr = np.cumsum([0, *map(len, words)])
     every = pa.array([word for text in words for word in text], pa.string())
     hashes = hash_strings(every, feature_seed(f"{column}.words"))
     return Hashes(ptr, hashes, np.ones(len(hashes)))
 
 
+def words_of(values: pa.Array) -> list[list[str]]:
+    """The words of each text or list of texts, none of a null."""
+    return [tokenize(" ".join(value) if isinstance(value, list) else value) for value in values.to_pylist()]
+
+
 def hash_numbers(values: pa.Array, column: str) -> Hashes:
-    """One hash for the bucket of each number's logarithm, sgn(v)·log(1 + |v|); none for a null.
+    """One hash for the bucket of each number; none for a null. Raises what `buckets_of` raises."""
+    texts = pa.array(buckets_of(values, column)).cast(pa.string())
+    return _one_each(values, hash_strings(texts, feature_seed(f"{column}.log")))
+
+
+def buckets_of(values: pa.Array, column: str) -> NDArray[np.int64]:
+    """The bucket of the logarithm, sgn(v)·log(1 + |v|), of each value v that is not null.
 
     Raises DataError for text that is no number, NaN and infinity.
     """
@@ -132,8 +143,7 @@ def hash_numbers(values: pa.Array, column: str) -> Hashes:
     if not np.all(np.isfinite(numbers)):
         raise DataError(f"features.numeric: {column!r} has a value that is NaN or infinite")
     buckets = np.floor(BUCKETS_PER_E_FOLD * np.sign(numbers) * np.log1p(np.abs(numbers)))
-    texts = pa.array(buckets.astype(np.int64)).cast(pa.string())
-    return _one_each(values, hash_strings(texts, feature_seed(f"{column}.log")))
+    return np.asarray(buckets, np.int64)
 
 
 def _one_each(values: pa.Array, hashes: NDArray[np.uint32]) -> Hashes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -23,6 +24,7 @@ RankedList = dict[str, Any]  # {subject: ..., "items": [{"rank": 1, "id": ..., "
 Row = dict[str, Any]
 
 RUN_TAG = "etsyml"
+_JSON = msgspec.json.Encoder(decimal_format="number")
 ROWS_AT_ONCE = 1 << 16
 RUN_BY_A_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r")
 
@@ -127,15 +129,15 @@ def columns_of(subject: str) -> list[str]:
 
 
 def _rows(lists: Iterable[RankedList], columns: Sequence[str]) -> Iterator[Row]:
-    """A row for each item: what the list says of itself, then what the item says."""
+    """A row for each item: what the list says of itself, then what the item says. A list without items is a row."""
     for one in lists:
-        for item in one["items"]:
+        for item in one.get("items", [{}]):
             values = one | item
             yield {name: values.get(name) for name in columns}
 
 
 def _print_jsonl(lists: Iterable[RankedList], file: TextIO, _columns: Sequence[str]) -> None:
-    file.writelines(msgspec.json.encode(one).decode() + "\n" for one in lists)
+    file.writelines(_JSON.encode(one).decode() + "\n" for one in lists)
 
 
 def _print_csv(lists: Iterable[RankedList], file: TextIO, columns: Sequence[str]) -> None:
@@ -154,13 +156,19 @@ def _write_parquet(lists: Iterable[RankedList], path: Path, columns: Sequence[st
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types = {"rank": pa.int32(), "style": pa.int32(), "fallback": pa.bool_()}
-    types |= dict.fromkeys(("score", "share", "coherence", "probability", "lift"), pa.float64())
+    types = {"rank": pa.int32(), "place": pa.int32(), "style": pa.int32(), "fallback": pa.bool_()}
+    numbers = ("score", "share", "coherence", "probability", "lift", "bid", "ctr", "price")
+    types |= dict.fromkeys(numbers, pa.float64())
     schema = pa.schema([(name, types.get(name, pa.string())) for name in columns])
-    rows = _rows(lists, columns)
+    rows = map(_with_floats, _rows(lists, columns))
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         while batch := list(islice(rows, ROWS_AT_ONCE)):
             writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+
+
+def _with_floats(row: Row) -> Row:
+    """Arrow turns no decimal into a float by itself."""
+    return {name: float(value) if isinstance(value, Decimal) else value for name, value in row.items()}
 
 
 TEXT_FORMATS: dict[str, Callable[[Iterable[RankedList], TextIO, Sequence[str]], None]] = {

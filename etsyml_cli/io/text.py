@@ -1,10 +1,17 @@
-"""Small text files of a user's: configurations, maps, lists of users."""
+"""Text of a user's: small files read whole (configurations, maps, lists of users), and lines from a file or stdin."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from etsyml_cli.core.errors import InputError
+from etsyml_cli.core.log import logger
+
+STDIN = "-"
 
 
 def read_text(path: Path) -> str:
@@ -13,3 +20,15 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start})") from None
+
+
+@contextmanager
+def open_lines(source: str) -> Iterator[BinaryIO]:
+    """The bytes of a file of lines, or of stdin where `source` is "-"."""
+    if source != STDIN:
+        with Path(source).open("rb") as file:
+            yield file
+        return
+    if sys.stdin.isatty():
+        logger.info("reading JSON Lines from stdin, Ctrl-D ends them")
+    yield sys.stdin.buffer

@@ -7,11 +7,12 @@ from typing import Any
 
 from etsyml_cli.ingest.split import DaySplit
 from etsyml_cli.models.ctr.config import AdFeatures, CtrConfig
+from etsyml_cli.stages.ctr_log import EVENTS
 
 TEMPLATE = """\
-# Click model
+# {title}
 
-Predicts how likely an ad that is shown is clicked: logistic regression over hashed features, trained by FTRL-Proximal
+Predicts how likely an ad that is shown is {label}: logistic regression over hashed features, trained by FTRL-Proximal
 (McMahan et al., KDD'13, Algorithm 1) with alpha {alpha:g}, beta {beta:g}, l1 {l1:g}, l2 {l2:g}, passes {passes}.
 
 ## Features
@@ -19,13 +20,13 @@ Predicts how likely an ad that is shown is clicked: logistic regression over has
 {features}
 
 A row's own value of a column comes first, its listing's value where the row has none; what neither has is no feature.
-The bias starts at the training days' click rate, so that a row of which nothing is known is predicted just that.
+The bias starts at the training days' average, so that a row of which nothing is known is predicted just that.
 Values are hashed (MurmurHash3, seeded by the feature's name) into {slots:,} slots beside the bias, of which
 {slots_used:,} have learned something: about {n_features:,} features, {sharing:,} of which share a slot with another.
 
 ## Data
 
-Learned in time order from {rows:,} rows: {impressions:,.0f} impressions, {clicks:,.0f} clicked ({base_rate:.4%}).
+Learned in time order from {rows:,} rows: {impressions:,.0f} impressions, {clicks:,.0f} {label} ({base_rate:.4%}).
 
 - training: {train_days}
 - validation: {valid_days}; judged first, learned from afterwards, so that the model has seen all before the test
@@ -36,15 +37,15 @@ Learned in time order from {rows:,} rows: {impressions:,.0f} impressions, {click
 {validation}
 
 Over the last {tail:,} training rows, each predicted just before it was learned, the average log loss was
-{tail_loss:.5f}. The baseline predicts the training rows' click rate for everyone.
+{tail_loss:.5f}. The baseline predicts the training rows' average for everyone.
 
 ## Use
 
     etsyml evaluate --metric auc
     etsyml score
 
-A row that lacks a column, such as `position`, is scored by the others alone. Clicks follow what was shown: the model
-learns from ads that some earlier ranking chose.
+A row that lacks a column, such as `position`, is scored by the others alone. Who is {label} follows what was shown: the
+model learns from ads that some earlier ranking chose.
 """
 
 
@@ -63,6 +64,8 @@ def model_card(config: CtrConfig, split: DaySplit, metrics: dict[str, Any]) -> s
         n_features=hashing["features"],
         sharing=hashing["features_sharing_a_slot"],
         **train,
+        label=metrics["label"],
+        title=f"{EVENTS[metrics['label']].capitalize()} model",
         train_days=_days(split.first, split.valid_from),
         valid_days=_days(split.valid_from, split.test_begins),
         test_days=_days(split.test_begins, split.last + 1),
@@ -94,7 +97,7 @@ def _days(first: int, end: int) -> str:
 
 def _validation(valid: dict[str, dict[str, float]]) -> str:
     if not valid:
-        return "No validation day, or one without both clicks and non-clicks."
+        return "No validation day, or one with rows of one class only."
     names = next(iter(valid.values()))
     header = ["variant", *names]
     rows = [[variant, *(f"{value:.5f}" for value in found.values())] for variant, found in valid.items()]

@@ -14,10 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from etsyml_cli.core.errors import DataError, InputError
+from etsyml_cli.core.errors import DataError, InputError, UsageError, did_you_mean
 from etsyml_cli.ingest.split import DaySplit, days_of, last_days, share_of_days
 from etsyml_cli.io.tables import open_table
 
+CLICKED, CONVERTED = "clicked", "converted"
+EVENTS = {CLICKED: "click", CONVERTED: "conversion"}  # what can be predicted -> what to call one of it
 BATCH_ROWS = 1 << 16
 TIME = "created_at"
 
@@ -33,7 +35,10 @@ class RowGroup(NamedTuple):
 
 @dataclass(frozen=True)
 class AdLog:
-    """What one look at the times of the table tells; of its rows every `every`-th is used."""
+    """What one look at the times of the table tells; of its rows every `every`-th is used.
+
+    `label` says which event is counted: CLICKED or CONVERTED.
+    """
 
     path: Path
     columns: dict[str, pa.DataType]
@@ -41,6 +46,7 @@ class AdLog:
     rows_of_day: dict[int, int]
     in_order: bool
     every: int
+    label: str = CLICKED
 
     def rows(self, first_day: int, end_day: int) -> int:
         """How many rows lie in first_day … end_day − 1."""
@@ -52,13 +58,18 @@ class AdLog:
 
     def batches(self, columns: list[str], first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
         """Rows of first_day … end_day − 1 by time, equal times in the file's order; time and labels come along."""
-        wanted = list(dict.fromkeys([TIME, *columns, *_labels(self.columns)]))
+        wanted = list(dict.fromkeys([TIME, *columns, *self._labels()]))
         source = self._as_stored(wanted, first_day, end_day) if self.in_order else self._sorted(wanted)
         for batch in source:
             days = _days(batch)
             inside = (days >= first_day) & (days < end_day)
             if inside.any():
                 yield batch if inside.all() else batch.filter(pa.array(inside))
+
+    def _labels(self) -> list[str]:
+        if self.label == CONVERTED or CLICKED in self.columns:
+            return [self.label]
+        return ["clicks", "impressions"]
 
     def _as_stored(self, columns: list[str], first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
         file = open_table(self.path, "impressions")
@@ -82,9 +93,13 @@ class AdLog:
             yield from connection.sql(query, params=[str(self.path)]).to_arrow_reader(BATCH_ROWS)
 
 
-def open_log(path: Path, limit: int | None) -> AdLog:
-    """Look at the times of the impressions table. With `limit`, evenly spread rows are used, so that all days stay."""
+def open_log(path: Path, limit: int | None, label: str = CLICKED) -> AdLog:
+    """Look at the times of the impressions table. With `limit`, evenly spread rows are used, so that all days stay.
+
+    Raises UsageError for a label that is none of EVENTS, InputError where the table does not hold it.
+    """
     file = open_table(path, "impressions")
+    _expect_label(path, columns_of(file), label)
     every = 1 if limit is None else max(1, -(-file.metadata.num_rows // limit))
     groups, rows_of_day = [], Counter[int]()
     in_order, last, start = True, None, 0
@@ -100,7 +115,7 @@ def open_log(path: Path, limit: int | None) -> AdLog:
         last, start = times[-1], start + len(times)
     if not rows_of_day:
         raise DataError(f"{path}: no rows")
-    return AdLog(path, columns_of(file), groups, dict(rows_of_day), in_order, every)
+    return AdLog(path, columns_of(file), groups, dict(rows_of_day), in_order, every, label)
 
 
 def columns_of(file: pq.ParquetFile) -> dict[str, pa.DataType]:
@@ -118,29 +133,38 @@ def split_days(log: AdLog, share: float | None) -> DaySplit:
 
 
 def counts(rows: pa.RecordBatch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Clicks and impressions of each row, both (N,). A row that was seen once has one impression."""
-    labels = [rows.column(name) for name in _labels(rows.schema.names)]
+    """Events and impressions of each row of an AdLog, both (N,). A row that was seen once has one impression."""
+    labels = [rows.column(name) for name in (*EVENTS, "clicks", "impressions") if name in rows.schema.names]
     if any(label.null_count for label in labels):
-        raise DataError("the impressions table has rows without a label", hint="Ingest it again.")
+        raise DataError("the impressions table has rows without a label", hint="A label is 0 or 1. Ingest it again.")
     clicks, *impressions = (label.to_numpy().astype(np.float64) for label in labels)
     return clicks, impressions[0] if impressions else np.ones(rows.num_rows)
 
 
 def click_rate(log: AdLog, first_day: int, end_day: int) -> float:
-    """Clicks by impression of first_day … end_day − 1. Raises DataError where there are no clicks, or nothing else."""
+    """Events by impression of first_day … end_day − 1. Raises DataError where there are none, or nothing else."""
     clicked = shown = 0.0
     for rows in log.batches([], first_day, end_day):
         clicks, impressions = counts(rows)
         clicked += float(clicks.sum())
         shown += float(impressions.sum())
     if not 0 < clicked < shown:
-        what = "no click" if clicked <= 0 else "clicks only"
+        what = f"no {EVENTS[log.label]}" if clicked <= 0 else f"{EVENTS[log.label]}s only"
         raise DataError(f"{log.path}: the rows to train on hold {what}", hint="Is it the right label column?")
     return clicked / shown
 
 
-def _labels(columns: Collection[str]) -> list[str]:
-    return ["clicked"] if "clicked" in columns else ["clicks", "impressions"]
+def _expect_label(path: Path, columns: Collection[str], label: str) -> None:
+    if label not in EVENTS:
+        raise UsageError(f"nothing learns {label!r}", hint=did_you_mean(label, EVENTS))
+    if label == CONVERTED and CONVERTED not in columns:
+        raise InputError(
+            f"{path}: has no column {CONVERTED!r}", hint="Ingest the impressions with it: 1 where one led to a sale."
+        )
+    if label == CONVERTED and CLICKED not in columns:
+        raise InputError(
+            f"{path}: a row counts several impressions", hint="Conversions need a row for each impression."
+        )
 
 
 def _days(batch: pa.RecordBatch) -> NDArray[np.int64]:

@@ -90,14 +90,19 @@ def load_model(directory: Path, listings: Path | None) -> CtrModel:
     return CtrModel(config, zn, _row_hasher(config, listings))
 
 
+def read_feature_columns(config: CtrConfig, listings: Path | None) -> pa.Table | None:
+    """What the listings table holds of the model's features; None where there is no table."""
+    if listings is None:
+        return None
+    wanted = {"listing_id", *config.features.columns()}
+    return read_table(listings, "listings", [name for name in listing_columns(listings) if name in wanted])
+
+
 def _batches(model: CtrModel, log: AdLog, first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
     wanted = ["listing_id", *model.config.features.columns()]
     return log.batches([column for column in wanted if column in log.columns], first_day, end_day)
 
 
 def _row_hasher(config: CtrConfig, listings: Path | None) -> RowHasher:
-    table = None
-    if listings is not None:
-        wanted = {"listing_id", *config.features.columns()}
-        table = read_table(listings, "listings", [name for name in listing_columns(listings) if name in wanted])
+    table = read_feature_columns(config, listings)
     return RowHasher(**msgspec.to_builtins(config.features), bits=config.bits, listings=table)

@@ -18,7 +18,7 @@ from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.probability import METRICS as JUDGED_BY
 from etsyml_cli.metrics.probability import Floats, measure
-from etsyml_cli.stages.ctr_log import AdLog, open_log
+from etsyml_cli.stages.ctr_log import CLICKED, AdLog, open_log
 from etsyml_cli.stages.ctr_model import KIND, load_model, predict_days
 
 
@@ -45,8 +45,9 @@ def evaluate_ctr(
 ) -> list[Measurement]:
     """Every metric of the baseline, the model and, with `truth`, the planted probabilities, on the test days.
 
-    Rows are those that `train ctr` set aside. Raises InputError for another impressions table than it learned from,
-    DataError where nothing was held out, or the test days have rows of one class only.
+    Rows and label are those of `train ctr`. Raises InputError for another impressions table than it learned from,
+    DataError where nothing was held out, or the test days have rows of one class only, UsageError for the truth of
+    clicks where the model predicts conversions.
     """
     for metric in metrics:
         if metric.name not in JUDGED_BY:
@@ -60,7 +61,10 @@ def evaluate_ctr(
     if split.test_from is None:
         raise DataError(f"{model} was trained with --holdout none: nothing is left to judge it on")
     expect_same_input(manifest, "impressions", impressions)
-    log = open_log(impressions, manifest.plan.config.get("limit"))
+    label = manifest.plan.config.get("label", CLICKED)
+    if truth is not None and label != CLICKED:
+        raise UsageError(f"{model} predicts conversions: the planted probabilities are those of clicks")
+    log = open_log(impressions, manifest.plan.config.get("limit"), label)
     test_days = (split.test_from, split.last + 1)
     p, clicks, shown = predict_days(load_model(model, listings), log, *test_days)
     base_rate = load_json(model, METRICS, LearnedFrom).train.base_rate

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,15 @@ from etsyml_cli.io.artifact import Manifest, Plan, expect_kind, refuse_to_overwr
 from etsyml_cli.io.atomic import whole_file
 from etsyml_cli.io.schema import ARROW_TYPES, table_schema
 from etsyml_cli.io.tables import MANIFEST_KEY, open_table, parquet_writer, table_manifest
+from etsyml_cli.io.text import STDIN, open_lines
+from etsyml_cli.stages.ctr_explain import explain as reasons
 from etsyml_cli.stages.ctr_log import BATCH_ROWS, TIME
 from etsyml_cli.stages.ctr_model import KIND as MODEL_KIND
-from etsyml_cli.stages.ctr_model import CtrModel, load_model
+from etsyml_cli.stages.ctr_model import CtrModel, load_model, read_feature_columns
 from etsyml_cli.stages.summary import Summary, up_to_date
 
 KIND = "scores"
 LINES_AT_ONCE = 4096
-STDIN = "-"
 TABLE_SUFFIX, LINES_SUFFIX = ".parquet", ".jsonl"
 PARQUET_MAGIC = b"PAR1"
 MAX_FLOAT = sys.float_info.max
@@ -36,16 +36,23 @@ NAMED_BY = ["impression_id", TIME, "listing_id"]  # what a scored row of a table
 Numbered = tuple[int, dict[str, Any]]  # line number from 1, and the object on that line
 
 
-def score_rows(*, model: Path, rows: Iterable[bytes], listings: Path | None) -> Iterator[dict[str, Any]]:
-    """Each JSON object of `rows` with its click probability as `score`; a field that is missing is no feature.
+def score_rows(
+    *, model: Path, rows: Iterable[bytes], listings: Path | None, explain: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Each JSON object of `rows` with its probability as `score`; a field that is missing is no feature.
 
+    With `explain`, `why` says what adds how much to the logit of that.
     Raises InputError, naming the line, for what is no JSON object and for a value of the wrong kind.
     """
     scorer = _scorer(model, listings)
+    known = read_feature_columns(scorer.config, listings) if explain else None
     objects = _objects(rows)
     while some := list(islice(objects, LINES_AT_ONCE)):
-        for (_, row), p in zip(some, scorer.predict(_as_batch(some, scorer)).tolist(), strict=True):
-            yield {**row, "score": p}
+        batch = _as_batch(some, scorer)
+        found = [{"score": p} for p in scorer.predict(batch).tolist()]
+        if explain:
+            found = [one | {"why": why} for one, why in zip(found, reasons(scorer, batch, known), strict=True)]
+        yield from (row | one for (_, row), one in zip(some, found, strict=True))
 
 
 def holds_a_table(source: str) -> bool:
@@ -59,21 +66,21 @@ def holds_a_table(source: str) -> bool:
         return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
 
 
-def score_lines(*, model: Path, source: str, listings: Path | None) -> Iterator[dict[str, Any]]:
+def score_lines(*, model: Path, source: str, listings: Path | None, explain: bool = False) -> Iterator[dict[str, Any]]:
     """`score_rows` of the JSON Lines in a file, or of stdin where `source` is "-"."""
-    if source == STDIN and sys.stdin.isatty():
-        logger.info("reading JSON Lines from stdin, Ctrl-D ends them")
-    with nullcontext(sys.stdin.buffer) if source == STDIN else Path(source).open("rb") as rows:
-        yield from score_rows(model=model, rows=rows, listings=listings)
+    with open_lines(source) as rows:
+        yield from score_rows(model=model, rows=rows, listings=listings, explain=explain)
 
 
-def write_scored_lines(*, model: Path, source: str, listings: Path | None, out: Path, force: bool = False) -> Summary:
+def write_scored_lines(
+    *, model: Path, source: str, listings: Path | None, out: Path, force: bool = False, explain: bool = False
+) -> Summary:
     """Write what `score_lines` gives, as JSON Lines. Raises UsageError for another extension than .jsonl."""
     _expect_suffix(out, LINES_SUFFIX, "scored JSON Lines")
     refuse_to_overwrite(out, force=force)
     count = 0
     with whole_file(out) as partial, partial.open("wb") as file:
-        for scored in score_lines(model=model, source=source, listings=listings):
+        for scored in score_lines(model=model, source=source, listings=listings, explain=explain):
             file.write(msgspec.json.encode(scored) + b"\n")
             count += 1
     return Summary(kind=KIND, path=str(out), rows={"out": count})

@@ -20,7 +20,7 @@ from etsyml_cli.models.ctr.columns import fed_by
 from etsyml_cli.models.ctr.config import CtrConfig
 from etsyml_cli.models.ctr.ftrl import hashing_figures
 from etsyml_cli.stages.ctr_card import model_card
-from etsyml_cli.stages.ctr_log import AdLog, click_rate, open_log, split_days
+from etsyml_cli.stages.ctr_log import CLICKED, AdLog, click_rate, open_log, split_days
 from etsyml_cli.stages.ctr_model import (
     KIND,
     CtrModel,
@@ -62,6 +62,7 @@ def train_ctr(
     listings: Path | None,
     out: Path,
     config: CtrConfig,
+    label: str = CLICKED,
     holdout: str | None = None,
     limit: int | None = None,
     force: bool = False,
@@ -69,14 +70,15 @@ def train_ctr(
 ) -> Summary:
     """Train FTRL-Proximal on the ads' log and write the model to `out`.
 
+    `label` is what an impression leads to: CLICKED, or CONVERTED where the table has that column.
     `holdout` is None (the last day), "none", or a share of the days; `limit` uses only so many rows, evenly spread.
     The day before the held-out ones judges the model, which then learns from that day too.
     """
     share = None if holdout is None else held_out_share(holdout)
-    plan = _plan(impressions, listings, config, holdout, limit)
+    plan = _plan(impressions, listings, config, {"label": label, "holdout": holdout, "limit": limit})
     if there := made_before(out, plan, force=force):
         return there
-    log = open_log(impressions, limit)
+    log = open_log(impressions, limit, label)
     split = split_days(log, share)
     available = log.columns | listing_columns(listings)  # of two types the listings' is the stricter, the log's text
     features = fed_by(config.features, available)
@@ -91,18 +93,23 @@ def train_ctr(
     model = new_model(msgspec.structs.replace(config, features=features), listings, rate)
     with artifact(out, plan, replace=replace) as draft, progress("train ctr", _steps(log, split, config)) as advance:
         draft.rows = _rows(log, split)
-        metrics = {"absent_columns": absent, **_train(model, log, split, advance)}
-        draft.facts = {"slots_used": metrics["hashing"]["slots_used"], "base_rate": metrics["train"]["base_rate"]}
+        metrics = {"label": label, "absent_columns": absent, **_train(model, log, split, advance)}
+        draft.facts = {
+            "label": label,
+            "slots_used": metrics["hashing"]["slots_used"],
+            "base_rate": metrics["train"]["base_rate"],
+        }
         _write(draft, model, split, metrics)
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
 
 
-def _plan(impressions: Path, listings: Path | None, config: CtrConfig, holdout: str | None, limit: int | None) -> Plan:
+def _plan(impressions: Path, listings: Path | None, config: CtrConfig, options: dict[str, Any]) -> Plan:
     inputs = {"impressions": [table_source(impressions, "impressions")]}
     if listings is not None:
         inputs["listings"] = [table_source(listings, "listings")]
-    settings = msgspec.to_builtins(config) | {"holdout": holdout, "limit": limit}
-    return Plan(kind=KIND, config=settings, inputs=inputs)  # no seed: nothing here is left to chance
+    return Plan(
+        kind=KIND, config=msgspec.to_builtins(config) | options, inputs=inputs
+    )  # no seed: nothing here is left to chance
 
 
 def _rows(log: AdLog, split: DaySplit) -> dict[str, int]:
@@ -144,7 +151,7 @@ def _validate(model: CtrModel, log: AdLog, split: DaySplit, base_rate: float) ->
     """The figures of the validation day, by variant; none where that day cannot judge."""
     p, clicks, impressions = predict_days(model, log, split.valid_from, split.test_begins)
     if not 0 < clicks.sum() < impressions.sum():
-        logger.warning("the validation day does not hold both clicks and non-clicks: nothing was validated")
+        logger.warning("the rows of the validation day are all of one class: nothing was validated")
         return {}
     baseline = figures(np.full(len(p), base_rate), clicks, impressions)
     content = figures(p, clicks, impressions)

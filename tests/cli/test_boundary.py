@@ -210,6 +210,7 @@ def test_every_command_has_examples_in_its_help(etsyml: Etsyml) -> None:
             ["recommend"],
             ["styles"],
             ["score"],
+            ["auction"],
         ),
         *(["inspect"], ["doctor"], ["config", "show"], ["train", "ltr"], ["train", "lda"], ["train", "ctr"]),
     ]

@@ -358,3 +358,59 @@ def test_the_configuration_in_the_model_is_what_was_used(shop):
     assert "shop_id" not in text
     plan = json.loads((shop / "model" / "manifest.json").read_text(encoding="utf-8"))["plan"]
     assert "shop_id" in plan["config"]["features"]["categorical"]  # what was asked for
+
+
+def test_conversions_are_learned_in_place_of_clicks(shop, log, tmp_path):
+    """As if they had been the clicks; what was clicked then tells nothing."""
+    rng = generator(9, "sales")
+    sold = [row | {"converted": int(rng.random() < 0.3)} for row in log]  # also of ads that nobody clicked
+    table = write_table("impressions", sold, tmp_path / "sold.parquet")
+    as_clicks = write_table(
+        "impressions", [row | {"clicked": row["converted"]} for row in sold], tmp_path / "c.parquet"
+    )
+    summary = train(shop, tmp_path / "model", impressions=table, label="converted")
+    train(shop, tmp_path / "expected", impressions=as_clicks)
+    assert state(tmp_path / "model", shop) == state(tmp_path / "expected", shop)
+    found = evaluate(shop, tmp_path / "model", impressions=table)
+    assert found == evaluate(shop, tmp_path / "expected", impressions=as_clicks)
+    assert summary.facts["label"] == "converted"
+    assert not train(shop, tmp_path / "model", impressions=table).up_to_date
+    train(shop, tmp_path / "again", impressions=table, label="converted")
+    with pytest.raises(UsageError, match="conversions"):
+        evaluate(shop, tmp_path / "again", impressions=table, truth=tmp_path)
+
+
+def test_the_card_says_what_was_learned(shop, log, tmp_path):
+    table = write_table("impressions", [row | {"converted": row["clicked"]} for row in log], tmp_path / "sold.parquet")
+    train(shop, tmp_path / "model", impressions=table, label="converted")
+    cards = [(model / "README.md").read_text(encoding="utf-8") for model in (shop / "model", tmp_path / "model")]
+    assert [card.splitlines()[0] for card in cards] == ["# Click model", "# Conversion model"]
+    assert "1,400 impressions, " in cards[1]
+    assert " converted (" in cards[1]
+    assert "click" not in cards[1].lower()
+
+
+@pytest.mark.parametrize(
+    ("rows", "label", "error", "problem"),
+    [
+        ({}, "converted", InputError, "has no column 'converted'"),
+        ({"converted": 0}, "converted", DataError, "no conversion"),
+        ({"converted": 1}, "converted", DataError, "conversions only"),
+        ({"converted": None}, "converted", DataError, "without a label"),
+        ({}, "converts", UsageError, "nothing learns 'converts'"),
+    ],
+)
+def test_a_label_that_cannot_be_learned(shop, log, tmp_path, rows, label, error, problem):
+    table = write_table("impressions", [row | rows for row in log], tmp_path / "log.parquet")
+    with pytest.raises(error, match=problem):
+        train(shop, tmp_path / "model", impressions=table, label=label)
+    assert not (tmp_path / "model").exists()
+
+
+def test_counted_clicks_have_no_conversions_of_their_own(shop, log, tmp_path):
+    rows = [{**row, "clicks": row["clicked"], "impressions": 1, "converted": 0} for row in log]
+    table = write_table(
+        "impressions", [{k: v for k, v in row.items() if k != "clicked"} for row in rows], tmp_path / "t.parquet"
+    )
+    with pytest.raises(InputError, match="a row counts several impressions"):
+        train(shop, tmp_path / "model", impressions=table, label="converted")

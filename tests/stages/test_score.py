@@ -248,3 +248,42 @@ def test_a_person_at_a_terminal_is_told_that_rows_are_awaited(shop, tmp_path, et
     ended = etsyml("-w", tmp_path, "score", "--model", shop / "model")
     assert "reading JSON Lines from stdin" in ended.err
     assert list(json.loads(ended.out)) == ["score"]
+
+
+def explained(shop: Path, *rows: dict, model: str = "model") -> list[dict]:
+    lines = [json.dumps(row).encode() for row in rows]
+    return list(score_rows(model=shop / model, rows=lines, listings=shop / "listings.parquet", explain=True))
+
+
+def test_the_reasons_add_up_to_the_score(shop):
+    rows = read_table(shop / "impressions.parquet", "impressions").drop_columns(["created_at", "clicked"]).to_pylist()
+    for row in explained(shop, *rows[:100], {}, {"query": "nobody asked this"}):
+        assert 1 / (1 + np.exp(-sum(reason["adds"] for reason in row["why"]))) == pytest.approx(row["score"], rel=1e-12)
+
+
+def test_the_ten_most_telling_reasons_are_named_and_the_others_summed(shop):
+    row, bare = explained(shop, {"listing_id": "L1", "query": "tea mug", "position": 1}, {})
+    *named, others = row["why"]
+    assert len(named) == 10
+    assert others["what"] == "others"
+    sizes = [abs(reason["adds"]) for reason in named]
+    assert sizes == sorted(sizes, reverse=True)
+    assert named[0]["what"] == "bias"
+    assert {"listing_id=L1", "position=1", "query*listing_id=tea mug*L1"} < {reason["what"] for reason in named}
+    assert [reason["what"] for reason in bare["why"]] == ["bias"]
+
+
+def test_explained_rows_have_the_scores_of_the_others(shop):
+    row = {"listing_id": "L1", "query": "tea mug"}
+    assert [one["score"] for one in explained(shop, row)] == scores_of(shop, [row])
+
+
+def test_the_command_explains_lines_and_no_table(shop, tmp_path, etsyml):
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "why.jsonl"
+    rows.write_text('{"query": "tea"}\n')
+    place = ["-w", tmp_path, "score", "--model", shop / "model", "--explain"]
+    assert [reason["what"] for reason in json.loads(etsyml(*place, rows).out)["why"]] == ["bias", "query:tea"]
+    assert etsyml(*place, rows, "--out", out).code == 0
+    assert list(json.loads(out.read_text())) == ["query", "score", "why"]
+    ended = etsyml(*place, shop / "impressions.parquet")
+    assert (ended.code, ended.err.splitlines()[0]) == (2, "error: --explain goes with JSON Lines")

@@ -65,6 +65,11 @@ def predict(zn: Floats, ptr: NDArray[np.int64], slots: Slots, x: Floats, config:
     return p
 
 
+def weights(zn: Floats, slots: Slots, config: CtrConfig) -> Floats:
+    """The weight of each of these slots, shape (M,)."""
+    return np.array([_weight(z, n, config.alpha, config.beta, config.l1, config.l2) for z, n in zn[slots]])
+
+
 def learn(
     zn: Floats,
     ptr: NDArray[np.int64],

@@ -1,0 +1,76 @@
+"""`etsyml auction`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from etsyml_cli.cli import options, show
+from etsyml_cli.cli.session import common_options, session
+
+
+@common_options
+def auction(
+    bids: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="JSON Lines or a .csv file of ads, - for JSON Lines on stdin.")
+    ] = "-",
+    reserve: Annotated[str, typer.Option("--reserve", metavar="R", help="Ads that bid less are out.")] = "0",
+    slots: Annotated[int | None, typer.Option("--slots", min=1, metavar="N", help="How many are shown [all].")] = None,
+    out: options.Out = None,
+    force: options.Force = False,
+) -> None:
+    """Rank ads by bid times click probability, and price a click by the next ad.
+
+    A line is an ad: listing_id, bid, and ctr or score, as `etsyml score` adds it; ads of one auction_id
+    compete. A click costs what keeps the place, rounded up to the cent: the next ad's score over the own
+    ctr, at most the bid, at least the reserve. The last ad and an ad with a ctr of 0 pay the reserve.
+    A table on a terminal, JSON Lines in a pipe; --out writes .jsonl, .csv or .parquet.
+
+    \b
+    Examples:
+      etsyml auction bids.jsonl
+      etsyml score ads.jsonl | etsyml auction --reserve 0.05 --slots 3
+      etsyml auction bids.csv --out prices.csv
+    """
+    from etsyml_cli.stages.auction import COLUMNS, auction_rows
+
+    rows = auction_rows(source=bids, reserve=reserve, slots=slots)
+    if out is not None and str(out) != "-":
+        _write(rows, COLUMNS, out, force)
+    elif session.json:
+        show.print_json({"schema_version": show.SCHEMA_VERSION, "rows": list(rows)})
+    elif show.for_a_person() and out is None:
+        _draw(list(rows))
+    else:
+        for row in rows:
+            show.print_json(row)
+
+
+def _write(rows: Iterable[dict[str, Any]], columns: tuple[str, ...], out: Path, force: bool) -> None:
+    from etsyml_cli.io.artifact import refuse_to_overwrite
+    from etsyml_cli.io.runs import write_lists
+    from etsyml_cli.stages.summary import Summary
+
+    refuse_to_overwrite(out, force=force)
+    count = write_lists(rows, out, subject="auction_id", columns=columns)
+    show.summary(Summary(kind="auction", path=str(out), rows={"ads": count}))
+
+
+def _draw(rows: list[dict[str, Any]]) -> None:
+    named = [name for name in ("auction_id", "listing_id") if rows and name in rows[0]]
+    drawn = [
+        [
+            *(row[name] for name in named),
+            str(row["place"]),
+            f"{row['bid']:f}",
+            f"{row['ctr']:.4g}",
+            f"{row['score']:.5g}",
+            f"{row['price']:f}",
+        ]
+        for row in rows
+    ]
+    header = [*(name.removesuffix("_id") for name in named), "place", "bid", "ctr", "score", "price"]
+    show.table("", header, drawn, numbers_from=len(named))
