@@ -61,18 +61,10 @@ def held_out_pairs(model: Path) -> set[tuple[str, str]]:
     return {(loaded.user_ids[user], loaded.listing_ids[listing]) for user, listing in pairs}
 
 
-def recommend(
-    *,
-    model: Path,
-    users: list[str] | None,
-    k: int,
-    listings: Path | None = None,
-    first: int = 0,
-    new_listings: bool = False,
-    **wish: object,
-) -> Iterator[dict]:
-    asked = {"model": model, "users": users, "listings": listings, "first": first, "new_listings": new_listings}
-    return stage.recommend(**asked, wish=stage.Wish(k, **wish))  # type: ignore[arg-type]
+def recommend(**asked: object) -> Iterator[dict]:
+    """The stage, with what is wished beside what else is asked."""
+    wished = {name: asked.pop(name) for name in stage.Wish.__dataclass_fields__ if name in asked}
+    return stage.recommend(**asked, wish=stage.Wish(**wished))  # type: ignore[arg-type]
 
 
 def ids(listed: dict) -> list[str]:

@@ -62,7 +62,6 @@ def recommend(
     """
     from etsyml_cli.core.errors import UsageError, did_you_mean
     from etsyml_cli.stages import recommend as stage
-    from etsyml_cli.stages.recommend_users import similar_users
 
     if what not in MODELS:
         raise UsageError(f"--what {what}: nothing is recommended by that name", hint=did_you_mean(what, MODELS))
@@ -72,6 +71,8 @@ def recommend(
     if what == "users":
         if favorites or by_style or explain or not exclude_seen:
             raise UsageError("--what users takes --user or --users, -k and --method, and nothing of listings")
+        from etsyml_cli.stages.recommend_users import similar_users
+
         named = None if users == EVERYBODY else _named(user, users)
         found = similar_users(model=model or place.model("lda"), users=named, k=k, method=method)
         _give(found, many=bool(users), out=out, text_format=text_format, force=force)

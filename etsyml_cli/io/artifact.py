@@ -135,6 +135,18 @@ def was_made_by(manifest: Manifest, plan: Plan) -> bool:
     return manifest.plan == msgspec.json.decode(msgspec.json.encode(plan), type=Plan)
 
 
+def is_fresh(directory: Path, plan: Plan, *, made_by: str) -> bool:
+    """Whether the artifact in `directory` was made by just this plan; the log names what it was made from instead."""
+    found = read_manifest(directory)
+    if was_made_by(found, plan):
+        return True
+    names = found.plan.inputs.keys() | plan.inputs.keys()
+    other = sorted(name for name in names if found.plan.inputs.get(name) != plan.inputs.get(name))
+    what = " and ".join(other) or "version or setting"
+    logger.warning("%s is not used: made from another %s; refresh it with: %s", directory, what, made_by)
+    return False
+
+
 @contextmanager
 def artifact(target: Path, plan: Plan, *, replace: bool = True, resume: Plan | None = None) -> Iterator[Draft]:
     """Write an artifact: `target` is replaced in one step when the block ends without an error.

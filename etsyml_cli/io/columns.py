@@ -17,11 +17,16 @@ def save_columns(directory: Path, name: str, columns: dict[str, pa.Array]) -> No
 
 def map_columns(directory: Path, name: str, schema: pa.Schema, hint: str) -> dict[str, pa.Array]:
     """The columns of the table `name`. Raises InputError, with the hint, unless they are just these, without nulls."""
+    table = map_table(directory, name, hint)
+    if table.schema != schema or any(column.null_count for column in table.columns):
+        raise InputError(f"{directory / name}.arrow: does not fit the files beside it", hint=hint)
+    return {column: table[column].combine_chunks() for column in table.column_names}
+
+
+def map_table(directory: Path, name: str, hint: str) -> pa.Table:
+    """The table `name` as it is. Raises InputError, with the hint, where it is missing or damaged."""
     path = directory / f"{name}.arrow"
     try:
-        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{path}: {str(error).splitlines()[0]}", hint=hint) from None
-    if table.schema != schema or any(column.null_count for column in table.columns):
-        raise InputError(f"{path}: does not fit the files beside it", hint=hint)
-    return {column: table[column].combine_chunks() for column in table.column_names}

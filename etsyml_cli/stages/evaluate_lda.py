@@ -32,7 +32,7 @@ from etsyml_cli.models.lda.favorites import Favorites
 from etsyml_cli.models.lda.parameters import LdaParameters, one_style
 from etsyml_cli.models.lda.top import Ranker, top_listings
 from etsyml_cli.stages.lda_model import LdaModel, load_model, manifest_of
-from etsyml_cli.stages.lda_shops import shops_of
+from etsyml_cli.stages.lda_shelf import shops_of
 
 BASELINE = "popularity"
 MAP_DEPTH = 1000  # how far down `map` without a cutoff looks
@@ -78,7 +78,7 @@ def evaluate_lda(
     expect_same_input(manifest_of(model), "favorites", favorites)
     trained = load_model(model)
     measured = []
-    shop_of = None if listings is None else shops_of(listings, trained.listing_ids)
+    shop_of = None if listings is None else shops_of(trained, listings)
     judged = _judge(model, trained, max(map(_depth, metrics)), shop_of)
     for metric in metrics:
         if metric.name == "style_cosine" and truth is not None:

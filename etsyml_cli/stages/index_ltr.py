@@ -15,14 +15,14 @@ from etsyml_cli.features.crosses import Tokens, all_tokens
 from etsyml_cli.features.postings import PostingsBuilder
 from etsyml_cli.features.text import count_words
 from etsyml_cli.io.arrays import new_array
-from etsyml_cli.io.artifact import Plan, artifact
+from etsyml_cli.io.artifact import artifact
 from etsyml_cli.io.features import ImageFeatures
 from etsyml_cli.io.tables import open_table, read_in_pieces
 from etsyml_cli.metrics.ranking import byte_order
 from etsyml_cli.models.ltr.blocks import Block, ListingPhotos
 from etsyml_cli.models.ltr.score import score
 from etsyml_cli.stages.ltr_features import crossed_tokens, reduced, reduced_width, text_block
-from etsyml_cli.stages.ltr_index import CATALOGUE, KIND, STATIC, Z, index_inputs, of_listing, save_words
+from etsyml_cli.stages.ltr_index import CATALOGUE, KIND, STATIC, Z, index_plan, of_listing, save_words
 from etsyml_cli.stages.ltr_inputs import LISTING_COLUMNS, Listings, listings_of
 from etsyml_cli.stages.ltr_model import LtrModel, load_model, photos_for
 from etsyml_cli.stages.summary import Summary, made_before
@@ -38,7 +38,7 @@ def index_ltr(
     Texts and photos are in memory some at a time, the words of all listings as numbers.
     Raises DataError for a catalogue without listings.
     """
-    plan = Plan(kind=KIND, inputs=index_inputs(model, listings, images))
+    plan = index_plan(model, listings, images)
     if there := made_before(out, plan, force=force):
         return there
     with artifact(out, plan, replace=replace) as draft:
@@ -58,7 +58,7 @@ def _write(directory: Path, ranker: LtrModel, photos: ImageFeatures | None, list
     ids: list[str] = []
     pieces = read_in_pieces(listings, "listings", LISTING_COLUMNS, LISTINGS_AT_ONCE)
     first = next(pieces)
-    catalogue = pa.ipc.new_file(str(directory / CATALOGUE), first.schema)
+    catalogue = pa.ipc.new_file(str(directory / f"{CATALOGUE}.arrow"), first.schema)
     with catalogue, progress("listings", n_listings) as advance:
         for table in chain([first], pieces):
             catalogue.write_table(table)

@@ -48,7 +48,8 @@ def learn(
     share = SHARE_UNCHOSEN
     if len(valid.indices):
         part = _without(counts, valid)
-        trials = [_Trial(part, valid, eta) for eta in _etas(config, start)]
+        judge = _Judge(part, valid)
+        trials = [_Trial(judge, eta) for eta in _etas(config, start)]
         for trial in trials:
             fit(part, msgspec.structs.replace(config, eta=trial.eta), seed, trial, start)
         best = min(trials, key=lambda trial: trial.perplexity)
@@ -60,7 +61,7 @@ def learn(
             "passes": best.passes,
             "share": share,
             "valid_perplexity": {f"{trial.eta:g}": trial.perplexities for trial in trials},
-            "valid_unigram_perplexity": best.unigram,
+            "valid_unigram_perplexity": judge.unigram,
             f"valid_recall@{JUDGED_AT}": {str(one): found for one, found in recalls.items()},
         }
     else:
@@ -75,33 +76,41 @@ def _etas(config: LdaConfig, start: Start | None) -> tuple[float | None, ...]:
     return (config.eta,) if config.eta else STARTS[config.engine]
 
 
-class _Trial:
-    """Watches a fit from one start: the perplexity of the favorites set aside after each pass, the best of them."""
+class _Judge:
+    """Knows the perplexity of the favorites set aside, of listings that the others teach, and that of popularity."""
 
-    def __init__(self, part: sparse.csr_matrix, valid: Favorites, eta: float | None) -> None:
-        self.eta = eta
+    def __init__(self, part: sparse.csr_matrix, valid: Favorites) -> None:
         counts = np.asarray(part.sum(axis=0)).ravel()
         self._of_listing = counts / counts.sum()
         known = counts[valid.indices] > 0
         self._user, self._listing = valid.users()[known], valid.indices[known]
-        popular = one_style(counts, part.shape[0])
-        self.unigram = self._perplexity_of(popular)
-        self.perplexities: list[float] = []
-        self.perplexity, self.passes, self.learned = math.inf, 0, popular
+        self.popular = one_style(counts, part.shape[0])
+        self.unigram = self.perplexity(self.popular)
 
-    def __call__(self, passes: int, learned: LdaParameters) -> bool:
-        found = self._perplexity_of(learned)
-        self.perplexities.append(found)
-        if found < self.perplexity:
-            self.perplexity, self.passes, self.learned = found, passes, learned
-        logger.debug("pass %d: held-out perplexity %.0f, unigram %.0f", passes, found, self.unigram)
-        return passes - self.passes >= PATIENCE
-
-    def _perplexity_of(self, learned: LdaParameters) -> float:
+    def perplexity(self, learned: LdaParameters) -> float:
+        """Infinite where there are no such favorites."""
         if not len(self._user):
             return math.inf
         log_p = log_likelihood(learned.theta, learned.beta, self._of_listing, self._user, self._listing)
         return float(np.exp(-log_p.mean()))
+
+
+class _Trial:
+    """Watches a fit from one start: what the judge says after each pass, the best of them, and when to stop."""
+
+    def __init__(self, judge: _Judge, eta: float | None) -> None:
+        self.eta = eta
+        self._judge = judge
+        self.perplexities: list[float] = []
+        self.perplexity, self.passes, self.learned = math.inf, 0, judge.popular
+
+    def __call__(self, passes: int, learned: LdaParameters) -> bool:
+        found = self._judge.perplexity(learned)
+        self.perplexities.append(found)
+        if found < self.perplexity:
+            self.perplexity, self.passes, self.learned = found, passes, learned
+        logger.debug("pass %d: held-out perplexity %.0f, unigram %.0f", passes, found, self._judge.unigram)
+        return passes - self.passes >= PATIENCE
 
 
 def _recalls(

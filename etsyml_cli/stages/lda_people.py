@@ -9,14 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from etsyml_cli.core.errors import InputError, did_you_mean
+from etsyml_cli.core.errors import InputError, like_this_id
 from etsyml_cli.core.log import logger
 from etsyml_cli.models.lda.cvb_kernels import settle_profiles
 from etsyml_cli.stages.lda_model import LdaModel
 
-NAMED = 3  # in a warning
+NAMED = 3
 FOLD_IN_ROUNDS = 30  # after which a profile hardly moves
-MOST_COMPARED = 5000  # ids, to find the one that was meant
 
 Listings = NDArray[np.int32]
 NOTHING: Listings = np.empty(0, np.int32)
@@ -55,10 +54,10 @@ def newcomer(model: LdaModel, name: str, favorites: Sequence[str]) -> Person:
     unknown = [listing_id for listing_id, place in places.items() if place is None]
     known = np.unique(np.array([place for place in places.values() if place is not None], np.int32))
     if not len(known):
-        hint = did_you_mean(favorites[0], model.listing_ids[:MOST_COMPARED]) if favorites else "Name some, as in L1,L2."
+        hint = like_this_id(favorites[0], model.listing_ids) if favorites else "Name some, as in L1,L2."
         raise InputError("the model knows none of these favorites", hint=hint)
     if unknown:
-        logger.warning("favorites that the model does not know are left out: %d (%s)", len(unknown), _some(unknown))
+        logger.warning("favorites that the model does not know are left out: %d (%s)", len(unknown), some_of(unknown))
     learned = model.parameters
     theta = np.empty((1, len(learned.alpha)), np.float32)
     beta = np.ascontiguousarray(learned.beta[:, known].T)
@@ -85,8 +84,9 @@ def _stranger(user_id: str) -> Person:
 
 def _warn(of_whom: str, user_ids: list[str]) -> None:
     if user_ids:
-        logger.warning("popular listings stand in for users %s: %d (%s)", of_whom, len(user_ids), _some(user_ids))
+        logger.warning("popular listings stand in for users %s: %d (%s)", of_whom, len(user_ids), some_of(user_ids))
 
 
-def _some(names: list[str]) -> str:
+def some_of(names: list[str]) -> str:
+    """The first few, for a warning."""
     return ", ".join(map(repr, names[:NAMED])) + (" ..." if len(names) > NAMED else "")

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.log import logger
 from etsyml_cli.stages.lda_model import LdaModel
 
 Listings = NDArray[np.int32]
@@ -55,3 +57,18 @@ def read_shelf(model: LdaModel, listings: Path | None) -> Shelf:
             shop[i] = number_of[name]
     sold_out = [i for i, left in zip(things, column["quantity"], strict=True) if i >= 0 and left == 0]
     return Shelf(shop, np.array(sorted(sold_out), np.int32), owners)
+
+
+def shops_of(model: LdaModel, listings: Path) -> NDArray[np.int32]:
+    """A number for the shop of each of I listings; one without a shop has a number of its own and is like no other.
+
+    Raises InputError where the table of `listings` is missing, DataError where none of them has a shop there.
+    """
+    shop = read_shelf(model, listings).shop
+    alone = shop < 0
+    if alone.all():
+        hint = "Ingest the listings with one, as in --map shop_id=brand."
+        raise DataError(f"{listings}: none of the favorited listings has a shop_id", hint=hint)
+    if alone.any():
+        logger.warning("%s: %d of %d favorited listings have no shop", listings, alone.sum(), len(alone))
+    return np.where(alone, shop.max() + 1 + np.arange(len(alone)), shop).astype(np.int32)

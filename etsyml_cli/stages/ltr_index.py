@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,12 +11,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
-from etsyml_cli.core.log import logger
 from etsyml_cli.features.crosses import Tokens
 from etsyml_cli.features.postings import Postings
 from etsyml_cli.features.text import tokenize
 from etsyml_cli.io.arrays import map_array, save_arrays
-from etsyml_cli.io.artifact import MANIFEST, Source, expect_kind, source_of
+from etsyml_cli.io.artifact import MANIFEST, Plan, expect_kind, is_fresh, source_of
+from etsyml_cli.io.columns import map_table
 from etsyml_cli.io.model import load_ids, save_ids
 from etsyml_cli.io.tables import table_source
 from etsyml_cli.metrics.ranking import best_first
@@ -28,7 +27,7 @@ from etsyml_cli.stages.ltr_inputs import LISTING_COLUMNS, Ints, Listings, listin
 from etsyml_cli.stages.ltr_model import LtrModel
 
 KIND = "index:ltr"
-CATALOGUE = "listings.arrow"
+CATALOGUE = "listings"
 STATIC, Z = "static", "z"
 OF_LISTING = ("text", "image")  # blocks that do not look at the query
 MADE_BY = "etsyml index ltr"
@@ -76,10 +75,10 @@ def of_listing(weights: Weights) -> Weights:
     return {name: w for name, w in weights.items() if name in OF_LISTING}
 
 
-def index_inputs(model: Path, listings: Path, images: Path | None) -> dict[str, list[Source]]:
-    """What an index is made from, as its plan names it."""
+def index_plan(model: Path, listings: Path, images: Path | None) -> Plan:
+    """What an index is made from."""
     inputs = {"model": [source_of(model)], "listings": [table_source(listings, "listings")]}
-    return inputs if images is None else inputs | {"images": [source_of(images)]}
+    return Plan(kind=KIND, inputs=inputs if images is None else inputs | {"images": [source_of(images)]})
 
 
 def save_words(directory: Path, postings: Postings, tokens: Tokens, id_order: Ints) -> None:
@@ -88,15 +87,12 @@ def save_words(directory: Path, postings: Postings, tokens: Tokens, id_order: In
     save_arrays(directory, arrays | {"token_ptr": tokens.ptr, "token_hashes": tokens.hashes, "id_order": id_order})
 
 
-def is_fresh(directory: Path, inputs: Mapping[str, list[Source]]) -> bool:
-    """Whether an index is there that was made from these inputs; the log names what one was made from others of."""
+def is_usable(directory: Path, model: Path, listings: Path, images: Path | None) -> bool:
+    """Whether an index of this model and catalogue is there."""
     if not (directory / MANIFEST).is_file():
         return False
-    made_from = expect_kind(directory, KIND, made_by=MADE_BY).plan.inputs
-    other = [name for name in made_from.keys() | inputs.keys() if made_from.get(name) != inputs.get(name)]
-    if other:
-        logger.warning("%s is not used: made from another %s; refresh it with: %s", directory, min(other), MADE_BY)
-    return not other
+    expect_kind(directory, KIND, made_by=MADE_BY)
+    return is_fresh(directory, index_plan(model, listings, images), made_by=MADE_BY)
 
 
 def load_index(directory: Path, ranker: LtrModel) -> LtrIndex:
@@ -124,11 +120,7 @@ def _ascends(ptr: Ints) -> bool:
 
 
 def _catalogue(directory: Path, n_listings: int) -> pa.Table:
-    path = directory / CATALOGUE
-    try:
-        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"{path}: {str(error).splitlines()[0]}", hint=AGAIN) from None
+    table = map_table(directory, CATALOGUE, AGAIN)
     if table.num_rows != n_listings or table.column_names != LISTING_COLUMNS:
-        raise InputError(f"{path}: does not fit the files beside it", hint=AGAIN)
+        raise InputError(f"{directory}: damaged, its files do not fit each other", hint=AGAIN)
     return table

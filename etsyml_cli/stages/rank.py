@@ -17,7 +17,7 @@ from etsyml_cli.io.text import read_text
 from etsyml_cli.metrics.ranking import best_first, byte_order
 from etsyml_cli.models.ltr.score import OVERLAP, Blocks, Floats, Weights, score
 from etsyml_cli.stages.ltr_features import Asked, blocks_of, log_blocks
-from etsyml_cli.stages.ltr_index import index_inputs, is_fresh, load_index, search
+from etsyml_cli.stages.ltr_index import is_usable, load_index, search
 from etsyml_cli.stages.ltr_inputs import Ints, Listings, read_listings, read_searches, shown_listings
 from etsyml_cli.stages.ltr_model import LtrModel, load_model, photos_for
 
@@ -42,9 +42,11 @@ def rank(
     multimodal ranker scores them, or the only one that there is. Ties go as in the metrics. Without `candidates`
     the `index` answers, where it is one of this model and these listings.
     """
-    ranker, photos = load_model(model), photos_for(model, images)
+    ranker = load_model(model)
     variant = main_variant(ranker)
-    if candidates is None and index is not None and is_fresh(index, index_inputs(model, listings, images)):
+    indexed = candidates is None and index is not None and is_usable(index, model, listings, images)
+    photos = None if indexed and not explain else photos_for(model, images)
+    if indexed and index is not None:
         catalogue = load_index(index, ranker)
         rows, scores = search(catalogue, ranker, variant, query, k)
         best = catalogue.listings(rows)

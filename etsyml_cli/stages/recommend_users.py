@@ -12,9 +12,9 @@ from etsyml_cli.core.log import logger
 from etsyml_cli.models.lda.similar_users import Found
 from etsyml_cli.models.lda.similar_users import similar_users as search
 from etsyml_cli.stages.lda_model import load_model
+from etsyml_cli.stages.lda_people import some_of
 
 SCHEMA_VERSION = 1
-NAMED = 3  # users in a warning
 
 
 def similar_users(
@@ -56,5 +56,5 @@ def _how(found: Found) -> str:
 
 def _warn_of_no_profile(user_ids: list[str]) -> None:
     if user_ids:
-        some = ", ".join(map(repr, user_ids[:NAMED])) + (" ..." if len(user_ids) > NAMED else "")
+        some = some_of(user_ids)
         logger.warning("users without a style profile have no similar users: %d (%s)", len(user_ids), some)

@@ -17,7 +17,7 @@ from etsyml_cli.features.similar import Ints, nearest
 from etsyml_cli.features.similar_photos import Photos, SketchedPhotos, sketch_dimension, sketches
 from etsyml_cli.features.similar_words import Words
 from etsyml_cli.io.arrays import map_array, save_arrays
-from etsyml_cli.io.artifact import Manifest, Plan, artifact, expect_kind, source_of, was_made_by
+from etsyml_cli.io.artifact import Manifest, Plan, artifact, expect_kind, is_fresh, source_of
 from etsyml_cli.io.columns import map_columns, save_columns
 from etsyml_cli.io.features import features_facts, made_by, read_image_features, write_matrix
 from etsyml_cli.io.tables import table_source
@@ -76,13 +76,7 @@ def index_similar(
 def index_that_fits(index: Path, listings: Path, images: Path | None) -> Shelf | None:
     """The index at `index`; None, with a warning, where it was made from other inputs. Raises InputError for damage."""
     manifest = expect_kind(index, KIND, made_by=MADE_BY)
-    if not was_made_by(manifest, _plan(listings, images, manifest.plan.config.get("recall", 0))):
-        logger.warning(
-            "%s: made from another listings table, other photo features or by another version, so it is not used; "
-            "refresh it with: %s",
-            index,
-            MADE_BY,
-        )
+    if not is_fresh(index, _plan(listings, images, manifest.plan.config.get("recall", 0)), made_by=MADE_BY):
         return None
     return _load(index, manifest, images)
 

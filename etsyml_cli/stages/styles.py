@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from etsyml_cli.models.lda.styles import (
     together,
 )
 from etsyml_cli.stages.lda_model import LdaModel, load_model
+from etsyml_cli.stages.lda_people import place_of
 from etsyml_cli.stages.style_catalogue import Catalogue, Groups, read_catalogue
 
 SCHEMA_VERSION = 1
@@ -225,7 +225,7 @@ def _named(learned: Learned, listing: int) -> dict[str, str]:
 
 def _find(model: Path, what: str, wanted: str, ids: list[str]) -> int:
     """The place of `wanted` in sorted ids."""
-    place = bisect_left(ids, wanted)
-    if place == len(ids) or ids[place] != wanted:
+    place = place_of(ids, wanted)
+    if place is None:
         raise InputError(f"{model}: no {what} {wanted!r}", hint=like_this_id(wanted, ids))
     return place
