@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -32,3 +33,10 @@ def open_lines(source: str) -> Iterator[BinaryIO]:
     if sys.stdin.isatty():
         logger.info("reading JSON Lines from stdin, Ctrl-D ends them")
     yield sys.stdin.buffer
+
+
+def numbered_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Those of the lines that hold anything, with their numbers from 1, without blanks around and byte order mark."""
+    for number, line in enumerate(lines, start=1):
+        if text := line.removeprefix(codecs.BOM_UTF8).strip():
+            yield number, text

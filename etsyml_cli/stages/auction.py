@@ -12,7 +12,7 @@ import msgspec
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.core.log import logger
-from etsyml_cli.io.text import open_lines
+from etsyml_cli.io.text import numbered_lines, open_lines
 from etsyml_cli.models.ctr.auction import HIGHEST_BID, MOST_DIGITS, Bid, Placed, run_auction
 
 CSV_SUFFIX = ".csv"
@@ -72,19 +72,12 @@ def read_auctions(source: str) -> Auctions:
 
 
 def _ad_lines(lines: Iterable[bytes], source: str) -> Iterator[tuple[int, AdLine]]:
-    numbered = _csv_rows(lines) if source.lower().endswith(CSV_SUFFIX) else _json_objects(lines)
+    numbered = _csv_rows(lines) if source.lower().endswith(CSV_SUFFIX) else numbered_lines(lines)
     for number, one in numbered:
         try:
             yield number, _DECODER.decode(one) if isinstance(one, bytes) else msgspec.convert(one, AdLine)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"line {number}: {error}", hint="An ad has listing_id, bid and ctr (or score).") from None
-
-
-def _json_objects(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    for number, line in enumerate(lines, start=1):
-        text = line.removeprefix(codecs.BOM_UTF8).strip()
-        if text:
-            yield number, text
 
 
 def _csv_rows(lines: Iterable[bytes]) -> Iterator[tuple[int, dict[str, str]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -19,7 +18,7 @@ from etsyml_cli.io.artifact import Manifest, Plan, expect_kind, refuse_to_overwr
 from etsyml_cli.io.atomic import whole_file
 from etsyml_cli.io.schema import ARROW_TYPES, table_schema
 from etsyml_cli.io.tables import MANIFEST_KEY, open_table, parquet_writer, table_manifest
-from etsyml_cli.io.text import STDIN, open_lines
+from etsyml_cli.io.text import STDIN, numbered_lines, open_lines
 from etsyml_cli.stages.ctr_explain import explain as reasons
 from etsyml_cli.stages.ctr_log import BATCH_ROWS, TIME
 from etsyml_cli.stages.ctr_model import KIND as MODEL_KIND
@@ -141,10 +140,7 @@ def _scorer(model: Path, listings: Path | None) -> CtrModel:
 
 def _objects(rows: Iterable[bytes]) -> Iterator[Numbered]:
     decoder = msgspec.json.Decoder(dict[str, Any])
-    for number, row in enumerate(rows, start=1):
-        line = row.removeprefix(codecs.BOM_UTF8).strip()
-        if not line:
-            continue
+    for number, line in numbered_lines(rows):
         try:
             yield number, decoder.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
