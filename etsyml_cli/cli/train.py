@@ -139,8 +139,9 @@ def ctr(
 ) -> None:
     """Learn how likely an ad is clicked, by FTRL-Proximal over hashed features.
 
-    The last day is set aside for `etsyml evaluate`. With --label converted it learns how likely an
-    ad leads to a sale, where the impressions have that column, and lies in models/ctr-converted.
+    One model knows what an ad is, one what became of it on earlier days; their blend is what
+    `etsyml score` says. The last day is set aside for `etsyml evaluate`. With --label converted it
+    learns how likely an ad leads to a sale, and lies in models/ctr-converted.
 
     \b
     Examples:

@@ -1,11 +1,13 @@
 """Names for hashed features: the values of a row are hashed again, each with its name beside it.
 
-`listing_id=L17`, `title:wool`, `price~9.03…11.9` (a bucket, from … to), `query*listing_id=red scarf*L17`, and `bias`.
+`listing_id=L17`, `title:wool`, `price~9.03…11.9` (a bucket, from … to), `query*listing_id=red scarf*L17`,
+`query*title:red*wool` (a pair of words), `shop_id.rate` (a number), and `bias`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -14,14 +16,17 @@ from numpy.typing import NDArray
 
 from etsyml_cli.features.ad_rows import (
     BUCKETS_PER_E_FOLD,
+    Feature,
     Hashes,
     RowHasher,
     buckets_of,
     hash_categories,
     hash_numbers,
     hash_words,
+    word_cross_seed,
     words_of,
 )
+from etsyml_cli.features.hashing import Field, Numbers, feature_seed, pair_field
 
 BIAS = "bias"
 
@@ -36,19 +41,16 @@ class NamedFeature(NamedTuple):
     x: float
 
 
-def named_features(hasher: RowHasher, rows: pa.RecordBatch, listings: pa.Table | None) -> list[list[NamedFeature]]:
+def named_features(
+    hasher: RowHasher, rows: pa.RecordBatch, listings: pa.Table | None, numbers: Sequence[Numbers] = ()
+) -> list[list[NamedFeature]]:
     """The features of N rows that `hasher`, made with these listings, adds up to its hashed rows; the bias first."""
-    bias = NamedFeature(BIAS, 1 << hasher.bits, 1.0)
-    found = [[bias] for _ in range(rows.num_rows)]
+    found = [[NamedFeature(BIAS, 1 << hasher.bits, 1.0)] for _ in range(rows.num_rows)]
     place = hasher.listing_of(rows)
     for feature in hasher.features:
         for values in _values(feature.column, rows, place, listings):
-            _add(
-                found,
-                NAMES[feature.hashed](values, feature.column),
-                feature.hashed(values, feature.column),
-                hasher.bits,
-            )
+            names = NAMES[feature.hashed](values, feature.column)
+            _add(found, names, feature.hashed(values, feature.column), hasher.bits)
     for cross in hasher.crosses:
         crossed = hasher.crossed(cross, rows, place)
         texts = [_texts(feature.column, rows, place, listings) for feature in cross]
@@ -56,7 +58,28 @@ def named_features(hasher: RowHasher, rows: pa.RecordBatch, listings: pa.Table |
         for t in np.flatnonzero(crossed.codes >= 0).tolist():
             name = f"{columns}={'*'.join(str(of_column[t]) for of_column in texts)}"
             found[t].append(NamedFeature(name, _slot(crossed.hashes[t], hasher.bits), 1.0))
+    for first, second in hasher.word_crosses:
+        of_columns = (list(_values(feature.column, rows, place, listings)) for feature in (first, second))
+        for texts_a, texts_b in product(*of_columns):
+            names = _word_pairs(f"{first.column}*{second.column}", texts_a, texts_b)
+            _add(found, names, _hash_word_pairs(first, second, texts_a, texts_b), hasher.bits)
+    for numbers_of_rows in numbers:
+        slots = [_slot(feature_seed(name), hasher.bits) for name in numbers_of_rows.names]
+        for t in np.flatnonzero(numbers_of_rows.codes >= 0).tolist():
+            x = numbers_of_rows.x[numbers_of_rows.codes[t]].tolist()
+            found[t] += map(NamedFeature, numbers_of_rows.names, slots, x)
     return found
+
+
+def _word_pairs(columns: str, texts_a: pa.Array, texts_b: pa.Array) -> list[str]:
+    pairs_of_rows = (product(*words) for words in zip(words_of(texts_a), words_of(texts_b), strict=True))
+    return [f"{columns}:{a}*{b}" for pairs in pairs_of_rows for a, b in pairs]
+
+
+def _hash_word_pairs(first: Feature, second: Feature, texts_a: pa.Array, texts_b: pa.Array) -> Hashes:
+    each_row = np.arange(len(texts_a))
+    fields = Field(each_row, *hash_words(texts_a, first.column)), Field(each_row, *hash_words(texts_b, second.column))
+    return Hashes(*pair_field(*fields, word_cross_seed(first, second))[1:])
 
 
 def _values(column: str, rows: pa.RecordBatch, place: Places, listings: pa.Table | None) -> Iterator[pa.Array]:
@@ -85,7 +108,7 @@ def _add(found: list[list[NamedFeature]], names: list[str], hashes: Hashes, bits
             row.append(NamedFeature(names[k], _slot(hashes.hashes[k], bits), float(hashes.x[k])))
 
 
-def _slot(hashed: np.uint32, bits: int) -> int:
+def _slot(hashed: int | np.uint32, bits: int) -> int:
     return int(hashed) & ((1 << bits) - 1)
 
 

@@ -7,7 +7,7 @@ is no feature. What comes from a listing is hashed once, when the hasher is made
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, product
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,17 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError
-from etsyml_cli.features.hashing import Field, HashedRows, feature_seed, hash_strings, hash_together, hashed_rows
+from etsyml_cli.features.hashing import (
+    Field,
+    HashedRows,
+    Numbers,
+    dense_field,
+    feature_seed,
+    hash_strings,
+    hash_together,
+    hashed_rows,
+    pair_field,
+)
 from etsyml_cli.features.text import tokenize
 
 BUCKETS_PER_E_FOLD = 4  # a bucket of a number is 28% wide
@@ -37,6 +47,13 @@ class Feature(NamedTuple):
     hashed: Callable[[pa.Array, str], Hashes]
 
 
+class Keys(NamedTuple):
+    """What N rows are counted by: `values`, (N,), where `present`, (N,)."""
+
+    values: NDArray[np.uint64]
+    present: NDArray[np.bool_]
+
+
 class RowHasher:
     """Turns record batches of impressions into hashed rows over 2**bits slots."""
 
@@ -44,9 +61,11 @@ class RowHasher:
         self,
         *,
         categorical: Sequence[str],
-        text: Sequence[str],
-        crosses: Sequence[Sequence[str]],
-        numeric: Sequence[str],
+        text: Sequence[str] = (),
+        crosses: Sequence[Sequence[str]] = (),
+        word_crosses: Sequence[Sequence[str]] = (),
+        numeric: Sequence[str] = (),
+        counts: Sequence[Sequence[str]] = (),
         bits: int,
         listings: pa.Table | None,
     ) -> None:
@@ -56,20 +75,37 @@ class RowHasher:
             *(Feature(column, hash_numbers) for column in numeric),
         ]
         self.crosses = [[Feature(column, hash_categories) for column in cross] for cross in crosses]
+        self.word_crosses = [[Feature(column, hash_words) for column in cross] for cross in word_crosses]
+        self.counts = [[Feature(column, hash_categories) for column in columns] for columns in counts]
         self.bits = bits
         self.listing_ids = None if listings is None else listings["listing_id"].combine_chunks()
         self.of_listings: dict[Feature, Hashes] = {}
-        for feature in {*self.features, *chain(*self.crosses)}:
+        for feature in {*self.features, *chain(*self.crosses, *self.word_crosses, *self.counts)}:
             if listings is not None and feature.column in listings.column_names and feature.column != "listing_id":
                 values = listings[feature.column].combine_chunks()
                 self.of_listings[feature] = feature.hashed(values, feature.column)
 
-    def __call__(self, rows: pa.RecordBatch) -> HashedRows:
-        """The hashed features of N rows. Raises DataError for a number that is NaN or infinite."""
+    def __call__(self, rows: pa.RecordBatch, numbers: Sequence[Numbers] = ()) -> HashedRows:
+        """The hashed features of N rows, and `numbers`. Raises DataError for a number that is NaN or infinite."""
         listing = self.listing_of(rows)
         fields = [field for feature in self.features for field in self._fields(feature, rows, listing)]
         fields += [self.crossed(cross, rows, listing) for cross in self.crosses]
+        for first, second in self.word_crosses:
+            seed = word_cross_seed(first, second)
+            pairs = product(self._fields(first, rows, listing), self._fields(second, rows, listing))
+            fields += [pair_field(*pair, seed) for pair in pairs]
+        fields += [dense_field(found) for found in numbers]
         return hashed_rows(fields, rows.num_rows, self.bits)
+
+    def keys(self, rows: pa.RecordBatch) -> list[Keys]:
+        """For each of `counts` one number a row that stands for its one or two values, and which rows have them."""
+        listing = self.listing_of(rows)
+        keys = []
+        for columns in self.counts:
+            parts, complete = self._parts(columns, rows, listing)
+            first, last = parts[0].astype(np.uint64), parts[-1].astype(np.uint64)
+            keys.append(Keys(first << np.uint64(32) | last, complete))
+        return keys
 
     def listing_of(self, rows: pa.RecordBatch) -> NDArray[np.int64]:
         """The row's place in the listings table, shape (N,), −1 where it has none."""
@@ -90,6 +126,15 @@ class RowHasher:
 
     def crossed(self, cross: list[Feature], rows: pa.RecordBatch, listing: NDArray[np.int64]) -> Field:
         """One hash of the values' hashes for each row that has them all."""
+        parts, complete = self._parts(cross, rows, listing)
+        hashes = hash_together(parts, feature_seed("*".join(feature.column for feature in cross)))
+        every = np.arange(rows.num_rows)
+        return Field(np.where(complete, every, -1), np.arange(rows.num_rows + 1), hashes, np.ones(rows.num_rows))
+
+    def _parts(
+        self, cross: list[Feature], rows: pa.RecordBatch, listing: NDArray[np.int64]
+    ) -> tuple[list[NDArray[np.uint32]], NDArray[np.bool_]]:
+        """The hash of each row's value of each feature, (N,) each, and which rows have them all, (N,)."""
         parts = []
         complete = np.ones(rows.num_rows, bool)
         for feature in cross:
@@ -101,9 +146,12 @@ class RowHasher:
                 present |= has
             parts.append(part)
             complete &= present
-        hashes = hash_together(parts, feature_seed("*".join(feature.column for feature in cross)))
-        every = np.arange(rows.num_rows)
-        return Field(np.where(complete, every, -1), np.arange(rows.num_rows + 1), hashes, np.ones(rows.num_rows))
+        return parts, complete
+
+
+def word_cross_seed(first: Feature, second: Feature) -> int:
+    """The seed under which pairs of two columns' words are hashed."""
+    return feature_seed(f"{first.column}*{second.column}.words")
 
 
 def hash_categories(values: pa.Array, column: str) -> Hashes:

@@ -6,6 +6,7 @@ straight from Arrow's string buffers. A slot is the hash's last `bits` bits, the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import mmh3
@@ -32,6 +33,14 @@ class Field(NamedTuple):
     ptr: NDArray[np.int64]  # (V + 1,): value v owns hashes[ptr[v]:ptr[v + 1]]
     hashes: NDArray[np.uint32]  # (H,)
     x: NDArray[np.float64]  # (H,)
+
+
+class Numbers(NamedTuple):
+    """D named numbers of N rows over V values: row t has `x[codes[t]]`, or none where that code is -1."""
+
+    names: Sequence[str]  # D
+    x: NDArray[np.float64]  # (V, D)
+    codes: NDArray[np.int64]  # (N,)
 
 
 def feature_seed(name: str) -> int:
@@ -69,6 +78,25 @@ def halves(
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """First and second hashes prepared for `joined`, so that all pairs of them are hashed at a small cost each."""
     return _begin(first, np.uint32(seed)), _mix_all(second)
+
+
+def dense_field(numbers: Numbers) -> Field:
+    """The numbers in the slots that their names hash to."""
+    values, width = numbers.x.shape
+    hashes = np.tile(np.array([feature_seed(name) for name in numbers.names], np.uint32), values)
+    return Field(numbers.codes, np.arange(values + 1) * width, hashes, numbers.x.reshape(-1))
+
+
+def pair_field(first: Field, second: Field, seed: int) -> Field:
+    """Every hash of a row's `first` with every hash of its `second`, as by `hash_together`; each pair counts 1."""
+    together = np.where((first.codes < 0) | (second.codes < 0), -1, first.codes * len(second.ptr) + second.codes)
+    met, codes = np.unique(together, return_inverse=True)
+    missing = int(np.count_nonzero(met[:1] < 0))
+    a, b = np.divmod(met[missing:], len(second.ptr))
+    ptr = np.concatenate([[0], np.cumsum(np.diff(first.ptr)[a] * np.diff(second.ptr)[b])])
+    hashes = np.empty(ptr[-1], np.uint32)
+    _pairs(a, b, first.ptr, second.ptr, *halves(first.hashes, second.hashes, seed), ptr, hashes)
+    return Field(codes - missing, ptr, hashes, np.ones(len(hashes)))
 
 
 def hashed_rows(fields: list[Field], n_rows: int, bits: int) -> HashedRows:
@@ -147,6 +175,16 @@ def _hash_slices(data, bounds, seed, hashes):  # type: ignore[no-untyped-def]
         for j in range(tail, stop):
             k |= np.uint32(data[j] << (8 * (j - tail)))
         hashes[i] = _finished(h ^ _mixed(k), np.uint32(stop - start))
+
+
+@njit(cache=True, nogil=True)
+def _pairs(a, b, ptr_a, ptr_b, begun, mixed, ptr, hashes):  # type: ignore[no-untyped-def]
+    for t in range(len(a)):
+        free = ptr[t]
+        for i in range(ptr_a[a[t]], ptr_a[a[t] + 1]):
+            for j in range(ptr_b[b[t]], ptr_b[b[t] + 1]):
+                hashes[free] = joined(begun[i], mixed[j])
+                free += 1
 
 
 @njit(cache=True, nogil=True)

@@ -141,6 +141,14 @@ def counts(rows: pa.RecordBatch) -> tuple[NDArray[np.float64], NDArray[np.float6
     return clicks, impressions[0] if impressions else np.ones(rows.num_rows)
 
 
+def day_by_day(rows: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Rows in time order, cut where a day ends."""
+    days = _days(rows)
+    starts = np.flatnonzero(np.diff(days, prepend=-1))
+    for start, end in zip(starts, [*starts[1:], rows.num_rows], strict=True):
+        yield int(days[start]), rows.slice(start, end - start)
+
+
 def click_rate(log: AdLog, first_day: int, end_day: int) -> float:
     """Events by impression of first_day … end_day − 1. Raises DataError where there are none, or nothing else."""
     clicked = shown = 0.0

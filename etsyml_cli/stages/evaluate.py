@@ -44,7 +44,7 @@ JUDGES = {
         "etsyml_cli.stages.evaluate_ctr:evaluate_ctr",
         ("impressions", "listings"),
         ("auc", "logloss", "ne", "calibration"),
-        ("content",),
+        ("ensemble", "content"),
         "mixed",
     ),
 }

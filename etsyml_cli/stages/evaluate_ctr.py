@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
+from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.split import DaySplit
 from etsyml_cli.io.artifact import expect_kind, expect_same_input
 from etsyml_cli.io.model import METRICS, SPLIT, load_json
@@ -19,7 +20,7 @@ from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.probability import METRICS as JUDGED_BY
 from etsyml_cli.metrics.probability import Floats, measure
 from etsyml_cli.stages.ctr_log import CLICKED, AdLog, open_log
-from etsyml_cli.stages.ctr_model import KIND, load_model, predict_days
+from etsyml_cli.stages.ctr_model import KIND, judge_days, load_model, variants_of
 
 
 class TrainingRows(msgspec.Struct):
@@ -43,8 +44,9 @@ def evaluate_ctr(
     seed: int,
     truth: Path | None = None,
 ) -> list[Measurement]:
-    """Every metric of the baseline, the model and, with `truth`, the planted probabilities, on the test days.
+    """Every metric of the baseline, both models, their ensemble and, with `truth`, the planted probabilities.
 
+    On the test days, over all rows and apart for cold and warm ads, by their impressions before the test.
     Rows and label are those of `train ctr`. Raises InputError for another impressions table than it learned from,
     DataError where nothing was held out, or the test days have rows of one class only, UsageError for the truth of
     clicks where the model predicts conversions.
@@ -66,12 +68,21 @@ def evaluate_ctr(
         raise UsageError(f"{model} predicts conversions: the planted probabilities are those of clicks")
     log = open_log(impressions, manifest.plan.config.get("limit"), label)
     test_days = (split.test_from, split.last + 1)
-    p, clicks, shown = predict_days(load_model(model, listings), log, *test_days)
-    base_rate = load_json(model, METRICS, LearnedFrom).train.base_rate
-    variants = {"baseline": np.full(len(p), base_rate), "content": p}
+    loaded = load_model(model, listings)
+    judged = judge_days(loaded, log, *test_days)
+    variants = variants_of(loaded, judged, load_json(model, METRICS, LearnedFrom).train.base_rate)
     if truth is not None:
         variants["oracle"] = _planted(truth, log, *test_days)
-    return measure([metric.name for metric in metrics], variants, clicks, shown, slice_="mixed", seed=seed)
+    cold = judged.shown < loaded.config.cold
+    measured = []
+    for slice_, rows in {"mixed": np.ones(len(cold), bool), "cold": cold, "warm": ~cold}.items():
+        clicks, shown = judged.clicks[rows], judged.impressions[rows]
+        if slice_ != "mixed" and not 0 < clicks.sum() < shown.sum():
+            logger.warning("%s ads: %s rows without both clicks and non-clicks, not judged", slice_, f"{len(clicks):,}")
+            continue
+        p = {variant: found[rows] for variant, found in variants.items()}
+        measured += measure([metric.name for metric in metrics], p, clicks, shown, slice_=slice_, seed=seed)
+    return measured
 
 
 def _planted(truth: Path, log: AdLog, first_day: int, end_day: int) -> Floats:

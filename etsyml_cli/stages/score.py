@@ -113,7 +113,7 @@ def _expect_suffix(out: Path, suffix: str, what: str) -> None:
 def _write_scores(path: Path, table: pq.ParquetFile, scorer: CtrModel, done: Manifest) -> None:
     present = table.schema_arrow.names
     kept = [name for name in NAMED_BY if name in present]
-    wanted = [name for name in present if name in {*kept, *scorer.config.features.columns()}]
+    wanted = [name for name in present if name in {*kept, *scorer.config.columns()}]
     schema = pa.schema([*(table.schema_arrow.field(name) for name in kept), pa.field("score", pa.float64())])
     with parquet_writer(path, schema, unlike=["impression_id", "score"]) as writer:
         with progress("score", table.metadata.num_rows) as advance:
@@ -149,7 +149,7 @@ def _objects(rows: Iterable[bytes]) -> Iterator[Numbered]:
 
 def _as_batch(objects: list[Numbered], scorer: CtrModel) -> pa.RecordBatch:
     """The objects' fields that are features, as they would stand in the impressions table."""
-    columns = dict.fromkeys(["listing_id", *scorer.config.features.columns()])
+    columns = dict.fromkeys(["listing_id", *scorer.config.columns()])
     arrays = {}
     for name in columns:
         kind = _type_of(name)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from etsyml_cli.core.log import Advance, logger, progress
 from etsyml_cli.ingest.split import DaySplit, held_out_share
@@ -16,6 +15,7 @@ from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_json
 from etsyml_cli.io.schema import table_schema
 from etsyml_cli.io.tables import table_source
 from etsyml_cli.metrics.probability import Floats, figures, log_losses
+from etsyml_cli.models.ctr.blend import calibrated, fit_blend
 from etsyml_cli.models.ctr.columns import fed_by
 from etsyml_cli.models.ctr.config import CtrConfig
 from etsyml_cli.models.ctr.ftrl import hashing_figures
@@ -24,14 +24,18 @@ from etsyml_cli.stages.ctr_log import CLICKED, AdLog, click_rate, open_log, spli
 from etsyml_cli.stages.ctr_model import (
     KIND,
     CtrModel,
+    Judged,
+    judge_days,
     learn_days,
     listing_columns,
     new_model,
-    predict_days,
     save_model,
+    together,
+    variants_of,
 )
 from etsyml_cli.stages.summary import Summary, made_before
 
+BLEND_DAYS = 6  # the blend is fitted on so many days before the validation day, which calibrates it
 PROGRESSIVE_SHARE = 0.1  # the last part of the training rows, on which progressive validation is reported
 
 
@@ -81,22 +85,22 @@ def train_ctr(
     log = open_log(impressions, limit, label)
     split = split_days(log, share)
     available = log.columns | listing_columns(listings)  # of two types the listings' is the stricter, the log's text
-    features = fed_by(config.features, available)
-    absent = [column for column in config.features.columns() if column not in available]
+    fed = fed_by(config, available)
+    absent = [column for column in config.columns() if column not in available]
     if absent:
         logger.info("neither table has %s: trained without", ", ".join(absent))
-    own = [*table_schema("impressions").names(), *features.columns()]
+    own = [*table_schema("impressions").names(), *fed.columns()]
     unused = [column for column in log.columns if column not in own]
     if unused:
         logger.info("no feature uses %s: see `etsyml config show ctr`", ", ".join(unused))
     rate = click_rate(log, split.first, split.valid_from)
-    model = new_model(msgspec.structs.replace(config, features=features), listings, rate)
+    model = new_model(fed, listings, rate, split.first)
     with artifact(out, plan, replace=replace) as draft, progress("train ctr", _steps(log, split, config)) as advance:
         draft.rows = _rows(log, split)
         metrics = {"label": label, "absent_columns": absent, **_train(model, log, split, advance)}
         draft.facts = {
             "label": label,
-            "slots_used": metrics["hashing"]["slots_used"],
+            "slots_used": sum(found["slots_used"] for found in metrics["hashing"].values()),
             "base_rate": metrics["train"]["base_rate"],
         }
         _write(draft, model, split, metrics)
@@ -126,43 +130,60 @@ def _steps(log: AdLog, split: DaySplit, config: CtrConfig) -> int:
 
 def _train(model: CtrModel, log: AdLog, split: DaySplit, advance: Advance) -> dict[str, Any]:
     """Learn the training days, judge on the validation days, learn those too; returns the figures of all that."""
-    seen, tail = Tally(), Tally()
+    seen, tails, latest = Tally(), {name: Tally() for name in ("historical", "content")}, []
     tail_from = int((1 - PROGRESSIVE_SHARE) * log.rows(split.first, split.valid_from))
     for number in range(model.config.passes):
-        for judged in learn_days(model, log, split.first, split.valid_from):
+        model.forget_history(split.first)
+        for day, judged in learn_days(model, log, split.first, split.valid_from):
             if number == 0:  # later passes predict rows that they have seen
-                tail.add(*(part[max(0, tail_from - seen.rows) :] for part in judged))
-                seen.add(*judged)
-            advance(len(judged[0]))
-    valid = _validate(model, log, split, seen.base_rate())
-    for judged in learn_days(model, log, split.valid_from, split.test_begins):
-        seen.add(*judged)
-        advance(len(judged[0]))
+                for name, tail in tails.items():
+                    columns = (getattr(judged, name), judged.clicks, judged.impressions)
+                    tail.add(*(column[max(0, tail_from - seen.rows) :] for column in columns))
+                seen.add(judged.content, judged.clicks, judged.impressions)
+                if day >= split.valid_from - BLEND_DAYS:
+                    latest.append(judged)
+            advance(len(judged.clicks))
+    model.blend = fit_blend(*together(latest))
+    valid = _validate(model, judge_days(model, log, split.valid_from, split.test_begins), seen.base_rate())
+    held = []
+    for _, judged in learn_days(model, log, split.valid_from, split.test_begins):
+        held.append(judged)
+        seen.add(judged.content, judged.clicks, judged.impressions)
+        advance(len(judged.clicks))
+    if held:
+        model.blend = calibrated(model.blend, *together(held))
     learned_from = {"rows": seen.rows, "impressions": seen.impressions, "clicks": seen.clicks}
     return {
         "train": {**learned_from, "base_rate": seen.base_rate()},
-        "progressive": {"rows": tail.rows, "logloss": tail.loss / max(tail.impressions, 1)},
+        "progressive": {
+            "rows": tails["content"].rows,
+            **{name: tail.loss / max(tail.impressions, 1) for name, tail in tails.items()},
+        },
         "valid": valid,
-        "hashing": hashing_figures(model.zn),
+        "blend": {"weights": model.blend.weights.tolist(), "platt": model.blend.platt.tolist()},
+        "hashing": {
+            name: hashing_figures(part.zn)
+            for name, part in [("historical", model.historical), ("content", model.content)]
+        },
     }
 
 
-def _validate(model: CtrModel, log: AdLog, split: DaySplit, base_rate: float) -> dict[str, dict[str, float]]:
+def _validate(model: CtrModel, judged: Judged, base_rate: float) -> dict[str, dict[str, float]]:
     """The figures of the validation day, by variant; none where that day cannot judge."""
-    p, clicks, impressions = predict_days(model, log, split.valid_from, split.test_begins)
+    clicks, impressions = judged.clicks, judged.impressions
     if not 0 < clicks.sum() < impressions.sum():
         logger.warning("the rows of the validation day are all of one class: nothing was validated")
         return {}
-    baseline = figures(np.full(len(p), base_rate), clicks, impressions)
-    content = figures(p, clicks, impressions)
-    if content["logloss"] > baseline["logloss"]:
+    variants = variants_of(model, judged, base_rate)
+    valid = {name: figures(p, clicks, impressions) for name, p in variants.items()}
+    if valid["ensemble"]["logloss"] > valid["baseline"]["logloss"]:
         logger.warning(
             "on the validation day the model is worse than the base rate (log loss %.4f against %.4f): "
             "try a smaller alpha or, where a row holds many impressions, a beta of 100 to 1000",
-            content["logloss"],
-            baseline["logloss"],
+            valid["ensemble"]["logloss"],
+            valid["baseline"]["logloss"],
         )
-    return {"baseline": baseline, "content": content}
+    return valid
 
 
 def _write(draft: Draft, model: CtrModel, split: DaySplit, metrics: dict[str, Any]) -> None:

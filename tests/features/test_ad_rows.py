@@ -104,3 +104,37 @@ def test_the_batch_does_not_matter():
     together = slots(listing_id=ids, query=pa.array(queries))
     apart = [slots(listing_id=[i], query=pa.array([q], pa.string()))[0] for i, q in zip(ids, queries, strict=True)]
     assert together == apart
+
+
+def test_word_pairs_are_every_word_with_every_word():
+    crossed = hasher(word_crosses=(("query", "title"),))
+    rows = features_of(crossed, listing_id=["L1", "L1", "L2", "L9"], query=["warm red", None, "warm", "warm"])
+    seed = mmh3.hash("query*title.words", signed=False)
+
+    def pair(first, second):
+        halves = [
+            mmh3.hash(word, mmh3.hash(name, signed=False), signed=False).to_bytes(4, "little")
+            for word, name in ((first, "query.words"), (second, "title.words"))
+        ]
+        return mmh3.hash(b"".join(halves), seed, signed=False) % BIAS
+
+    expected = {pair(first, second): times for first in ("warm", "red") for second, times in (("red", 2), ("scarf", 1))}
+    assert rows == [expected, {}, {}, {}]
+
+
+def test_word_pairs_of_a_row_that_tells_its_own_words_are_the_same():
+    crossed = hasher(word_crosses=(("query", "title"),))
+    looked_up = features_of(crossed, listing_id=["L1"], query=["wool"])
+    assert looked_up == features_of(crossed, query=["wool"], title=["Red red scarf"]) != [{}]
+
+
+def test_keys_tell_values_apart_and_know_listings_too():
+    counted = hasher(counts=(("shop_id",), ("query", "shop_id")))
+    rows = pa.record_batch({"listing_id": ["L1", "L2", "L1", "L9"], "query": ["a", "a", None, "a"]})
+    shops, pairs = counted.keys(rows)
+    assert shops.present.tolist() == [True, True, True, False]
+    assert pairs.present.tolist() == [True, True, False, False]
+    assert shops.values[0] == shops.values[2] != shops.values[1]
+    assert pairs.values[0] != pairs.values[1]
+    own, _ = counted.keys(pa.record_batch({"shop_id": ["S1"], "query": ["a"]}))
+    assert own.values[0] == shops.values[0]

@@ -8,7 +8,7 @@ import pytest
 from etsyml_cli.core.config import resolve_config
 from etsyml_cli.core.errors import UsageError
 from etsyml_cli.models.ctr.columns import fed_by
-from etsyml_cli.models.ctr.config import AdFeatures, CtrConfig
+from etsyml_cli.models.ctr.config import AdFeatures, AdHistory, CtrConfig
 
 REPOSITORY = Path(__file__).parents[2]
 TEXT, TAGS, NUMBER, TIME = pa.string(), pa.list_(pa.string()), pa.float64(), pa.timestamp("us", tz="UTC")
@@ -24,35 +24,59 @@ def test_lists_and_constants_can_be_set():
     assert (config.features.categorical, config.bits, config.l1) == (("query",), 18, 1.0)
 
 
-@pytest.mark.parametrize("wrong", ["bits=40", "alpha=0", "l2=-1", "features.crosses=[[query]]", "passes=0"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "bits=40",
+        "alpha=0",
+        "l2=-1",
+        "features.crosses=[[query]]",
+        "history.counts=[[a, b, c]]",
+        "cold=0",
+        "days=0",
+        "passes=0",
+    ],
+)
 def test_impossible_values_are_refused(wrong):
     with pytest.raises(UsageError, match=wrong.partition("=")[0]):
         resolve_config(CtrConfig, sets=[wrong])
 
 
 def test_defaults_take_what_is_there():
-    found = fed_by(AdFeatures(), {"listing_id": TEXT, "title": TEXT, "created_at": TIME})
-    assert found == AdFeatures(categorical=("listing_id",), text=("title",), crosses=(), numeric=())
+    found = fed_by(CtrConfig(), {"listing_id": TEXT, "title": TEXT, "created_at": TIME})
+    assert found.features == AdFeatures(categorical=(), text=("title",), word_crosses=(), numeric=())
+    assert found.history == AdHistory(categorical=("listing_id",), counts=(("listing_id",),))
+
+
+def test_the_ads_own_counts_come_first_whatever_was_asked_for():
+    asked = CtrConfig(history=AdHistory(counts=(("query",),)))
+    found = fed_by(asked, dict.fromkeys(["listing_id", "query"], TEXT))
+    assert found.history.counts == (("listing_id",), ("query",))
 
 
 def test_a_column_that_was_asked_for_must_be_there():
-    asked = AdFeatures(categorical=("listing_id", "shop"))
+    asked = CtrConfig(features=AdFeatures(categorical=("listing_id", "shop")))
     with pytest.raises(UsageError, match=r"features\.categorical: no column 'shop'") as error:
         fed_by(asked, dict.fromkeys(["listing_id", "shop_id", "clicked"], TEXT))
     assert error.value.hint == "Did you mean 'shop_id'?"
+    asked = CtrConfig(history=AdHistory(counts=(("shop",),)))
+    with pytest.raises(UsageError, match=r"history\.counts: no column 'shop'"):
+        fed_by(asked, dict.fromkeys(["listing_id", "shop_id"], TEXT))
 
 
 @pytest.mark.parametrize("label", ["clicked", "clicks", "impressions", "converted"])
 def test_the_label_is_no_feature(label):
     with pytest.raises(UsageError, match="known only after"):
-        fed_by(AdFeatures(crosses=(("query", label),)), {"query": TEXT, label: pa.int8()})
+        fed_by(CtrConfig(features=AdFeatures(crosses=(("query", label),))), {"query": TEXT, label: pa.int8()})
+    with pytest.raises(UsageError, match="known only after"):
+        fed_by(CtrConfig(history=AdHistory(counts=((label,),))), {label: pa.int8()})
 
 
 @pytest.mark.parametrize(
     ("kind", "roles"),
     [
-        (TEXT, {"categorical", "text", "crosses", "numeric"}),
-        (TAGS, {"text"}),
+        (TEXT, {"categorical", "text", "crosses", "word_crosses", "numeric"}),
+        (TAGS, {"text", "word_crosses"}),
         (NUMBER, {"categorical", "crosses", "numeric"}),
         (pa.int32(), {"categorical", "crosses", "numeric"}),
         (TIME, set()),
@@ -60,10 +84,12 @@ def test_the_label_is_no_feature(label):
 )
 def test_what_a_column_holds_decides_which_roles_it_plays(kind, roles):
     def plays(role):
-        asked = AdFeatures(**{role: (("x", "y"),) if role == "crosses" else ("x",)})
+        asked = AdFeatures(**{role: (("x", "y"),) if "crosses" in role else ("x",)})
         try:
-            return getattr(fed_by(asked, {"x": kind, "y": TEXT}), role) == getattr(asked, role)
+            return getattr(fed_by(CtrConfig(features=asked), {"x": kind, "y": TEXT}).features, role) == getattr(
+                asked, role
+            )
         except UsageError:
             return False
 
-    assert {role for role in ("categorical", "text", "crosses", "numeric") if plays(role)} == roles
+    assert {role for role in AdFeatures.__struct_fields__ if plays(role)} == roles

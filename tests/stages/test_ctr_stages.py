@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.core.rng import generator
@@ -19,10 +22,12 @@ from etsyml_cli.io.model import load_json, load_tensors, save_tensors
 from etsyml_cli.io.schema import arrow_schema, table_schema
 from etsyml_cli.io.tables import parquet_writer, seal, table_draft
 from etsyml_cli.metrics.names import parse_metric
+from etsyml_cli.models.ctr.columns import fed_by
 from etsyml_cli.models.ctr.config import AdFeatures, CtrConfig
 from etsyml_cli.stages.ctr_log import open_log
-from etsyml_cli.stages.ctr_model import load_model
+from etsyml_cli.stages.ctr_model import learn_days, load_model, new_model, together
 from etsyml_cli.stages.evaluate_ctr import evaluate_ctr
+from etsyml_cli.stages.score import score_table
 from etsyml_cli.stages.train_ctr import train_ctr
 
 DAYS, ADS_A_DAY = 8, 200
@@ -93,17 +98,82 @@ def evaluate(root: Path, model: Path, *names: str, **options):
 
 
 def state(model: Path, root: Path) -> bytes:
-    return load_model(model, root / "listings.parquet").zn.tobytes()
+    found = load_model(model, root / "listings.parquet")
+    arrays = [found.historical.zn, found.content.zn, *(history.counts for history in found.histories), *found.blend]
+    return b"".join(array.tobytes() for array in arrays)
 
 
 def test_the_model_beats_the_base_rate_on_the_last_day(shop):
-    found = {(m.name, m.variant): m for m in evaluate(shop, shop / "model")}
-    assert len(found) == 8
+    mixed = [m for m in evaluate(shop, shop / "model") if m.slice == "mixed"]
+    assert list(dict.fromkeys(m.variant for m in mixed)) == ["baseline", "historical", "content", "ensemble"]
+    found = {(m.name, m.variant): m for m in mixed}
+    assert len(found) == 16
     assert found["auc", "baseline"].value == 0.5
-    assert found["auc", "content"].against.low > 0.1
-    assert found["logloss", "content"].against.high < 0
-    assert found["auc", "content"].n == ADS_A_DAY
-    assert {m.slice for m in found.values()} == {"mixed"}
+    for variant in ("historical", "content", "ensemble"):
+        assert found["auc", variant].against.low > 0.1
+        assert found["logloss", variant].against.high < 0
+        assert found["auc", variant].n == ADS_A_DAY
+
+
+def shown_before_the_test(log):
+    return Counter(row["listing_id"] for row in log[: 7 * ADS_A_DAY])
+
+
+def test_cold_and_warm_ads_are_told_apart_by_their_earlier_impressions(shop, log, tmp_path):
+    shown = shown_before_the_test(log)
+    middle = sorted(shown.values())[len(shown) // 2]
+    train(shop, tmp_path / "model", config=CtrConfig(bits=12, cold=middle))
+    n = {m.slice: m.n for m in evaluate(shop, tmp_path / "model", "auc")}
+    cold = sum(shown[row["listing_id"]] < middle for row in log[7 * ADS_A_DAY :])
+    assert n == {"mixed": ADS_A_DAY, "cold": cold, "warm": ADS_A_DAY - cold}
+    assert 0 < cold < ADS_A_DAY
+    assert f"fewer than {middle} times" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_slice_that_cannot_be_judged_is_left_out_aloud(shop, tmp_path, caplog):
+    train(shop, tmp_path / "model", config=CtrConfig(bits=12, cold=1))
+    with caplog.at_level(logging.WARNING, "etsyml"):
+        assert {m.slice for m in evaluate(shop, tmp_path / "model", "auc")} == {"mixed", "warm"}
+    assert "cold ads: 0 rows without both clicks and non-clicks, not judged" in caplog.text
+
+
+def test_labels_of_a_day_change_nothing_that_was_said_of_rows_up_to_it(shop, log, tmp_path):
+    def said(rows, name):
+        opened = open_log(write_table("impressions", rows, tmp_path / name), None)
+        first = int(opened.days()[0])
+        model = new_model(fed_by(CONFIG, opened.columns), None, 0.3, first)
+        return together([judged for _, judged in learn_days(model, opened, first, first + DAYS)])
+
+    flipped = [*log[: 4 * ADS_A_DAY], *({**row, "clicked": 1 - row["clicked"]} for row in log[4 * ADS_A_DAY :])]
+    before, after = said(log, "log.parquet"), said(flipped, "flipped.parquet")
+    same = 4 * ADS_A_DAY + 1  # later rows of the day meet other weights
+    for name in ("historical", "content"):
+        assert np.array_equal(getattr(before, name)[:same], getattr(after, name)[:same])
+        assert not np.array_equal(getattr(before, name)[same:], getattr(after, name)[same:])
+    assert np.array_equal(before.shown, after.shown)
+
+
+def test_the_day_that_calibrates_does_not_weigh_the_models(shop, log, tmp_path):
+    day = slice(6 * ADS_A_DAY, 7 * ADS_A_DAY)
+    flipped = [*log[: day.start], *({**row, "clicked": 1 - row["clicked"]} for row in log[day]), *log[day.stop :]]
+    train(shop, tmp_path / "model", impressions=write_table("impressions", flipped, tmp_path / "flipped.parquet"))
+    one, other = (load_json(path, "metrics.json")["blend"] for path in (shop / "model", tmp_path / "model"))
+    assert one["weights"] == other["weights"]
+    assert one["platt"] != other["platt"]
+
+
+def test_the_ensemble_is_what_score_says(shop, tmp_path):
+    score_table(
+        model=shop / "model",
+        impressions=shop / "impressions.parquet",
+        listings=shop / "listings.parquet",
+        out=tmp_path / "scores.parquet",
+    )
+    scores = pq.read_table(tmp_path / "scores.parquet")["score"].to_numpy()
+    labels = pq.read_table(shop / "impressions.parquet")["clicked"].to_numpy()
+    tested = slice(7 * ADS_A_DAY, None)
+    said = {(m.name, m.variant): m.value for m in evaluate(shop, shop / "model", "auc") if m.slice == "mixed"}
+    assert said["auc", "ensemble"] == pytest.approx(roc_auc_score(labels[tested], scores[tested]))
 
 
 def test_split_rows_and_figures_are_written_down(shop, log):
@@ -112,17 +182,18 @@ def test_split_rows_and_figures_are_written_down(shop, log):
     metrics = load_json(shop / "model", "metrics.json")
     learned = [row["clicked"] for row in log[: 7 * ADS_A_DAY]]
     assert metrics["train"]["base_rate"] == pytest.approx(np.mean(learned))
-    assert metrics["valid"]["content"]["auc"] > 0.6
+    assert list(metrics["valid"]) == ["baseline", "historical", "content", "ensemble"]
+    assert metrics["valid"]["ensemble"]["auc"] > 0.6
     assert metrics["progressive"]["rows"] == 6 * ADS_A_DAY // 10
-    assert metrics["absent_columns"] == ["shop_id", "tags"]
+    assert metrics["absent_columns"] == ["tags", "shop_id", "user_id"]
     card = (shop / "model" / "README.md").read_text(encoding="utf-8")
     assert "2024-03-01 … 2024-03-06" in card
     assert "test: 2024-03-08" in card
-    assert "left out: shop_id, tags" in card
+    assert "left out: tags, shop_id, user_id" in card
 
 
 def test_the_baseline_is_the_rate_of_the_rows_before_the_test(shop, log):
-    (baseline, _) = evaluate(shop, shop / "model", "calibration")
+    baseline = evaluate(shop, shop / "model", "calibration")[0]
     tested = [row["clicked"] for row in log[7 * ADS_A_DAY :]]
     learned = [row["clicked"] for row in log[: 7 * ADS_A_DAY]]
     assert baseline.value == pytest.approx(np.mean(learned) / np.mean(tested))
@@ -168,8 +239,9 @@ def test_aggregated_rows_are_learned_and_judged(shop, log, tmp_path):
     table = write_table("impressions", rows, tmp_path / "aggregated.parquet")
     train(shop, tmp_path / "model", impressions=table)
     assert load_json(tmp_path / "model", "metrics.json")["train"]["impressions"] == 7 * ADS_A_DAY
-    (_, content) = evaluate(shop, tmp_path / "model", "auc", impressions=table)
-    assert content.against.low > 0.05
+    ensemble = evaluate(shop, tmp_path / "model", "auc", impressions=table)[3]
+    assert ensemble.variant == "ensemble"
+    assert ensemble.against.low > 0.05
 
 
 @pytest.mark.parametrize(("holdout", "test_days"), [(None, 1), ("0.25", 2), ("none", 0)])
@@ -287,7 +359,7 @@ def test_several_passes_learn_the_training_days_again(shop, tmp_path):
 def test_columns_that_are_missing(shop, tmp_path, caplog):
     with caplog.at_level(logging.INFO, "etsyml"):
         train(shop, tmp_path / "model", listings=False)
-    assert "shop_id, title, tags, price" in caplog.text
+    assert "title, tags, price, shop_id, user_id" in caplog.text
     asked = CtrConfig(features=AdFeatures(text=("title",)))
     with pytest.raises(UsageError, match=r"features\.text: no column 'title'"):
         train(shop, tmp_path / "model", listings=False, config=asked)
@@ -328,8 +400,8 @@ def rewritten(name, change):
     ("damage", "named"),
     [
         (rewritten("model.safetensors", lambda data: data[:-8]), r"model\.safetensors"),
-        (without_tensor("zn"), r"model\.safetensors: no tensor 'zn'"),
-        (without_tensor("slots"), r"model\.safetensors: no tensor 'slots'"),
+        (without_tensor("content.zn"), r"model\.safetensors: no tensor 'content\.zn'"),
+        (without_tensor("listing_id.keys"), r"model\.safetensors: no tensor 'listing_id\.keys'"),
         (rewritten("config.yaml", lambda data: data.replace(b"bits: 12", b"bits: 8")), r"model\.safetensors"),
         (rewritten("config.yaml", lambda data: data.replace(b"bits: 12", b"bits: many")), r"config\.yaml"),
         (rewritten("metrics.json", lambda data: data.replace(b"base_rate", b"base")), r"metrics\.json"),
@@ -346,7 +418,7 @@ def test_a_damaged_model_is_refused(shop, tmp_path, damage, named):
 def test_the_oracle_is_judged_with_the_truth(shop, log, monkeypatch, tmp_path):
     planted = pa.table({"impression_id": [row["impression_id"] for row in log][::-1], "probability": [0.25] * len(log)})
     monkeypatch.setattr(READER, lambda directory: planted)
-    *_, oracle = evaluate(shop, shop / "model", "auc", truth=tmp_path)
+    oracle = evaluate(shop, shop / "model", "auc", truth=tmp_path)[4]
     assert (oracle.variant, oracle.value) == ("oracle", 0.5)
     monkeypatch.setattr(READER, lambda directory: planted.slice(0, 3))
     with pytest.raises(DataError, match="does not know"):
@@ -357,7 +429,7 @@ def test_the_configuration_in_the_model_is_what_was_used(shop):
     text = (shop / "model" / "config.yaml").read_text(encoding="utf-8")
     assert "shop_id" not in text
     plan = json.loads((shop / "model" / "manifest.json").read_text(encoding="utf-8"))["plan"]
-    assert "shop_id" in plan["config"]["features"]["categorical"]  # what was asked for
+    assert "shop_id" in plan["config"]["history"]["categorical"]  # what was asked for
 
 
 def test_conversions_are_learned_in_place_of_clicks(shop, log, tmp_path):

@@ -4,50 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain
+from typing import Any
 
 import pyarrow as pa
+from msgspec.structs import replace
 
+from etsyml_cli.core.config import Config
 from etsyml_cli.core.errors import UsageError, did_you_mean
-from etsyml_cli.models.ctr.config import AdFeatures
+from etsyml_cli.models.ctr.config import AD, AdFeatures, AdHistory, CtrConfig
 
 KNOWN_ONLY_AFTERWARDS = {"clicked", "clicks", "impressions", "converted"}
 
 # what a column holds -> the roles that it can play
 ROLES = {
-    "texts": ("categorical", "text", "crosses", "numeric"),  # a number may come as text
-    "lists of texts": ("text",),
-    "numbers": ("numeric", "categorical", "crosses"),
+    "texts": ("categorical", "text", "crosses", "word_crosses", "numeric", "counts"),  # a number may come as text
+    "lists of texts": ("text", "word_crosses"),
+    "numbers": ("numeric", "categorical", "crosses", "counts"),
     "times": (),
 }
+PLAIN = ("categorical", "text", "numeric")  # roles of a column by itself
 
 
-def fed_by(features: AdFeatures, available: Mapping[str, pa.DataType]) -> AdFeatures:
-    """The features whose columns are `available`; a list that stands as in the defaults may lose some.
+def fed_by(config: CtrConfig, available: Mapping[str, pa.DataType]) -> CtrConfig:
+    """The configuration with the features whose columns are `available`.
+
+    A list that stands as in the defaults may lose some. The ad's own history is always there: the blend needs it.
 
     Raises UsageError for a column that the user asked for and nothing has, for one that holds what its role cannot
     take, and for one that would give the label away.
     """
-    defaults = AdFeatures()
+    features = AdFeatures(**_kept("features", config.features, AdFeatures(), available))
+    history = AdHistory(**_kept("history", config.history, AdHistory(), available))
+    counts = tuple(dict.fromkeys([AD, *history.counts]))
+    return replace(config, features=features, history=replace(history, counts=counts))
+
+
+def _kept(section: str, asked: Config, defaults: Config, available: Mapping[str, pa.DataType]) -> dict[str, Any]:
     kept = {}
-    for role in features.__struct_fields__:
-        asked = getattr(features, role)
-        columns_of = {entry: entry if isinstance(entry, tuple) else (entry,) for entry in asked}
+    for role in asked.__struct_fields__:
+        entries = getattr(asked, role)
+        columns_of = {entry: entry if isinstance(entry, tuple) else (entry,) for entry in entries}
         for column in dict.fromkeys(chain(*columns_of.values())):
-            _check(role, column, available, required=asked != getattr(defaults, role))
+            _check(section, role, column, available, required=entries != getattr(defaults, role))
         kept[role] = tuple(entry for entry, columns in columns_of.items() if set(columns) <= set(available))
-    return AdFeatures(**kept)
+    return kept
 
 
-def _check(role: str, column: str, available: Mapping[str, pa.DataType], *, required: bool) -> None:
+def _check(section: str, role: str, column: str, available: Mapping[str, pa.DataType], *, required: bool) -> None:
     if column in KNOWN_ONLY_AFTERWARDS:
-        raise UsageError(f"features.{role}: {column!r} is known only after the ad was shown, so it is no feature")
+        raise UsageError(f"{section}.{role}: {column!r} is known only after the ad was shown, so it is no feature")
     if column in available:
         held = _held_by(available[column])
         if role not in ROLES[held]:
-            raise UsageError(f"features.{role}: {column!r} holds {held}", hint=_place_for(held))
+            raise UsageError(f"{section}.{role}: {column!r} holds {held}", hint=_place_for(held))
     elif required:
         raise UsageError(
-            f"features.{role}: no column {column!r} in the impressions or the listings table",
+            f"{section}.{role}: no column {column!r} in the impressions or the listings table",
             hint=did_you_mean(column, set(available) - KNOWN_ONLY_AFTERWARDS),
         )
 
@@ -61,5 +73,5 @@ def _held_by(kind: pa.DataType) -> str:
 
 
 def _place_for(held: str) -> str:
-    roles = [role for role in ROLES[held] if role != "crosses"]
+    roles = [role for role in ROLES[held] if role in PLAIN]
     return f"Put it under {' or '.join(roles)}." if roles else "A time is no feature: leave it out."

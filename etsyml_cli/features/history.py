@@ -1,0 +1,157 @@
+"""What became of ads on earlier days: clicks and impressions by a key, such as a listing, and features made of them.
+
+Rows of a day see what was counted up to the day before, so no label reaches a feature of its own day.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+UInts = NDArray[np.uint64]
+
+CLICKS, SHOWN, RECENT_CLICKS, RECENT_SHOWN, BORN = range(5)  # columns of History.counts
+FEATURES = ("rate", "shown", "recent_rate", "recent_shown", "age")
+MOST_ROWS = 1e6  # a prior that weighs more than so many impressions: the keys do not differ
+FARTHEST = 4.0  # from the base rate, in log-odds
+LOG_SHOWN, LOG_AGE = 8.0, 4.0  # what a logarithm is divided by, so that features have similar ranges
+
+
+class Prior(NamedTuple):
+    """A beta distribution of click rates: its mean, and how many impressions it weighs."""
+
+    mean: float
+    weight: float
+
+
+class DayCounts(NamedTuple):
+    """Clicks and impressions, `sums` (K, 2), of one day's different `keys` (K,), ascending."""
+
+    day: int
+    keys: UInts
+    sums: Floats
+
+
+class History:
+    """Counts of K keys over all days before `today`, and over the last `days` of them.
+
+    `keys`, (K,), ascend; `counts`, (K, 5), are clicks and impressions, the same of the last days, and the first day.
+    """
+
+    def __init__(self, days: int, today: int, keys: UInts | None = None, counts: Floats | None = None) -> None:
+        self.days = days
+        self.today = today
+        self.keys = np.empty(0, np.uint64) if keys is None else keys
+        self.counts = np.empty((0, 5)) if counts is None else counts
+        self._recent: deque[DayCounts] = deque()
+        self._open: list[DayCounts] = []
+        self._fit_priors()
+
+    def add(self, keys: UInts, clicks: Floats, impressions: Floats) -> None:
+        """Count rows of today, each array (N,): features know them from tomorrow on."""
+        if len(keys):
+            self._open.append(_summed(self.today, keys, np.column_stack([clicks, impressions])))
+
+    def begin(self, day: int) -> None:
+        """From now on it is `day`: earlier days are over."""
+        if day == self.today:
+            return
+        if self._open:
+            self._close()
+        while self._recent and self._recent[0].day < day - self.days:
+            old = self._recent.popleft()
+            self.counts[np.searchsorted(self.keys, old.keys), RECENT_CLICKS:BORN] -= old.sums
+        self.today = day
+        self._fit_priors()
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """What makes the same history again, as it is known today."""
+        return {"keys": self.keys, "counts": self.counts, "today": np.array([self.today])}
+
+    def shown(self, keys: UInts) -> Floats:
+        """Impressions of each key on earlier days, (N,)."""
+        return self._counts_of(keys)[:, SHOWN]
+
+    def features(self, keys: UInts) -> Floats:
+        """FEATURES of each key, (N, 5): 0 is what a key has that was never shown.
+
+        A rate is the log-odds of its posterior mean under the prior, less those of the prior's mean.
+        """
+        found = self._counts_of(keys)
+        age = np.where(found[:, SHOWN] > 0, self.today - found[:, BORN], 0)
+        return np.column_stack(
+            [
+                _rate(found[:, CLICKS], found[:, SHOWN], self._prior),
+                np.log1p(found[:, SHOWN]) / LOG_SHOWN,
+                _rate(found[:, RECENT_CLICKS], found[:, RECENT_SHOWN], self._recent_prior),
+                np.log1p(found[:, RECENT_SHOWN]) / LOG_SHOWN,
+                np.log1p(age) / LOG_AGE,
+            ]
+        )
+
+    def _counts_of(self, keys: UInts) -> Floats:
+        found = np.zeros((len(keys), 5))
+        places = np.searchsorted(self.keys, keys)
+        known = places < len(self.keys)
+        known[known] = self.keys[places[known]] == keys[known]
+        found[known] = self.counts[places[known]]
+        return found
+
+    def _close(self) -> None:
+        today = _summed(
+            self.today,
+            np.concatenate([part.keys for part in self._open]),
+            np.concatenate([part.sums for part in self._open]),
+        )
+        self._open = []
+        self._recent.append(today)
+        keys = np.union1d(self.keys, today.keys)
+        counts = np.zeros((len(keys), 5))
+        counts[:, BORN] = self.today
+        counts[np.searchsorted(keys, self.keys)] = self.counts
+        places = np.searchsorted(keys, today.keys)
+        counts[places, CLICKS : SHOWN + 1] += today.sums
+        counts[places, RECENT_CLICKS:BORN] += today.sums
+        self.keys, self.counts = keys, counts
+
+    def _fit_priors(self) -> None:
+        self._prior = beta_prior(self.counts[:, CLICKS], self.counts[:, SHOWN])
+        self._recent_prior = beta_prior(self.counts[:, RECENT_CLICKS], self.counts[:, RECENT_SHOWN])
+
+
+def beta_prior(clicks: Floats, shown: Floats) -> Prior | None:
+    """The beta distribution of the keys' click rates by moments; None without both clicks and non-clicks.
+
+    The variance between keys is what is left of the weighted variance of their rates when the binomial's share is
+    taken off (Kleinman, JASA 1973), weights being impressions.
+    """
+    some = shown > 0
+    clicks, shown = clicks[some], shown[some]
+    total = shown.sum()
+    if not 0 < clicks.sum() < total:
+        return None
+    mean = float(clicks.sum() / total)
+    spread = float((shown * (clicks / shown - mean) ** 2).sum())
+    by_chance = mean * (1 - mean) * (len(shown) - 1)
+    variance = (spread - by_chance) / max(total - (shown**2).sum() / total, 1.0)
+    weight = mean * (1 - mean) / variance - 1 if variance > 0 else MOST_ROWS
+    return Prior(mean, float(np.clip(weight, 1.0, MOST_ROWS)))
+
+
+def _rate(clicks: Floats, shown: Floats, prior: Prior | None) -> Floats:
+    if prior is None:
+        return np.zeros(len(clicks))
+    before, against = prior.mean * prior.weight, (1 - prior.mean) * prior.weight
+    log_odds = np.log((clicks + before) / (shown - clicks + against)) - np.log(before / against)
+    return np.asarray(np.clip(log_odds, -FARTHEST, FARTHEST))
+
+
+def _summed(day: int, keys: UInts, sums: Floats) -> DayCounts:
+    """Rows of equal keys become one."""
+    different, places = np.unique(keys, return_inverse=True)
+    columns = [np.bincount(places, sums[:, i], len(different)) for i in range(2)]
+    return DayCounts(day, different, np.column_stack(columns))
