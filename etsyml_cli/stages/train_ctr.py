@@ -93,11 +93,10 @@ def train_ctr(
     unused = [column for column in log.columns if column not in own]
     if unused:
         logger.info("no feature uses %s: see `etsyml config show ctr`", ", ".join(unused))
-    rate = click_rate(log, split.first, split.valid_from)
-    model = new_model(fed, listings, rate, split.first)
-    with artifact(out, plan, replace=replace) as draft, progress("train ctr", _steps(log, split, config)) as advance:
+    with artifact(out, plan, replace=replace) as draft:
         draft.rows = _rows(log, split)
-        metrics = {"label": label, "absent_columns": absent, **_train(model, log, split, advance)}
+        model, learned = learn_model(log, listings, fed, split)
+        metrics = {"label": label, "absent_columns": absent, **learned}
         draft.facts = {
             "label": label,
             "slots_used": sum(found["slots_used"] for found in metrics["hashing"].values()),
@@ -105,6 +104,18 @@ def train_ctr(
         }
         _write(draft, model, split, metrics)
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
+
+
+def learn_model(
+    log: AdLog, listings: Path | None, config: CtrConfig, split: DaySplit
+) -> tuple[CtrModel, dict[str, Any]]:
+    """A model that learned all days before the split's test, and the figures of its training.
+
+    `config` is what `fed_by` gives. Raises DataError where the training days have rows of one class only.
+    """
+    model = new_model(config, listings, click_rate(log, split.first, split.valid_from), split.first)
+    with progress("train ctr", _steps(log, split, config)) as advance:
+        return model, _train(model, log, split, advance)
 
 
 def _plan(impressions: Path, listings: Path | None, config: CtrConfig, options: dict[str, Any]) -> Plan:
