@@ -28,12 +28,13 @@ from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.ranking import PER_PAGE, Floats, RankedPages, best_first, byte_order, rank_pages
 from etsyml_cli.models.ltr.blocks import Rows
 from etsyml_cli.models.ltr.score import Blocks, score
-from etsyml_cli.stages.ltr_features import asked_in, log_blocks, permuted, photo_blocks
+from etsyml_cli.stages.ltr_features import asked_in, log_blocks, photo_blocks
 from etsyml_cli.stages.ltr_gains import gains_of
 from etsyml_cli.stages.ltr_inputs import Ints, Listings, SearchLog, read_listings, read_searches
 from etsyml_cli.stages.ltr_model import CONTROL, LtrModel, load_model, manifest_of, photos_for
 from etsyml_cli.stages.ltr_parts import BY_SELLER, parted
 from etsyml_cli.stages.ltr_rows import evaluate_rows, is_of_rows
+from etsyml_cli.stages.photo_numbers import permuted
 
 Bools = NDArray[np.bool_]
 

@@ -21,10 +21,11 @@ from etsyml_cli.io.tables import open_table, read_in_pieces
 from etsyml_cli.metrics.ranking import byte_order
 from etsyml_cli.models.ltr.blocks import Block, ListingPhotos
 from etsyml_cli.models.ltr.score import score
-from etsyml_cli.stages.ltr_features import crossed_tokens, reduced, reduced_width, text_block
+from etsyml_cli.stages.ltr_features import crossed_tokens, text_block
 from etsyml_cli.stages.ltr_index import CATALOGUE, KIND, STATIC, Z, index_plan, of_listing, save_words
 from etsyml_cli.stages.ltr_inputs import LISTING_COLUMNS, Listings, listings_of
 from etsyml_cli.stages.ltr_model import LtrModel, load_model, photos_for
+from etsyml_cli.stages.photo_numbers import reduced, reduced_width
 from etsyml_cli.stages.summary import Summary, made_before
 
 LISTINGS_AT_ONCE = 1 << 15

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from etsyml_cli.core.rng import generator
 from etsyml_cli.features.crosses import (
     Tokens,
     WordPairs,
@@ -23,7 +22,7 @@ from etsyml_cli.features.crosses import (
     whole_query,
     words_of_query,
 )
-from etsyml_cli.features.svd import Svd, fit_svd
+from etsyml_cli.features.svd import Svd
 from etsyml_cli.features.terms import Terms, build_terms, term_rows, terms_of
 from etsyml_cli.features.text import ListingWords, Vocabulary, build_vocabulary, count_words, overlap
 from etsyml_cli.io.features import ImageFeatures
@@ -33,13 +32,10 @@ from etsyml_cli.models.ltr.blocks import (
     ListingTerms,
     PhotoCrosses,
     Rows,
-    unit_rows,
 )
 from etsyml_cli.models.ltr.config import LtrConfig
 from etsyml_cli.stages.ltr_inputs import Ints, Listings, SearchLog, shown_listings
-
-PHOTOS_FOR_SVD = 50_000
-ROWS_AT_ONCE = 4096
+from etsyml_cli.stages.photo_numbers import photo_svd, reduced
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ def learn(catalogue: Listings, log: SearchLog, photos: ImageFeatures | None, con
     shown = shown_listings(catalogue, log.listing_ids)
     tokens = crossed_tokens(shown, config)
     pairs = _word_pairs(asked, tokens, config, own).seen() if config.shape != "global" else np.empty(0, np.uint32)
-    return Known(config, vocabulary, terms, words, own, pairs, _svd(photos, config.photo_dim))
+    return Known(config, vocabulary, terms, words, own, pairs, photo_svd(photos, config.photo_dim))
 
 
 def asked_in(log: SearchLog) -> Asked:
@@ -136,12 +132,6 @@ def photo_crosses(known: Known, z: NDArray[np.floating], asked: Asked) -> PhotoC
     return PhotoCrosses(words, z, asked.query, asked.listing)
 
 
-def permuted(photos: ImageFeatures, listing_ids: list[str], seed: int, number: int) -> NDArray[np.int64]:
-    """A photo's row for each listing, -1 for none, shape (I,); the photos are dealt anew among those that have one."""
-    dealt = np.append(generator(seed, "permuted photos", number).permutation(len(photos.ids)), -1)
-    return dealt[photos.rows_for(listing_ids)]
-
-
 def log_blocks(known: Known, catalogue: Listings, photos: ImageFeatures | None, log: SearchLog) -> dict[str, Block]:
     """The blocks of a log's N rows."""
     return blocks_of(known, shown_listings(catalogue, log.listing_ids), photos, asked_in(log))
@@ -184,28 +174,3 @@ def crossed_tokens(listings: Listings, config: LtrConfig) -> Tokens:
         )
     ]
     return listing_tokens(tokens)
-
-
-def _svd(photos: ImageFeatures | None, dim: int) -> Svd | None:
-    """Fitted on photos spread evenly over the file, enough of them for `dim` directions."""
-    if photos is None or photos.matrix.shape[1] <= dim or len(photos.ids) <= dim:
-        return None
-    rows = np.unique(np.linspace(0, len(photos.ids) - 1, min(PHOTOS_FOR_SVD, len(photos.ids))).astype(np.int64))
-    pieces = (unit_rows(photos.matrix[rows[i : i + ROWS_AT_ONCE]]) for i in range(0, len(rows), ROWS_AT_ONCE))
-    return fit_svd(pieces, dim)
-
-
-def reduced_width(photos: ImageFeatures, svd: Svd | None) -> int:
-    """K, how many numbers a photo is reduced to."""
-    return int(photos.matrix.shape[1]) if svd is None else len(svd.components)
-
-
-def reduced(photos: ImageFeatures, photo: Ints, svd: Svd | None) -> NDArray[np.float64]:
-    """z of rows `photo`, shape (P,), brought to length 1; zeros for a row of -1, no photo."""
-    z = np.zeros((len(photo), reduced_width(photos, svd)))
-    has = np.flatnonzero(photo >= 0)
-    for start in range(0, len(has), ROWS_AT_ONCE):
-        piece = has[start : start + ROWS_AT_ONCE]
-        rows = unit_rows(photos.matrix[photo[piece]])
-        z[piece] = unit_rows(rows if svd is None else svd.project(rows))
-    return z

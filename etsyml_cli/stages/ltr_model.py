@@ -14,11 +14,12 @@ from etsyml_cli.features.svd import Svd
 from etsyml_cli.features.terms import Terms
 from etsyml_cli.features.text import OVERLAP_FEATURES, Vocabulary
 from etsyml_cli.io.artifact import Manifest, expect_kind
-from etsyml_cli.io.features import ImageFeatures, made_by, read_image_features
+from etsyml_cli.io.features import ImageFeatures
 from etsyml_cli.io.model import load_config, load_ids, load_tensors, save_config, save_ids, save_tensors
 from etsyml_cli.models.ltr.config import LtrConfig
 from etsyml_cli.models.ltr.score import OVERLAP, Weights
 from etsyml_cli.stages.ltr_features import Known
+from etsyml_cli.stages.photo_numbers import photos_like
 
 KIND = "model:ltr"
 CONTROL = "permuted"
@@ -105,25 +106,8 @@ def manifest_of(directory: Path) -> Manifest:
 
 
 def photos_for(directory: Path, images: Path | None) -> ImageFeatures | None:
-    """Photo features for the model in `directory`; None where it was trained without.
-
-    Raises InputError where `images` were made by anything else than what it was trained on.
-    """
-    trained_on = manifest_of(directory).facts["photos"]
-    if trained_on is None:
-        return None
-    if images is None:
-        raise InputError(
-            f"the model was trained on photo features of {trained_on}, none were given",
-            hint="Name them with --images, or train without them.",
-        )
-    photos = read_image_features(images)
-    if (found := made_by(photos.facts)) != trained_on:
-        raise InputError(
-            f"{images}: photo features of {found}; the model was trained on {trained_on}",
-            hint="Name such features with --images, or train again: etsyml train ltr",
-        )
-    return photos
+    """Photo features for the model in `directory`, None where it was trained without. Raises as `photos_like` does."""
+    return photos_like(manifest_of(directory).facts["photos"], images)
 
 
 def _all_weights(model: LtrModel) -> dict[str, Weights]:

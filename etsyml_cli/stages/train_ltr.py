@@ -20,10 +20,11 @@ from etsyml_cli.models.ltr.pairs import count_pairs
 from etsyml_cli.models.ltr.score import Weights
 from etsyml_cli.stages.ltr_card import model_card
 from etsyml_cli.stages.ltr_export import export_pairs
-from etsyml_cli.stages.ltr_features import asked_in, permuted, photo_blocks
+from etsyml_cli.stages.ltr_features import asked_in, photo_blocks
 from etsyml_cli.stages.ltr_learn import learn_weights, objective_of
 from etsyml_cli.stages.ltr_model import KIND, LtrModel, blocks_in, save_model
 from etsyml_cli.stages.ltr_ready import Inputs, Ready, prepare
+from etsyml_cli.stages.photo_numbers import permuted
 from etsyml_cli.stages.summary import Summary, made_before
 
 POSITIONS_TOLD = 10

@@ -18,9 +18,10 @@ from etsyml_cli.io.trec import read_qrels, read_run
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.stages.evaluate_ltr import evaluate_ltr
-from etsyml_cli.stages.ltr_features import asked_in, permuted, photo_blocks
+from etsyml_cli.stages.ltr_features import asked_in, photo_blocks
 from etsyml_cli.stages.ltr_inputs import SearchLog
 from etsyml_cli.stages.ltr_ready import prepare
+from etsyml_cli.stages.photo_numbers import permuted
 from tests.stages.test_ltr_more import config_of
 from tests.stages.test_ltr_stages import Shop, files_of, make_shop, write_table
 
