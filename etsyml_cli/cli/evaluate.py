@@ -70,12 +70,12 @@ def evaluate(
             "searches": searches or place.table("searches"),
             "favorites": favorites or place.table("favorites"),
             "impressions": impressions or place.table("impressions"),
-            "images": images or features_of_model(models.get("ltr", place.model("ltr")), place.all_images()),
         },
         metrics=metric or [],
         gates=least or [],
         seed=seed,
         truth=truth,
+        images={kind: images or features_of_model(path, place.all_images()) for kind, path in models.items()},
         ltr={"qrels": qrels, "baseline": baseline, "runs": runs, "features": features, "groups": groups},
     )
     show_evaluations(evaluations, one=stage.asks_for_one(models, metric or [], least or []))

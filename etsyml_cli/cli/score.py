@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,13 +19,15 @@ def score(
     ] = "-",
     model: options.Model = None,
     listings: options.Listings = None,
+    images: options.Images = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say what made each score; JSON Lines only.")] = False,
     out: options.Out = None,
     force: options.Force = False,
 ) -> None:
     """Predict click-through rates of impressions, or conversion rates where --model learned those.
 
-    JSON Lines in, JSON Lines out; or from a table to a table.
+    JSON Lines in, JSON Lines out; or from a table to a table. Scores are those of an ad in the first
+    place, unless the model was trained with --set position=null or another.
 
     \b
     Examples:
@@ -34,9 +36,14 @@ def score(
       etsyml score work/tables/impressions.parquet --out scores.parquet
     """
     from etsyml_cli.stages import score as stage
+    from etsyml_cli.stages.image_choice import features_of_model
 
     place = session.workspace
-    ctr, texts = model or place.model("ctr"), listings or place.table_if_here("listings")
+    ctr = model or place.model("ctr")
+    beside: dict[str, Any] = {
+        "listings": listings or place.table_if_here("listings"),
+        "images": images or features_of_model(ctr, place.all_images()),
+    }
     if stage.holds_a_table(rows):
         if explain:
             raise UsageError(
@@ -45,16 +52,12 @@ def score(
         scores = out or place.lists() / "scores.parquet"
         replace = force or out is None
         show.summary(
-            stage.score_table(
-                model=ctr, impressions=Path(rows), listings=texts, out=scores, force=force, replace=replace
-            )
+            stage.score_table(model=ctr, impressions=Path(rows), **beside, out=scores, force=force, replace=replace)
         )
     elif out is not None and str(out) != "-":
-        show.summary(
-            stage.write_scored_lines(model=ctr, source=rows, listings=texts, out=out, force=force, explain=explain)
-        )
+        show.summary(stage.write_scored_lines(model=ctr, source=rows, **beside, out=out, force=force, explain=explain))
     else:
-        scored = stage.score_lines(model=ctr, source=rows, listings=texts, explain=explain)
+        scored = stage.score_lines(model=ctr, source=rows, **beside, explain=explain)
         if session.json:
             show.print_json({"schema_version": show.SCHEMA_VERSION, "rows": list(scored)})
         else:

@@ -129,11 +129,13 @@ def lda(
 def ctr(
     impressions: options.Impressions = None,
     listings: options.Listings = None,
+    images: options.Images = None,
     label: Annotated[str, typer.Option(metavar="clicked|converted", help="What to predict.")] = "clicked",
     holdout: options.Holdout = None,
     out: options.Out = None,
     config: options.ConfigFile = None,
     set_: options.Set = None,
+    seed: options.Seed = 0,
     limit: options.Limit = None,
     force: options.Force = False,
 ) -> None:
@@ -149,6 +151,7 @@ def ctr(
       etsyml train ctr --label converted
       etsyml train ctr --set bits=20 --set l1=1
     """
+    from etsyml_cli.stages.image_choice import features_to_train_on
     from etsyml_cli.stages.train_ctr import train_ctr
 
     place = session.workspace
@@ -156,8 +159,10 @@ def ctr(
         train_ctr(
             impressions=impressions or place.table("impressions"),
             listings=listings or place.table_if_here("listings"),
+            images=images or features_to_train_on(place.all_images()),
             out=out or place.model("ctr" if label == "clicked" else f"ctr-{label}"),
             label=label,
+            seed=seed,
             config=settings("ctr", config, set_).value,
             holdout=holdout,
             limit=limit,

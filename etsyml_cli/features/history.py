@@ -6,6 +6,7 @@ Rows of a day see what was counted up to the day before, so no label reaches a f
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,14 +41,22 @@ class History:
     """Counts of K keys over all days before `today`, and over the last `days` of them.
 
     `keys`, (K,), ascend; `counts`, (K, 5), are clicks and impressions, the same of the last days, and the first day.
+    `recent` are the counts of each of the last days, the earliest first.
     """
 
-    def __init__(self, days: int, today: int, keys: UInts | None = None, counts: Floats | None = None) -> None:
+    def __init__(
+        self,
+        days: int,
+        today: int,
+        keys: UInts | None = None,
+        counts: Floats | None = None,
+        recent: Iterable[DayCounts] = (),
+    ) -> None:
         self.days = days
         self.today = today
         self.keys = np.empty(0, np.uint64) if keys is None else keys
         self.counts = np.empty((0, 5)) if counts is None else counts
-        self._recent: deque[DayCounts] = deque()
+        self._recent = deque(recent)
         self._open: list[DayCounts] = []
         self._fit_priors()
 
@@ -70,7 +79,16 @@ class History:
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """What makes the same history again, as it is known today."""
-        return {"keys": self.keys, "counts": self.counts, "today": np.array([self.today])}
+        nothing = DayCounts(self.today, np.empty(0, np.uint64), np.empty((0, 2)))
+        _, keys, sums = zip(nothing, *self._recent, strict=True)
+        return {
+            "keys": self.keys,
+            "counts": self.counts,
+            "today": np.array([self.today]),
+            "recent.days": np.repeat([part.day for part in self._recent], [len(part.keys) for part in self._recent]),
+            "recent.keys": np.concatenate(keys),
+            "recent.sums": np.concatenate(sums),
+        }
 
     def shown(self, keys: UInts) -> Floats:
         """Impressions of each key on earlier days, (N,)."""
@@ -95,9 +113,8 @@ class History:
 
     def _counts_of(self, keys: UInts) -> Floats:
         found = np.zeros((len(keys), 5))
-        places = np.searchsorted(self.keys, keys)
-        known = places < len(self.keys)
-        known[known] = self.keys[places[known]] == keys[known]
+        places = places_of(self.keys, keys)
+        known = places >= 0
         found[known] = self.counts[places[known]]
         return found
 
@@ -121,6 +138,33 @@ class History:
     def _fit_priors(self) -> None:
         self._prior = beta_prior(self.counts[:, CLICKS], self.counts[:, SHOWN])
         self._recent_prior = beta_prior(self.counts[:, RECENT_CLICKS], self.counts[:, RECENT_SHOWN])
+
+
+def history_of(days: int, tensors: Mapping[str, NDArray[Any]]) -> History:
+    """The history that `History.tensors` was taken from. Raises ValueError for what does not fit together."""
+    of_day = tensors["recent.days"]
+    if not len(of_day) == len(tensors["recent.keys"]) == len(tensors["recent.sums"]):
+        raise ValueError("the days of a history do not fit its counts")
+    recent = [
+        DayCounts(int(day), tensors["recent.keys"][of_day == day], tensors["recent.sums"][of_day == day])
+        for day in np.unique(of_day)
+    ]
+    return History(days, int(tensors["today"][0]), tensors["keys"], tensors["counts"], recent)
+
+
+def places_of(sorted_keys: UInts, keys: UInts) -> NDArray[np.int64]:
+    """Where each of `keys` stands among the ascending ones, −1 where it does not, (N,)."""
+    places = np.searchsorted(sorted_keys, keys)
+    known = places < len(sorted_keys)
+    known[known] = sorted_keys[places[known]] == keys[known]
+    return np.where(known, places, -1)
+
+
+def add_counts(keys: UInts, counts: Floats, more: UInts, of_more: Floats) -> tuple[UInts, Floats]:
+    """Keys, (K,) ascending, with counts (K, C), and N more, that may repeat, counted together."""
+    together, places = np.unique(np.concatenate([keys, more]), return_inverse=True)
+    every = np.concatenate([counts, of_more])
+    return together, np.column_stack([np.bincount(places, column, len(together)) for column in every.T])
 
 
 def beta_prior(clicks: Floats, shown: Floats) -> Prior | None:
@@ -152,6 +196,4 @@ def _rate(clicks: Floats, shown: Floats, prior: Prior | None) -> Floats:
 
 def _summed(day: int, keys: UInts, sums: Floats) -> DayCounts:
     """Rows of equal keys become one."""
-    different, places = np.unique(keys, return_inverse=True)
-    columns = [np.bincount(places, sums[:, i], len(different)) for i in range(2)]
-    return DayCounts(day, different, np.column_stack(columns))
+    return DayCounts(day, *add_counts(np.empty(0, np.uint64), np.empty((0, 2)), keys, sums))

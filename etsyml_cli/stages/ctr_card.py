@@ -7,45 +7,26 @@ from datetime import date, timedelta
 from typing import Any
 
 from etsyml_cli.ingest.split import DaySplit
-from etsyml_cli.models.ctr.config import AdFeatures, AdHistory, CtrConfig
+from etsyml_cli.models.ctr.config import AdHistory, CtrConfig
 from etsyml_cli.stages.ctr_log import EVENTS
 
 TEMPLATE = """\
 # {title}
 
-Predicts how likely an ad that is shown is {label}, by two models and their blend. Both are logistic regression over
-hashed features, trained by FTRL-Proximal (McMahan et al., KDD'13, Algorithm 1) with alpha {alpha:g}, beta {beta:g},
-l1 {l1:g}, l2 {l2:g}, passes {passes}.
+Predicts how likely an ad that is shown is {label}, by logistic regression over hashed features, trained by
+FTRL-Proximal (McMahan et al., KDD'13, Algorithm 1) with alpha {alpha:g}, beta {beta:g}, l1 {l1:g}, l2 {l2:g},
+passes {passes}.{negatives}
 
 ## Content: what an ad is
 
 {features}
-
-## Historical: what became of it
-
-{history}
-
-A count gives five numbers: the log-odds of the rate of {event}s, over the whole past and over the last {days} days,
-each smoothed by a beta prior that is fitted to all keys and less the log-odds of the prior's mean; the logarithm of
-both numbers of impressions; and the logarithm of the days since the first. Rows see the days before their own; `score`
-and `evaluate` see all days that were learned.
 
 A row's own value of a column comes first, its listing's value where the row has none; what neither has is no feature.
 The bias starts at the training days' average, so that a row of which nothing is known is predicted just that.
 Values are hashed (MurmurHash3, seeded by the feature's name) into slots beside the bias.
 
 {hashing}
-
-## Ensemble: the blend
-
-    shown = log(1 + impressions of the ad) / 8
-    log-odds = {w[0]:.4f} · historical {w[1]:+.4f} · content {w[2]:+.4f} · shown {w[3]:+.4f}
-    calibrated = {platt[0]:.4f} · log-odds {platt[1]:+.4f}
-
-The blend was fitted on the last days of training, the calibration on the validation day, both on what the models said
-of each row just before they learned it. An ad is cold that was shown fewer than {cold} times before, else warm; the
-rule is for `evaluate`, the blend knows the number itself.
-
+{historical}
 ## Data
 
 Learned in time order from {rows:,} rows: {impressions:,.0f} impressions, {clicks:,.0f} {label} ({base_rate:.4%}).
@@ -58,51 +39,76 @@ Learned in time order from {rows:,} rows: {impressions:,.0f} impressions, {click
 
 {validation}
 
-Over the last {tail:,} training rows, each predicted just before it was learned, the average log loss was
-{historical_loss:.5f} (historical) and {content_loss:.5f} (content). The baseline predicts the training rows' average
-for everyone; the ensemble is judged before it is calibrated on the same day.
+The baseline predicts the training rows' average for everyone; an ensemble is judged before it is calibrated on the
+same day. Log loss of the latest days, each row predicted just before it was learned:
+
+{progressive}
 
 ## Use
 
     etsyml evaluate --metric auc
     etsyml score
 
-A row that lacks a column, such as `position`, is scored by the others alone. Who is {label} follows what was shown: the
-model learns from ads that some earlier ranking chose.
+{position}A row that lacks a column is scored by the others alone. Who is {label} follows what was shown: the model
+learns from ads that some earlier ranking chose.
 """
 
+HISTORICAL = """
+## Historical: what became of an ad
 
-def model_card(config: CtrConfig, split: DaySplit, metrics: dict[str, Any]) -> str:
-    """The card as Markdown. `metrics` is what `metrics.json` holds."""
-    hashing, train, progressive = metrics["hashing"], metrics["train"], metrics["progressive"]
+{history}
+
+A count gives five numbers: the log-odds of the rate of {event}s, over the whole past and over the last {days} days,
+each smoothed by a beta prior that is fitted to all keys and less the log-odds of the prior's mean; the logarithm of
+both numbers of impressions; and the logarithm of the days since the first. Rows see the days before their own; `score`
+and `evaluate` see all days that were learned.
+
+## Ensemble: the blend
+
+    shown = log(1 + impressions of the ad) / 8
+    log-odds = {w[0]:.4f} · historical {w[1]:+.4f} · content {w[2]:+.4f} · shown {w[3]:+.4f}
+    calibrated = {platt[0]:.4f} · log-odds {platt[1]:+.4f}
+
+The blend was fitted on the last days of training, the calibration on the validation day, both on what the models said
+of each row just before they learned it. An ad is cold that was shown fewer than {cold} times before, else warm; the
+rule is for `evaluate`, the blend knows the number itself.
+"""
+
+LATEST_DAYS = 7  # of progressive validation in the card; metrics.json has them all
+
+
+def model_card(config: CtrConfig, split: DaySplit, metrics: dict[str, Any], photos: str | None) -> str:
+    """The card as Markdown. `metrics` is what `metrics.json` holds, `photos` what made the photo features."""
     return TEMPLATE.format(
         alpha=config.alpha,
         beta=config.beta,
         l1=config.l1,
         l2=config.l2,
         passes=config.passes,
-        features=_features(config.features, metrics["absent_columns"]),
-        history=_history(config.history),
-        days=config.days,
-        cold=config.cold,
-        hashing=_table(hashing, "{:,.0f}"),
-        w=metrics["blend"]["weights"],
-        platt=metrics["blend"]["platt"],
-        **train,
+        negatives=_negatives(config.negatives),
+        features=_features(config, metrics["absent_columns"], photos),
+        historical=_historical(config.history, config, metrics) if config.history else "",
+        hashing=_table(metrics["hashing"], "{:,.0f}"),
+        **metrics["train"],
         label=metrics["label"],
-        event=EVENTS[metrics["label"]],
         title=f"{EVENTS[metrics['label']].capitalize()} model",
         train_days=_days(split.first, split.valid_from),
         valid_days=_days(split.valid_from, split.test_begins),
         test_days=_days(split.test_begins, split.last + 1),
         validation=_validation(metrics["valid"]),
-        tail=progressive["rows"],
-        historical_loss=progressive["historical"],
-        content_loss=progressive["content"],
+        progressive=_progressive(metrics["progressive"], list(metrics["hashing"])),
+        position="" if config.position is None else f"Scores are for position {config.position}. ",
     )
 
 
-def _features(features: AdFeatures, absent: list[str]) -> str:
+def _negatives(rate: float) -> str:
+    if rate == 1:
+        return ""
+    return f" Of the rows without one {rate:g} were learned, and the odds multiplied by that."
+
+
+def _features(config: CtrConfig, absent: list[str], photos: str | None) -> str:
+    features = config.features
     crosses, word_pairs = ([" × ".join(cross) for cross in of] for of in (features.crosses, features.word_crosses))
     lines = [
         ("the value of", features.categorical),
@@ -110,14 +116,40 @@ def _features(features: AdFeatures, absent: list[str]) -> str:
         ("each combination of", crosses),
         ("each pair of a word and a word of", word_pairs),
         ("the bucket of the logarithm of", features.numeric),
+        (f"an SVD to at most {config.svd_dim} numbers of the words of", features.text_svd),
+        (f"an SVD to at most {config.photo_dim} numbers of the photo features by", [photos] if photos else []),
         ("not there, and so left out:", absent),
     ]
     return _list(lines)
 
 
-def _history(history: AdHistory) -> str:
-    counts = [" × ".join(columns) for columns in history.counts]
-    return _list([("the value of", history.categorical), ("events and impressions on earlier days of", counts)])
+def _historical(history: AdHistory, config: CtrConfig, metrics: dict[str, Any]) -> str:
+    counts, pairs = ([" × ".join(columns) for columns in of] for of in (history.counts, history.click_svd))
+    lines = [
+        ("the value of", history.categorical),
+        ("events and impressions on earlier days of", counts),
+        (f"an SVD to {config.svd_dim} numbers of the events of earlier weeks by", pairs),
+    ]
+    return HISTORICAL.format(
+        history=_list(lines),
+        event=EVENTS[metrics["label"]],
+        days=config.days,
+        cold=config.cold,
+        w=metrics["blend"]["weights"],
+        platt=metrics["blend"]["platt"],
+    )
+
+
+def _progressive(days: list[dict[str, Any]], parts: list[str]) -> str:
+    return _table(
+        {
+            str(date(1970, 1, 1) + timedelta(days=of_day["day"])): {
+                name: of_day[name] / of_day["impressions"] for name in parts
+            }
+            for of_day in days[-LATEST_DAYS:]
+        },
+        "{:.5f}",
+    )
 
 
 def _list(lines: Sequence[tuple[str, Sequence[str]]]) -> str:
@@ -139,8 +171,8 @@ def _validation(valid: dict[str, dict[str, float]]) -> str:
 
 
 def _table(found: Mapping[str, Mapping[str, float]], number: str) -> str:
-    """A row a model: its name, then each of its figures under the figure's name."""
+    """A row each: its name, then each of its figures under the figure's name."""
     names = next(iter(found.values()))
-    header = ["model", *(name.replace("_", " ") for name in names)]
-    rows = [[model, *(number.format(value) for value in values.values())] for model, values in found.items()]
+    header = ["", *(name.replace("_", " ") for name in names)]
+    rows = [[name, *(number.format(value) for value in values.values())] for name, values in found.items()]
     return "\n".join(f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *rows])

@@ -9,8 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from etsyml_cli.features.ad_names import BIAS, NamedFeature, named_features
+from etsyml_cli.features.clock import with_clock
 from etsyml_cli.models.ctr.blend import LOG_SHOWN, Blend
 from etsyml_cli.models.ctr.ftrl import weights
+from etsyml_cli.stages.ctr_log import TIME
 from etsyml_cli.stages.ctr_model import CtrModel, Part
 
 MOST_NAMED = 10
@@ -24,19 +26,20 @@ def explain(model: CtrModel, rows: pa.RecordBatch, listings: pa.Table | None) ->
 
     `listings` is the table that the model's rows are completed from. Beyond MOST_NAMED, features are summed as OTHERS.
     """
-    known = model.known(rows)
-    historical = named_features(model.historical.hash_rows, rows, listings, known.historical)
-    content = named_features(model.content.hash_rows, rows, listings, known.content)
-    share_h, share_c, per_shown, shift = model.blend.weights.tolist()
-    found = []
-    for of_historical, of_content, shown in zip(historical, content, known.shown.tolist(), strict=True):
-        adds: dict[str, float] = defaultdict(float)
-        _add(adds, model.historical, of_historical, share_h)
-        _add(adds, model.content, of_content, share_c)
+    rows = with_clock(model.at_position(rows), TIME, model.config.columns())
+    known = model.known(rows, model.keys(rows))
+    *shares, per_shown, shift = model.blend.weights.tolist()
+    undone = float(np.log(model.config.negatives))  # the log-odds that learning a share of the rest gave every row
+    found: list[dict[str, float]] = [defaultdict(float) for _ in range(rows.num_rows)]
+    for share, (name, part) in zip(shares, model.parts.items(), strict=True):
+        features = named_features(part.hash_rows, rows, listings, known.numbers[name])
+        for adds, of_row in zip(found, features, strict=True):
+            _add(adds, part, of_row, share)
+            adds[BIAS] += share * undone
+    for adds, shown in zip(found, known.shown.tolist(), strict=True):
         adds[SHOWN] += per_shown * float(np.log1p(shown)) / LOG_SHOWN
         adds[BIAS] += shift
-        found.append(_told(adds, model.blend))
-    return found
+    return [_told(adds, model.blend) for adds in found]
 
 
 def _add(adds: dict[str, float], part: Part, features: list[NamedFeature], share: float) -> None:

@@ -42,7 +42,7 @@ JUDGES = {
     ),
     "ctr": Judge(
         "etsyml_cli.stages.evaluate_ctr:evaluate_ctr",
-        ("impressions", "listings"),
+        ("impressions", "listings", "images"),
         ("auc", "logloss", "ne", "calibration"),
         ("ensemble", "content"),
         "mixed",
@@ -91,11 +91,13 @@ def evaluate(
     gates: list[str],
     seed: int,
     truth: Path | None = None,
+    images: Mapping[str, Path | None] | None = None,
     ltr: Mapping[str, Any] | None = None,
 ) -> list[Evaluation]:
     """Measure `metrics` (all default ones if empty) on each of `models`: kind -> directory.
 
-    The metrics of `gates` are measured too. `ltr` is what only the judge of search rankers takes.
+    The metrics of `gates` are measured too. `images` are the photo features for each kind of model, `ltr` is what
+    only the judge of search rankers takes.
     Raises UsageError for a metric that judges none of the models, or that needs `truth` where there is none.
     """
     asked = _asked(metrics, gates)
@@ -107,7 +109,15 @@ def evaluate(
     if for_ltr and "ltr" not in chosen:
         raise UsageError(f"--{next(iter(for_ltr))} is for search rankers, none is judged", hint="Add --model ltr.")
     return [
-        _evaluate(kind, directory, asked, inputs, seed, truth, for_ltr if kind == "ltr" else {})
+        _evaluate(
+            kind,
+            directory,
+            asked,
+            {**inputs, "images": (images or {}).get(kind)},
+            seed,
+            truth,
+            for_ltr if kind == "ltr" else {},
+        )
         for kind, directory in chosen.items()
     ]
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
 from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.split import DaySplit
-from etsyml_cli.io.artifact import expect_kind, expect_same_input
+from etsyml_cli.io.artifact import expect_same_input
 from etsyml_cli.io.model import METRICS, SPLIT, load_json
 from etsyml_cli.io.truth import read_click_probabilities
 from etsyml_cli.metrics.measurement import Measurement
@@ -20,7 +20,8 @@ from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.probability import METRICS as JUDGED_BY
 from etsyml_cli.metrics.probability import Floats, measure
 from etsyml_cli.stages.ctr_log import CLICKED, AdLog, open_log
-from etsyml_cli.stages.ctr_model import KIND, judge_days, load_model, variants_of
+from etsyml_cli.stages.ctr_model import judge_days, variants_of
+from etsyml_cli.stages.ctr_store import load_model, manifest_of
 
 
 class TrainingRows(msgspec.Struct):
@@ -40,6 +41,7 @@ def evaluate_ctr(
     model: Path,
     impressions: Path,
     listings: Path | None,
+    images: Path | None = None,
     metrics: list[MetricName],
     seed: int,
     truth: Path | None = None,
@@ -54,7 +56,7 @@ def evaluate_ctr(
     for metric in metrics:
         if metric.name not in JUDGED_BY:
             raise UsageError(f"{metric} does not judge click models", hint=did_you_mean(metric.name, JUDGED_BY))
-    manifest = expect_kind(model, KIND, made_by="etsyml train ctr")
+    manifest = manifest_of(model)
     if "listings" not in manifest.plan.inputs:
         listings = None
     elif listings is None:
@@ -68,7 +70,7 @@ def evaluate_ctr(
         raise UsageError(f"{model} predicts conversions: the planted probabilities are those of clicks")
     log = open_log(impressions, manifest.plan.config.get("limit"), label)
     test_days = (split.test_from, split.last + 1)
-    loaded = load_model(model, listings)
+    loaded = load_model(model, listings, images)
     judged = judge_days(loaded, log, *test_days)
     variants = variants_of(loaded, judged, load_json(model, METRICS, LearnedFrom).train.base_rate)
     if truth is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,16 @@ import pyarrow.parquet as pq
 
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.log import logger, progress
-from etsyml_cli.io.artifact import Manifest, Plan, expect_kind, refuse_to_overwrite, source_of, was_made_by
+from etsyml_cli.features.clock import CLOCK, CLOCK_TYPE
+from etsyml_cli.io.artifact import Manifest, Plan, refuse_to_overwrite, source_of, was_made_by
 from etsyml_cli.io.atomic import whole_file
 from etsyml_cli.io.schema import ARROW_TYPES, table_schema
 from etsyml_cli.io.tables import MANIFEST_KEY, open_table, parquet_writer, table_manifest
 from etsyml_cli.io.text import STDIN, numbered_lines, open_lines
 from etsyml_cli.stages.ctr_explain import explain as reasons
 from etsyml_cli.stages.ctr_log import BATCH_ROWS, TIME
-from etsyml_cli.stages.ctr_model import KIND as MODEL_KIND
-from etsyml_cli.stages.ctr_model import CtrModel, load_model, read_feature_columns
+from etsyml_cli.stages.ctr_model import CtrModel
+from etsyml_cli.stages.ctr_store import load_model, manifest_of, read_feature_columns
 from etsyml_cli.stages.summary import Summary, up_to_date
 
 KIND = "scores"
@@ -32,18 +34,20 @@ PARQUET_MAGIC = b"PAR1"
 MAX_FLOAT = sys.float_info.max
 NAMED_BY = ["impression_id", TIME, "listing_id"]  # what a scored row of a table is found by
 
+EXPECTED = {pa.string(): "text", pa.float64(): "a number", ARROW_TYPES["time"]: "a time, as in 2026-11-25T13:00:00Z"}
+
 Numbered = tuple[int, dict[str, Any]]  # line number from 1, and the object on that line
 
 
 def score_rows(
-    *, model: Path, rows: Iterable[bytes], listings: Path | None, explain: bool = False
+    *, model: Path, rows: Iterable[bytes], listings: Path | None, images: Path | None = None, explain: bool = False
 ) -> Iterator[dict[str, Any]]:
     """Each JSON object of `rows` with its probability as `score`; a field that is missing is no feature.
 
     With `explain`, `why` says what adds how much to the logit of that.
     Raises InputError, naming the line, for what is no JSON object and for a value of the wrong kind.
     """
-    scorer = _scorer(model, listings)
+    scorer = _scorer(model, listings, images)
     known = read_feature_columns(scorer.config, listings) if explain else None
     objects = _objects(rows)
     while some := list(islice(objects, LINES_AT_ONCE)):
@@ -65,28 +69,44 @@ def holds_a_table(source: str) -> bool:
         return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
 
 
-def score_lines(*, model: Path, source: str, listings: Path | None, explain: bool = False) -> Iterator[dict[str, Any]]:
+def score_lines(
+    *, model: Path, source: str, listings: Path | None, images: Path | None = None, explain: bool = False
+) -> Iterator[dict[str, Any]]:
     """`score_rows` of the JSON Lines in a file, or of stdin where `source` is "-"."""
     with open_lines(source) as rows:
-        yield from score_rows(model=model, rows=rows, listings=listings, explain=explain)
+        yield from score_rows(model=model, rows=rows, listings=listings, images=images, explain=explain)
 
 
 def write_scored_lines(
-    *, model: Path, source: str, listings: Path | None, out: Path, force: bool = False, explain: bool = False
+    *,
+    model: Path,
+    source: str,
+    listings: Path | None,
+    images: Path | None = None,
+    out: Path,
+    force: bool = False,
+    explain: bool = False,
 ) -> Summary:
     """Write what `score_lines` gives, as JSON Lines. Raises UsageError for another extension than .jsonl."""
     _expect_suffix(out, LINES_SUFFIX, "scored JSON Lines")
     refuse_to_overwrite(out, force=force)
     count = 0
     with whole_file(out) as partial, partial.open("wb") as file:
-        for scored in score_lines(model=model, source=source, listings=listings, explain=explain):
+        for scored in score_lines(model=model, source=source, listings=listings, images=images, explain=explain):
             file.write(msgspec.json.encode(scored) + b"\n")
             count += 1
     return Summary(kind=KIND, path=str(out), rows={"out": count})
 
 
 def score_table(
-    *, model: Path, impressions: Path, listings: Path | None, out: Path, force: bool = False, replace: bool = True
+    *,
+    model: Path,
+    impressions: Path,
+    listings: Path | None,
+    images: Path | None = None,
+    out: Path,
+    force: bool = False,
+    replace: bool = True,
 ) -> Summary:
     """Write the click probability of every row of the impressions table, in its order, as Parquet.
 
@@ -94,14 +114,19 @@ def score_table(
     """
     _expect_suffix(out, TABLE_SUFFIX, "scores of a table")
     file = open_table(impressions, "impressions")
-    inputs = {"model": model, "impressions": impressions, **({"listings": listings} if listings else {})}
+    inputs = {
+        "model": model,
+        "impressions": impressions,
+        **({"listings": listings} if listings else {}),
+        **({"images": images} if images else {}),
+    }
     plan = Plan(kind=KIND, inputs={name: [source_of(path)] for name, path in inputs.items()})
     done = Manifest(plan=plan, rows={"out": file.metadata.num_rows})
     if not force and _is_up_to_date(out, plan):
         return up_to_date(out, done)
     refuse_to_overwrite(out, force=replace)
     with whole_file(out) as partial:
-        _write_scores(partial, file, _scorer(model, listings), done)
+        _write_scores(partial, file, _scorer(model, listings, images), done)
     return Summary(kind=KIND, path=str(out), rows=done.rows)
 
 
@@ -131,11 +156,11 @@ def _is_up_to_date(out: Path, plan: Plan) -> bool:
         return False
 
 
-def _scorer(model: Path, listings: Path | None) -> CtrModel:
-    manifest = expect_kind(model, MODEL_KIND, made_by="etsyml train ctr")
+def _scorer(model: Path, listings: Path | None, images: Path | None) -> CtrModel:
+    manifest = manifest_of(model)
     if listings is None and "listings" in manifest.plan.inputs:
         logger.warning("%s was trained with a listings table: without it, rows have only their own columns", model)
-    return load_model(model, listings)
+    return load_model(model, listings, images)
 
 
 def _objects(rows: Iterable[bytes]) -> Iterator[Numbered]:
@@ -149,22 +174,34 @@ def _objects(rows: Iterable[bytes]) -> Iterator[Numbered]:
 
 def _as_batch(objects: list[Numbered], scorer: CtrModel) -> pa.RecordBatch:
     """The objects' fields that are features, as they would stand in the impressions table."""
-    columns = dict.fromkeys(["listing_id", *scorer.config.columns()])
+    given = {name for _, row in objects for name in row}
+    columns = [name for name in scorer.config.columns() if name not in CLOCK or name in given]  # else made of the time
+    clock = [TIME] if set(CLOCK) & set(scorer.config.columns()) else []
     arrays = {}
-    for name in columns:
+    for name in dict.fromkeys(["listing_id", *columns, *clock]):
         kind = _type_of(name)
         arrays[name] = pa.array([_value(row.get(name), name, kind, number) for number, row in objects], kind)
     return pa.record_batch(arrays)
 
 
 def _type_of(name: str) -> pa.DataType:
+    if name in CLOCK:
+        return CLOCK_TYPE
     column = table_schema("impressions").column(name) or table_schema("listings").column(name)
     kind = ARROW_TYPES[column.kind] if column else pa.string()
-    return kind if pa.types.is_floating(kind) or pa.types.is_integer(kind) else pa.string()
+    return pa.string() if pa.types.is_list(kind) else kind
 
 
-def _value(value: Any, name: str, kind: pa.DataType, line: int) -> str | float | None:
-    """A JSON value as text or number; a list of texts is one text, an id may come as a number."""
+def _time(text: str) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _value(value: Any, name: str, kind: pa.DataType, line: int) -> str | float | datetime | None:
+    """A JSON value as text, number or time; a list of texts is one text, an id may come as a number."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_FLOAT
     if value is None:
         return None
@@ -175,7 +212,10 @@ def _value(value: Any, name: str, kind: pa.DataType, line: int) -> str | float |
             return str(value)
         if isinstance(value, list) and all(isinstance(part, str) for part in value):
             return " ".join(value)
+    elif pa.types.is_timestamp(kind):
+        if isinstance(value, str) and (time := _time(value)):
+            return time
     elif is_number and (pa.types.is_floating(kind) or (value == int(value) and abs(value) < 1 << 31)):
         return float(value) if pa.types.is_floating(kind) else int(value)
-    expected = "text" if kind == pa.string() else "a number" if pa.types.is_floating(kind) else "a whole number"
+    expected = EXPECTED.get(kind, "a whole number")
     raise InputError(f"line {line}: {name}: expected {expected}, got {msgspec.json.encode(value).decode()}")

@@ -2,71 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from etsyml_cli.core.log import Advance, logger, progress
+from etsyml_cli.features.clock import CLOCK, CLOCK_TYPE
 from etsyml_cli.ingest.split import DaySplit, held_out_share
-from etsyml_cli.io.artifact import Draft, Plan, artifact
+from etsyml_cli.io.artifact import Draft, Plan, artifact, source_of
+from etsyml_cli.io.features import made_by, read_image_features
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_json
 from etsyml_cli.io.schema import table_schema
 from etsyml_cli.io.tables import table_source
-from etsyml_cli.metrics.probability import Floats, figures, log_losses
+from etsyml_cli.metrics.probability import figures, log_losses
 from etsyml_cli.models.ctr.blend import calibrated, fit_blend
 from etsyml_cli.models.ctr.columns import fed_by
 from etsyml_cli.models.ctr.config import CtrConfig
 from etsyml_cli.models.ctr.ftrl import hashing_figures
 from etsyml_cli.stages.ctr_card import model_card
+from etsyml_cli.stages.ctr_listings import Beside
 from etsyml_cli.stages.ctr_log import CLICKED, AdLog, click_rate, open_log, split_days
-from etsyml_cli.stages.ctr_model import (
-    KIND,
-    CtrModel,
-    Judged,
-    judge_days,
-    learn_days,
-    listing_columns,
-    new_model,
-    save_model,
-    together,
-    variants_of,
-)
+from etsyml_cli.stages.ctr_model import KIND, CtrModel, Judged, judge_days, learn_days, together, variants_of
+from etsyml_cli.stages.ctr_store import listing_columns, new_model, read_feature_columns, save_model
 from etsyml_cli.stages.summary import Summary, made_before
 
 BLEND_DAYS = 6  # the blend is fitted on so many days before the validation day, which calibrates it
-PROGRESSIVE_SHARE = 0.1  # the last part of the training rows, on which progressive validation is reported
-
-
-@dataclass
-class Tally:
-    """Sums over rows as they stream by; `loss` is their log loss."""
-
-    rows: int = 0
-    impressions: float = 0.0
-    clicks: float = 0.0
-    loss: float = 0.0
-
-    def add(self, p: Floats, clicks: Floats, impressions: Floats) -> None:
-        """Count rows that were predicted to be clicked with probability p."""
-        self.rows += len(p)
-        self.impressions += float(impressions.sum())
-        self.clicks += float(clicks.sum())
-        self.loss += float(log_losses(p, clicks, impressions).sum())
-
-    def base_rate(self) -> float:
-        """Clicks by impression."""
-        return self.clicks / self.impressions
 
 
 def train_ctr(
     *,
     impressions: Path,
     listings: Path | None,
+    images: Path | None = None,
     out: Path,
     config: CtrConfig,
     label: str = CLICKED,
+    seed: int = 0,
     holdout: str | None = None,
     limit: int | None = None,
     force: bool = False,
@@ -79,13 +51,17 @@ def train_ctr(
     The day before the held-out ones judges the model, which then learns from that day too.
     """
     share = None if holdout is None else held_out_share(holdout)
-    plan = _plan(impressions, listings, config, {"label": label, "holdout": holdout, "limit": limit})
+    images = images if config.photo_dim else None
+    plan = _plan(impressions, listings, images, config, {"label": label, "holdout": holdout, "limit": limit}, seed)
     if there := made_before(out, plan, force=force):
         return there
     log = open_log(impressions, limit, label)
     split = split_days(log, share)
-    available = log.columns | listing_columns(listings)  # of two types the listings' is the stricter, the log's text
+    clock = dict.fromkeys(CLOCK, CLOCK_TYPE)
+    available = clock | log.columns | listing_columns(listings)  # of two types the listings' is the stricter
     fed = fed_by(config, available)
+    photos = read_image_features(images) if images else None
+    beside = Beside(read_feature_columns(fed, listings), photos)
     absent = [column for column in config.columns() if column not in available]
     if absent:
         logger.info("neither table has %s: trained without", ", ".join(absent))
@@ -95,36 +71,45 @@ def train_ctr(
         logger.info("no feature uses %s: see `etsyml config show ctr`", ", ".join(unused))
     with artifact(out, plan, replace=replace) as draft:
         draft.rows = _rows(log, split)
-        model, learned = learn_model(log, listings, fed, split)
+        model, learned = learn_model(log, beside, fed, split, seed)
         metrics = {"label": label, "absent_columns": absent, **learned}
         draft.facts = {
             "label": label,
             "slots_used": sum(found["slots_used"] for found in metrics["hashing"].values()),
             "base_rate": metrics["train"]["base_rate"],
+            "photos": made_by(photos.facts) if photos else None,
         }
         _write(draft, model, split, metrics)
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
 
 
 def learn_model(
-    log: AdLog, listings: Path | None, config: CtrConfig, split: DaySplit
+    log: AdLog, beside: Beside, config: CtrConfig, split: DaySplit, seed: int = 0
 ) -> tuple[CtrModel, dict[str, Any]]:
     """A model that learned all days before the split's test, and the figures of its training.
 
     `config` is what `fed_by` gives. Raises DataError where the training days have rows of one class only.
     """
-    model = new_model(config, listings, click_rate(log, split.first, split.valid_from), split.first)
+    rate = click_rate(log, split.first, split.valid_from)
+    model = new_model(config, beside, rate / (rate + (1 - rate) * config.negatives), split.first, seed)
     with progress("train ctr", _steps(log, split, config)) as advance:
         return model, _train(model, log, split, advance)
 
 
-def _plan(impressions: Path, listings: Path | None, config: CtrConfig, options: dict[str, Any]) -> Plan:
+def _plan(
+    impressions: Path,
+    listings: Path | None,
+    images: Path | None,
+    config: CtrConfig,
+    options: dict[str, Any],
+    seed: int,
+) -> Plan:
     inputs = {"impressions": [table_source(impressions, "impressions")]}
     if listings is not None:
         inputs["listings"] = [table_source(listings, "listings")]
-    return Plan(
-        kind=KIND, config=msgspec.to_builtins(config) | options, inputs=inputs
-    )  # no seed: nothing here is left to chance
+    if images is not None:
+        inputs["images"] = [source_of(images)]
+    return Plan(kind=KIND, config=msgspec.to_builtins(config) | options, inputs=inputs, seed=seed)
 
 
 def _rows(log: AdLog, split: DaySplit) -> dict[str, int]:
@@ -141,42 +126,52 @@ def _steps(log: AdLog, split: DaySplit, config: CtrConfig) -> int:
 
 def _train(model: CtrModel, log: AdLog, split: DaySplit, advance: Advance) -> dict[str, Any]:
     """Learn the training days, judge on the validation days, learn those too; returns the figures of all that."""
-    seen, tails, latest = Tally(), {name: Tally() for name in ("historical", "content")}, []
-    tail_from = int((1 - PROGRESSIVE_SHARE) * log.rows(split.first, split.valid_from))
+    days: list[dict[str, Any]] = []
+    latest: list[Judged] = []
     for number in range(model.config.passes):
         model.forget_history(split.first)
         for day, judged in learn_days(model, log, split.first, split.valid_from):
+            advance(len(judged.clicks))
             if number == 0:  # later passes predict rows that they have seen
-                for name, tail in tails.items():
-                    columns = (getattr(judged, name), judged.clicks, judged.impressions)
-                    tail.add(*(column[max(0, tail_from - seen.rows) :] for column in columns))
-                seen.add(judged.content, judged.clicks, judged.impressions)
+                _count(days, day, model, judged)
                 if day >= split.valid_from - BLEND_DAYS:
                     latest.append(judged)
-            advance(len(judged.clicks))
-    model.blend = fit_blend(*together(latest))
-    valid = _validate(model, judge_days(model, log, split.valid_from, split.test_begins), seen.base_rate())
-    held = []
-    for _, judged in learn_days(model, log, split.valid_from, split.test_begins):
-        held.append(judged)
-        seen.add(judged.content, judged.clicks, judged.impressions)
+    progressive = together(latest)
+    if len(model.parts) > 1:
+        model.blend = fit_blend(*progressive)
+    base_rate = _total(days, "clicks") / _total(days, "impressions")
+    valid = _validate(model, judge_days(model, log, split.valid_from, split.test_begins), base_rate)
+    held: list[Judged] = []
+    for day, judged in learn_days(model, log, split.valid_from, split.test_begins):
         advance(len(judged.clicks))
-    if held:
+        _count(days, day, model, judged)
+        held.append(judged)
+    if held and len(model.parts) > 1:
         model.blend = calibrated(model.blend, *together(held))
-    learned_from = {"rows": seen.rows, "impressions": seen.impressions, "clicks": seen.clicks}
+    totals = {name: _total(days, name) for name in ("rows", "impressions", "clicks")}
     return {
-        "train": {**learned_from, "base_rate": seen.base_rate()},
-        "progressive": {
-            "rows": tails["content"].rows,
-            **{name: tail.loss / max(tail.impressions, 1) for name, tail in tails.items()},
-        },
+        "train": {**totals, "base_rate": totals["clicks"] / totals["impressions"]},
+        "progressive": days,
         "valid": valid,
         "blend": {"weights": model.blend.weights.tolist(), "platt": model.blend.platt.tolist()},
-        "hashing": {
-            name: hashing_figures(part.zn)
-            for name, part in [("historical", model.historical), ("content", model.content)]
-        },
+        "hashing": {name: hashing_figures(part.zn) for name, part in model.parts.items()},
     }
+
+
+def _count(days: list[dict[str, Any]], day: int, model: CtrModel, judged: Judged) -> None:
+    """Add rows of a day to its figures: how many, and the log loss of each part just before it learned them."""
+    if not days or days[-1]["day"] != day:
+        days.append({"day": day, "rows": 0, "impressions": 0.0, "clicks": 0.0, **dict.fromkeys(model.parts, 0.0)})
+    of_day = days[-1]
+    of_day["rows"] += len(judged.clicks)
+    of_day["impressions"] += float(judged.impressions.sum())
+    of_day["clicks"] += float(judged.clicks.sum())
+    for name, p in zip(model.parts, judged.p.T, strict=True):
+        of_day[name] += float(log_losses(p, judged.clicks, judged.impressions).sum())
+
+
+def _total(days: list[dict[str, Any]], name: str) -> Any:
+    return sum(of_day[name] for of_day in days)
 
 
 def _validate(model: CtrModel, judged: Judged, base_rate: float) -> dict[str, dict[str, float]]:
@@ -187,11 +182,12 @@ def _validate(model: CtrModel, judged: Judged, base_rate: float) -> dict[str, di
         return {}
     variants = variants_of(model, judged, base_rate)
     valid = {name: figures(p, clicks, impressions) for name, p in variants.items()}
-    if valid["ensemble"]["logloss"] > valid["baseline"]["logloss"]:
+    best = valid[list(variants)[-1]]
+    if best["logloss"] > valid["baseline"]["logloss"]:
         logger.warning(
             "on the validation day the model is worse than the base rate (log loss %.4f against %.4f): "
             "try a smaller alpha or, where a row holds many impressions, a beta of 100 to 1000",
-            valid["ensemble"]["logloss"],
+            best["logloss"],
             valid["baseline"]["logloss"],
         )
     return valid
@@ -201,4 +197,4 @@ def _write(draft: Draft, model: CtrModel, split: DaySplit, metrics: dict[str, An
     save_model(draft.path, model)
     save_json(draft.path, SPLIT, split)
     save_json(draft.path, METRICS, metrics)
-    (draft.path / CARD).write_text(model_card(model.config, split, metrics), encoding="utf-8")
+    (draft.path / CARD).write_text(model_card(model.config, split, metrics, draft.facts["photos"]), encoding="utf-8")

@@ -15,11 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from etsyml_cli.io.artifact import read_manifest
-from etsyml_cli.io.tables import table_manifest
+from etsyml_cli.io.tables import read_table, table_manifest
 from tests.cli.test_boundary import modules_after
 from tests.conftest import REPOSITORY, Etsyml
 
@@ -72,7 +73,7 @@ def test_a_second_run_of_any_stage_finds_nothing_to_do(work: Path, etsyml: Etsym
 def test_evaluate_prints_the_documented_json(work: Path, etsyml: Etsyml) -> None:
     told = json.loads(etsyml("-w", work, "evaluate", "--metric", "auc", "--json").out)
     assert (told["schema_version"], told["model"]) == (1, "ctr")
-    assert set(told["data"]) == {"impressions", "listings"}
+    assert set(told["data"]) == {"impressions", "listings", "images"}
     assert {measured["slice"] for measured in told["metrics"]} == {"mixed", "cold", "warm"}
     variants = {measured["variant"]: measured for measured in told["metrics"] if measured["slice"] == "mixed"}
     assert list(variants) == ["baseline", "historical", "content", "ensemble"]
@@ -358,8 +359,11 @@ def test_a_table_of_another_kind_is_refused(work: Path, etsyml: Etsyml) -> None:
     assert "expected the favorites table, found table:listings" in ended.err
 
 
-def test_an_ad_of_which_nothing_is_known_scores_near_the_click_rate(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
-    rate = json.loads((work / "models/ctr/metrics.json").read_text())["train"]["base_rate"]
+def test_an_ad_of_which_nothing_is_known_scores_near_the_rate_of_the_first_place(
+    work: Path, etsyml: Etsyml, tmp_path: Path
+) -> None:
+    shown = read_table(work / "tables/impressions.parquet", "impressions").to_pydict()
+    rate = np.mean([clicked for clicked, place in zip(shown["clicked"], shown["position"], strict=True) if place == 1])
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"listing_id": "no such listing"}\n{}\n')
     ended = etsyml("-w", work, "score", rows)

@@ -10,6 +10,7 @@ from etsyml_cli.core.rng import generator
 from etsyml_cli.models.ctr.blend import LOG_SHOWN, Blend, calibrated, fit_blend, plain_blend
 
 N = 200_000
+HALVES = plain_blend(2)
 
 
 def logistic(log_odds):
@@ -19,7 +20,7 @@ def logistic(log_odds):
 @pytest.fixture(scope="module")
 def looks():
     rng = generator(0, "looks")
-    return logistic(rng.normal(-2, 1, N)), logistic(rng.normal(-2, 1, N)), rng.integers(0, 500, N).astype(float)
+    return logistic(rng.normal(-2, 1, (N, 2))), rng.integers(0, 500, N).astype(float)
 
 
 def clicks_of(blend, looks, seed=1):
@@ -27,9 +28,13 @@ def clicks_of(blend, looks, seed=1):
 
 
 def test_a_half_each_before_anything_is_fitted(looks):
-    historical, content, _ = looks
-    middle = (np.log(historical / (1 - historical)) + np.log(content / (1 - content))) / 2
-    np.testing.assert_allclose(plain_blend().predict(*looks), logistic(middle))
+    p, _ = looks
+    np.testing.assert_allclose(HALVES.predict(*looks), logistic(np.log(p / (1 - p)).mean(axis=1)))
+
+
+def test_one_model_alone_is_what_it_says(looks):
+    p, shown = looks
+    np.testing.assert_allclose(plain_blend(1).predict(p[:, :1], shown), p[:, 0])
 
 
 def test_planted_weights_are_found(looks):
@@ -40,31 +45,31 @@ def test_planted_weights_are_found(looks):
 
 
 def test_the_fit_is_that_of_scikit_learn_but_for_the_ridge(looks):
-    clicks = clicks_of(plain_blend(), looks)
-    historical, content, shown = looks
-    x = np.column_stack([np.log(p / (1 - p)) for p in (historical, content)] + [np.log1p(shown) / LOG_SHOWN])
+    clicks = clicks_of(HALVES, looks)
+    p, shown = looks
+    x = np.column_stack([np.log(p / (1 - p)), np.log1p(shown) / LOG_SHOWN])
     peer = LogisticRegression(C=np.inf, tol=1e-8).fit(x, clicks)
     found = fit_blend(*looks, clicks, np.ones(N)).weights
     np.testing.assert_allclose(found, [*peer.coef_[0], *peer.intercept_], atol=5e-3)
 
 
 def test_a_row_of_many_impressions_is_many_rows():
-    historical, content, shown = np.array([0.1, 0.3, 0.2]), np.array([0.2, 0.1, 0.4]), np.array([0.0, 5.0, 90.0])
+    p, shown = np.array([[0.1, 0.2], [0.3, 0.1], [0.2, 0.4]]), np.array([0.0, 5.0, 90.0])
     clicks, impressions = np.array([1.0, 0.0, 3.0]), np.array([4.0, 2.0, 3.0])
     repeated = np.repeat(np.arange(3), impressions.astype(int))
     single = np.array([1, 0, 0, 0, 0, 0, 1, 1, 1], float)
-    together = fit_blend(historical, content, shown, clicks, impressions)
-    apart = fit_blend(*(column[repeated] for column in (historical, content, shown)), single, np.ones(9))
+    together = fit_blend(p, shown, clicks, impressions)
+    apart = fit_blend(p[repeated], shown[repeated], single, np.ones(9))
     np.testing.assert_allclose(together.weights, apart.weights, atol=1e-4)
 
 
 def test_calibration_brings_predicted_clicks_to_observed_ones_and_leaves_the_order(looks):
-    planted = Blend(plain_blend().weights, np.array([0.7, 0.6]))
+    planted = Blend(HALVES.weights, np.array([0.7, 0.6]))
     clicks = clicks_of(planted, looks)
-    found = calibrated(plain_blend(), *looks, clicks, np.ones(N))
+    found = calibrated(HALVES, *looks, clicks, np.ones(N))
     np.testing.assert_allclose(found.platt, planted.platt, atol=0.05)
     assert found.predict(*looks).sum() == pytest.approx(clicks.sum(), rel=1e-3)
-    assert np.array_equal(np.argsort(found.predict(*looks)), np.argsort(plain_blend().predict(*looks)))
+    assert np.array_equal(np.argsort(found.predict(*looks)), np.argsort(HALVES.predict(*looks)))
 
 
 @pytest.mark.parametrize("clicks", [0.0, 1.0])
@@ -72,15 +77,15 @@ def test_rows_of_one_class_change_nothing(looks, clicks):
     few = [column[:50] for column in looks]
     for blend in (
         fit_blend(*few, np.full(50, clicks), np.ones(50)),
-        calibrated(plain_blend(), *few, np.full(50, clicks), np.ones(50)),
+        calibrated(HALVES, *few, np.full(50, clicks), np.ones(50)),
     ):
-        assert np.array_equal(blend.weights, plain_blend().weights)
-        assert np.array_equal(blend.platt, plain_blend().platt)
+        assert np.array_equal(blend.weights, HALVES.weights)
+        assert np.array_equal(blend.platt, HALVES.platt)
 
 
 def test_certain_models_give_finite_weights_and_probabilities():
-    sure = np.array([0.0, 1.0, 1.0, 0.0])
-    blend = fit_blend(sure, sure, np.zeros(4), np.array([0.0, 1.0, 1.0, 0.0]), np.ones(4))
-    p = blend.predict(sure, sure, np.zeros(4))
+    sure = np.repeat([[0.0], [1.0], [1.0], [0.0]], 2, axis=1)
+    blend = fit_blend(sure, np.zeros(4), np.array([0.0, 1.0, 1.0, 0.0]), np.ones(4))
+    p = blend.predict(sure, np.zeros(4))
     assert np.all((p >= 0) & (p <= 1))
     assert p[1] > 0.5 > p[0]

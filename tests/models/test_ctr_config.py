@@ -75,8 +75,8 @@ def test_the_label_is_no_feature(label):
 @pytest.mark.parametrize(
     ("kind", "roles"),
     [
-        (TEXT, {"categorical", "text", "crosses", "word_crosses", "numeric"}),
-        (TAGS, {"text", "word_crosses"}),
+        (TEXT, {"categorical", "text", "crosses", "word_crosses", "numeric", "text_svd"}),
+        (TAGS, {"text", "word_crosses", "text_svd"}),
         (NUMBER, {"categorical", "crosses", "numeric"}),
         (pa.int32(), {"categorical", "crosses", "numeric"}),
         (TIME, set()),

@@ -1,4 +1,4 @@
-"""One probability from the historical and the content model's: a logistic blend by the amount of history, calibrated.
+"""One probability from those of M models: a logistic blend by the amount of history, calibrated.
 
 Both steps are fitted on probabilities that were predicted before their rows were learned (stacking on out-of-sample
 predictions, Wolpert 1992; calibration by Platt 1999).
@@ -14,47 +14,43 @@ from scipy.optimize import minimize
 
 Floats = NDArray[np.float64]
 
-RIDGE = 1.0  # of the blend towards a half each
+RIDGE = 1.0  # of the blend towards equal shares
 CALIBRATION_RIDGE = 100.0  # of one day's calibration towards none: a day of few clicks must not move the next
 MOST = 30.0  # the farthest log-odds that a probability counts as
 LOG_SHOWN = 8.0  # brings the logarithm of the ad's impressions into the range of the others
 
 
 class Blend(NamedTuple):
-    """Log-odds = platt · [weights · [historical, content, log(1 + shown) / 8, 1], 1], of the models' log-odds."""
+    """Log-odds = platt · [weights · [the M models' log-odds, log(1 + shown) / 8, 1], 1]."""
 
-    weights: Floats  # (4,)
+    weights: Floats  # (M + 2,)
     platt: Floats  # (2,)
 
-    def predict(self, historical: Floats, content: Floats, shown: Floats) -> Floats:
-        """Click probabilities (N,) from both models' and from how often each ad was shown before, (N,) each."""
-        blended = _dot(_inputs(historical, content, shown), self.weights)
+    def predict(self, p: Floats, shown: Floats) -> Floats:
+        """Click probabilities (N,) from the models', (N, M), and from how often each ad was shown before, (N,)."""
+        blended = _dot(_inputs(p, shown), self.weights)
         return np.asarray(1 / (1 + np.exp(-(self.platt[0] * blended + self.platt[1]))))
 
 
-def plain_blend() -> Blend:
-    """Both models count half, before anything was fitted."""
-    return Blend(np.array([0.5, 0.5, 0.0, 0.0]), np.array([1.0, 0.0]))
+def plain_blend(models: int) -> Blend:
+    """All models count alike, before anything was fitted."""
+    return Blend(np.append(np.full(models, 1 / models), [0.0, 0.0]), np.array([1.0, 0.0]))
 
 
-def fit_blend(historical: Floats, content: Floats, shown: Floats, clicks: Floats, impressions: Floats) -> Blend:
-    """The blend that fits these rows, (N,) each, best; not calibrated."""
-    start = plain_blend()
-    return start._replace(weights=_fit(_inputs(historical, content, shown), clicks, impressions, start.weights, RIDGE))
+def fit_blend(p: Floats, shown: Floats, clicks: Floats, impressions: Floats) -> Blend:
+    """The blend that fits these rows, p (N, M) and the others (N,), best; not calibrated."""
+    start = plain_blend(p.shape[1])
+    return start._replace(weights=_fit(_inputs(p, shown), clicks, impressions, start.weights, RIDGE))
 
 
-def calibrated(
-    blend: Blend, historical: Floats, content: Floats, shown: Floats, clicks: Floats, impressions: Floats
-) -> Blend:
-    """The blend with the slope and the shift of its log-odds that fit these rows, (N,) each, best."""
-    x = np.column_stack([_dot(_inputs(historical, content, shown), blend.weights), np.ones(len(clicks))])
-    return blend._replace(platt=_fit(x, clicks, impressions, plain_blend().platt, CALIBRATION_RIDGE))
+def calibrated(blend: Blend, p: Floats, shown: Floats, clicks: Floats, impressions: Floats) -> Blend:
+    """The blend with the slope and the shift of its log-odds that fit these rows best."""
+    x = np.column_stack([_dot(_inputs(p, shown), blend.weights), np.ones(len(clicks))])
+    return blend._replace(platt=_fit(x, clicks, impressions, np.array([1.0, 0.0]), CALIBRATION_RIDGE))
 
 
-def _inputs(historical: Floats, content: Floats, shown: Floats) -> Floats:
-    return np.column_stack(
-        [_log_odds(historical), _log_odds(content), np.log1p(shown) / LOG_SHOWN, np.ones(len(shown))]
-    )
+def _inputs(p: Floats, shown: Floats) -> Floats:
+    return np.column_stack([_log_odds(p), np.log1p(shown) / LOG_SHOWN, np.ones(len(shown))])
 
 
 def _log_odds(p: Floats) -> Floats:

@@ -17,9 +17,10 @@ KNOWN_ONLY_AFTERWARDS = {"clicked", "clicks", "impressions", "converted"}
 
 # what a column holds -> the roles that it can play
 ROLES = {
-    "texts": ("categorical", "text", "crosses", "word_crosses", "numeric", "counts"),  # a number may come as text
-    "lists of texts": ("text", "word_crosses"),
-    "numbers": ("numeric", "categorical", "crosses", "counts"),
+    # a number may come as text
+    "texts": ("categorical", "text", "crosses", "word_crosses", "numeric", "text_svd", "counts", "click_svd"),
+    "lists of texts": ("text", "word_crosses", "text_svd"),
+    "numbers": ("numeric", "categorical", "crosses", "counts", "click_svd"),
     "times": (),
 }
 PLAIN = ("categorical", "text", "numeric")  # roles of a column by itself
@@ -33,10 +34,21 @@ def fed_by(config: CtrConfig, available: Mapping[str, pa.DataType]) -> CtrConfig
     Raises UsageError for a column that the user asked for and nothing has, for one that holds what its role cannot
     take, and for one that would give the label away.
     """
+    _check_weight(config.weight, available)
     features = AdFeatures(**_kept("features", config.features, AdFeatures(), available))
+    if config.history is None:
+        return replace(config, features=features)
     history = AdHistory(**_kept("history", config.history, AdHistory(), available))
     counts = tuple(dict.fromkeys([AD, *history.counts]))
     return replace(config, features=features, history=replace(history, counts=counts))
+
+
+def _check_weight(column: str | None, available: Mapping[str, pa.DataType]) -> None:
+    if column is not None and (column not in available or _held_by(available[column]) != "numbers"):
+        raise UsageError(
+            f"weight: no column {column!r} of numbers in the impressions table",
+            hint=did_you_mean(column, available),
+        )
 
 
 def _kept(section: str, asked: Config, defaults: Config, available: Mapping[str, pa.DataType]) -> dict[str, Any]:

@@ -1,0 +1,176 @@
+"""A click model on disk, and new ones: parts made from a configuration, the listings table and photo features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import InputError
+from etsyml_cli.features.ad_rows import RowHasher
+from etsyml_cli.features.click_svd import ClickSvd, click_svd_of
+from etsyml_cli.features.history import History, history_of
+from etsyml_cli.features.svd import Svd
+from etsyml_cli.features.text_svd import TextSvd
+from etsyml_cli.io.artifact import Manifest, expect_kind
+from etsyml_cli.io.model import TENSORS, load_config, load_ids, load_tensors, save_config, save_ids, save_tensors
+from etsyml_cli.io.tables import open_table, read_table
+from etsyml_cli.models.ctr.blend import Blend, plain_blend
+from etsyml_cli.models.ctr.config import CtrConfig
+from etsyml_cli.models.ctr.ftrl import new_state, start_at, state_of, used_slots
+from etsyml_cli.stages.ctr_listings import Beside, Reductions, learn_reductions, of_listings
+from etsyml_cli.stages.ctr_log import columns_of
+from etsyml_cli.stages.ctr_model import CONTENT, HISTORICAL, KIND, CtrModel, Part, new_clicks, new_histories
+from etsyml_cli.stages.photo_numbers import photos_like
+
+Tensors = dict[str, NDArray[Any]]
+
+MADE_BY = "etsyml train ctr"
+WORDS = "words"
+HISTORY_SHAPES = {"keys": (None,), "counts": (None, 5), "today": (1,)} | {
+    "recent.days": (None,),
+    "recent.keys": (None,),
+    "recent.sums": (None, 2),
+}
+CLICKS = {"keys": (None,), "clicks": (None,), "today": (1,)} | {
+    f"{side}{part}": shape for side in ("left", "right") for part, shape in ((".keys", (None,)), ("", (None, None)))
+}
+
+
+def listing_columns(listings: Path | None) -> dict[str, pa.DataType]:
+    """The columns of the listings table and what they hold; none where there is no table."""
+    return {} if listings is None else columns_of(open_table(listings, "listings"))
+
+
+def read_feature_columns(config: CtrConfig, listings: Path | None) -> pa.Table | None:
+    """What the listings table holds of the model's features; None where there is no table."""
+    if listings is None:
+        return None
+    wanted = {"listing_id", *config.columns()}
+    return read_table(listings, "listings", [name for name in listing_columns(listings) if name in wanted])
+
+
+def new_model(config: CtrConfig, beside: Beside, click_rate: float, day: int, seed: int = 0) -> CtrModel:
+    """A model that predicts `click_rate` for every row, on `day`."""
+    states = {}
+    for name in _names(config):
+        states[name] = new_state(config.bits)
+        start_at(states[name], click_rate, config)
+    return CtrModel(
+        config=config,
+        parts=_parts(config, states, beside.listings),
+        of_listings=of_listings(beside, learn_reductions(beside, config), config),
+        histories=new_histories(config, day),
+        clicks=new_clicks(config, day),
+        blend=plain_blend(len(states)),
+        seed=seed,
+    )
+
+
+def save_model(directory: Path, model: CtrModel) -> None:
+    """Only slots that have learned something are stored: a model of few features is a small file."""
+    tensors: Tensors = {"blend": model.blend.weights, "platt": model.blend.platt}
+    for name, part in model.parts.items():
+        tensors[f"{name}.slots"], tensors[f"{name}.zn"] = used_slots(part.zn)
+    counted: list[History | ClickSvd] = [*model.histories, *model.clicks]
+    for name, of_name in zip(_counted(model.config), counted, strict=True):
+        tensors |= {f"{name}.{part}": values for part, values in of_name.tensors().items()}
+    photos, words = model.of_listings.reductions.photos, model.of_listings.reductions.words
+    if photos:
+        tensors |= {"photos.mean": photos.mean, "photos.components": photos.components}
+    if words:
+        save_ids(directory, WORDS, words.words)
+        tensors |= {"words.idf": words.idf, "words.components": words.components}
+    save_tensors(directory, tensors)
+    save_config(directory, model.config)
+
+
+def load_model(directory: Path, listings: Path | None, images: Path | None) -> CtrModel:
+    """A trained model. Raises InputError where `directory` holds none, or a damaged one, and as `photos_like` does."""
+    manifest = manifest_of(directory)
+    config: CtrConfig = load_config(directory, CtrConfig)
+    beside = Beside(read_feature_columns(config, listings), photos_like(manifest.facts["photos"], images))
+    tensors = load_tensors(directory, _shapes(config))
+    try:
+        states = {
+            name: state_of(tensors[f"{name}.slots"], tensors[f"{name}.zn"], config.bits) for name in _names(config)
+        }
+        counted = [_under(name, tensors) for name in _counted(config)]
+        n_histories = len(config.history.counts) if config.history else 0
+        return CtrModel(
+            config=config,
+            parts=_parts(config, states, beside.listings),
+            of_listings=of_listings(beside, _reductions(directory, tensors), config),
+            histories=[history_of(config.days, found) for found in counted[:n_histories]],
+            clicks=[click_svd_of(config.svd_dim, found) for found in counted[n_histories:]],
+            blend=Blend(tensors["blend"], tensors["platt"]),
+        )
+    except (IndexError, ValueError) as error:
+        raise InputError(f"{directory / TENSORS}: {error}", hint="Train the model again.") from None
+
+
+def manifest_of(directory: Path) -> Manifest:
+    """What the model in `directory` was made from. Raises InputError where none was trained."""
+    return expect_kind(directory, KIND, made_by=MADE_BY)
+
+
+def _names(config: CtrConfig) -> list[str]:
+    return [HISTORICAL, CONTENT] if config.history else [CONTENT]
+
+
+def _parts(config: CtrConfig, states: dict[str, NDArray[np.float64]], listings: pa.Table | None) -> dict[str, Part]:
+    features, history = config.features, config.history
+    hashers = {
+        CONTENT: RowHasher(
+            categorical=features.categorical,
+            text=features.text,
+            crosses=features.crosses,
+            word_crosses=features.word_crosses,
+            numeric=features.numeric,
+            bits=config.bits,
+            listings=listings,
+        )
+    }
+    if history:
+        counts = [*history.counts, *history.click_svd]
+        hashers[HISTORICAL] = RowHasher(
+            categorical=history.categorical, counts=counts, bits=config.bits, listings=listings
+        )
+    return {name: Part(config, zn, hashers[name]) for name, zn in states.items()}
+
+
+def _counted(config: CtrConfig) -> list[str]:
+    """Names for the tensors of what is counted: the histories, then the click matrices."""
+    if config.history is None:
+        return []
+    return [f"count.{'*'.join(columns)}" for columns in config.history.counts] + [
+        f"svd.{'*'.join(columns)}" for columns in config.history.click_svd
+    ]
+
+
+def _shapes(config: CtrConfig) -> dict[str, tuple[int | None, ...]]:
+    names = _names(config)
+    shapes: dict[str, tuple[int | None, ...]] = {"blend": (len(names) + 2,), "platt": (2,)}
+    for name in names:
+        shapes |= {f"{name}.slots": (None,), f"{name}.zn": (None, 2)}
+    for name in _counted(config):
+        parts = CLICKS if name.startswith("svd.") else HISTORY_SHAPES
+        shapes |= {f"{name}.{part}": shape for part, shape in parts.items()}
+    return shapes
+
+
+def _under(name: str, tensors: Tensors) -> Tensors:
+    """The tensors of one thing that is counted, by their own names."""
+    return {key.removeprefix(f"{name}."): values for key, values in tensors.items() if key.startswith(f"{name}.")}
+
+
+def _reductions(directory: Path, tensors: Tensors) -> Reductions:
+    photos = words = None
+    if "photos.mean" in tensors:
+        photos = Svd(tensors["photos.mean"], tensors["photos.components"], np.nan)
+    if "words.idf" in tensors:
+        words = TextSvd(load_ids(directory, WORDS), tensors["words.idf"], tensors["words.components"])
+    return Reductions(photos, words)
