@@ -22,7 +22,7 @@ SAMPLE = Path("sample_data")
 LEARNED = (
     ("search", "ltr", "ndcg@10", "multimodal"),
     ("personalization", "lda", "recall@20", "lda"),
-    ("ads", "ctr", "auc", "content"),
+    ("ads", "ctr", "auc", "ensemble"),
 )
 
 
@@ -44,7 +44,7 @@ def demo(
     """
     for command in _chain(data or (SAMPLE if SAMPLE.exists() else session.workspace.root / "sample_data")):
         _run(command)
-    evaluations = json.loads(_run(["evaluate", "--json"], keep=True))["evaluations"]
+    evaluations = json.loads(_run(["evaluate", "--backtest", "5", "--json"], keep=True))["evaluations"]
     comparisons = [_comparison(evaluations, *learned) for learned in LEARNED]
     _tell(comparisons)
     losers = [c["metric"] for c in comparisons if not c["better"]]

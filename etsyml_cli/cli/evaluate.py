@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etsyml_cli.cli import options, show
+from etsyml_cli.cli.click_table import draw_click_figures
 from etsyml_cli.cli.session import common_options, session
 
 if TYPE_CHECKING:
@@ -35,7 +36,14 @@ def evaluate(
     features: options.Features = None,
     groups: options.Groups = None,
     baseline: Annotated[
-        str | None, typer.Option(metavar="VARIANT", help="What search rankings are compared with [text].")
+        str | None,
+        typer.Option(
+            metavar="VARIANT", help="What search rankings [text] or click models [baseline] are compared with."
+        ),
+    ] = None,
+    backtest: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Judge click models on each of the last N days, trained on its past alone."),
     ] = None,
     runs: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the judged pages and rankings as TREC files.")
@@ -54,7 +62,7 @@ def evaluate(
     \b
     Examples:
       etsyml evaluate
-      etsyml evaluate --metric auc
+      etsyml evaluate --metric auc --backtest 5
       etsyml evaluate --model ltr --metric "ndcg(gains=exp)@10" --min ndcg@10=0.30
       etsyml evaluate --model ltr --qrels grades.txt --baseline bm25
     """
@@ -76,7 +84,14 @@ def evaluate(
         seed=seed,
         truth=truth,
         images={kind: images or features_of_model(path, place.all_images()) for kind, path in models.items()},
-        ltr={"qrels": qrels, "baseline": baseline, "runs": runs, "features": features, "groups": groups},
+        options={
+            "qrels": qrels,
+            "baseline": baseline,
+            "backtest": backtest,
+            "runs": runs,
+            "features": features,
+            "groups": groups,
+        },
     )
     show_evaluations(evaluations, one=stage.asks_for_one(models, metric or [], least or []))
     stage.hold(least or [], evaluations)
@@ -112,7 +127,10 @@ def _plain(measurement: Measurement) -> dict[str, object]:
 
 
 def _draw(evaluation: Evaluation) -> None:
-    draw_measurements(evaluation.model, evaluation.metrics)
+    if evaluation.model == "ctr":
+        draw_click_figures(evaluation.metrics)
+    else:
+        draw_measurements(evaluation.model, evaluation.metrics)
 
 
 def show_measurements(title: str, measurements: list[Measurement], whole: object) -> None:
@@ -155,11 +173,11 @@ def _cells(measurement: Measurement, tested: bool) -> list[str]:
 
 
 def _figures(measurement: Measurement) -> list[str]:
-    figures = [_number(measurement.value, 4), _interval(measurement.low, measurement.high)]
+    figures = [show.number(measurement.value, 4), show.interval(measurement.low, measurement.high)]
     against = measurement.against
     if against is None:
         return [*figures, "", ""]
-    return [*figures, _number(against.value, 4, "+"), _interval(against.low, against.high)]
+    return [*figures, show.number(against.value, 4, "+"), show.interval(against.low, against.high)]
 
 
 def _test(measurement: Measurement) -> list[str]:
@@ -167,13 +185,4 @@ def _test(measurement: Measurement) -> list[str]:
     against = measurement.against
     if against is None or against.p_value is None:
         return ["", ""]
-    return [_number(against.p_value, 4), f"{against.gained}/{against.lost}"]
-
-
-def _interval(low: float, high: float) -> str:
-    return f"{_number(low, 3)}…{_number(high, 3)}"
-
-
-def _number(value: float, decimals: int, sign: str = "") -> str:
-    """Rounded and, below 1, without the zero before the point."""
-    return re.sub(r"^([-+]?)0\.", r"\1.", f"{value:{sign}.{decimals if abs(value) < 10 else 0}f}")
+    return [show.number(against.p_value, 4), f"{against.gained}/{against.lost}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Iterable
@@ -58,6 +59,16 @@ def table(title: str, header: list[str], rows: Iterable[list[str]], *, numbers_f
         drawn.add_row(*(Text(cell) for cell in row))  # Text: a title is never read as markup
     size = shutil.get_terminal_size()
     Console(width=size.columns, height=size.lines).print(drawn)  # by itself rich forgets COLUMNS on a dumb terminal
+
+
+def interval(low: float, high: float) -> str:
+    """Both ends of an interval in a table."""
+    return f"{number(low, 3)}…{number(high, 3)}"
+
+
+def number(value: float, decimals: int, sign: str = "") -> str:
+    """Rounded and, below 1, without the zero before the point."""
+    return re.sub(r"^([-+]?)0\.", r"\1.", f"{value:{sign}.{decimals if abs(value) < 10 else 0}f}")
 
 
 def _words(fact: Any) -> str:

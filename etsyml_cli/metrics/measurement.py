@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 
 class Difference(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -20,8 +21,27 @@ class Difference(msgspec.Struct, kw_only=True, omit_defaults=True):
     lost: int | None = None
 
 
+class Observed(msgspec.Struct, kw_only=True):
+    """What became of the impressions of a slice: clicks or other events; `entropy`, in nats, is that of their rate."""
+
+    impressions: float
+    events: float
+    entropy: float
+
+
+class OverDays(msgspec.Struct, kw_only=True):
+    """A figure day by day, with mean and standard deviation (over n − 1) of the days, NaN where too few have one."""
+
+    mean: float
+    sd: float
+    values: dict[str, float]
+
+
 class Measurement(msgspec.Struct, kw_only=True):
-    """One metric of one variant on one slice; `low` and `high` bound the 95% bootstrap interval, `n` counts units."""
+    """One metric of one variant on one slice; `low` and `high` bound the 95% bootstrap interval, `n` counts units.
+
+    Of click models also what was `observed` and, after a backtest, the figure's `days`.
+    """
 
     name: str
     variant: str
@@ -31,3 +51,5 @@ class Measurement(msgspec.Struct, kw_only=True):
     high: float
     n: int
     against: Difference | None = None
+    observed: Observed | UnsetType = UNSET
+    days: OverDays | UnsetType = UNSET

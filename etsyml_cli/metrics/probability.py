@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.rng import generator
 from etsyml_cli.metrics.bootstrap import percentile_interval
-from etsyml_cli.metrics.measurement import Difference, Measurement
+from etsyml_cli.metrics.measurement import Difference, Measurement, Observed
 
 Floats = NDArray[np.float64]
 Weighted = Callable[[Floats], float]
@@ -48,11 +48,14 @@ def ne(p: Floats, clicks: Floats, impressions: Floats) -> Weighted:
     average = logloss(p, clicks, impressions)
 
     def value(weights: Floats) -> float:
-        rate = _ratio(_sum(weights, clicks), _sum(weights, impressions))
-        entropy = -rate * math.log(rate) - (1 - rate) * math.log1p(-rate) if 0 < rate < 1 else math.nan
-        return average(weights) / entropy
+        return average(weights) / entropy(_ratio(_sum(weights, clicks), _sum(weights, impressions)))
 
     return value
+
+
+def entropy(rate: float) -> float:
+    """Of one event of this probability, in nats; NaN where the event is certain or impossible."""
+    return -rate * math.log(rate) - (1 - rate) * math.log1p(-rate) if 0 < rate < 1 else math.nan
 
 
 def calibration(p: Floats, clicks: Floats, impressions: Floats) -> Weighted:
@@ -98,11 +101,15 @@ def measure(
         weights = _POISSON[rng.integers(0, _DRAWS, len(clicks), dtype=np.uint16)].astype(np.float64)
         resampled[i] = [[weighted(weights) for weighted in row] for row in prepared]
     everyone = np.ones(len(clicks))
-    return [
+    measured = [
         _measurement(name, slice_, variants, k, [weighted(everyone) for weighted in row], resampled[:, m], len(clicks))
         for m, (name, row) in enumerate(zip(names, prepared, strict=True))
         for k in range(len(variants))
     ]
+    observed = _observed(clicks, impressions)
+    for measurement in measured:
+        measurement.observed = observed
+    return measured
 
 
 def check(p: Floats, clicks: Floats, impressions: Floats) -> None:
@@ -115,6 +122,11 @@ def check(p: Floats, clicks: Floats, impressions: Floats) -> None:
     if total <= 0 or total >= impressions.sum():
         what = "no click" if total <= 0 else "clicks only"
         raise DataError(f"{len(p):,} rows to judge hold {what}", hint="Judge days that hold clicks and non-clicks.")
+
+
+def _observed(clicks: Floats, impressions: Floats) -> Observed:
+    clicked, shown = float(clicks.sum()), float(impressions.sum())
+    return Observed(impressions=shown, events=clicked, entropy=entropy(clicked / shown))
 
 
 def _sum(weights: Floats, values: Floats) -> float:

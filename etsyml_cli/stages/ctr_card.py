@@ -39,7 +39,7 @@ Learned in time order from {rows:,} rows: {impressions:,.0f} impressions, {click
 
 {validation}
 
-The baseline predicts the training rows' average for everyone; an ensemble is judged before it is calibrated on the
+`base_rate` predicts the training rows' average for everyone; an ensemble is judged before it is calibrated on the
 same day. Log loss of the latest days, each row predicted just before it was learned:
 
 {progressive}

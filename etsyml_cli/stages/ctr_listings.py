@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
+from etsyml_cli.core.rng import generator
 from etsyml_cli.features.ad_rows import words_of
 from etsyml_cli.features.hashing import Numbers
 from etsyml_cli.features.listing_numbers import ListingNumbers
@@ -75,6 +76,14 @@ def of_listings(beside: Beside, reductions: Reductions, config: CtrConfig) -> Of
         ids = beside.listings["listing_id"].combine_chunks()
         words = ListingNumbers([f"words.{i}" for i in range(x.shape[1])], ids, x)
     return OfListings(reductions, photos, words)
+
+
+def dealt_anew(known: OfListings, seed: int) -> OfListings:
+    """The same with every photo dealt to another listing at random: what photos tell is gone, their number is not."""
+    if known.photos is None:
+        return known
+    order = generator(seed, "photos dealt anew").permutation(len(known.photos.x))
+    return replace(known, photos=replace(known.photos, x=known.photos.x[order]))
 
 
 def _nearness(queries: pa.Array, words: Numbers, svd: TextSvd) -> Numbers:

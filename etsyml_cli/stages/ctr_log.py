@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -55,6 +55,10 @@ class AdLog:
     def days(self) -> NDArray[np.int64]:
         """The days that have rows."""
         return np.array(sorted(self.rows_of_day), np.int64)
+
+    def until(self, last_day: int) -> AdLog:
+        """The log as it was at the end of this day."""
+        return replace(self, rows_of_day={day: rows for day, rows in self.rows_of_day.items() if day <= last_day})
 
     def batches(self, columns: list[str], first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
         """Rows of first_day … end_day − 1 by time, equal times in the file's order; time and labels come along."""

@@ -23,7 +23,7 @@ from etsyml_cli.stages.ctr_log import TIME, AdLog, counts, day_by_day
 from etsyml_cli.stages.ctr_sample import Chosen, choose, columns_to_choose
 
 KIND = "model:ctr"
-HISTORICAL, CONTENT = "historical", "content"
+HISTORICAL, CONTENT, ENSEMBLE = "historical", "content", "ensemble"
 POSITION = "position"
 
 Floats = NDArray[np.float64]
@@ -193,12 +193,11 @@ def judge_days(model: CtrModel, log: AdLog, first_day: int, end_day: int) -> Jud
     return together(parts)
 
 
-def variants_of(model: CtrModel, judged: Judged, base_rate: float) -> dict[str, Floats]:
-    """What there is to judge, the baseline first: click probabilities of the same rows, (N,) each."""
-    variants = {"baseline": np.full(len(judged.clicks), base_rate)}
-    variants |= {name: judged.p[:, k] for k, name in enumerate(model.parts)}
+def variants_of(model: CtrModel, judged: Judged) -> dict[str, Floats]:
+    """What there is to judge of the model: click probabilities of the same rows, (N,) each."""
+    variants = dict(zip(model.parts, judged.p.T, strict=True))
     if len(model.parts) > 1:
-        variants["ensemble"] = model.blend.predict(judged.p, judged.shown)
+        variants[ENSEMBLE] = model.blend.predict(judged.p, judged.shown)
     return variants
 
 

@@ -88,11 +88,16 @@ def save_model(directory: Path, model: CtrModel) -> None:
     save_config(directory, model.config)
 
 
-def load_model(directory: Path, listings: Path | None, images: Path | None) -> CtrModel:
-    """A trained model. Raises InputError where `directory` holds none, or a damaged one, and as `photos_like` does."""
-    manifest = manifest_of(directory)
+def beside_of(directory: Path, listings: Path | None, images: Path | None) -> Beside:
+    """What the model in `directory` needs beside a log. Raises InputError where it holds none, and as `photos_like`."""
+    photos = photos_like(manifest_of(directory).facts.get("photos"), images)
+    return Beside(read_feature_columns(load_config(directory, CtrConfig), listings), photos)
+
+
+def load_model(directory: Path, beside: Beside) -> CtrModel:
+    """A trained model. Raises InputError where `directory` holds none, or a damaged one."""
+    manifest_of(directory)
     config: CtrConfig = load_config(directory, CtrConfig)
-    beside = Beside(read_feature_columns(config, listings), photos_like(manifest.facts["photos"], images))
     tensors = load_tensors(directory, _shapes(config))
     try:
         states = {

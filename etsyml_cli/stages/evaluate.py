@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ class Judge:
     default_metrics: tuple[str, ...]  # those that need a truth only where there is one
     main_variants: tuple[str, ...]  # the first one that was measured is what a gate looks at
     main_slice: str = "all"  # likewise
+    options: tuple[str, ...] = ()  # what else it can be told
 
 
 JUDGES = {
@@ -33,6 +34,7 @@ JUDGES = {
         ("listings", "searches", "images"),
         ("ndcg@10", "map", "mrr"),
         ("multimodal", "text"),
+        options=("qrels", "features", "groups", "baseline", "runs"),
     ),
     "lda": Judge(
         "etsyml_cli.stages.evaluate_lda:evaluate_lda",
@@ -46,6 +48,7 @@ JUDGES = {
         ("auc", "logloss", "ne", "calibration"),
         ("ensemble", "content"),
         "mixed",
+        options=("baseline", "backtest"),
     ),
 }
 _STAGES = {kind: judge.stage for kind, judge in JUDGES.items()}
@@ -92,32 +95,26 @@ def evaluate(
     seed: int,
     truth: Path | None = None,
     images: Mapping[str, Path | None] | None = None,
-    ltr: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> list[Evaluation]:
     """Measure `metrics` (all default ones if empty) on each of `models`: kind -> directory.
 
-    The metrics of `gates` are measured too. `images` are the photo features for each kind of model, `ltr` is what
-    only the judge of search rankers takes.
-    Raises UsageError for a metric that judges none of the models, or that needs `truth` where there is none.
+    The metrics of `gates` are measured too. `images` are the photo features for each kind of model, `options` those
+    that some judges take and others do not.
+
+    Raises UsageError for a metric or an option that is for none of the models, and for a metric that needs `truth`
+    where there is none.
     """
     asked = _asked(metrics, gates)
     for metric in asked:
         if metric.spec.needs_truth and truth is None:
             raise UsageError(f"{metric} compares with a planted truth", hint="Name it with --truth DIR.")
     chosen = _models_asked(models, asked)
-    for_ltr = {name: value for name, value in (ltr or {}).items() if value is not None}
-    if for_ltr and "ltr" not in chosen:
-        raise UsageError(f"--{next(iter(for_ltr))} is for search rankers, none is judged", hint="Add --model ltr.")
+    given = {name: value for name, value in (options or {}).items() if value is not None}
+    for name in given:
+        _expect_a_taker(name, chosen)
     return [
-        _evaluate(
-            kind,
-            directory,
-            asked,
-            {**inputs, "images": (images or {}).get(kind)},
-            seed,
-            truth,
-            for_ltr if kind == "ltr" else {},
-        )
+        _evaluate(kind, directory, asked, {**inputs, "images": (images or {}).get(kind)}, seed, truth, given)
         for kind, directory in chosen.items()
     ]
 
@@ -154,7 +151,7 @@ def _evaluate(
     inputs: Mapping[str, Path | None],
     seed: int,
     truth: Path | None,
-    further: Mapping[str, Any],
+    given: Mapping[str, Any],
 ) -> Evaluation:
     judge = JUDGES[kind]
     defaults = [metric for metric in map(parse_metric, judge.default_metrics) if truth or not metric.spec.needs_truth]
@@ -167,7 +164,7 @@ def _evaluate(
         seed=seed,
         truth=truth,
         **sources,
-        **further,
+        **{name: value for name, value in given.items() if name in judge.options},
     )
     data = {
         name: str(path) for name, path in [*sources.items(), ("truth", truth)] if path is not None and path.exists()
@@ -198,6 +195,14 @@ def _models_asked(models: Mapping[str, Path], asked: list[MetricName]) -> dict[s
             raise InputError(f"{models[missing]}: no {missing} model here", hint=hint)
         chosen |= {kind: models[kind] for kind in finished}
     return chosen
+
+
+def _expect_a_taker(option: str, kinds: Collection[str]) -> None:
+    takers = [kind for kind, judge in JUDGES.items() if option in judge.options]
+    if not set(takers) & set(kinds):
+        raise UsageError(
+            f"--{option} is for {' and '.join(takers)} models, none is judged", hint=f"Add --model {takers[0]}."
+        )
 
 
 def _metrics_for(models: Mapping[str, Path]) -> list[str]:

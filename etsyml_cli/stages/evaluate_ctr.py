@@ -1,7 +1,8 @@
-"""Judge the click model on the days that `train ctr` set aside, beside the base rate of its training rows."""
+"""Judge the click model on the days that `train ctr` set aside, or its configuration day after day."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,18 +11,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
-from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.split import DaySplit
 from etsyml_cli.io.artifact import expect_same_input
-from etsyml_cli.io.model import METRICS, SPLIT, load_json
+from etsyml_cli.io.model import METRICS, SPLIT, load_config, load_json
 from etsyml_cli.io.truth import read_click_probabilities
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.probability import METRICS as JUDGED_BY
-from etsyml_cli.metrics.probability import Floats, measure
-from etsyml_cli.stages.ctr_log import CLICKED, AdLog, open_log
-from etsyml_cli.stages.ctr_model import judge_days, variants_of
-from etsyml_cli.stages.ctr_store import load_model, manifest_of
+from etsyml_cli.metrics.probability import Floats
+from etsyml_cli.models.ctr.config import CtrConfig
+from etsyml_cli.stages.ctr_baseline import baseline_rates
+from etsyml_cli.stages.ctr_judge import Tested, compared_with, measure_days, measure_slices
+from etsyml_cli.stages.ctr_listings import Beside, dealt_anew
+from etsyml_cli.stages.ctr_log import CLICKED, AdLog, open_log, split_days
+from etsyml_cli.stages.ctr_model import CONTENT, ENSEMBLE, CtrModel, judge_days, variants_of
+from etsyml_cli.stages.ctr_store import beside_of, load_model, manifest_of
+from etsyml_cli.stages.train_ctr import learn_model
+
+PERMUTED = {CONTENT: "permuted", ENSEMBLE: "ens-permuted"}  # what variants are called whose photos were dealt anew
 
 
 class TrainingRows(msgspec.Struct):
@@ -41,17 +48,24 @@ def evaluate_ctr(
     model: Path,
     impressions: Path,
     listings: Path | None,
-    images: Path | None = None,
     metrics: list[MetricName],
     seed: int,
+    images: Path | None = None,
     truth: Path | None = None,
+    baseline: str | None = None,
+    backtest: int | None = None,
 ) -> list[Measurement]:
-    """Every metric of the baseline, both models, their ensemble and, with `truth`, the planted probabilities.
+    """Every metric of ids alone, both models, their ensemble and, with `truth`, the planted probabilities.
 
-    On the test days, over all rows and apart for cold and warm ads, by their impressions before the test.
-    Rows and label are those of `train ctr`. Raises InputError for another impressions table than it learned from,
-    DataError where nothing was held out, or the test days have rows of one class only, UsageError for the truth of
-    clicks where the model predicts conversions.
+    On the test days, over all rows and apart for cold and warm ads, by their impressions before the test. With
+    `backtest` on each of the last so many days that have rows, by a model of this one's configuration that learned
+    only the days before it. Where the model knows photos, the variants of PERMUTED say what it would with the photos
+    dealt to other listings. Differences are those to `baseline`, the variant of ids alone if it is None. Rows and
+    label are those of `train ctr`.
+
+    Raises InputError for another impressions table than it learned from, DataError where nothing was held out or the
+    test days have rows of one class only, UsageError for a baseline that is no variant, for more days than have a
+    past, and for the truth of clicks where the model predicts conversions.
     """
     for metric in metrics:
         if metric.name not in JUDGED_BY:
@@ -62,29 +76,62 @@ def evaluate_ctr(
     elif listings is None:
         raise UsageError(f"{model} was trained with a listings table", hint="Name it with --listings.")
     split: DaySplit = load_json(model, SPLIT, DaySplit)
-    if split.test_from is None:
-        raise DataError(f"{model} was trained with --holdout none: nothing is left to judge it on")
+    if split.test_from is None and backtest is None:
+        raise DataError(
+            f"{model} was trained with --holdout none: nothing is left to judge it on",
+            hint="Judge its configuration on days of the past: --backtest 5.",
+        )
     expect_same_input(manifest, "impressions", impressions)
     label = manifest.plan.config.get("label", CLICKED)
     if truth is not None and label != CLICKED:
         raise UsageError(f"{model} predicts conversions: the planted probabilities are those of clicks")
     log = open_log(impressions, manifest.plan.config.get("limit"), label)
-    test_days = (split.test_from, split.last + 1)
-    loaded = load_model(model, listings, images)
-    judged = judge_days(loaded, log, *test_days)
-    variants = variants_of(loaded, judged, load_json(model, METRICS, LearnedFrom).train.base_rate)
+    beside = beside_of(model, listings, images)
+    names = [metric.name for metric in metrics]
+    if backtest is None:
+        base_rate = load_json(model, METRICS, LearnedFrom).train.base_rate
+        tested = _test(load_model(model, beside), log, beside, split, base_rate, truth)
+        return measure_slices(compared_with(baseline, tested), names, seed)
+    config: CtrConfig = load_config(model, CtrConfig)
+    days = (
+        _test_day(log.until(day), beside, config, manifest.plan.seed or 0, truth) for day in days_to_test(log, backtest)
+    )
+    return measure_days([compared_with(baseline, day) for day in days], names, seed)
+
+
+def days_to_test(log: AdLog, number: int) -> list[int]:
+    """The last days that have rows. Raises UsageError for more than have days to train on and to validate before."""
+    days = log.days()
+    possible = days[days >= days[0] + 2]
+    if not 1 <= number <= len(possible):
+        raise UsageError(
+            f"--backtest {number}: {log.path} has {len(possible)} days to test, with two or more before them",
+            hint="Test 1 day or more, and no more than these.",
+        )
+    return [int(day) for day in days[-number:]]
+
+
+def _test_day(log: AdLog, beside: Beside, config: CtrConfig, seed: int, truth: Path | None) -> Tested:
+    """The log's last day, judged by a model that learned the days before it."""
+    split = split_days(log, None)
+    model, learned = learn_model(log, beside, config, split, seed)
+    return _test(model, log, beside, split, learned["train"]["base_rate"], truth)
+
+
+def _test(model: CtrModel, log: AdLog, beside: Beside, split: DaySplit, base_rate: float, truth: Path | None) -> Tested:
+    """What every variant says of the split's test days."""
+    days = split.test_begins, split.last + 1
+    judged = judge_days(model, log, *days)
+    ids_alone = baseline_rates(log, beside.listings, model.config, split, base_rate)
+    rates = {"baseline": ids_alone, **variants_of(model, judged)}
+    if model.of_listings.photos:
+        dealt = replace(model, of_listings=dealt_anew(model.of_listings, model.seed))
+        permuted = variants_of(dealt, judge_days(dealt, log, *days))
+        rates |= {PERMUTED[name]: permuted[name] for name in PERMUTED if name in permuted}
     if truth is not None:
-        variants["oracle"] = _planted(truth, log, *test_days)
-    cold = judged.shown < loaded.config.cold
-    measured = []
-    for slice_, rows in {"mixed": np.ones(len(cold), bool), "cold": cold, "warm": ~cold}.items():
-        clicks, shown = judged.clicks[rows], judged.impressions[rows]
-        if slice_ != "mixed" and not 0 < clicks.sum() < shown.sum():
-            logger.warning("%s ads: %s rows without both clicks and non-clicks, not judged", slice_, f"{len(clicks):,}")
-            continue
-        p = {variant: found[rows] for variant, found in variants.items()}
-        measured += measure([metric.name for metric in metrics], p, clicks, shown, slice_=slice_, seed=seed)
-    return measured
+        rates["oracle"] = _planted(truth, log, *days)
+    cold = judged.shown < model.config.cold if model.histories else None
+    return Tested(days[0], rates, judged.clicks, judged.impressions, cold)
 
 
 def _planted(truth: Path, log: AdLog, first_day: int, end_day: int) -> Floats:

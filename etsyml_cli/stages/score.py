@@ -22,9 +22,10 @@ from etsyml_cli.io.schema import ARROW_TYPES, table_schema
 from etsyml_cli.io.tables import MANIFEST_KEY, open_table, parquet_writer, table_manifest
 from etsyml_cli.io.text import STDIN, numbered_lines, open_lines
 from etsyml_cli.stages.ctr_explain import explain as reasons
+from etsyml_cli.stages.ctr_listings import Beside
 from etsyml_cli.stages.ctr_log import BATCH_ROWS, TIME
 from etsyml_cli.stages.ctr_model import CtrModel
-from etsyml_cli.stages.ctr_store import load_model, manifest_of, read_feature_columns
+from etsyml_cli.stages.ctr_store import beside_of, load_model, manifest_of
 from etsyml_cli.stages.summary import Summary, up_to_date
 
 KIND = "scores"
@@ -47,14 +48,16 @@ def score_rows(
     With `explain`, `why` says what adds how much to the logit of that.
     Raises InputError, naming the line, for what is no JSON object and for a value of the wrong kind.
     """
-    scorer = _scorer(model, listings, images)
-    known = read_feature_columns(scorer.config, listings) if explain else None
+    beside = _beside(model, listings, images)
+    scorer = load_model(model, beside)
     objects = _objects(rows)
     while some := list(islice(objects, LINES_AT_ONCE)):
         batch = _as_batch(some, scorer)
         found = [{"score": p} for p in scorer.predict(batch).tolist()]
         if explain:
-            found = [one | {"why": why} for one, why in zip(found, reasons(scorer, batch, known), strict=True)]
+            found = [
+                one | {"why": why} for one, why in zip(found, reasons(scorer, batch, beside.listings), strict=True)
+            ]
         yield from (row | one for (_, row), one in zip(some, found, strict=True))
 
 
@@ -126,7 +129,7 @@ def score_table(
         return up_to_date(out, done)
     refuse_to_overwrite(out, force=replace)
     with whole_file(out) as partial:
-        _write_scores(partial, file, _scorer(model, listings, images), done)
+        _write_scores(partial, file, load_model(model, _beside(model, listings, images)), done)
     return Summary(kind=KIND, path=str(out), rows=done.rows)
 
 
@@ -156,11 +159,11 @@ def _is_up_to_date(out: Path, plan: Plan) -> bool:
         return False
 
 
-def _scorer(model: Path, listings: Path | None, images: Path | None) -> CtrModel:
+def _beside(model: Path, listings: Path | None, images: Path | None) -> Beside:
     manifest = manifest_of(model)
     if listings is None and "listings" in manifest.plan.inputs:
         logger.warning("%s was trained with a listings table: without it, rows have only their own columns", model)
-    return load_model(model, listings, images)
+    return beside_of(model, listings, images)
 
 
 def _objects(rows: Iterable[bytes]) -> Iterator[Numbered]:

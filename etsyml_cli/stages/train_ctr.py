@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from etsyml_cli.core.log import Advance, logger, progress
 from etsyml_cli.features.clock import CLOCK, CLOCK_TYPE
@@ -180,15 +181,15 @@ def _validate(model: CtrModel, judged: Judged, base_rate: float) -> dict[str, di
     if not 0 < clicks.sum() < impressions.sum():
         logger.warning("the rows of the validation day are all of one class: nothing was validated")
         return {}
-    variants = variants_of(model, judged, base_rate)
+    variants = {"base_rate": np.full(len(clicks), base_rate), **variants_of(model, judged)}
     valid = {name: figures(p, clicks, impressions) for name, p in variants.items()}
     best = valid[list(variants)[-1]]
-    if best["logloss"] > valid["baseline"]["logloss"]:
+    if best["logloss"] > valid["base_rate"]["logloss"]:
         logger.warning(
             "on the validation day the model is worse than the base rate (log loss %.4f against %.4f): "
             "try a smaller alpha or, where a row holds many impressions, a beta of 100 to 1000",
             best["logloss"],
-            valid["baseline"]["logloss"],
+            valid["base_rate"]["logloss"],
         )
     return valid
 

@@ -71,16 +71,21 @@ def test_a_second_run_of_any_stage_finds_nothing_to_do(work: Path, etsyml: Etsym
 
 
 def test_evaluate_prints_the_documented_json(work: Path, etsyml: Etsyml) -> None:
-    told = json.loads(etsyml("-w", work, "evaluate", "--metric", "auc", "--json").out)
+    told = json.loads(etsyml("-w", work, "evaluate", "--metric", "auc", "--backtest", "3", "--json").out)
     assert (told["schema_version"], told["model"]) == (1, "ctr")
     assert set(told["data"]) == {"impressions", "listings", "images"}
     assert {measured["slice"] for measured in told["metrics"]} == {"mixed", "cold", "warm"}
     variants = {measured["variant"]: measured for measured in told["metrics"] if measured["slice"] == "mixed"}
-    assert list(variants) == ["baseline", "historical", "content", "ensemble"]
+    assert list(variants) == ["baseline", "historical", "content", "ensemble", "permuted", "ens-permuted"]
     ensemble = variants["ensemble"]
     assert ensemble["name"] == "auc"
     assert ensemble["low"] < ensemble["value"] < ensemble["high"]
-    assert ensemble["n"] > 1000
+    assert ensemble["n"] == ensemble["observed"]["impressions"] == 3 * 2000
+    assert 0.01 < ensemble["observed"]["events"] / ensemble["n"] < 0.1
+    assert 0.1 < ensemble["observed"]["entropy"] < 0.3
+    assert len(ensemble["days"]["values"]) == 3
+    assert min(ensemble["days"]["values"].values()) < ensemble["days"]["mean"]
+    assert ensemble["against"]["baseline"] == "baseline"
     assert ensemble["against"]["low"] > 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from etsyml_cli.core.errors import GateError, UsageError
+from etsyml_cli.io.artifact import MANIFEST
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.stages.evaluate import Evaluation, asks_for_one, evaluate, hold, parse_gate
 from tests.lda_chain import table_of, train, two_tastes
@@ -89,3 +90,10 @@ def test_each_metric_is_measured_once_and_the_truth_is_among_the_data(tmp_path: 
         (name, variant) for name in ("recall@5", "hit@5") for variant in ("popularity", "lda", "item-knn", "mix")
     ]
     assert found.data == {"favorites": str(favorites), "truth": str(tmp_path)}
+
+
+@pytest.mark.parametrize(("option", "judged"), [("backtest", "lda"), ("qrels", "ctr")])
+def test_an_option_is_refused_where_no_judge_takes_it(tmp_path: Path, option: str, judged: str) -> None:
+    (tmp_path / MANIFEST).touch()
+    with pytest.raises(UsageError, match=f"--{option} is for (ctr|ltr) models, none is judged"):
+        evaluate(models={judged: tmp_path}, inputs={}, metrics=[], gates=[], seed=0, options={option: 3})

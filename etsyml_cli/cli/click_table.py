@@ -1,0 +1,74 @@
+"""Click models for a person: a table a metric, differences in the units of Aryafar et al. (AdKDD'17)."""
+
+from __future__ import annotations
+
+import math
+from itertools import groupby, zip_longest
+from typing import TYPE_CHECKING
+
+from etsyml_cli.cli import show
+
+if TYPE_CHECKING:
+    from etsyml_cli.metrics.measurement import Measurement
+
+TITLES = {
+    "auc": "AUC, differences in % of {baseline}",
+    "logloss": "log loss, differences to {baseline} × 10³",
+    "ne": "normalized entropy, differences to {baseline} × 10³",
+    "calibration": "calibration: predicted over observed",
+}
+UNCOMPARED = {"calibration"}  # the baseline's is nothing to be near to
+
+
+def draw_click_figures(measurements: list[Measurement]) -> None:
+    """A table for each metric: a row for each variant on each slice."""
+    for name in dict.fromkeys(measurement.name for measurement in measurements):
+        _draw(name, [measurement for measurement in measurements if measurement.name == name])
+
+
+def _draw(name: str, measurements: list[Measurement]) -> None:
+    header = ["slice", "variant", "value", "95%\ninterval"]
+    header += ["diff.", "95%\ninterval"] if name not in UNCOMPARED else []
+    header += ["days'\nmean", "\nsd"] if any(m.days for m in measurements) else []
+    rows = []
+    for _, group in groupby(measurements, key=lambda m: m.slice):
+        of_slice = list(group)
+        values = {m.variant: m.value for m in of_slice}
+        for label, m in zip_longest(_labels(of_slice[0]), of_slice):
+            rows.append([label or "", *(_cells(m, values) if m else [])])
+    baseline = next((m.against.baseline for m in measurements if m.against), "baseline")
+    show.table(f"ctr, {TITLES[name].format(baseline=baseline)}", header, rows, numbers_from=2)
+
+
+def _cells(m: Measurement, values: dict[str, float]) -> list[str]:
+    """The row of one variant; `values` are those of all variants on its slice."""
+    cells = [m.variant, _figure(m.value), show.interval(m.low, m.high)]
+    if m.name not in UNCOMPARED:
+        cells += _difference(m, values)
+    if m.days:
+        cells += [_figure(m.days.mean), _figure(m.days.sd)]
+    return cells
+
+
+def _figure(value: float) -> str:
+    """Four digits; nothing for what is undefined."""
+    return "" if math.isnan(value) else show.number(value, 4 if abs(value) < 1 else 3)
+
+
+def _labels(measurement: Measurement) -> list[str]:
+    labels = [measurement.slice]
+    if observed := measurement.observed:
+        labels += [f"n {observed.impressions:,.0f}", f"events {observed.events:,.0f}"]
+        labels += [f"entropy {show.number(observed.entropy, 4)}"]
+    return labels
+
+
+def _difference(measurement: Measurement, values: dict[str, float]) -> list[str]:
+    against = measurement.against
+    if against is None:
+        return ["", ""]
+    unit = 1e-3
+    if measurement.name == "auc":
+        unit = values[against.baseline] / 100 or math.nan
+    low, high = (show.number(end / unit, 2) for end in (against.low, against.high))
+    return [f"{against.value / unit:+.2f}", f"{low}…{high}"]
