@@ -15,7 +15,10 @@ from etsyml_cli.core.errors import UsageError
 @common_options
 def score(
     rows: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="JSON Lines of impressions, - for stdin, or an impressions table.")
+        str,
+        typer.Argument(
+            metavar="FILE|-", help="JSON Lines of impressions, - for stdin, or a table of impressions or searches."
+        ),
     ] = "-",
     model: options.Model = None,
     listings: options.Listings = None,

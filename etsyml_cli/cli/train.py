@@ -128,9 +128,16 @@ def lda(
 @common_options
 def ctr(
     impressions: options.Impressions = None,
+    searches: options.Searches = None,
     listings: options.Listings = None,
     images: options.Images = None,
+    source: Annotated[
+        str, typer.Option(metavar="impressions|searches", help="The table to learn from.")
+    ] = "impressions",
     label: Annotated[str, typer.Option(metavar="clicked|converted", help="What to predict.")] = "clicked",
+    train_days: Annotated[
+        int | None, typer.Option(min=2, max=2**31, metavar="N", help="Only the last N days before what is set aside.")
+    ] = None,
     holdout: options.Holdout = None,
     out: options.Out = None,
     config: options.ConfigFile = None,
@@ -143,28 +150,39 @@ def ctr(
 
     One model knows what an ad is, one what became of it on earlier days; their blend is what
     `etsyml score` says. The last day is set aside for `etsyml evaluate`. With --label converted it
-    learns how likely an ad leads to a sale, and lies in models/ctr-converted.
+    learns how likely an ad leads to a sale, and lies in models/ctr-converted. With --source searches
+    every listing on a page of results is an impression, and the model lies in models/ctr-searches.
 
     \b
     Examples:
       etsyml train ctr
+      etsyml train ctr --source searches --train-days 14
       etsyml train ctr --label converted
+      etsyml train ctr --train-days 30
       etsyml train ctr --set bits=20 --set l1=1
     """
+    from etsyml_cli.core.errors import UsageError
     from etsyml_cli.stages.image_choice import features_to_train_on
     from etsyml_cli.stages.train_ctr import train_ctr
 
     place = session.workspace
+    logs = {"impressions": impressions, "searches": searches}
+    for other in logs.keys() - {source}:
+        if logs[other] is not None:
+            raise UsageError(f"--{other} is not read with --source {source}", hint=f"Say --source {other}.")
+    name = "-".join(["ctr", *(word for word in (source, label) if word not in ("impressions", "clicked"))])
     show.summary(
         train_ctr(
-            impressions=impressions or place.table("impressions"),
+            impressions=logs.get(source) or place.table(source),
             listings=listings or place.table_if_here("listings"),
             images=images or features_to_train_on(place.all_images()),
-            out=out or place.model("ctr" if label == "clicked" else f"ctr-{label}"),
-            label=label,
             seed=seed,
+            out=out or place.model(name),
+            label=label,
+            source=source,
             config=settings("ctr", config, set_).value,
             holdout=holdout,
+            train_days=train_days,
             limit=limit,
             force=force,
             replace=force or out is None,

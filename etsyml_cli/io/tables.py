@@ -150,12 +150,12 @@ def table_source(path: Path, name: str) -> Source:
     return source_of(path)
 
 
-def open_table(path: Path, name: str) -> pq.ParquetFile:
-    """A table of this name. Raises InputError for a missing file, another table, another schema version."""
-    _expect_here(path, name)
+def open_table(path: Path, *names: str) -> pq.ParquetFile:
+    """A table of one of these names. Raises InputError for a missing file, another table, another schema version."""
+    _expect_here(path, names[0])
     manifest = table_manifest(path)
-    if manifest.plan.kind != f"table:{name}":
-        raise InputError(f"{path}: expected the {name} table, found {manifest.plan.kind}")
+    if manifest.plan.kind not in [f"table:{name}" for name in names]:
+        raise InputError(f"{path}: expected the {' or '.join(names)} table, found {manifest.plan.kind}")
     return open_table_file(path)
 
 

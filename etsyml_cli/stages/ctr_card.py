@@ -8,30 +8,32 @@ from typing import Any
 
 from etsyml_cli.ingest.split import DaySplit
 from etsyml_cli.models.ctr.config import AdHistory, CtrConfig
-from etsyml_cli.stages.ctr_log import EVENTS
+from etsyml_cli.stages.ctr_log import EVENTS, IMPRESSIONS, SEARCHES
 
+SHOWN = {IMPRESSIONS: "an ad", SEARCHES: "a listing among search results"}
 TEMPLATE = """\
 # {title}
 
-Predicts how likely an ad that is shown is {label}, by logistic regression over hashed features, trained by
-FTRL-Proximal (McMahan et al., KDD'13, Algorithm 1) with alpha {alpha:g}, beta {beta:g}, l1 {l1:g}, l2 {l2:g},
-passes {passes}.{negatives}
+Predicts how likely {an_ad} is {label} when it is shown, by logistic regression over hashed features, trained by
+FTRL-Proximal (McMahan et al., KDD'13, Algorithm 1) with alpha {alpha:g}, beta {beta:g} times the impressions of an
+average row, l1 {l1:g}, l2 {l2:g}, passes {passes}.{negatives}
 
-## Content: what an ad is
+## Content: what was shown
 
 {features}
 
 A row's own value of a column comes first, its listing's value where the row has none; what neither has is no feature.
-The bias starts at the training days' average, so that a row of which nothing is known is predicted just that.
+The bias starts at the first days' average, so that a row of which nothing is known is predicted just that.
 Values are hashed (MurmurHash3, seeded by the feature's name) into slots beside the bias.
 
 {hashing}
 {historical}
 ## Data
 
-Learned in time order from {rows:,} rows: {impressions:,.0f} impressions, {clicks:,.0f} {label} ({base_rate:.4%}).
+Learned in time order from {rows:,} rows of the {source} table:
+{impressions:,.0f} impressions, {clicks:,.0f} {label} ({base_rate:.4%}).
 
-- training: {train_days}
+- training: {train_days}{window}
 - validation: {valid_days}; judged first, learned from afterwards, so that the model has seen all before the test
 - test: {test_days}
 
@@ -50,11 +52,11 @@ same day. Log loss of the latest days, each row predicted just before it was lea
     etsyml score
 
 {position}A row that lacks a column is scored by the others alone. Who is {label} follows what was shown: the model
-learns from ads that some earlier ranking chose.
+learns from what some earlier ranking chose.
 """
 
 HISTORICAL = """
-## Historical: what became of an ad
+## Historical: what became of it
 
 {history}
 
@@ -65,12 +67,12 @@ and `evaluate` see all days that were learned.
 
 ## Ensemble: the blend
 
-    shown = log(1 + impressions of the ad) / 8
+    shown = log(1 + impressions of the listing) / 8
     log-odds = {w[0]:.4f} · historical {w[1]:+.4f} · content {w[2]:+.4f} · shown {w[3]:+.4f}
     calibrated = {platt[0]:.4f} · log-odds {platt[1]:+.4f}
 
 The blend was fitted on the last days of training, the calibration on the validation day, both on what the models said
-of each row just before they learned it. An ad is cold that was shown fewer than {cold} times before, else warm; the
+of each row just before they learned it. What was shown fewer than {cold} times before is cold, else warm; the
 rule is for `evaluate`, the blend knows the number itself.
 """
 
@@ -91,8 +93,11 @@ def model_card(config: CtrConfig, split: DaySplit, metrics: dict[str, Any], phot
         hashing=_table(metrics["hashing"], "{:,.0f}"),
         **metrics["train"],
         label=metrics["label"],
+        source=metrics["source"],
+        an_ad=SHOWN[metrics["source"]],
         title=f"{EVENTS[metrics['label']].capitalize()} model",
         train_days=_days(split.first, split.valid_from),
+        window=_window(metrics["train_days"]),
         valid_days=_days(split.valid_from, split.test_begins),
         test_days=_days(split.test_begins, split.last + 1),
         validation=_validation(metrics["valid"]),
@@ -154,6 +159,10 @@ def _progressive(days: list[dict[str, Any]], parts: list[str]) -> str:
 
 def _list(lines: Sequence[tuple[str, Sequence[str]]]) -> str:
     return "\n".join(f"- {what} {', '.join(columns)}" for what, columns in lines if columns)
+
+
+def _window(train_days: int | None) -> str:
+    return "" if train_days is None else f"; with validation the last {train_days} days, earlier ones are not used"
 
 
 def _days(first: int, end: int) -> str:

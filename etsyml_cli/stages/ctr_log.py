@@ -1,4 +1,4 @@
-"""The impressions table as a stream: days and label counts of its rows, batch by batch, in time order."""
+"""What was shown, ads or listings on pages of search results, as a stream: its rows with labels in time order."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError, did_you_mean
-from etsyml_cli.ingest.split import DaySplit, days_of, last_days, share_of_days
+from etsyml_cli.ingest.split import days_of
 from etsyml_cli.io.tables import open_table
 
+IMPRESSIONS, SEARCHES = LOGS = ("impressions", "searches")  # the tables that tell what was shown
 CLICKED, CONVERTED = "clicked", "converted"
 EVENTS = {CLICKED: "click", CONVERTED: "conversion"}  # what can be predicted -> what to call one of it
 BATCH_ROWS = 1 << 16
-TIME = "created_at"
+TIME, EVENT = "created_at", "event"
 
 
 class RowGroup(NamedTuple):
@@ -33,14 +35,22 @@ class RowGroup(NamedTuple):
     last_day: int
 
 
+class Averages(NamedTuple):
+    """Events by impression, and impressions by row."""
+
+    click_rate: float
+    impressions: float
+
+
 @dataclass(frozen=True)
 class AdLog:
-    """What one look at the times of the table tells; of its rows every `every`-th is used.
+    """What one look at the times of the table, one of LOGS, tells; of its rows every `every`-th is used.
 
-    `label` says which event is counted: CLICKED or CONVERTED.
+    `label` says which event is counted: CLICKED or CONVERTED. In searches a click is any event but an impression.
     """
 
     path: Path
+    table: str
     columns: dict[str, pa.DataType]
     groups: list[RowGroup]
     rows_of_day: dict[int, int]
@@ -68,15 +78,23 @@ class AdLog:
             days = _days(batch)
             inside = (days >= first_day) & (days < end_day)
             if inside.any():
-                yield batch if inside.all() else batch.filter(pa.array(inside))
+                rows = batch if inside.all() else batch.filter(pa.array(inside))
+                yield self._with_label(rows) if self.table == SEARCHES else rows
 
     def _labels(self) -> list[str]:
+        if self.table == SEARCHES:
+            return [EVENT]
         if self.label == CONVERTED or CLICKED in self.columns:
             return [self.label]
         return ["clicks", "impressions"]
 
+    def _with_label(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        events = rows.column(EVENT)
+        happened = pc.equal(events, "purchase") if self.label == CONVERTED else pc.not_equal(events, "impression")
+        return rows.drop_columns([EVENT]).append_column(self.label, happened.cast(pa.int8()))
+
     def _as_stored(self, columns: list[str], first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
-        file = open_table(self.path, "impressions")
+        file = open_table(self.path, self.table)
         for group in self.groups:
             if group.last_day < first_day or group.first_day >= end_day:
                 continue
@@ -97,18 +115,24 @@ class AdLog:
             yield from connection.sql(query, params=[str(self.path)]).to_arrow_reader(BATCH_ROWS)
 
 
-def open_log(path: Path, limit: int | None, label: str = CLICKED) -> AdLog:
-    """Look at the times of the impressions table. With `limit`, evenly spread rows are used, so that all days stay.
+def open_log(path: Path, limit: int | None, label: str = CLICKED, table: str = IMPRESSIONS) -> AdLog:
+    """Look at the times of the table, one of LOGS. With `limit`, evenly spread rows are used, so that all days stay.
 
-    Raises UsageError for a label that is none of EVENTS, InputError where the table does not hold it.
+    Raises UsageError for a label that is none of EVENTS, InputError where the table does not hold it, or no times.
     """
-    file = open_table(path, "impressions")
-    _expect_label(path, columns_of(file), label)
+    file = open_table(path, table)
+    columns = columns_of(file)
+    _expect_label(path, table, columns, label)
+    if TIME not in columns:
+        raise InputError(f"{path}: has no times, so no day to hold out", hint=f"Ingest the {table} with {TIME}.")
     every = 1 if limit is None else max(1, -(-file.metadata.num_rows // limit))
     groups, rows_of_day = [], Counter[int]()
     in_order, last, start = True, None, 0
     for index in range(file.num_row_groups):
-        times = _microseconds(file.read_row_group(index, [TIME]))
+        stored = file.read_row_group(index, [TIME])
+        if stored[TIME].null_count:
+            raise InputError(f"{path}: has rows without a time", hint=f"Ingest the {table} again, all with {TIME}.")
+        times = _microseconds(stored)
         if len(times) == 0:
             continue
         in_order = in_order and bool(np.all(np.diff(times, prepend=times[0] if last is None else last) >= 0))
@@ -119,7 +143,9 @@ def open_log(path: Path, limit: int | None, label: str = CLICKED) -> AdLog:
         last, start = times[-1], start + len(times)
     if not rows_of_day:
         raise DataError(f"{path}: no rows")
-    return AdLog(path, columns_of(file), groups, dict(rows_of_day), in_order, every, label)
+    if table == SEARCHES:
+        del columns[EVENT]  # the label, and so no feature
+    return AdLog(path, table, columns, groups, dict(rows_of_day), in_order, every, label)
 
 
 def columns_of(file: pq.ParquetFile) -> dict[str, pa.DataType]:
@@ -128,21 +154,16 @@ def columns_of(file: pq.ParquetFile) -> dict[str, pa.DataType]:
     return dict(zip(schema.names, schema.types, strict=True))
 
 
-def split_days(log: AdLog, share: float | None) -> DaySplit:
-    """The last day for the test, or this share of the days, 0 for none; the day before for validation."""
-    days = log.days()
-    if share == 0:
-        return last_days(days, test_days=0, valid_days=min(1, int(days[-1] - days[0])))
-    return last_days(days, test_days=1 if share is None else share_of_days(days, share), valid_days=1)
-
-
 def counts(rows: pa.RecordBatch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Events and impressions of each row of an AdLog, both (N,). A row that was seen once has one impression."""
     labels = [rows.column(name) for name in (*EVENTS, "clicks", "impressions") if name in rows.schema.names]
     if any(label.null_count for label in labels):
         raise DataError("the impressions table has rows without a label", hint="A label is 0 or 1. Ingest it again.")
-    clicks, *impressions = (label.to_numpy().astype(np.float64) for label in labels)
-    return clicks, impressions[0] if impressions else np.ones(rows.num_rows)
+    clicks, *several = (label.to_numpy().astype(np.float64) for label in labels)
+    impressions = several[0] if several else np.ones(rows.num_rows)
+    if not np.all((clicks >= 0) & (clicks <= impressions)):
+        raise DataError("a row has clicks below 0 or above its impressions", hint="A label is 0 or 1. Ingest again.")
+    return clicks, impressions
 
 
 def day_by_day(rows: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -153,22 +174,33 @@ def day_by_day(rows: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
         yield int(days[start]), rows.slice(start, end - start)
 
 
-def click_rate(log: AdLog, first_day: int, end_day: int) -> float:
-    """Events by impression of first_day … end_day − 1. Raises DataError where there are none, or nothing else."""
+def first_averages(log: AdLog, first_day: int, end_day: int) -> Averages:
+    """Those of the first days from first_day on that hold both events and impressions without one.
+
+    So a model that goes on with later days begins as one that learns all at once. Raises DataError where the days up
+    to end_day − 1 hold no events, or nothing else.
+    """
     clicked = shown = 0.0
-    for rows in log.batches([], first_day, end_day):
-        clicks, impressions = counts(rows)
-        clicked += float(clicks.sum())
-        shown += float(impressions.sum())
-    if not 0 < clicked < shown:
-        what = f"no {EVENTS[log.label]}" if clicked <= 0 else f"{EVENTS[log.label]}s only"
-        raise DataError(f"{log.path}: the rows to train on hold {what}", hint="Is it the right label column?")
-    return clicked / shown
+    n_rows = 0
+    for day in [day for day in log.days().tolist() if first_day <= day < end_day]:
+        for rows in log.batches([], day, day + 1):
+            clicks, impressions = counts(rows)
+            clicked += float(clicks.sum())
+            shown += float(impressions.sum())
+            n_rows += rows.num_rows
+        if 0 < clicked < shown:
+            return Averages(clicked / shown, shown / n_rows)
+    if shown == 0:
+        raise DataError(f"{log.path}: no rows on the days to train on", hint="Train on more days.")
+    what = f"no {EVENTS[log.label]}" if clicked <= 0 else f"{EVENTS[log.label]}s only"
+    raise DataError(f"{log.path}: the rows to train on hold {what}", hint="Is it the right label column?")
 
 
-def _expect_label(path: Path, columns: Collection[str], label: str) -> None:
+def _expect_label(path: Path, table: str, columns: Collection[str], label: str) -> None:
     if label not in EVENTS:
         raise UsageError(f"nothing learns {label!r}", hint=did_you_mean(label, EVENTS))
+    if table == SEARCHES:
+        return
     if label == CONVERTED and CONVERTED not in columns:
         raise InputError(
             f"{path}: has no column {CONVERTED!r}", hint="Ingest the impressions with it: 1 where one led to a sale."
@@ -184,10 +216,7 @@ def _days(batch: pa.RecordBatch) -> NDArray[np.int64]:
 
 
 def _microseconds(rows: pa.RecordBatch | pa.Table) -> NDArray[np.int64]:
-    times = rows.column(TIME)
-    if times.null_count:
-        raise InputError("the impressions table has rows without a time", hint="Ingest it again.")
-    microseconds: NDArray[np.int64] = times.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
+    microseconds: NDArray[np.int64] = rows.column(TIME).cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
     return microseconds
 
 

@@ -82,10 +82,12 @@ class Part:
 class CtrModel:
     """The parts by name, what they know of listings, queries and earlier days, and the blend of what they say.
 
-    `histories` and `clicks` are those of `config.history.counts`, the ad's first, and of its `click_svd`.
+    `histories` and `clicks` are those of `config.history.counts`, the ad's first, and of its `click_svd`;
+    `row_size` is how many impressions an average row stands for.
     """
 
     config: CtrConfig
+    row_size: float
     parts: dict[str, Part]
     of_listings: OfListings
     histories: list[History]

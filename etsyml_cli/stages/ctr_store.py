@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
@@ -22,7 +23,7 @@ from etsyml_cli.models.ctr.blend import Blend, plain_blend
 from etsyml_cli.models.ctr.config import CtrConfig
 from etsyml_cli.models.ctr.ftrl import new_state, start_at, state_of, used_slots
 from etsyml_cli.stages.ctr_listings import Beside, Reductions, learn_reductions, of_listings
-from etsyml_cli.stages.ctr_log import columns_of
+from etsyml_cli.stages.ctr_log import Averages, columns_of
 from etsyml_cli.stages.ctr_model import CONTENT, HISTORICAL, KIND, CtrModel, Part, new_clicks, new_histories
 from etsyml_cli.stages.photo_numbers import photos_like
 
@@ -53,15 +54,18 @@ def read_feature_columns(config: CtrConfig, listings: Path | None) -> pa.Table |
     return read_table(listings, "listings", [name for name in listing_columns(listings) if name in wanted])
 
 
-def new_model(config: CtrConfig, beside: Beside, click_rate: float, day: int, seed: int = 0) -> CtrModel:
-    """A model that predicts `click_rate` for every row, on `day`."""
-    states = {}
-    for name in _names(config):
-        states[name] = new_state(config.bits)
-        start_at(states[name], click_rate, config)
+def new_model(config: CtrConfig, beside: Beside, average: Averages, day: int, seed: int = 0) -> CtrModel:
+    """A model that predicts the average click rate for every row, on `day`."""
+    states = {name: new_state(config.bits) for name in _names(config)}
+    parts = _parts(config, average.impressions, states, beside.listings)
+    of_all = average.click_rate
+    of_learned = of_all / (of_all + (1 - of_all) * config.negatives)
+    for part in parts.values():
+        start_at(part.zn, of_learned, part.config)
     return CtrModel(
         config=config,
-        parts=_parts(config, states, beside.listings),
+        row_size=average.impressions,
+        parts=parts,
         of_listings=of_listings(beside, learn_reductions(beside, config), config),
         histories=new_histories(config, day),
         clicks=new_clicks(config, day),
@@ -72,7 +76,11 @@ def new_model(config: CtrConfig, beside: Beside, click_rate: float, day: int, se
 
 def save_model(directory: Path, model: CtrModel) -> None:
     """Only slots that have learned something are stored: a model of few features is a small file."""
-    tensors: Tensors = {"blend": model.blend.weights, "platt": model.blend.platt}
+    tensors: Tensors = {
+        "blend": model.blend.weights,
+        "platt": model.blend.platt,
+        "row_size": np.array([model.row_size]),
+    }
     for name, part in model.parts.items():
         tensors[f"{name}.slots"], tensors[f"{name}.zn"] = used_slots(part.zn)
     counted: list[History | ClickSvd] = [*model.histories, *model.clicks]
@@ -105,9 +113,11 @@ def load_model(directory: Path, beside: Beside) -> CtrModel:
         }
         counted = [_under(name, tensors) for name in _counted(config)]
         n_histories = len(config.history.counts) if config.history else 0
+        row_size = float(tensors["row_size"][0])
         return CtrModel(
             config=config,
-            parts=_parts(config, states, beside.listings),
+            row_size=row_size,
+            parts=_parts(config, row_size, states, beside.listings),
             of_listings=of_listings(beside, _reductions(directory, tensors), config),
             histories=[history_of(config.days, found) for found in counted[:n_histories]],
             clicks=[click_svd_of(config.svd_dim, found) for found in counted[n_histories:]],
@@ -126,8 +136,12 @@ def _names(config: CtrConfig) -> list[str]:
     return [HISTORICAL, CONTENT] if config.history else [CONTENT]
 
 
-def _parts(config: CtrConfig, states: dict[str, NDArray[np.float64]], listings: pa.Table | None) -> dict[str, Part]:
+def _parts(
+    config: CtrConfig, row_size: float, states: dict[str, NDArray[np.float64]], listings: pa.Table | None
+) -> dict[str, Part]:
+    """Parts with these states. `config.beta` is that of rows of one impression: a row of many is as large a step."""
     features, history = config.features, config.history
+    learning = replace(config, beta=config.beta * row_size)
     hashers = {
         CONTENT: RowHasher(
             categorical=features.categorical,
@@ -144,7 +158,7 @@ def _parts(config: CtrConfig, states: dict[str, NDArray[np.float64]], listings: 
         hashers[HISTORICAL] = RowHasher(
             categorical=history.categorical, counts=counts, bits=config.bits, listings=listings
         )
-    return {name: Part(config, zn, hashers[name]) for name, zn in states.items()}
+    return {name: Part(learning, zn, hashers[name]) for name, zn in states.items()}
 
 
 def _counted(config: CtrConfig) -> list[str]:
@@ -158,7 +172,7 @@ def _counted(config: CtrConfig) -> list[str]:
 
 def _shapes(config: CtrConfig) -> dict[str, tuple[int | None, ...]]:
     names = _names(config)
-    shapes: dict[str, tuple[int | None, ...]] = {"blend": (len(names) + 2,), "platt": (2,)}
+    shapes: dict[str, tuple[int | None, ...]] = {"blend": (len(names) + 2,), "platt": (2,), "row_size": (1,)}
     for name in names:
         shapes |= {f"{name}.slots": (None,), f"{name}.zn": (None, 2)}
     for name in _counted(config):

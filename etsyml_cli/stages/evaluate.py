@@ -44,7 +44,7 @@ JUDGES = {
     ),
     "ctr": Judge(
         "etsyml_cli.stages.evaluate_ctr:evaluate_ctr",
-        ("impressions", "listings", "images"),
+        ("impressions", "searches", "listings", "images"),
         ("auc", "logloss", "ne", "calibration"),
         ("ensemble", "content"),
         "mixed",
@@ -156,7 +156,7 @@ def _evaluate(
     judge = JUDGES[kind]
     defaults = [metric for metric in map(parse_metric, judge.default_metrics) if truth or not metric.spec.needs_truth]
     metrics = [metric for metric in asked if kind in metric.spec.models] or defaults
-    needed = (name for metric in metrics for name in metric.spec.needs)
+    needed = [name for metric in metrics for name in metric.spec.needs]
     sources = {name: inputs[name] for name in (*judge.inputs, *needed)}
     measured = resolve(_STAGES, kind, "model")(
         model=directory,
@@ -166,8 +166,11 @@ def _evaluate(
         **sources,
         **{name: value for name, value in given.items() if name in judge.options},
     )
+    used = {*read_manifest(directory).plan.inputs, *needed, "truth"}
     data = {
-        name: str(path) for name, path in [*sources.items(), ("truth", truth)] if path is not None and path.exists()
+        name: str(path)
+        for name, path in [*sources.items(), ("truth", truth)]
+        if name in used and path is not None and path.exists()
     }
     return Evaluation(model=kind, data=data, metrics=measured)
 

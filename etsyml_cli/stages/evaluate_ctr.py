@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
 from etsyml_cli.ingest.split import DaySplit
-from etsyml_cli.io.artifact import expect_same_input
+from etsyml_cli.io.artifact import Manifest, expect_same_input
 from etsyml_cli.io.model import METRICS, SPLIT, load_config, load_json
 from etsyml_cli.io.truth import read_click_probabilities
 from etsyml_cli.metrics.measurement import Measurement
@@ -21,9 +21,10 @@ from etsyml_cli.metrics.probability import METRICS as JUDGED_BY
 from etsyml_cli.metrics.probability import Floats
 from etsyml_cli.models.ctr.config import CtrConfig
 from etsyml_cli.stages.ctr_baseline import baseline_rates
+from etsyml_cli.stages.ctr_days import split_days
 from etsyml_cli.stages.ctr_judge import Tested, compared_with, measure_days, measure_slices
 from etsyml_cli.stages.ctr_listings import Beside, dealt_anew
-from etsyml_cli.stages.ctr_log import CLICKED, AdLog, open_log, split_days
+from etsyml_cli.stages.ctr_log import CLICKED, IMPRESSIONS, SEARCHES, AdLog, open_log
 from etsyml_cli.stages.ctr_model import CONTENT, ENSEMBLE, CtrModel, judge_days, variants_of
 from etsyml_cli.stages.ctr_store import beside_of, load_model, manifest_of
 from etsyml_cli.stages.train_ctr import learn_model
@@ -46,10 +47,11 @@ class LearnedFrom(msgspec.Struct):
 def evaluate_ctr(
     *,
     model: Path,
-    impressions: Path,
+    impressions: Path | None,
     listings: Path | None,
     metrics: list[MetricName],
     seed: int,
+    searches: Path | None = None,
     images: Path | None = None,
     truth: Path | None = None,
     baseline: str | None = None,
@@ -61,11 +63,11 @@ def evaluate_ctr(
     `backtest` on each of the last so many days that have rows, by a model of this one's configuration that learned
     only the days before it. Where the model knows photos, the variants of PERMUTED say what it would with the photos
     dealt to other listings. Differences are those to `baseline`, the variant of ids alone if it is None. Rows and
-    label are those of `train ctr`.
+    label are those of `train ctr`, from the table that it learned from: `impressions` or `searches`.
 
-    Raises InputError for another impressions table than it learned from, DataError where nothing was held out or the
+    Raises InputError for another such table, DataError where nothing was held out or the
     test days have rows of one class only, UsageError for a baseline that is no variant, for more days than have a
-    past, and for the truth of clicks where the model predicts conversions.
+    past, and for the truth of ad clicks where the model predicts something else.
     """
     for metric in metrics:
         if metric.name not in JUDGED_BY:
@@ -81,11 +83,10 @@ def evaluate_ctr(
             f"{model} was trained with --holdout none: nothing is left to judge it on",
             hint="Judge its configuration on days of the past: --backtest 5.",
         )
-    expect_same_input(manifest, "impressions", impressions)
-    label = manifest.plan.config.get("label", CLICKED)
-    if truth is not None and label != CLICKED:
-        raise UsageError(f"{model} predicts conversions: the planted probabilities are those of clicks")
-    log = open_log(impressions, manifest.plan.config.get("limit"), label)
+    log = _log_of(manifest, impressions, searches)
+    if truth is not None and (log.table, log.label) != (IMPRESSIONS, CLICKED):
+        what = "conversions" if log.label != CLICKED else "clicks on searches"
+        raise UsageError(f"{model} predicts {what}: the planted probabilities are those of clicks on ads")
     beside = beside_of(model, listings, images)
     names = [metric.name for metric in metrics]
     if backtest is None:
@@ -93,10 +94,24 @@ def evaluate_ctr(
         tested = _test(load_model(model, beside), log, beside, split, base_rate, truth)
         return measure_slices(compared_with(baseline, tested), names, seed)
     config: CtrConfig = load_config(model, CtrConfig)
-    days = (
-        _test_day(log.until(day), beside, config, manifest.plan.seed or 0, truth) for day in days_to_test(log, backtest)
-    )
-    return measure_days([compared_with(baseline, day) for day in days], names, seed)
+    days = []
+    for day in days_to_test(log, backtest):
+        known = log.until(day)
+        split = split_days(known.days(), None, manifest.plan.config.get("train_days"))
+        trained, learned = learn_model(known, beside, config, split, manifest.plan.seed or 0)
+        tested = _test(trained, known, beside, split, learned["train"]["base_rate"], truth)
+        days.append(compared_with(baseline, tested))
+    return measure_days(days, names, seed)
+
+
+def _log_of(manifest: Manifest, impressions: Path | None, searches: Path | None) -> AdLog:
+    """The log that the model learned from. Raises InputError for another one, UsageError where it is not named."""
+    source = SEARCHES if SEARCHES in manifest.plan.inputs else IMPRESSIONS
+    table = searches if source == SEARCHES else impressions
+    if table is None:
+        raise UsageError(f"the model was trained on {source}", hint=f"Name that table with --{source}.")
+    expect_same_input(manifest, source, table)
+    return open_log(table, manifest.plan.config.get("limit"), manifest.plan.config.get("label", CLICKED), source)
 
 
 def days_to_test(log: AdLog, number: int) -> list[int]:
@@ -111,18 +126,11 @@ def days_to_test(log: AdLog, number: int) -> list[int]:
     return [int(day) for day in days[-number:]]
 
 
-def _test_day(log: AdLog, beside: Beside, config: CtrConfig, seed: int, truth: Path | None) -> Tested:
-    """The log's last day, judged by a model that learned the days before it."""
-    split = split_days(log, None)
-    model, learned = learn_model(log, beside, config, split, seed)
-    return _test(model, log, beside, split, learned["train"]["base_rate"], truth)
-
-
 def _test(model: CtrModel, log: AdLog, beside: Beside, split: DaySplit, base_rate: float, truth: Path | None) -> Tested:
     """What every variant says of the split's test days."""
     days = split.test_begins, split.last + 1
     judged = judge_days(model, log, *days)
-    ids_alone = baseline_rates(log, beside.listings, model.config, split, base_rate)
+    ids_alone = baseline_rates(log, beside.listings, model.parts[CONTENT].config, split, base_rate)
     rates = {"baseline": ids_alone, **variants_of(model, judged)}
     if model.of_listings.photos:
         dealt = replace(model, of_listings=dealt_anew(model.of_listings, model.seed))

@@ -1,4 +1,4 @@
-"""Score ads with a click model: JSON Lines to JSON Lines, or an impressions table to a Parquet file."""
+"""Score ads with a click model: JSON Lines to JSON Lines, or a table of what was shown to a Parquet file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from etsyml_cli.io.tables import MANIFEST_KEY, open_table, parquet_writer, table
 from etsyml_cli.io.text import STDIN, numbered_lines, open_lines
 from etsyml_cli.stages.ctr_explain import explain as reasons
 from etsyml_cli.stages.ctr_listings import Beside
-from etsyml_cli.stages.ctr_log import BATCH_ROWS, TIME
+from etsyml_cli.stages.ctr_log import BATCH_ROWS, LOGS, TIME
 from etsyml_cli.stages.ctr_model import CtrModel
 from etsyml_cli.stages.ctr_store import beside_of, load_model, manifest_of
 from etsyml_cli.stages.summary import Summary, up_to_date
@@ -33,7 +33,7 @@ LINES_AT_ONCE = 4096
 TABLE_SUFFIX, LINES_SUFFIX = ".parquet", ".jsonl"
 PARQUET_MAGIC = b"PAR1"
 MAX_FLOAT = sys.float_info.max
-NAMED_BY = ["impression_id", TIME, "listing_id"]  # what a scored row of a table is found by
+NAMED_BY = ["impression_id", "search_id", TIME, "listing_id"]  # what a scored row of a table is found by
 
 EXPECTED = {pa.string(): "text", pa.float64(): "a number", ARROW_TYPES["time"]: "a time, as in 2026-11-25T13:00:00Z"}
 
@@ -111,12 +111,12 @@ def score_table(
     force: bool = False,
     replace: bool = True,
 ) -> Summary:
-    """Write the click probability of every row of the impressions table, in its order, as Parquet.
+    """Write the click probability of every row of an impressions or searches table, in its order, as Parquet.
 
     Raises UsageError for another extension of `out` than .parquet.
     """
     _expect_suffix(out, TABLE_SUFFIX, "scores of a table")
-    file = open_table(impressions, "impressions")
+    file = open_table(impressions, *LOGS)
     inputs = {
         "model": model,
         "impressions": impressions,

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from etsyml_cli.core.errors import UsageError, did_you_mean
 from etsyml_cli.core.log import Advance, logger, progress
 from etsyml_cli.features.clock import CLOCK, CLOCK_TYPE
 from etsyml_cli.ingest.split import DaySplit, held_out_share
@@ -22,13 +23,15 @@ from etsyml_cli.models.ctr.columns import fed_by
 from etsyml_cli.models.ctr.config import CtrConfig
 from etsyml_cli.models.ctr.ftrl import hashing_figures
 from etsyml_cli.stages.ctr_card import model_card
+from etsyml_cli.stages.ctr_days import split_days
 from etsyml_cli.stages.ctr_listings import Beside
-from etsyml_cli.stages.ctr_log import CLICKED, AdLog, click_rate, open_log, split_days
+from etsyml_cli.stages.ctr_log import CLICKED, IMPRESSIONS, LOGS, AdLog, first_averages, open_log
 from etsyml_cli.stages.ctr_model import KIND, CtrModel, Judged, judge_days, learn_days, together, variants_of
 from etsyml_cli.stages.ctr_store import listing_columns, new_model, read_feature_columns, save_model
 from etsyml_cli.stages.summary import Summary, made_before
 
-BLEND_DAYS = 6  # the blend is fitted on so many days before the validation day, which calibrates it
+BLEND_DAYS = 6  # the blend is fitted on the last so many days before the validation day, which calibrates it
+MOST_NAMED = 8  # columns in a message
 
 
 def train_ctr(
@@ -39,41 +42,51 @@ def train_ctr(
     out: Path,
     config: CtrConfig,
     label: str = CLICKED,
+    source: str = IMPRESSIONS,
     seed: int = 0,
     holdout: str | None = None,
+    train_days: int | None = None,
     limit: int | None = None,
     force: bool = False,
     replace: bool = True,
 ) -> Summary:
     """Train FTRL-Proximal on the ads' log and write the model to `out`.
 
+    With SEARCHES as the `source`, `impressions` is a searches table: each listing shown on a page is an impression.
     `label` is what an impression leads to: CLICKED, or CONVERTED where the table has that column.
-    `holdout` is None (the last day), "none", or a share of the days; `limit` uses only so many rows, evenly spread.
-    The day before the held-out ones judges the model, which then learns from that day too.
+    `holdout` is None (the last day), "none", or a share of the days; `train_days` takes only so many days before it;
+    `limit` uses only so many rows, evenly spread. The day before the held-out ones judges the model, which then
+    learns from that day too.
     """
+    if source not in LOGS:
+        raise UsageError(f"no log of what was shown is called {source!r}", hint=did_you_mean(source, LOGS))
     share = None if holdout is None else held_out_share(holdout)
-    images = images if config.photo_dim else None
-    plan = _plan(impressions, listings, images, config, {"label": label, "holdout": holdout, "limit": limit}, seed)
+    inputs = {source: impressions, "listings": listings, "images": images if config.photo_dim else None}
+    options = {"label": label, "holdout": holdout, "train_days": train_days, "limit": limit}
+    plan = _plan(inputs, config, options, seed)
     if there := made_before(out, plan, force=force):
         return there
-    log = open_log(impressions, limit, label)
-    split = split_days(log, share)
+    log = open_log(impressions, limit, label, source)
+    split = split_days(log.days(), share, train_days)
     clock = dict.fromkeys(CLOCK, CLOCK_TYPE)
     available = clock | log.columns | listing_columns(listings)  # of two types the listings' is the stricter
     fed = fed_by(config, available)
-    photos = read_image_features(images) if images else None
+    photos = read_image_features(images) if images and config.photo_dim else None
     beside = Beside(read_feature_columns(fed, listings), photos)
     absent = [column for column in config.columns() if column not in available]
     if absent:
         logger.info("neither table has %s: trained without", ", ".join(absent))
-    own = [*table_schema("impressions").names(), *fed.columns()]
+    own = [*table_schema(source).names(), *fed.columns()]
     unused = [column for column in log.columns if column not in own]
     if unused:
-        logger.info("no feature uses %s: see `etsyml config show ctr`", ", ".join(unused))
+        others = f" and {len(unused) - MOST_NAMED} others" if len(unused) > MOST_NAMED else ""
+        named = ", ".join(unused[:MOST_NAMED])
+        logger.info("no feature uses %s%s: see `etsyml config show ctr`", named, others)
     with artifact(out, plan, replace=replace) as draft:
         draft.rows = _rows(log, split)
         model, learned = learn_model(log, beside, fed, split, seed)
-        metrics = {"label": label, "absent_columns": absent, **learned}
+        said = {"source": source, "label": label, "train_days": train_days, "absent_columns": absent}
+        metrics = said | learned
         draft.facts = {
             "label": label,
             "slots_used": sum(found["slots_used"] for found in metrics["hashing"].values()),
@@ -91,34 +104,28 @@ def learn_model(
 
     `config` is what `fed_by` gives. Raises DataError where the training days have rows of one class only.
     """
-    rate = click_rate(log, split.first, split.valid_from)
-    model = new_model(config, beside, rate / (rate + (1 - rate) * config.negatives), split.first, seed)
+    model = new_model(config, beside, first_averages(log, split.first, split.valid_from), split.first, seed)
     with progress("train ctr", _steps(log, split, config)) as advance:
         return model, _train(model, log, split, advance)
 
 
-def _plan(
-    impressions: Path,
-    listings: Path | None,
-    images: Path | None,
-    config: CtrConfig,
-    options: dict[str, Any],
-    seed: int,
-) -> Plan:
-    inputs = {"impressions": [table_source(impressions, "impressions")]}
-    if listings is not None:
-        inputs["listings"] = [table_source(listings, "listings")]
-    if images is not None:
-        inputs["images"] = [source_of(images)]
-    return Plan(kind=KIND, config=msgspec.to_builtins(config) | options, inputs=inputs, seed=seed)
+def _plan(inputs: dict[str, Path | None], config: CtrConfig, options: dict[str, Any], seed: int) -> Plan:
+    sources = {
+        name: [source_of(path) if name == "images" else table_source(path, name)]
+        for name, path in inputs.items()
+        if path is not None
+    }
+    return Plan(kind=KIND, config=msgspec.to_builtins(config) | options, inputs=sources, seed=seed)
 
 
 def _rows(log: AdLog, split: DaySplit) -> dict[str, int]:
-    return {
+    used = {
         "train": log.rows(split.first, split.valid_from),
         "valid": log.rows(split.valid_from, split.test_begins),
         "test": log.rows(split.test_begins, split.last + 1),
     }
+    earlier = sum(log.rows_of_day.values()) - sum(used.values())
+    return used | ({"earlier": earlier} if earlier else {})
 
 
 def _steps(log: AdLog, split: DaySplit, config: CtrConfig) -> int:
@@ -129,13 +136,15 @@ def _train(model: CtrModel, log: AdLog, split: DaySplit, advance: Advance) -> di
     """Learn the training days, judge on the validation days, learn those too; returns the figures of all that."""
     days: list[dict[str, Any]] = []
     latest: list[Judged] = []
+    days_here = log.days()
+    blend_from = days_here[days_here < split.valid_from][-BLEND_DAYS:][0]
     for number in range(model.config.passes):
         model.forget_history(split.first)
         for day, judged in learn_days(model, log, split.first, split.valid_from):
             advance(len(judged.clicks))
             if number == 0:  # later passes predict rows that they have seen
                 _count(days, day, model, judged)
-                if day >= split.valid_from - BLEND_DAYS:
+                if day >= blend_from:
                     latest.append(judged)
     progressive = together(latest)
     if len(model.parts) > 1:
@@ -179,16 +188,18 @@ def _validate(model: CtrModel, judged: Judged, base_rate: float) -> dict[str, di
     """The figures of the validation day, by variant; none where that day cannot judge."""
     clicks, impressions = judged.clicks, judged.impressions
     if not 0 < clicks.sum() < impressions.sum():
-        logger.warning("the rows of the validation day are all of one class: nothing was validated")
+        what = "rows of one class only" if len(clicks) else "no rows"
+        logger.warning("the validation day has %s: nothing was validated", what)
         return {}
     variants = {"base_rate": np.full(len(clicks), base_rate), **variants_of(model, judged)}
     valid = {name: figures(p, clicks, impressions) for name, p in variants.items()}
-    best = valid[list(variants)[-1]]
-    if best["logloss"] > valid["base_rate"]["logloss"]:
+    worst = max(valid, key=lambda name: valid[name]["logloss"])
+    if worst != "base_rate":
         logger.warning(
-            "on the validation day the model is worse than the base rate (log loss %.4f against %.4f): "
-            "try a smaller alpha or, where a row holds many impressions, a beta of 100 to 1000",
-            best["logloss"],
+            "on the validation day the %s model is worse than the base rate (log loss %.4f against %.4f): "
+            "try a smaller alpha or a larger beta",
+            worst,
+            valid[worst]["logloss"],
             valid["base_rate"]["logloss"],
         )
     return valid

@@ -89,6 +89,21 @@ def test_evaluate_prints_the_documented_json(work: Path, etsyml: Etsyml) -> None
     assert ensemble["against"]["low"] > 0
 
 
+def test_clicks_on_search_results_are_learned_and_judged(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
+    shutil.copytree(work / "tables", tmp_path / "tables")
+    etsyml("-w", tmp_path, "train", "ctr", "--source", "searches", "--train-days", "10")
+    model = tmp_path / "models/ctr-searches"
+    told = json.loads(etsyml("-w", tmp_path, "evaluate", "--model", model, "--metric", "auc", "--json").out)
+    assert list(told["data"]) == ["searches", "listings"]
+    value = {(m["variant"], m["slice"]): m["value"] for m in told["metrics"]}
+    assert value["ensemble", "mixed"] > 0.55
+    wrong = etsyml("-w", tmp_path, "train", "ctr", "--searches", "other.parquet")
+    assert (wrong.code, wrong.err) == (
+        2,
+        "error: --searches is not read with --source impressions\n  Say --source searches.\n",
+    )
+
+
 def test_whole_shops_are_held_out_and_judged(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
     model = tmp_path / "by-seller"
     trained = etsyml(

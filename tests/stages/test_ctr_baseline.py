@@ -13,7 +13,8 @@ from etsyml_cli.io.tables import read_table
 from etsyml_cli.models.ctr.config import AdHistory, CtrConfig
 from etsyml_cli.stages import ctr_baseline
 from etsyml_cli.stages.ctr_baseline import ALPHAS, baseline_rates
-from etsyml_cli.stages.ctr_log import open_log, split_days
+from etsyml_cli.stages.ctr_days import split_days
+from etsyml_cli.stages.ctr_log import open_log
 from tests.stages.test_ctr_stages import ADS_A_DAY, LISTINGS, draw_log, write_table
 
 IDS = ("listing_id", "shop_id", "position")
@@ -80,7 +81,7 @@ def test_the_baseline_is_the_best_of_five_rates_on_the_last_training_days(
     shops = write_table("listings", listings, tmp_path / "listings.parquet")
     opened = open_log(write_table("impressions", log, tmp_path / "log.parquet"), None)
     config = CtrConfig(bits=20, history=AdHistory(categorical=IDS))
-    found = baseline_rates(opened, read_table(shops, "listings"), config, split_days(opened, None), BASE_RATE)
+    found = baseline_rates(opened, read_table(shops, "listings"), config, split_days(opened.days(), None), BASE_RATE)
     best, expected = slow_baseline(log, 7 * ADS_A_DAY)
     assert best == alpha
     assert found == pytest.approx(expected, abs=1e-9)
@@ -89,5 +90,5 @@ def test_the_baseline_is_the_best_of_five_rates_on_the_last_training_days(
 def test_without_ids_it_is_the_base_rate(tmp_path: Path) -> None:
     opened = open_log(write_table("impressions", draw_log(), tmp_path / "log.parquet"), None)
     config = CtrConfig(bits=12, history=AdHistory(categorical=()))
-    found = baseline_rates(opened, None, config, split_days(opened, None), BASE_RATE)
+    found = baseline_rates(opened, None, config, split_days(opened.days(), None), BASE_RATE)
     assert found.tolist() == [BASE_RATE] * ADS_A_DAY

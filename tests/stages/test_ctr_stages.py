@@ -26,7 +26,7 @@ from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.models.ctr.columns import fed_by
 from etsyml_cli.models.ctr.config import AdFeatures, AdHistory, CtrConfig
 from etsyml_cli.stages.ctr_listings import Beside
-from etsyml_cli.stages.ctr_log import open_log
+from etsyml_cli.stages.ctr_log import Averages, open_log
 from etsyml_cli.stages.ctr_model import learn_days, together
 from etsyml_cli.stages.ctr_store import beside_of, load_model, new_model
 from etsyml_cli.stages.evaluate_ctr import evaluate_ctr
@@ -150,7 +150,7 @@ def test_labels_of_a_day_change_nothing_that_was_said_of_rows_up_to_it(shop, log
     def said(rows, name):
         opened = open_log(write_table("impressions", rows, tmp_path / name), None)
         first = int(opened.days()[0])
-        model = new_model(fed_by(CONFIG, opened.columns), Beside(None, None), 0.3, first)
+        model = new_model(fed_by(CONFIG, opened.columns), Beside(None, None), Averages(0.3, 1), first)
         return together([judged for _, judged in learn_days(model, opened, first, first + DAYS)])
 
     flipped = [*log[: 4 * ADS_A_DAY], *({**row, "clicked": 1 - row["clicked"]} for row in log[4 * ADS_A_DAY :])]
@@ -255,6 +255,25 @@ def test_aggregated_rows_are_learned_and_judged(shop, log, tmp_path):
     assert ensemble.low > 0.55
 
 
+def test_rows_of_many_impressions_learn_words_that_they_have_in_common(shop, tmp_path):
+    """Thousands of impressions a row, twenty words each, make no steps that lose to the base rate."""
+    rng, start, rows = generator(3, "headlines"), datetime(2024, 3, 1, tzinfo=UTC), []
+    for i in range(1500):
+        words = rng.choice(80, 20, replace=False)
+        rate = 0.02 * np.exp(np.where(words < 10, 0.4, 0.0).sum() + rng.normal(0, 0.3))
+        texts = {"listing_id": f"L{i}", "headline": " ".join(f"w{word}" for word in words)}
+        counts = {"clicks": int(rng.binomial(3000, rate)), "impressions": 3000}
+        rows.append({"created_at": start + timedelta(days=i // 150), **texts, **counts})
+    table = write_table("impressions", rows, tmp_path / "log.parquet")
+    config = CtrConfig(bits=16, features=AdFeatures(text=("headline",)))
+    train(shop, tmp_path / "model", impressions=table, listings=False, config=config)
+    judged = evaluate(shop, tmp_path / "model", "auc", "logloss", impressions=table)
+    content = {m.name: m.against for m in judged if (m.variant, m.slice) == ("content", "mixed")}
+    assert content["auc"].low > 0
+    assert content["logloss"].high < 0
+    assert load_model(tmp_path / "model", Beside(None, None)).parts["content"].config.beta == 3000
+
+
 @pytest.mark.parametrize(("holdout", "test_days"), [(None, 1), ("0.25", 2), ("none", 0)])
 def test_holdout(shop, tmp_path, holdout, test_days):
     rows = train(shop, tmp_path / "model", holdout=holdout).rows
@@ -262,6 +281,38 @@ def test_holdout(shop, tmp_path, holdout, test_days):
     if holdout == "none":
         with pytest.raises(DataError, match="holdout none"):
             evaluate(shop, tmp_path / "model")
+
+
+def test_a_window_of_training_days_is_all_that_is_learned(shop, log, tmp_path):
+    """As if the log had begun with it."""
+    window = [row for row in log if row["created_at"].day >= 5]  # of 03-01 … 03-08, the last of which is the test
+    table = write_table("impressions", window, tmp_path / "window.parquet")
+    rows = train(shop, tmp_path / "model", train_days=3).rows
+    assert rows == {"train": 2 * ADS_A_DAY, "valid": ADS_A_DAY, "test": ADS_A_DAY, "earlier": 4 * ADS_A_DAY}
+    train(shop, tmp_path / "expected", impressions=table)
+    assert state(tmp_path / "model", shop) == state(tmp_path / "expected", shop)
+    assert evaluate(shop, tmp_path / "model") == evaluate(shop, tmp_path / "expected", impressions=table)
+    assert read_manifest(tmp_path / "model").plan.config["train_days"] == 3
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert "training: 2024-03-05 … 2024-03-06; with validation the last 3 days" in card
+    assert not train(shop, tmp_path / "model", train_days=4).up_to_date
+
+
+def test_a_window_longer_than_the_log_takes_what_there_is(shop, tmp_path, caplog):
+    with caplog.at_level(logging.WARNING, "etsyml"):
+        rows = train(shop, tmp_path / "model", train_days=30).rows
+    assert "only 7 days before the test, not the 30 of --train-days" in caplog.text
+    assert rows == {"train": 6 * ADS_A_DAY, "valid": ADS_A_DAY, "test": ADS_A_DAY}
+    assert state(tmp_path / "model", shop) == state(shop / "model", shop)
+
+
+def test_a_window_without_a_day_to_train_on(shop, log, tmp_path):
+    with pytest.raises(UsageError, match="--train-days 1: too few"):
+        train(shop, tmp_path / "model", train_days=1)
+    gap = [row for row in log if row["created_at"].day not in (5, 6)]
+    table = write_table("impressions", gap, tmp_path / "gap.parquet")
+    with pytest.raises(DataError, match="no rows on the days to train on"):
+        train(shop, tmp_path / "model", impressions=table, train_days=3)
 
 
 @pytest.mark.parametrize("holdout", ["0", "1.5", "last week", "held_out.parquet"])
