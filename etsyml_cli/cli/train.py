@@ -138,6 +138,9 @@ def ctr(
     train_days: Annotated[
         int | None, typer.Option(min=2, max=2**31, metavar="N", help="Only the last N days before what is set aside.")
     ] = None,
+    warm_start: Annotated[
+        Path | None, typer.Option("--warm-start", metavar="DIR", help="Go on from this model, with its settings.")
+    ] = None,
     holdout: options.Holdout = None,
     out: options.Out = None,
     config: options.ConfigFile = None,
@@ -158,13 +161,15 @@ def ctr(
       etsyml train ctr
       etsyml train ctr --source searches --train-days 14
       etsyml train ctr --label converted
-      etsyml train ctr --train-days 30
+      etsyml train ctr --warm-start work/models/ctr --holdout none --out models/today
       etsyml train ctr --set bits=20 --set l1=1
     """
     from etsyml_cli.core.errors import UsageError
     from etsyml_cli.stages.image_choice import features_to_train_on
     from etsyml_cli.stages.train_ctr import train_ctr
 
+    if warm_start and (config or set_ or train_days):
+        raise UsageError("--warm-start goes on with the model's settings, on all days that are new to it")
     place = session.workspace
     logs = {"impressions": impressions, "searches": searches}
     for other in logs.keys() - {source}:
@@ -183,6 +188,7 @@ def ctr(
             config=settings("ctr", config, set_).value,
             holdout=holdout,
             train_days=train_days,
+            warm_start=warm_start,
             limit=limit,
             force=force,
             replace=force or out is None,

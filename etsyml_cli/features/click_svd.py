@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import orthogonal_procrustes
-from scipy.sparse.linalg import svds
 from threadpoolctl import threadpool_limits
 
 from etsyml_cli.features.hashing import Numbers
 from etsyml_cli.features.history import add_counts, places_of
+from etsyml_cli.features.sparse_svd import sparse_svd
 
 Floats = NDArray[np.float64]
 UInts = NDArray[np.uint64]
@@ -48,6 +48,7 @@ class ClickSvd:
         keys: UInts | None = None,
         clicks: Floats | None = None,
         sides: tuple[Side, Side] | None = None,
+        fitted: bool = True,
     ) -> None:
         nothing = Side(np.empty(0, np.uint64), np.empty((0, dim)))
         self.dim = dim
@@ -55,6 +56,7 @@ class ClickSvd:
         self.keys = np.empty(0, np.uint64) if keys is None else keys
         self.clicks = np.empty(0) if clicks is None else clicks
         self.left, self.right = sides or (nothing, nothing)
+        self._fitted = fitted  # to all that was counted
         self._open: list[tuple[UInts, Floats]] = []
 
     def add(self, keys: UInts, clicks: Floats) -> None:
@@ -69,9 +71,11 @@ class ClickSvd:
         for keys, clicks in self._open:
             self.keys, sums = add_counts(self.keys, self.clicks[:, None], keys, clicks[:, None])
             self.clicks = sums[:, 0]
+            self._fitted = self._fitted and not len(keys)
         self._open = []
-        if day // DAYS_OF_A_FIT != self.today // DAYS_OF_A_FIT and len(self.keys):
-            self.left, self.right = self._fitted()
+        if day // DAYS_OF_A_FIT != self.today // DAYS_OF_A_FIT and not self._fitted:
+            self.left, self.right = self._fit()
+            self._fitted = True
         self.today = day
 
     def numbers(self, name: str, keys: UInts, present: NDArray[np.bool_]) -> list[Numbers]:
@@ -96,13 +100,14 @@ class ClickSvd:
             "keys": self.keys,
             "clicks": self.clicks,
             "today": np.array([self.today]),
+            "fitted": np.array([self._fitted], np.uint8),
             "left.keys": self.left.keys,
             "left": self.left.x,
             "right.keys": self.right.keys,
             "right": self.right.x,
         }
 
-    def _fitted(self) -> tuple[Side, Side]:
+    def _fit(self) -> tuple[Side, Side]:
         """The strongest directions, turned near to those of the last fit, so that what was learned goes on fitting."""
         left, rows = np.unique(self.keys >> np.uint64(32), return_inverse=True)
         right, columns = np.unique(self.keys & RIGHT, return_inverse=True)
@@ -110,21 +115,19 @@ class ClickSvd:
         k = min(self.dim, min(matrix.shape) - 1)
         if k < 1:
             return self.left, self.right
-        with threadpool_limits(1, user_api="blas"):
-            u, strength, vt = svds(matrix, k, v0=np.ones(min(matrix.shape)))
-            order = np.argsort(-strength)
-            scale = np.sqrt(strength[order])
-            x_left, x_right = (np.pad(x[:, order] * scale, ((0, 0), (0, self.dim - k))) for x in (u, vt.T))
-            turned = self._turn(right, x_right)
-        return Side(left, x_left @ turned), Side(right, x_right @ turned)
+        u, strength, v = sparse_svd(matrix, k)
+        x_left, x_right = (np.pad(x * np.sqrt(strength), ((0, 0), (0, self.dim - k))) for x in (u, v))
+        turn = self._turn(right, x_right)
+        return Side(left, x_left @ turn), Side(right, x_right @ turn)
 
     def _turn(self, right: UInts, x: Floats) -> Floats:
         before = places_of(self.right.keys, right)
-        if not (before >= 0).any():
-            largest = np.abs(x).argmax(axis=0)
-            return np.diag(np.where(x[largest, np.arange(self.dim)] < 0, -1.0, 1.0))
-        turned: Floats = orthogonal_procrustes(x[before >= 0], self.right.x[before[before >= 0]])[0]
-        return turned
+        known = before >= 0
+        if not known.any():
+            return np.eye(self.dim)
+        with threadpool_limits(1, user_api="blas"):
+            turn: Floats = orthogonal_procrustes(x[known], self.right.x[before[known]])[0]
+        return turn
 
 
 def click_svd_of(dim: int, tensors: Mapping[str, NDArray[Any]]) -> ClickSvd:
@@ -132,4 +135,5 @@ def click_svd_of(dim: int, tensors: Mapping[str, NDArray[Any]]) -> ClickSvd:
     sides = tuple(Side(tensors[f"{side}.keys"], tensors[side]) for side in ("left", "right"))
     if any(side.x.shape != (len(side.keys), dim) for side in sides) or len(tensors["keys"]) != len(tensors["clicks"]):
         raise ValueError("the parts of a click matrix do not fit each other")
-    return ClickSvd(dim, int(tensors["today"][0]), tensors["keys"], tensors["clicks"], (sides[0], sides[1]))
+    today, fitted = int(tensors["today"][0]), bool(tensors["fitted"][0])
+    return ClickSvd(dim, today, tensors["keys"], tensors["clicks"], (sides[0], sides[1]), fitted)

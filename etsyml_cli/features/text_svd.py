@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import svds
-from threadpoolctl import threadpool_limits
 
+from etsyml_cli.features.sparse_svd import sparse_svd
 from etsyml_cli.features.svd import normalized
 from etsyml_cli.features.terms import Terms, build_terms, term_rows
 from etsyml_cli.features.text import Words
@@ -36,11 +35,5 @@ def fit_text_svd(texts: Sequence[Words], dim: int) -> TextSvd | None:
     k = min(dim, len(texts) - 1, terms.width - 1)
     if k < 1:
         return None
-    with threadpool_limits(1, user_api="blas"):
-        matrix = term_rows(texts, terms, "tf-idf")
-        _, strength, vt = svds(matrix, k, v0=np.ones(min(matrix.shape)))
-    components = vt[np.argsort(-strength)].T
-    largest = np.abs(components).argmax(axis=0)
-    return TextSvd(
-        terms.names or [], terms.idf, components * np.where(components[largest, np.arange(k)] < 0, -1.0, 1.0)
-    )
+    _, _, components = sparse_svd(term_rows(texts, terms, "tf-idf"), k)
+    return TextSvd(terms.names or [], terms.idf, components)

@@ -17,6 +17,7 @@ from etsyml_cli.features.history import History, history_of
 from etsyml_cli.features.svd import Svd
 from etsyml_cli.features.text_svd import TextSvd
 from etsyml_cli.io.artifact import Manifest, expect_kind
+from etsyml_cli.io.features import read_image_features
 from etsyml_cli.io.model import TENSORS, load_config, load_ids, load_tensors, save_config, save_ids, save_tensors
 from etsyml_cli.io.tables import open_table, read_table
 from etsyml_cli.models.ctr.blend import Blend, plain_blend
@@ -36,7 +37,7 @@ HISTORY_SHAPES = {"keys": (None,), "counts": (None, 5), "today": (1,)} | {
     "recent.keys": (None,),
     "recent.sums": (None, 2),
 }
-CLICKS = {"keys": (None,), "clicks": (None,), "today": (1,)} | {
+CLICKS = {"keys": (None,), "clicks": (None,), "today": (1,), "fitted": (1,)} | {
     f"{side}{part}": shape for side in ("left", "right") for part, shape in ((".keys", (None,)), ("", (None, None)))
 }
 
@@ -102,7 +103,12 @@ def beside_of(directory: Path, listings: Path | None, images: Path | None) -> Be
     return Beside(read_feature_columns(load_config(directory, CtrConfig), listings), photos)
 
 
-def load_model(directory: Path, beside: Beside) -> CtrModel:
+def new_beside(config: CtrConfig, listings: Path | None, images: Path | None) -> Beside:
+    """What a model of this configuration will need beside a log."""
+    return Beside(read_feature_columns(config, listings), read_image_features(images) if images else None)
+
+
+def load_model(directory: Path, beside: Beside, seed: int = 0) -> CtrModel:
     """A trained model. Raises InputError where `directory` holds none, or a damaged one."""
     manifest_of(directory)
     config: CtrConfig = load_config(directory, CtrConfig)
@@ -122,6 +128,7 @@ def load_model(directory: Path, beside: Beside) -> CtrModel:
             histories=[history_of(config.days, found) for found in counted[:n_histories]],
             clicks=[click_svd_of(config.svd_dim, found) for found in counted[n_histories:]],
             blend=Blend(tensors["blend"], tensors["platt"]),
+            seed=seed,
         )
     except (IndexError, ValueError) as error:
         raise InputError(f"{directory / TENSORS}: {error}", hint="Train the model again.") from None

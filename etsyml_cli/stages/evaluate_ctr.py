@@ -23,11 +23,11 @@ from etsyml_cli.models.ctr.config import CtrConfig
 from etsyml_cli.stages.ctr_baseline import baseline_rates
 from etsyml_cli.stages.ctr_days import split_days
 from etsyml_cli.stages.ctr_judge import Tested, compared_with, measure_days, measure_slices
+from etsyml_cli.stages.ctr_learn import learn_model
 from etsyml_cli.stages.ctr_listings import Beside, dealt_anew
 from etsyml_cli.stages.ctr_log import CLICKED, IMPRESSIONS, SEARCHES, AdLog, open_log
 from etsyml_cli.stages.ctr_model import CONTENT, ENSEMBLE, CtrModel, judge_days, variants_of
 from etsyml_cli.stages.ctr_store import beside_of, load_model, manifest_of
-from etsyml_cli.stages.train_ctr import learn_model
 
 PERMUTED = {CONTENT: "permuted", ENSEMBLE: "ens-permuted"}  # what variants are called whose photos were dealt anew
 

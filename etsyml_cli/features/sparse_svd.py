@@ -1,0 +1,39 @@
+"""Truncated SVD of a sparse matrix, the same to the last bit every time.
+
+`scipy.sparse.linalg.svds` hands no seed to ARPACK, which starts anew at random where a matrix has few directions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import LinearOperator, eigsh
+from threadpoolctl import threadpool_limits
+
+Floats = NDArray[np.float64]
+
+
+def sparse_svd(matrix: sparse.csr_matrix, k: int) -> tuple[Floats, Floats, Floats]:
+    """U (N, k), the k largest singular values, descending, and V (M, k) of a matrix (N, M); k below both N and M.
+
+    Signs are such that the entry of largest magnitude of each column of V is positive.
+    """
+    if matrix.shape[0] < matrix.shape[1]:
+        v, strength, u = _svd(matrix.T.tocsr(), k)
+    else:
+        u, strength, v = _svd(matrix, k)
+    largest = np.abs(v).argmax(axis=0)
+    signs = np.where(v[largest, np.arange(k)] < 0, -1.0, 1.0)
+    return u * signs, strength, v * signs
+
+
+def _svd(tall: sparse.csr_matrix, k: int) -> tuple[Floats, Floats, Floats]:
+    width = tall.shape[1]
+    gram = LinearOperator((width, width), matvec=lambda x: tall.T @ (tall @ x), dtype=np.float64)
+    with threadpool_limits(1, user_api="blas"):
+        _, directions = eigsh(gram, k, v0=np.ones(width), rng=0)
+        directions, _ = scipy.linalg.qr(directions, mode="economic")
+        u, strength, turn = scipy.linalg.svd(tall @ directions, full_matrices=False)
+        return u, strength, directions @ turn.T

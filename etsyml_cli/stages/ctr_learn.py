@@ -1,0 +1,134 @@
+"""Learn the days of a log: the training days, then the validation day, which judges first and is learned after."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from etsyml_cli.core.log import Advance, logger, progress
+from etsyml_cli.ingest.split import DaySplit
+from etsyml_cli.metrics.probability import figures, log_losses
+from etsyml_cli.models.ctr.blend import calibrated, fit_blend
+from etsyml_cli.models.ctr.config import CtrConfig
+from etsyml_cli.models.ctr.ftrl import hashing_figures
+from etsyml_cli.stages.ctr_listings import Beside
+from etsyml_cli.stages.ctr_log import AdLog, first_averages
+from etsyml_cli.stages.ctr_model import CtrModel, Judged, judge_days, learn_days, together, variants_of
+from etsyml_cli.stages.ctr_store import new_model
+
+BLEND_DAYS = 6  # the blend is fitted on the last so many days before the validation day, which calibrates it
+MOST_BLENDED = 1_000_000  # rows are enough for a handful of weights, and what was said of all would fill the memory
+
+
+def learn_model(
+    log: AdLog, beside: Beside, config: CtrConfig, split: DaySplit, seed: int = 0
+) -> tuple[CtrModel, dict[str, Any]]:
+    """A model that learned all days before the split's test, and the figures of its training.
+
+    `config` is what `fed_by` gives. Raises DataError where the training days have rows of one class only.
+    """
+    model = new_model(config, beside, first_averages(log, split.first, split.valid_from), split.first, seed)
+    return model, go_on(model, log, split)
+
+
+def go_on(model: CtrModel, log: AdLog, split: DaySplit, known_rate: float | None = None) -> dict[str, Any]:
+    """Learn the training days, judge on the validation days, learn those too; returns the figures of all that.
+
+    A model that has learned earlier days, at a click rate of `known_rate`, keeps its blend where fewer than BLEND_DAYS
+    are new before the validation day.
+    """
+    there = log.days()
+    blend_days = there[(there >= split.first) & (there < split.valid_from)][-BLEND_DAYS:].tolist()
+    blends = len(model.parts) > 1 and (known_rate is None or len(blend_days) == BLEND_DAYS)
+    days: list[dict[str, Any]] = []
+    refitted = ["priors of the histories, every day"] if model.histories else []
+    refitted += ["click matrices, every week"] if model.clicks else []
+    with progress("train ctr", _steps(log, split, model.config)) as advance:
+        latest = _learn_training_days(model, log, split, blend_days if blends else [], days, advance)
+        if latest:
+            model.blend = fit_blend(*together(latest))
+            refitted.append("blend")
+        rate = _total(days, "clicks") / _total(days, "impressions") if days else float(known_rate or 0)
+        valid = _validate(model, judge_days(model, log, split.valid_from, split.test_begins), rate)
+        held = []
+        for day, judged in learn_days(model, log, split.valid_from, split.test_begins):
+            advance(len(judged.clicks))
+            _count(days, day, model, judged)
+            held.append(judged)
+    if held and len(model.parts) > 1:
+        model.blend = calibrated(model.blend, *together(held))
+        refitted.append("calibration")
+    totals = {name: _total(days, name) for name in ("rows", "impressions", "clicks")}
+    return {
+        "train": {**totals, "base_rate": totals["clicks"] / totals["impressions"]},
+        "progressive": days,
+        "refitted": refitted,
+        "valid": valid,
+        "blend": {"weights": model.blend.weights.tolist(), "platt": model.blend.platt.tolist()},
+        "hashing": {name: hashing_figures(part.zn) for name, part in model.parts.items()},
+    }
+
+
+def _learn_training_days(
+    model: CtrModel,
+    log: AdLog,
+    split: DaySplit,
+    kept_days: list[int],
+    days: list[dict[str, Any]],
+    advance: Advance,
+) -> list[Judged]:
+    """All passes; adds each day to `days` and returns what was said of the rows of `kept_days`, thinned evenly."""
+    step = -(-log.rows(min(kept_days, default=split.valid_from), split.valid_from) // MOST_BLENDED)
+    latest = []
+    for number in range(model.config.passes):
+        if number:
+            model.forget_history(split.first)
+        for day, judged in learn_days(model, log, split.first, split.valid_from):
+            advance(len(judged.clicks))
+            if number == 0:  # later passes predict rows that they have seen
+                _count(days, day, model, judged)
+                if day in kept_days:
+                    latest.append(Judged(*(column[::step] for column in judged)))
+    return latest
+
+
+def _steps(log: AdLog, split: DaySplit, config: CtrConfig) -> int:
+    return config.passes * log.rows(split.first, split.valid_from) + log.rows(split.valid_from, split.test_begins)
+
+
+def _count(days: list[dict[str, Any]], day: int, model: CtrModel, judged: Judged) -> None:
+    """Add rows of a day to its figures: how many, and the log loss of each part just before it learned them."""
+    if not days or days[-1]["day"] != day:
+        days.append({"day": day, "rows": 0, "impressions": 0.0, "clicks": 0.0, **dict.fromkeys(model.parts, 0.0)})
+    of_day = days[-1]
+    of_day["rows"] += len(judged.clicks)
+    of_day["impressions"] += float(judged.impressions.sum())
+    of_day["clicks"] += float(judged.clicks.sum())
+    for name, p in zip(model.parts, judged.p.T, strict=True):
+        of_day[name] += float(log_losses(p, judged.clicks, judged.impressions).sum())
+
+
+def _total(days: list[dict[str, Any]], name: str) -> Any:
+    return sum(of_day[name] for of_day in days)
+
+
+def _validate(model: CtrModel, judged: Judged, base_rate: float) -> dict[str, dict[str, float]]:
+    """The figures of the validation day, by variant; none where that day cannot judge."""
+    clicks, impressions = judged.clicks, judged.impressions
+    if not 0 < clicks.sum() < impressions.sum():
+        what = "rows of one class only" if len(clicks) else "no rows"
+        logger.warning("the validation day has %s: nothing was validated", what)
+        return {}
+    variants = {"base_rate": np.full(len(clicks), base_rate), **variants_of(model, judged)}
+    valid = {name: figures(p, clicks, impressions) for name, p in variants.items()}
+    worst = max(valid, key=lambda name: valid[name]["logloss"])
+    if worst != "base_rate":
+        logger.warning(
+            "on the validation day the %s model is worse than the base rate (log loss %.4f against %.4f): "
+            "try a smaller alpha or a larger beta",
+            worst,
+            valid[worst]["logloss"],
+            valid["base_rate"]["logloss"],
+        )
+    return valid
