@@ -36,6 +36,7 @@ from etsyml_cli.cli import (
     similar,
     styles,
     train,
+    weights,
 )
 from etsyml_cli.cli.session import OutputClosed, session, start_session
 from etsyml_cli.core.errors import EtsymlError, InputError, UsageError
@@ -60,6 +61,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "recommend": recommend.recommend,
     "styles": styles.styles,
     "score": score.score,
+    "weights": weights.weights,
     "auction": auction.auction,
     "inspect": inspect.inspect,
     "config": config.app,

@@ -1,0 +1,58 @@
+"""`etsyml weights`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from etsyml_cli.cli import options, show
+from etsyml_cli.cli.session import common_options, session
+
+
+@common_options
+def weights(
+    model: options.Model = None,
+    impressions: options.Impressions = None,
+    searches: options.Searches = None,
+    listings: options.Listings = None,
+    images: options.Images = None,
+    k: options.TopK = 20,
+    out: options.Out = None,
+    force: options.Force = False,
+) -> None:
+    """Show what a click model has learned: its largest weights, by name.
+
+    With --out all of them are written as text, a line a weight. Names come from the log's rows; features that none
+    of these has are left without one.
+
+    \b
+    Examples:
+      etsyml weights
+      etsyml weights -k 100 --json
+      etsyml weights --out weights.tsv
+    """
+    from etsyml_cli.stages.ctr_store import manifest_of
+    from etsyml_cli.stages.ctr_weights import model_weights, write_weights
+    from etsyml_cli.stages.image_choice import features_of_model
+
+    place = session.workspace
+    ctr = model or place.model("ctr")
+    logs = {"impressions": impressions, "searches": searches}
+    source = "searches" if "searches" in manifest_of(ctr).plan.inputs else "impressions"
+    inputs: dict[str, Any] = {
+        "model": ctr,
+        "log": logs[source] or place.table(source),
+        "listings": listings or place.table_if_here("listings"),
+        "images": images or features_of_model(ctr, place.all_images()),
+    }
+    if out is not None:
+        show.summary(write_weights(**inputs, out=out, force=force))
+        return
+    found = model_weights(**inputs)[:k]
+    if session.json:
+        show.print_json({"schema_version": show.SCHEMA_VERSION, "weights": found})
+    elif show.for_a_person():
+        rows = [[one.model, f"{one.weight:+.4f}", " | ".join(one.features) or f"slot {one.slot}"] for one in found]
+        show.table(str(ctr), ["model", "weight", "features"], rows, numbers_from=9)
+    else:
+        for one in found:
+            show.print_json(one)
