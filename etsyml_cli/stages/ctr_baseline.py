@@ -36,7 +36,7 @@ def baseline_rates(
     hasher = RowHasher(categorical=ids, bits=bits, listings=listings)
     candidates = []
     for alpha in ALPHAS:
-        part = Part(replace(config, bits=bits, alpha=alpha), new_state(bits), hasher)
+        part = Part(replace(config, bits=bits, alpha=alpha, negatives=1.0), new_state(bits), hasher)
         start_at(part.zn, base_rate, part.config)
         candidates.append(part)
     losses = np.zeros(len(candidates))
