@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ def tokenize(text: str | None) -> Words:
     return [singular(word) for word in _WORD.findall(_LETTER_AND_HYPHEN.sub(r"\1", text.lower()))] if text else []
 
 
+@lru_cache(1 << 16)  # texts repeat their words
 def singular(word: str) -> str:
     """The word without an English plural's ending, after Harman's s-stemmer (JASIS 1991), with watches -> watch.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etsyml_cli.core.errors import InputError, UsageError
@@ -29,13 +30,21 @@ from etsyml_cli.stages.ctr_store import beside_of, load_model, manifest_of
 from etsyml_cli.stages.summary import Summary, up_to_date
 
 KIND = "scores"
-LINES_AT_ONCE = 4096
+LINES_AT_ONCE = 16_384
 TABLE_SUFFIX, LINES_SUFFIX = ".parquet", ".jsonl"
 PARQUET_MAGIC = b"PAR1"
 MAX_FLOAT = sys.float_info.max
 NAMED_BY = ["impression_id", "search_id", TIME, "listing_id"]  # what a scored row of a table is found by
 
 EXPECTED = {pa.string(): "text", pa.float64(): "a number", ARROW_TYPES["time"]: "a time, as in 2026-11-25T13:00:00Z"}
+
+NONE = type(None)
+PLAIN: dict[pa.DataType, set[type]] = {
+    pa.string(): {str, NONE},
+    pa.float64(): {float, int, NONE},
+    pa.int32(): {int, NONE},
+    pa.int64(): {int, NONE},
+}
 
 Numbered = tuple[int, dict[str, Any]]  # line number from 1, and the object on that line
 
@@ -177,14 +186,28 @@ def _objects(rows: Iterable[bytes]) -> Iterator[Numbered]:
 
 def _as_batch(objects: list[Numbered], scorer: CtrModel) -> pa.RecordBatch:
     """The objects' fields that are features, as they would stand in the impressions table."""
-    given = {name for _, row in objects for name in row}
-    columns = [name for name in scorer.config.columns() if name not in CLOCK or name in given]  # else made of the time
-    clock = [TIME] if set(CLOCK) & set(scorer.config.columns()) else []
+    wanted = scorer.config.columns()
+    given = {name for name in CLOCK if name in wanted and any(name in row for _, row in objects)}
+    made = set(CLOCK) & set(wanted) - given  # of the time
+    columns = ["listing_id", *(name for name in wanted if name not in made), *([TIME] if made else [])]
     arrays = {}
-    for name in dict.fromkeys(["listing_id", *columns, *clock]):
+    for name in dict.fromkeys(columns):
         kind = _type_of(name)
-        arrays[name] = pa.array([_value(row.get(name), name, kind, number) for number, row in objects], kind)
+        arrays[name] = _column(objects, name, kind)
     return pa.record_batch(arrays)
+
+
+def _column(objects: list[Numbered], name: str, kind: pa.DataType) -> pa.Array:
+    """Values that all are what they should be are taken at once, others one by one."""
+    values = [row.get(name) for _, row in objects]
+    if {*map(type, values)} <= PLAIN.get(kind, set()):
+        try:
+            array = pa.array(values, kind)
+        except (pa.ArrowInvalid, OverflowError):
+            array = None  # a number too large; which one, `_value` tells
+        if array is not None and not (pa.types.is_floating(kind) and pc.any(pc.is_inf(array)).as_py()):
+            return array
+    return pa.array([_value(row.get(name), name, kind, number) for number, row in objects], kind)
 
 
 def _type_of(name: str) -> pa.DataType:
