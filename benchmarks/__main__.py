@@ -17,6 +17,7 @@ BENCHMARKS = (
     "new_listings",
     "personalization",
     "users",
+    "ads",
 )
 
 for name in sys.argv[1:] or BENCHMARKS:

@@ -79,7 +79,8 @@ def _word_pairs(columns: str, texts_a: pa.Array, texts_b: pa.Array) -> list[str]
 def _hash_word_pairs(first: Feature, second: Feature, texts_a: pa.Array, texts_b: pa.Array) -> Hashes:
     each_row = np.arange(len(texts_a))
     fields = Field(each_row, *hash_words(texts_a, first.column)), Field(each_row, *hash_words(texts_b, second.column))
-    return Hashes(*pair_field(*fields, word_cross_seed(first, second))[1:])
+    pairs = pair_field(*fields, word_cross_seed(first, second))
+    return Hashes(pairs.ptr, pairs.hashes)
 
 
 def _values(column: str, rows: pa.RecordBatch, place: Places, listings: pa.Table | None) -> Iterator[pa.Array]:
@@ -105,7 +106,7 @@ def _texts(column: str, rows: pa.RecordBatch, place: Places, listings: pa.Table 
 def _add(found: list[list[NamedFeature]], names: list[str], hashes: Hashes, bits: int) -> None:
     for t, row in enumerate(found):
         for k in range(hashes.ptr[t], hashes.ptr[t + 1]):
-            row.append(NamedFeature(names[k], _slot(hashes.hashes[k], bits), float(hashes.x[k])))
+            row.append(NamedFeature(names[k], _slot(hashes.hashes[k], bits), 1.0))
 
 
 def _slot(hashed: int | np.uint32, bits: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,7 @@ from etsyml_cli.features.hashing import (
     hash_together,
     hashed_rows,
     pair_field,
+    take_first,
 )
 from etsyml_cli.features.text import tokenize
 
@@ -33,11 +34,10 @@ BUCKETS_PER_E_FOLD = 4  # a bucket of a number is 28% wide
 
 
 class Hashes(NamedTuple):
-    """Hashes of V values: value v owns `hashes[ptr[v]:ptr[v + 1]]`, with the values `x` beside them."""
+    """Hashes of V values: value v owns `hashes[ptr[v]:ptr[v + 1]]`. Each counts 1."""
 
     ptr: NDArray[np.int64]
     hashes: NDArray[np.uint32]
-    x: NDArray[np.float64]
 
 
 class Feature(NamedTuple):
@@ -80,6 +80,7 @@ class RowHasher:
         self.bits = bits
         self.listing_ids = None if listings is None else listings["listing_id"].combine_chunks()
         self.of_listings: dict[Feature, Hashes] = {}
+        self._latest: dict[Feature | str, tuple[pa.Array, Any]] = {}
         for feature in {*self.features, *chain(*self.crosses, *self.word_crosses, *self.counts)}:
             if listings is not None and feature.column in listings.column_names and feature.column != "listing_id":
                 values = listings[feature.column].combine_chunks()
@@ -112,24 +113,34 @@ class RowHasher:
         if self.listing_ids is None or "listing_id" not in rows.schema.names:
             return np.full(rows.num_rows, -1)
         ids = rows.column("listing_id").dictionary_encode()
-        places = _codes(pc.index_in(ids.dictionary, value_set=self.listing_ids))
+        places = self._remembered("listing_id", ids.dictionary, self._places_of)
         return np.append(places, -1)[_codes(ids.indices)]
+
+    def _places_of(self, listing_ids: pa.Array) -> NDArray[np.int64]:
+        return _codes(pc.index_in(listing_ids, value_set=self.listing_ids))
 
     def _fields(self, feature: Feature, rows: pa.RecordBatch, listing: NDArray[np.int64]) -> Iterator[Field]:
         if feature.column in rows.schema.names:
             values = rows.column(feature.column).dictionary_encode()
             codes = _codes(values.indices)
-            yield Field(codes, *feature.hashed(values.dictionary, feature.column))
+            hashes = self._remembered(feature, values.dictionary, lambda found: feature.hashed(found, feature.column))
+            yield Field(codes, *hashes)
             listing = np.where(codes < 0, listing, -1)
         if feature in self.of_listings:
             yield Field(listing, *self.of_listings[feature])
+
+    def _remembered(self, what: Feature | str, values: pa.Array, make: Callable[[pa.Array], Any]) -> Any:
+        """What `make` makes of distinct values: batches of a row group mostly have the same."""
+        if what not in self._latest or not self._latest[what][0].equals(values):
+            self._latest[what] = values, make(values)
+        return self._latest[what][1]
 
     def crossed(self, cross: list[Feature], rows: pa.RecordBatch, listing: NDArray[np.int64]) -> Field:
         """One hash of the values' hashes for each row that has them all."""
         parts, complete = self._parts(cross, rows, listing)
         hashes = hash_together(parts, feature_seed("*".join(feature.column for feature in cross)))
         every = np.arange(rows.num_rows)
-        return Field(np.where(complete, every, -1), np.arange(rows.num_rows + 1), hashes, np.ones(rows.num_rows))
+        return Field(np.where(complete, every, -1), np.arange(rows.num_rows + 1), hashes)
 
     def _parts(
         self, cross: list[Feature], rows: pa.RecordBatch, listing: NDArray[np.int64]
@@ -140,10 +151,7 @@ class RowHasher:
         for feature in cross:
             part, present = np.zeros(rows.num_rows, np.uint32), np.zeros(rows.num_rows, bool)
             for field in self._fields(feature, rows, listing):
-                has = field.codes >= 0
-                has[has] = np.diff(field.ptr)[field.codes[has]] > 0
-                part[has] = field.hashes[field.ptr[field.codes[has]]]
-                present |= has
+                take_first(field.codes, field.ptr, field.hashes, part, present)
             parts.append(part)
             complete &= present
         return parts, complete
@@ -161,11 +169,16 @@ def hash_categories(values: pa.Array, column: str) -> Hashes:
 
 def hash_words(values: pa.Array, column: str) -> Hashes:
     """A hash for each word of each text or list of texts."""
-    words = words_of(values)
-    ptr = np.cumsum([0, *map(len, words)])
-    every = pa.array([word for text in words for word in text], pa.string())
-    hashes = hash_strings(every, feature_seed(f"{column}.words"))
-    return Hashes(ptr, hashes, np.ones(len(hashes)))
+    if pa.types.is_list(values.type):
+        values = pc.binary_join(values, " ")
+    texts = pc.split_pattern(values.fill_null(""), " ")  # no word spans a space, so each different piece is read once
+    pieces = texts.values.dictionary_encode()
+    words = words_of(pieces.dictionary)
+    hashes = hash_strings(pa.array(chain(*words), pa.string()), feature_seed(f"{column}.words"))
+    piece = _codes(pieces.indices)
+    ends = np.cumsum([0, *map(len, words)])
+    ptr, places = _runs(ends[piece], ends[piece + 1])
+    return Hashes(ptr[texts.offsets.to_numpy()], hashes[places])
 
 
 def words_of(values: pa.Array) -> list[list[str]]:
@@ -195,8 +208,14 @@ def buckets_of(values: pa.Array, column: str) -> NDArray[np.int64]:
 
 
 def _one_each(values: pa.Array, hashes: NDArray[np.uint32]) -> Hashes:
-    ptr = np.cumsum([0, *values.is_valid().to_numpy(zero_copy_only=False)])
-    return Hashes(ptr, hashes, np.ones(len(hashes)))
+    ptr = np.concatenate([[0], np.cumsum(values.is_valid().to_numpy(zero_copy_only=False))])
+    return Hashes(ptr, hashes)
+
+
+def _runs(starts: NDArray[np.int64], stops: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each of N runs starts … stops − 1 begins in their concatenation, (N + 1,), and the concatenation."""
+    ptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(stops - starts)])
+    return ptr, np.arange(ptr[-1]) + np.repeat(starts - ptr[:-1], stops - starts)
 
 
 def _codes(indices: pa.Array) -> NDArray[np.int64]:

@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.linalg import orthogonal_procrustes
 from threadpoolctl import threadpool_limits
 
 from etsyml_cli.features.hashing import Numbers
@@ -109,6 +107,8 @@ class ClickSvd:
 
     def _fit(self) -> tuple[Side, Side]:
         """The strongest directions, turned near to those of the last fit, so that what was learned goes on fitting."""
+        from scipy import sparse
+
         left, rows = np.unique(self.keys >> np.uint64(32), return_inverse=True)
         right, columns = np.unique(self.keys & RIGHT, return_inverse=True)
         matrix = sparse.csr_matrix((np.log1p(self.clicks), (rows, columns)), (len(left), len(right)))
@@ -125,6 +125,8 @@ class ClickSvd:
         known = before >= 0
         if not known.any():
             return np.eye(self.dim)
+        from scipy.linalg import orthogonal_procrustes  # loaded where it is used: most models reduce no clicks
+
         with threadpool_limits(1, user_api="blas"):
             turn: Floats = orthogonal_procrustes(x[known], self.right.x[before[known]])[0]
         return turn

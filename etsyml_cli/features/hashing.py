@@ -15,6 +15,10 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
+from etsyml_cli.core.errors import DataError
+
+LAST_BITS = np.uint32((1 << 13) - 1)
+
 _inlined = njit(cache=True, nogil=True, inline="always")
 
 
@@ -32,7 +36,7 @@ class Field(NamedTuple):
     codes: NDArray[np.int64]  # (N,)
     ptr: NDArray[np.int64]  # (V + 1,): value v owns hashes[ptr[v]:ptr[v + 1]]
     hashes: NDArray[np.uint32]  # (H,)
-    x: NDArray[np.float64]  # (H,)
+    x: NDArray[np.float64] | None = None  # (H,); None: each counts 1
 
 
 class Numbers(NamedTuple):
@@ -81,8 +85,11 @@ def halves(
 
 
 def dense_field(numbers: Numbers) -> Field:
-    """The numbers in the slots that their names hash to."""
+    """The numbers in the slots that their names hash to. Raises DataError for one that is NaN or infinite."""
     values, width = numbers.x.shape
+    finite = np.isfinite(numbers.x).all(axis=0)
+    if not finite.all():
+        raise DataError(f"{numbers.names[int(np.argmin(finite))]} is NaN or infinite")
     hashes = np.tile(np.array([feature_seed(name) for name in numbers.names], np.uint32), values)
     return Field(numbers.codes, np.arange(values + 1) * width, hashes, numbers.x.reshape(-1))
 
@@ -96,7 +103,7 @@ def pair_field(first: Field, second: Field, seed: int) -> Field:
     ptr = np.concatenate([[0], np.cumsum(np.diff(first.ptr)[a] * np.diff(second.ptr)[b])])
     hashes = np.empty(ptr[-1], np.uint32)
     _pairs(a, b, first.ptr, second.ptr, *halves(first.hashes, second.hashes, seed), ptr, hashes)
-    return Field(codes - missing, ptr, hashes, np.ones(len(hashes)))
+    return Field(codes - missing, ptr, hashes)
 
 
 def hashed_rows(fields: list[Field], n_rows: int, bits: int) -> HashedRows:
@@ -106,13 +113,17 @@ def hashed_rows(fields: list[Field], n_rows: int, bits: int) -> HashedRows:
     """
     lengths = np.ones(n_rows, np.int64)
     for field in fields:
-        lengths += np.where(field.codes < 0, 0, np.diff(field.ptr, append=field.ptr[-1])[field.codes])
+        _add_lengths(field.codes, field.ptr, lengths)
     ptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     slots = np.full(ptr[-1], 1 << bits, np.uint32)
     x = np.ones(ptr[-1])
     free = ptr[:-1] + 1
-    for field in fields:
-        _append(*field, np.uint32((1 << bits) - 1), free, slots, x)
+    mask = np.uint32((1 << bits) - 1)
+    for codes, starts, hashes, values in fields:
+        if values is None:
+            _append_ones(codes, starts, hashes, mask, free, slots)
+        else:
+            _append(codes, starts, hashes, values, mask, free, slots, x)
     kept = _merge_equal_slots(ptr, slots, x, int(lengths.max(initial=1)))
     return HashedRows(ptr, slots[:kept], x[:kept])
 
@@ -188,6 +199,35 @@ def _pairs(a, b, ptr_a, ptr_b, begun, mixed, ptr, hashes):  # type: ignore[no-un
 
 
 @njit(cache=True, nogil=True)
+def _add_lengths(codes, ptr, lengths):  # type: ignore[no-untyped-def]
+    for t in range(len(codes)):
+        if codes[t] >= 0:
+            lengths[t] += ptr[codes[t] + 1] - ptr[codes[t]]
+
+
+@njit(cache=True, nogil=True)
+def take_first(codes, ptr, hashes, first, present):  # type: ignore[no-untyped-def]
+    """The first hash of each row's value of a field, into `first`, where it has one, and that it has, (N,) each."""
+    for t in range(len(codes)):
+        if codes[t] >= 0 and ptr[codes[t]] < ptr[codes[t] + 1]:
+            first[t] = hashes[ptr[codes[t]]]
+            present[t] = True
+
+
+@njit(cache=True, nogil=True)
+def _append_ones(codes, ptr, hashes, mask, free, slots):  # type: ignore[no-untyped-def]
+    """`_append` of values that are 1, as `x` holds them already: a third of the time."""
+    for t in range(len(codes)):
+        if codes[t] < 0:
+            continue
+        place = free[t]
+        for k in range(ptr[codes[t]], ptr[codes[t] + 1]):
+            slots[place] = hashes[k] & mask
+            place += 1
+        free[t] = place
+
+
+@njit(cache=True, nogil=True)
 def _append(codes, ptr, hashes, values, mask, free, slots, x):  # type: ignore[no-untyped-def]
     """Write each row's hashes of one field where the row's next `free` place is."""
     for t in range(len(codes)):
@@ -203,26 +243,39 @@ def _append(codes, ptr, hashes, values, mask, free, slots, x):  # type: ignore[n
 def _merge_equal_slots(ptr, slots, x, longest):  # type: ignore[no-untyped-def]
     """Sum the values of equal slots of a row, in place; returns how many entries are left.
 
-    A small open-addressing table finds them; it is never cleared, its entries know their row.
+    Most rows have none, which the last bits of their slots tell soon; in the others a small open-addressing table
+    finds them. Neither is ever cleared, their entries know their row.
     """
     size = 2
     while size < 2 * longest:
         size *= 2
     row_of = np.full(size, -1, np.int64)
     place = np.empty(size, np.int64)
+    row_of_last_bits = np.full(LAST_BITS + 1, -1, np.int32)
     kept = start = 0
     for t in range(len(ptr) - 1):
         stop = ptr[t + 1]
+        alike = False
         for k in range(start, stop):
-            h = np.int64(slots[k]) & (size - 1)
-            while row_of[h] == t and slots[place[h]] != slots[k]:
-                h = (h + 1) & (size - 1)
-            if row_of[h] == t:
-                x[place[h]] += x[k]
-            else:
-                row_of[h], place[h] = t, kept
+            alike |= row_of_last_bits[slots[k] & LAST_BITS] == t
+            row_of_last_bits[slots[k] & LAST_BITS] = t
+        if alike:
+            for k in range(start, stop):
+                h = np.int64(slots[k]) & (size - 1)
+                while row_of[h] == t and slots[place[h]] != slots[k]:
+                    h = (h + 1) & (size - 1)
+                if row_of[h] == t:
+                    x[place[h]] += x[k]
+                else:
+                    row_of[h], place[h] = t, kept
+                    slots[kept], x[kept] = slots[k], x[k]
+                    kept += 1
+        elif kept < start:
+            for k in range(start, stop):
                 slots[kept], x[kept] = slots[k], x[k]
                 kept += 1
+        else:
+            kept = stop
         start = stop
         ptr[t + 1] = kept
     return kept

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.linalg import LinearOperator, eigsh
 from threadpoolctl import threadpool_limits
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +32,9 @@ def sparse_svd(matrix: sparse.csr_matrix, k: int) -> tuple[Floats, Floats, Float
 
 
 def _svd(tall: sparse.csr_matrix, k: int) -> tuple[Floats, Floats, Floats]:
+    import scipy.linalg  # loaded where it is used: most models reduce nothing
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
     width = tall.shape[1]
     gram = LinearOperator((width, width), matvec=lambda x: tall.T @ (tall @ x), dtype=np.float64)
     with threadpool_limits(1, user_api="blas"):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -41,6 +40,8 @@ def fit_svd(blocks: Iterable[Rows], dim: int) -> Svd:
     Raises UsageError where dim is above D; DataError where the rows are too few or vary in fewer directions than
     dim, or where a feature is not a finite number.
     """
+    import scipy.linalg  # loaded where it is used: who trains a click model without photos need not wait for it
+
     # one BLAS thread: the sums keep their order on any machine
     with threadpool_limits(1, user_api="blas"):
         n, mean, scatter = _moments(blocks)

@@ -23,7 +23,7 @@ OVERLAP_FEATURES = ("bm25", "share_in_title", "share_in_tags", "all_in_title", "
 ALL = 1 - 1e-9  # shares add up to 1 but for rounding
 
 _WORD = re.compile(r"[^\W_]+")
-_LETTER_AND_HYPHEN = re.compile(r"\b([^\W\d_])-(?=[^\W_])")  # t-shirt, v-neck: people also write them in one
+_HYPHEN = re.compile(r"-(?<=\b[^\W\d_]-)(?=[^\W_])")  # of t-shirt, v-neck: people also write them in one
 _TWO_LETTER_PLURALS = ("ches", "shes", "sses", "xes")
 _NO_PLURALS = ("ss", "us", "is")
 
@@ -33,7 +33,7 @@ def tokenize(text: str | None) -> Words:
 
     `Men's T-Shirts` is `men`, `s`, `tshirt`. No text has no words.
     """
-    return [singular(word) for word in _WORD.findall(_LETTER_AND_HYPHEN.sub(r"\1", text.lower()))] if text else []
+    return [singular(word) for word in _WORD.findall(_HYPHEN.sub("", text.lower()))] if text else []
 
 
 @lru_cache(1 << 16)  # texts repeat their words

@@ -21,10 +21,14 @@ CARD = "README.md"
 
 
 def save_tensors(directory: Path, tensors: dict[str, NDArray[Any]], file_name: str = TENSORS) -> None:
-    from safetensors.numpy import save
+    from safetensors.numpy import save_file
 
     contiguous = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
-    (directory / file_name).write_bytes(save(contiguous))  # save_file would make it readable by its owner alone
+    path = directory / file_name
+    path.touch()
+    mode = path.stat().st_mode
+    save_file(contiguous, path)  # unlike `save` with no second copy of all, but readable by its owner alone
+    path.chmod(mode)
 
 
 def load_tensors(

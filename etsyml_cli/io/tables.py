@@ -150,13 +150,16 @@ def table_source(path: Path, name: str) -> Source:
     return source_of(path)
 
 
-def open_table(path: Path, *names: str) -> pq.ParquetFile:
-    """A table of one of these names. Raises InputError for a missing file, another table, another schema version."""
+def open_table(path: Path, *names: str, dictionaries: Collection[str] = ()) -> pq.ParquetFile:
+    """A table of one of these names, the columns of `dictionaries` read as such.
+
+    Raises InputError for a missing file, another table, another schema version.
+    """
     _expect_here(path, names[0])
     manifest = table_manifest(path)
     if manifest.plan.kind not in [f"table:{name}" for name in names]:
         raise InputError(f"{path}: expected the {' or '.join(names)} table, found {manifest.plan.kind}")
-    return open_table_file(path)
+    return open_table_file(path, dictionaries)
 
 
 def read_table(path: Path, name: str, columns: list[str] | None = None) -> pa.Table:
@@ -219,10 +222,10 @@ def _move_in(scratch: Path, target: Path) -> None:
     sync(target.parent)
 
 
-def open_table_file(path: Path) -> pq.ParquetFile:
+def open_table_file(path: Path, dictionaries: Collection[str] = ()) -> pq.ParquetFile:
     if path.is_dir():
         raise InputError(f"{path}: a directory, where a table file was expected")
     try:
-        return pq.ParquetFile(path, memory_map=True)
+        return pq.ParquetFile(path, memory_map=True, read_dictionary=list(dictionaries))
     except pa.ArrowInvalid as error:
         raise InputError(f"{path}: no Parquet file ({str(error).splitlines()[0]})") from None

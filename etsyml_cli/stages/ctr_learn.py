@@ -55,8 +55,9 @@ def go_on(model: CtrModel, log: AdLog, split: DaySplit, known_rate: float | None
         for day, judged in learn_days(model, log, split.valid_from, split.test_begins):
             advance(len(judged.clicks))
             _count(days, day, model, judged)
-            held.append(judged)
-    if held and len(model.parts) > 1:
+            if len(model.parts) > 1:
+                held.append(judged)
+    if held:
         model.blend = calibrated(model.blend, *together(held))
         refitted.append("calibration")
     totals = {name: _total(days, name) for name in ("rows", "impressions", "clicks")}

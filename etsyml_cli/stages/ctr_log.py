@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from etsyml_cli.core.errors import DataError, InputError, UsageError, did_you_mean
 from etsyml_cli.ingest.split import days_of
 from etsyml_cli.io.tables import open_table
+from etsyml_cli.stages.ctr_sample import IMPRESSION_ID
 
 IMPRESSIONS, SEARCHES = LOGS = ("impressions", "searches")  # the tables that tell what was shown
 CLICKED, CONVERTED = "clicked", "converted"
@@ -94,12 +95,13 @@ class AdLog:
         return rows.drop_columns([EVENT]).append_column(self.label, happened.cast(pa.int8()))
 
     def _as_stored(self, columns: list[str], first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
-        file = open_table(self.path, self.table)
+        texts = {name for name, kind in self.columns.items() if pa.types.is_string(kind)}
+        file = open_table(self.path, self.table, dictionaries=texts & set(columns) - {IMPRESSION_ID})
         for group in self.groups:
             if group.last_day < first_day or group.first_day >= end_day:
                 continue
             row = group.start
-            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group.number], columns=columns):
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group.number], columns=columns, use_threads=False):
                 yield batch.filter(_every(row, batch.num_rows, self.every)) if self.every > 1 else batch
                 row += batch.num_rows
 

@@ -125,7 +125,7 @@ class CtrModel:
         clicks, impressions = counts(rows)
         keys = self.keys(rows)
         chosen = choose(rows, clicks, impressions, self.config, self.seed)
-        learned = rows.filter(pa.array(chosen.rows))
+        learned = rows if chosen.rows.all() else rows.filter(pa.array(chosen.rows))
         known = self.known(learned, [Keys(values[chosen.rows], present[chosen.rows]) for values, present in keys])
         p = [part.learn(learned, known.numbers[name], chosen) for name, part in self.parts.items()]
         self._count(keys, clicks, impressions)
@@ -189,10 +189,13 @@ def learn_days(model: CtrModel, log: AdLog, first_day: int, end_day: int) -> Ite
 
 def judge_days(model: CtrModel, log: AdLog, first_day: int, end_day: int) -> Judged:
     """All rows of first_day … end_day − 1 as the model stands, in time order."""
-    none = np.empty(0)  # so that days without rows give empty arrays
-    parts = [Judged(np.empty((0, len(model.parts))), none, none, none)]
-    parts += [Judged(*model.look(rows), *counts(rows)) for rows in _batches(model, log, first_day, end_day)]
-    return together(parts)
+    n, done = log.rows(first_day, end_day), 0
+    judged = Judged(np.empty((n, len(model.parts))), np.empty(n), np.empty(n), np.empty(n))
+    for rows in _batches(model, log, first_day, end_day):
+        for column, found in zip(judged, (*model.look(rows), *counts(rows)), strict=True):
+            column[done : done + rows.num_rows] = found
+        done += rows.num_rows
+    return judged
 
 
 def variants_of(model: CtrModel, judged: Judged) -> dict[str, Floats]:

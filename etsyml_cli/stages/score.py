@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etsyml_cli.core.errors import InputError, UsageError
@@ -202,11 +201,9 @@ def _column(objects: list[Numbered], name: str, kind: pa.DataType) -> pa.Array:
     values = [row.get(name) for _, row in objects]
     if {*map(type, values)} <= PLAIN.get(kind, set()):
         try:
-            array = pa.array(values, kind)
+            return pa.array(values, kind)
         except (pa.ArrowInvalid, OverflowError):
-            array = None  # a number too large; which one, `_value` tells
-        if array is not None and not (pa.types.is_floating(kind) and pc.any(pc.is_inf(array)).as_py()):
-            return array
+            pass  # a number is too large: which one, is told below
     return pa.array([_value(row.get(name), name, kind, number) for number, row in objects], kind)
 
 

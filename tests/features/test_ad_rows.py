@@ -3,9 +3,12 @@ from __future__ import annotations
 import mmh3
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from etsyml_cli.core.errors import DataError
-from etsyml_cli.features.ad_rows import RowHasher
+from etsyml_cli.features.ad_rows import RowHasher, hash_words
+from etsyml_cli.features.text import tokenize
 
 BITS = 20
 BIAS = 1 << BITS
@@ -104,6 +107,27 @@ def test_the_batch_does_not_matter():
     together = slots(listing_id=ids, query=pa.array(queries))
     apart = [slots(listing_id=[i], query=pa.array([q], pa.string()))[0] for i, q in zip(ids, queries, strict=True)]
     assert together == apart
+
+
+@given(st.lists(st.none() | st.text("aB-s. é\u2003\n日Σ", max_size=9)))
+def test_words_of_many_texts_are_those_of_each(texts):
+    found = hash_words(pa.array(texts, pa.string()), "query")
+    seed = mmh3.hash("query.words", signed=False)
+    for start, stop, text in zip(found.ptr[:-1], found.ptr[1:], texts, strict=True):
+        expected = [mmh3.hash(word, seed, signed=False) for word in tokenize(text)]
+        assert found.hashes[start:stop].tolist() == expected
+
+
+def test_dictionaries_are_texts_and_the_last_ones_are_not_taken_for_these():
+    features = {"categorical": ("query",), "text": ("query",), "crosses": (("query", "shop_id"),)}
+    used = hasher(**features)
+    for ids, queries in ((["L1", "L2"], ["red scarf", None]), (["L2", "L1"], ["wool", "red"])):
+        expected = features_of(hasher(**features), listing_id=ids, query=queries)
+        assert features_of(used, listing_id=ids, query=queries) == expected
+        columns = {"listing_id": pa.array(ids), "query": pa.array(queries)}
+        encoded = {name: column.dictionary_encode() for name, column in columns.items()}
+        assert features_of(used, **encoded) == expected
+        assert features_of(used, **{name: column[1:] for name, column in encoded.items()}) == expected[1:]
 
 
 def test_word_pairs_are_every_word_with_every_word():

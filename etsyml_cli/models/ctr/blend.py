@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 Floats = NDArray[np.float64]
 
@@ -65,6 +64,7 @@ def _fit(x: Floats, clicks: Floats, impressions: Floats, start: Floats, ridge: f
     """
     if not 0 < clicks.sum() < impressions.sum():
         return start
+    from scipy.optimize import minimize  # takes a while to load, and a content model alone has no blend
 
     def loss(w: Floats) -> tuple[float, Floats]:
         a = _dot(x, w)
