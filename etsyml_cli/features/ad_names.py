@@ -88,7 +88,7 @@ def _values(column: str, rows: pa.RecordBatch, place: Places, listings: pa.Table
     unsaid = np.ones(rows.num_rows, bool)
     if column in rows.schema.names:
         own = rows.column(column)
-        yield own
+        yield own.dictionary_decode() if pa.types.is_dictionary(own.type) else own
         unsaid = own.is_null().to_numpy(zero_copy_only=False)
     if listings is not None and column in listings.column_names and column != "listing_id":
         wanted = pa.array(place, mask=~unsaid | (place < 0))
