@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from etsyml_cli.cli import options, show
+from etsyml_cli.cli import complete, options, show
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.cli.settings import CONFIGS, settings
 
@@ -16,7 +16,9 @@ app = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 @app.command("show")
 @common_options
 def show_config(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(CONFIGS)}.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(CONFIGS)}.", autocompletion=complete.config_names)
+    ],
     config: options.ConfigFile = None,
     set_: options.Set = None,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etsyml_cli.cli import options, show
+from etsyml_cli.cli import complete, options, show
 from etsyml_cli.cli.click_table import draw_click_figures
 from etsyml_cli.cli.session import common_options, session
 
@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 @common_options
 def evaluate(
     metric: Annotated[
-        list[str] | None, typer.Option("--metric", "-m", metavar="NAME", help="As auc or ndcg@10; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--metric", "-m", metavar="NAME", help="As auc or ndcg@10; repeatable.", autocompletion=complete.metrics
+        ),
     ] = None,
-    model: Annotated[str | None, typer.Option(metavar="ltr|lda|ctr|DIR", help="Only this model.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="ltr|lda|ctr|DIR", help="Only this model.", autocompletion=complete.kinds_of_models),
+    ] = None,
     least: Annotated[
         list[str] | None, typer.Option("--min", metavar="METRIC=NUMBER", help="Exit 6 below this; repeatable.")
     ] = None,

@@ -7,19 +7,29 @@ from typing import Annotated
 
 import typer
 
-from etsyml_cli.cli import options, show
+from etsyml_cli.cli import complete, options, show
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.cli.settings import pairs, settings
 
 
 @common_options
 def ingest(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="listings, searches, favorites or impressions.")],
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar="TABLE", help="listings, searches, favorites or impressions.", autocompletion=complete.tables
+        ),
+    ],
     files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Files, globs, or - for stdin.")],
     check: Annotated[bool, typer.Option("--check", help="Only look: guess columns, show first rejects.")] = False,
     map_: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="OURS=THEIRS", help="Our column from theirs; `OURS=` leaves it out."),
+        typer.Option(
+            "--map",
+            metavar="OURS=THEIRS",
+            help="Our column from theirs; `OURS=` leaves it out.",
+            autocompletion=complete.columns,
+        ),
     ] = None,
     map_file: Annotated[
         Path | None, typer.Option("--map-file", metavar="FILE", help="A YAML file of `ours: theirs`.")

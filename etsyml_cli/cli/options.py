@@ -7,12 +7,20 @@ from typing import Annotated
 
 import typer
 
+from etsyml_cli.cli import complete
+
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="PATH", help="Write here, not to the workspace's place.")
 ]
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="YAML file over the defaults.")]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting over the file; repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="One setting over the file; repeatable.",
+        autocompletion=complete.setting_names,
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, metavar="N", help="Seed of every random choice.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it again, or replace what --out names.")]
@@ -35,5 +43,7 @@ Groups = Annotated[
     Path | None,
     typer.Option("--groups", metavar="FILE", help="Where rows have no qid: a page's number of rows a line."),
 ]
-Model = Annotated[Path | None, typer.Option("--model", metavar="DIR", help="The model.")]
+Model = Annotated[
+    Path | None, typer.Option("--model", metavar="DIR", help="The model.", autocompletion=complete.models)
+]
 TopK = Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many to list.")]

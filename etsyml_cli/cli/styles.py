@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from etsyml_cli.cli import lists, options, show
+from etsyml_cli.cli import complete, lists, options, show
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.core.errors import UsageError
 
@@ -22,7 +22,10 @@ WORDS_DRAWN, TITLES_DRAWN, WIDTH_OF_TITLE = 5, 2, 40
 @common_options
 def styles(
     style: Annotated[
-        list[int] | None, typer.Option("--style", metavar="N", help="Only this one, with longer lists; repeatable.")
+        list[int] | None,
+        typer.Option(
+            "--style", metavar="N", help="Only this one, with longer lists; repeatable.", autocompletion=complete.styles
+        ),
     ] = None,
     listing: Annotated[
         list[str] | None, typer.Option("--listing", metavar="ID", help="Which styles it belongs to; repeatable.")

@@ -32,6 +32,9 @@ class Workspace:
     def model(self, kind: str) -> Path:
         return self.root / "models" / kind
 
+    def all_models(self) -> list[Path]:
+        return _artifacts_in(self.root / "models")
+
     def index(self, kind: str) -> Path:
         return self.root / "indexes" / kind
 

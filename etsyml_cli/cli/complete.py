@@ -1,0 +1,97 @@
+"""What the shell offers for the rest of a word: metrics, models, styles, columns, tables and settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from etsyml_cli.cli.session import session
+from etsyml_cli.io.workspace import Workspace
+
+# what a command configures, by its name where that is not the configuration's
+CONFIG_OF = {"extract-images": "images", "sample-data": "sample"}
+
+
+def metrics(incomplete: str) -> list[str]:
+    """Names of metrics, with a cutoff where one is needed."""
+    from etsyml_cli.metrics.names import METRICS
+
+    return _fitting((f"{name}@10" if spec.cutoff == "required" else name for name, spec in METRICS.items()), incomplete)
+
+
+def kinds_of_models(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The three kinds, and the models of the workspace."""
+    return _fitting(["ltr", "lda", "ctr", *_models(ctx)], incomplete)
+
+
+def models(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The models of the workspace."""
+    return _fitting(_models(ctx), incomplete)
+
+
+def styles(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The numbers of the styles that the workspace's model has learned."""
+    manifest = _workspace(ctx).model("lda") / "manifest.json"
+    try:
+        n_topics = int(json.loads(manifest.read_bytes())["plan"]["config"]["n_topics"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return _fitting(map(str, range(n_topics)), incomplete)
+
+
+def tables(incomplete: str) -> list[str]:
+    """What can be ingested."""
+    from etsyml_cli.io.schema import TABLES
+
+    return _fitting(TABLES, incomplete)
+
+
+def columns(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The columns of the table that is ingested, each as the beginning of OURS=THEIRS."""
+    from etsyml_cli.io.schema import TABLES
+
+    table = next((word for word in ctx.args if word in TABLES), None)  # not yet taken as the parameter TABLE
+    return _fitting((f"{name}=" for name in TABLES[table].names()), incomplete) if table else []
+
+
+def config_names(incomplete: str) -> list[str]:
+    """What has a configuration."""
+    from etsyml_cli.cli.settings import CONFIGS
+
+    return _fitting(CONFIGS, incomplete)
+
+
+def setting_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The keys that `--set` knows, each as the beginning of KEY=VALUE."""
+    import msgspec
+
+    from etsyml_cli.cli.settings import CONFIGS, settings
+
+    name = CONFIG_OF.get(ctx.command.name or "", ctx.params.get("name") or ctx.command.name or "")
+    if name not in CONFIGS:
+        return []
+    return _fitting((f"{key}=" for key in _keys(msgspec.to_builtins(settings(name).value))), incomplete)
+
+
+def _keys(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for key, value in tree.items():
+        found += _keys(value, f"{prefix}{key}.") if isinstance(value, dict) and value else [f"{prefix}{key}"]
+    return found
+
+
+def _models(ctx: typer.Context) -> list[str]:
+    return [str(place) for place in _workspace(ctx).all_models()]
+
+
+def _workspace(ctx: typer.Context) -> Workspace:
+    asked = ctx.params.get("workspace") or (ctx.parent and ctx.parent.params.get("workspace"))
+    return Workspace(Path(asked)) if asked else session.workspace
+
+
+def _fitting(words: Iterable[str], incomplete: str) -> list[str]:
+    return [word for word in words if word.startswith(incomplete)]
