@@ -104,12 +104,15 @@ def evaluate(
 
 
 def _models(asked: str | None) -> dict[str, Path]:
+    from etsyml_cli.core.errors import UsageError, did_you_mean
     from etsyml_cli.stages.evaluate import JUDGES, model_kind
 
     if asked is None:
         return {kind: session.workspace.model(kind) for kind in JUDGES}
     if asked in JUDGES:
         return {asked: session.workspace.model(asked)}
+    if not Path(asked).exists():
+        raise UsageError(f"--model {asked}: neither ltr, lda or ctr nor a directory", hint=did_you_mean(asked, JUDGES))
     return {model_kind(Path(asked)): Path(asked)}
 
 
