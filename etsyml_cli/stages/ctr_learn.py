@@ -42,8 +42,8 @@ def go_on(model: CtrModel, log: AdLog, split: DaySplit, known_rate: float | None
     blend_days = there[(there >= split.first) & (there < split.valid_from)][-BLEND_DAYS:].tolist()
     blends = len(model.parts) > 1 and (known_rate is None or len(blend_days) == BLEND_DAYS)
     days: list[dict[str, Any]] = []
-    refitted = ["priors of the histories, every day"] if model.histories else []
-    refitted += ["click matrices, every week"] if model.clicks else []
+    refitted = ["priors of the histories (daily)"] if model.histories else []
+    refitted += ["click matrices (weekly)"] if model.clicks else []
     with progress("train ctr", _steps(log, split, model.config)) as advance:
         latest = _learn_training_days(model, log, split, blend_days if blends else [], days, advance)
         if latest:

@@ -74,14 +74,7 @@ def train_ctr(
     fed = config if warm_start else fed_by(config, available)
     beside = beside_of(warm_start, listings, images) if warm_start else new_beside(fed, listings, images)
     absent = [column for column in config.columns() if column not in available]
-    if absent:
-        logger.info("neither table has %s: trained without", ", ".join(absent))
-    own = [*table_schema(source).names(), *fed.columns()]
-    unused = [column for column in log.columns if column not in own]
-    if unused:
-        others = f" and {len(unused) - MOST_NAMED} others" if len(unused) > MOST_NAMED else ""
-        named = ", ".join(unused[:MOST_NAMED])
-        logger.info("no feature uses %s%s: see `etsyml config show ctr`", named, others)
+    _tell_columns(absent, [name for name in log.columns if name not in [*table_schema(source).names(), *fed.columns()]])
     with artifact(out, plan, replace=replace) as draft:
         draft.rows = _rows(log, split)
         if warm_start:
@@ -96,10 +89,19 @@ def train_ctr(
             "slots_used": sum(found["slots_used"] for found in metrics["hashing"].values()),
             "base_rate": metrics["train"]["base_rate"],
             "photos": made_by(beside.photos.facts) if beside.photos else None,
-            "refitted": learned["refitted"],
+            **({"refitted": learned["refitted"]} if warm_start else {}),
         }
         _write(draft, model, split, metrics)
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
+
+
+def _tell_columns(absent: list[str], unused: list[str]) -> None:
+    if absent:
+        logger.info("neither table has %s: trained without", ", ".join(absent))
+    if unused:
+        others = f" and {len(unused) - MOST_NAMED} others" if len(unused) > MOST_NAMED else ""
+        named = ", ".join(unused[:MOST_NAMED])
+        logger.info("no feature uses %s%s: see `etsyml config show ctr`", named, others)
 
 
 def _plan(inputs: dict[str, Path | None], config: CtrConfig, options: dict[str, Any], seed: int) -> Plan:
