@@ -40,6 +40,7 @@ from etsyml_cli.cli import (
 )
 from etsyml_cli.cli.session import OutputClosed, session, start_session
 from etsyml_cli.core.errors import EtsymlError, InputError, UsageError
+from etsyml_cli.core.printable import printable
 
 EXIT_BUG = 1
 EXIT_USAGE = 2
@@ -192,7 +193,7 @@ def _confess(error: Exception) -> int:
 
 
 def _complain(message: str, hint: str | None, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)  # noqa: T201
+    print(f"error: {printable(message)}", file=sys.stderr)  # noqa: T201
     if hint:
-        print(f"  {hint}", file=sys.stderr)  # noqa: T201
+        print(f"  {printable(hint)}", file=sys.stderr)  # noqa: T201
     return code

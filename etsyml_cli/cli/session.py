@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from etsyml_cli.core import log
+from etsyml_cli.core.printable import printable
 from etsyml_cli.io.workspace import Workspace
 
 DEFAULT_WORKSPACE = Path("work")
@@ -106,7 +107,7 @@ class _ToStderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         warning = "warning: " if record.levelno >= logging.WARNING else ""
-        print(f"{warning}{record.getMessage()}", file=sys.stderr)  # noqa: T201
+        print(f"{warning}{printable(record.getMessage())}", file=sys.stderr)  # noqa: T201
 
 
 @contextmanager

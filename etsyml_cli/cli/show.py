@@ -12,6 +12,7 @@ import msgspec
 
 from etsyml_cli.cli.session import session
 from etsyml_cli.core.log import logger
+from etsyml_cli.core.printable import printable
 
 SCHEMA_VERSION = 1
 
@@ -47,7 +48,7 @@ def table(title: str, header: list[str], rows: Iterable[list[str]], *, numbers_f
     from rich.text import Text
 
     drawn = Table(
-        title=Text(title) if title else None,
+        title=Text(printable(title)) if title else None,
         box=box.SIMPLE_HEAD,
         title_justify="left",
         pad_edge=False,
@@ -56,7 +57,7 @@ def table(title: str, header: list[str], rows: Iterable[list[str]], *, numbers_f
     for place, name in enumerate(header):
         drawn.add_column(name, justify="right" if place >= numbers_from else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))  # Text: a title is never read as markup
+        drawn.add_row(*(Text(printable(cell)) for cell in row))  # Text: a title is never read as markup
     size = shutil.get_terminal_size()
     Console(width=size.columns, height=size.lines).print(drawn)  # by itself rich forgets COLUMNS on a dumb terminal
 
