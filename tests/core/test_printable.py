@@ -26,9 +26,9 @@ def test_nothing_is_dropped(text):
     assert printable(printable(text)) == printable(text)
 
 
-def test_no_cell_title_or_message_steers_the_terminal(capsys, etsyml, tmp_path):
+def test_no_cell_title_or_message_steers_the_terminal(capfd, etsyml, tmp_path):
     show.table("red\x1b[31m", ["title"], [["wool\x1b]0;owned\x07"], ["\u202efracs"], ["=1+1"]])
-    printed = capsys.readouterr().out
+    printed = capfd.readouterr().out
     assert "=1+1" in printed
     assert not {"\x1b", "\x07", "\u202e"} & set(printed)
     ended = etsyml("inspect", tmp_path / "a\x1b[31mb")
