@@ -18,7 +18,7 @@ from etsyml_cli.io.schema import table_schema
 from etsyml_cli.io.tables import table_source
 from etsyml_cli.models.ctr.columns import fed_by
 from etsyml_cli.models.ctr.config import CtrConfig
-from etsyml_cli.stages.ctr_card import model_card
+from etsyml_cli.stages.ctr_card import LATEST_DAYS, model_card
 from etsyml_cli.stages.ctr_days import split_days
 from etsyml_cli.stages.ctr_learn import go_on, learn_model
 from etsyml_cli.stages.ctr_log import CLICKED, IMPRESSIONS, LOGS, AdLog, open_log
@@ -88,11 +88,19 @@ def train_ctr(
             "label": label,
             "slots_used": sum(found["slots_used"] for found in metrics["hashing"].values()),
             "base_rate": metrics["train"]["base_rate"],
+            "progressive_logloss": _progressive(learned["progressive"], list(model.parts)),
             "photos": made_by(beside.photos.facts) if beside.photos else None,
             **({"refitted": learned["refitted"]} if warm_start else {}),
         }
         _write(draft, model, split, metrics)
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
+
+
+def _progressive(days: list[dict[str, Any]], parts: list[str]) -> dict[str, float]:
+    """The log loss of each part over the latest days, of rows that it had not learned yet."""
+    latest = days[-LATEST_DAYS:]
+    impressions = sum(of_day["impressions"] for of_day in latest)
+    return {name: sum(of_day[name] for of_day in latest) / impressions for name in parts}
 
 
 def _tell_columns(absent: list[str], unused: list[str]) -> None:
