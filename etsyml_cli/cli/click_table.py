@@ -64,11 +64,11 @@ def _labels(measurement: Measurement) -> list[str]:
 
 
 def _difference(measurement: Measurement, values: dict[str, float]) -> list[str]:
+    from etsyml_cli.metrics.measurement import change_of
+
     against = measurement.against
-    if against is None:
+    change = change_of(measurement, values[against.baseline]) if against else None
+    if change is None:
         return ["", ""]
-    unit = 1e-3
-    if measurement.name == "auc":
-        unit = values[against.baseline] / 100 or math.nan
-    low, high = (show.number(end / unit, 2) for end in (against.low, against.high))
-    return [f"{against.value / unit:+.2f}", f"{low}…{high}"]
+    value, low, high = change
+    return [f"{value:+.2f}", f"{show.number(low, 2)}…{show.number(high, 2)}"]

@@ -47,6 +47,7 @@ def demo(
     evaluations = json.loads(_run(["evaluate", "--backtest", "5", "--json"], keep=True))["evaluations"]
     comparisons = [_comparison(evaluations, *learned) for learned in LEARNED]
     _tell(comparisons)
+    _run(["report"])
     losers = [c["metric"] for c in comparisons if not c["better"]]
     if losers:
         raise GateError(f"the baseline was not beaten on {', '.join(losers)}")

@@ -77,7 +77,7 @@ def rank(
         pages = stage.rank_searches(**inputs, searches=searches, k=k)
         lists.give(pages, subject="search_id", out=out, text_format=text_format, force=force)
     elif query is not None and before_after:
-        _show_before_after(stage.before_and_after(**inputs, query=query))
+        _show_before_after(*stage.before_and_after(**inputs, queries=[query]))
     elif query is not None:
         found = stage.rank(
             **inputs, query=query, k=k, candidates=candidates, explain=explain, index=index or place.index("ltr")

@@ -57,6 +57,12 @@ def read_photos(
     return pixels, status
 
 
+def read_photo(root: Path, image: str, wanted: Preprocessing, max_pixels: int) -> Pixels:
+    """The pixels (size, size, 3) of the photo at `image` under `root`. Raises PhotoError."""
+    with _open_photo(root, image) as file:
+        return decode_photo(file, wanted, max_pixels)
+
+
 def photo_digest(root: Path, image: str) -> tuple[bytes, int]:
     """SHA-256 and size in bytes of the photo at `image` under `root`. Raises PhotoError."""
     with _open_photo(root, image) as file:

@@ -45,6 +45,11 @@ class Workspace:
     def all_indexes(self) -> list[Path]:
         return _artifacts_in(self.root / "indexes")
 
+    def all(self) -> list[Path]:
+        """Every table, feature, model and index that is here, in the order of the chain."""
+        tables = sorted((self.root / "tables").glob("*.parquet"))
+        return [*tables, *self.all_images(), *_artifacts_in(self.root / "models"), *self.all_indexes()]
+
     def lists(self) -> Path:
         return self.root / "lists"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -53,3 +55,15 @@ class Measurement(msgspec.Struct, kw_only=True):
     against: Difference | None = None
     observed: Observed | UnsetType = UNSET
     days: OverDays | UnsetType = UNSET
+
+
+def change_of(measurement: Measurement, baseline: float) -> tuple[float, float, float] | None:
+    """The difference and both ends of its interval in the units of Aryafar et al. (AdKDD'17); None for the baseline.
+
+    AUC in per cent of the baseline's value, log loss and normalized entropy × 10³.
+    """
+    against = measurement.against
+    if against is None:
+        return None
+    unit = (baseline / 100 or math.nan) if measurement.name == "auc" else 1e-3
+    return against.value / unit, against.low / unit, against.high / unit

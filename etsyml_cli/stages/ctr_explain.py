@@ -26,6 +26,11 @@ def explain(model: CtrModel, rows: pa.RecordBatch, listings: pa.Table | None) ->
 
     `listings` is the table that the model's rows are completed from. Beyond MOST_NAMED, features are summed as OTHERS.
     """
+    return [_told(adds) for adds in additions(model, rows, listings)]
+
+
+def additions(model: CtrModel, rows: pa.RecordBatch, listings: pa.Table | None) -> list[dict[str, float]]:
+    """For each row what every feature adds to the logit, by name; all of it together is the logit."""
     rows = with_clock(model.at_position(rows), TIME, model.config.columns())
     known = model.known(rows, model.keys(rows))
     *shares, per_shown, shift = model.blend.weights.tolist()
@@ -39,7 +44,7 @@ def explain(model: CtrModel, rows: pa.RecordBatch, listings: pa.Table | None) ->
     for adds, shown in zip(found, known.shown.tolist(), strict=True):
         adds[SHOWN] += per_shown * float(np.log1p(shown)) / LOG_SHOWN
         adds[BIAS] += shift
-    return [_told(adds, model.blend) for adds in found]
+    return [_calibrated(adds, model.blend) for adds in found]
 
 
 def _add(adds: dict[str, float], part: Part, features: list[NamedFeature], share: float) -> None:
@@ -49,10 +54,13 @@ def _add(adds: dict[str, float], part: Part, features: list[NamedFeature], share
         adds[feature.name] += share * feature.x * weight
 
 
-def _told(adds: dict[str, float], blend: Blend) -> Reasons:
+def _calibrated(adds: dict[str, float], blend: Blend) -> dict[str, float]:
     slope, shift = blend.platt.tolist()
-    calibrated = {name: slope * value + (shift if name == BIAS else 0.0) for name, value in adds.items()}
-    telling = [(name, value) for name, value in calibrated.items() if value or name == BIAS]
+    return {name: slope * value + (shift if name == BIAS else 0.0) for name, value in adds.items()}
+
+
+def _told(adds: dict[str, float]) -> Reasons:
+    telling = [(name, value) for name, value in adds.items() if value or name == BIAS]
     told = sorted(telling, key=lambda one: (-abs(one[1]), one[0]))
     named, others = told[:MOST_NAMED], [value for _, value in told[MOST_NAMED:]]
     return [{"what": name, "adds": value} for name, value in [*named, *([(OTHERS, sum(others))] if others else [])]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -26,7 +27,7 @@ from etsyml_cli.stages.ctr_judge import Tested, compared_with, measure_days, mea
 from etsyml_cli.stages.ctr_learn import learn_model
 from etsyml_cli.stages.ctr_listings import Beside, dealt_anew
 from etsyml_cli.stages.ctr_log import CLICKED, IMPRESSIONS, SEARCHES, AdLog, open_log
-from etsyml_cli.stages.ctr_model import CONTENT, ENSEMBLE, CtrModel, judge_days, variants_of
+from etsyml_cli.stages.ctr_model import CONTENT, ENSEMBLE, CtrModel, Judged, judge_days, variants_of
 from etsyml_cli.stages.ctr_store import beside_of, load_model, manifest_of
 
 PERMUTED = {CONTENT: "permuted", ENSEMBLE: "ens-permuted"}  # what variants are called whose photos were dealt anew
@@ -72,36 +73,65 @@ def evaluate_ctr(
     for metric in metrics:
         if metric.name not in JUDGED_BY:
             raise UsageError(f"{metric} does not judge click models", hint=did_you_mean(metric.name, JUDGED_BY))
-    manifest = manifest_of(model)
-    if "listings" not in manifest.plan.inputs:
-        listings = None
-    elif listings is None:
-        raise UsageError(f"{model} was trained with a listings table", hint="Name it with --listings.")
-    split: DaySplit = load_json(model, SPLIT, DaySplit)
-    if split.test_from is None and backtest is None:
-        raise DataError(
-            f"{model} was trained with --holdout none: nothing is left to judge it on",
-            hint="Judge its configuration on days of the past: --backtest 5.",
-        )
-    log = _log_of(manifest, impressions, searches)
-    if truth is not None and (log.table, log.label) != (IMPRESSIONS, CLICKED):
-        what = "conversions" if log.label != CLICKED else "clicks on searches"
-        raise UsageError(f"{model} predicts {what}: the planted probabilities are those of clicks on ads")
-    beside = beside_of(model, listings, images)
     names = [metric.name for metric in metrics]
+    trained_on = inputs_of(model, impressions=impressions, searches=searches, listings=listings, images=images)
+    if truth is not None and (trained_on.log.table, trained_on.log.label) != (IMPRESSIONS, CLICKED):
+        what = "conversions" if trained_on.log.label != CLICKED else "clicks on searches"
+        raise UsageError(f"{model} predicts {what}: the planted probabilities are those of clicks on ads")
     if backtest is None:
-        base_rate = load_json(model, METRICS, LearnedFrom).train.base_rate
-        tested = _test(load_model(model, beside), log, beside, split, base_rate, truth)
+        tested = on_test_days(model, trained_on, truth).tested
         return measure_slices(compared_with(baseline, tested), names, seed)
+    manifest, log, beside = trained_on
     config: CtrConfig = load_config(model, CtrConfig)
     days = []
     for day in days_to_test(log, backtest):
         known = log.until(day)
         split = split_days(known.days(), None, manifest.plan.config.get("train_days"))
         trained, learned = learn_model(known, beside, config, split, manifest.plan.seed or 0)
-        tested = _test(trained, known, beside, split, learned["train"]["base_rate"], truth)
+        tested = _test(trained, known, beside, split, learned["train"]["base_rate"], truth).tested
         days.append(compared_with(baseline, tested))
     return measure_days(days, names, seed)
+
+
+class TrainedOn(NamedTuple):
+    """The manifest of a click model, the log that it learned from and what it knows beside that."""
+
+    manifest: Manifest
+    log: AdLog
+    beside: Beside
+
+
+def inputs_of(
+    model: Path, *, impressions: Path | None, searches: Path | None, listings: Path | None, images: Path | None
+) -> TrainedOn:
+    """Those of these tables and features that the model in `model` learned from. Raises as `evaluate_ctr`."""
+    manifest = manifest_of(model)
+    if "listings" not in manifest.plan.inputs:
+        listings = None
+    elif listings is None:
+        raise UsageError(f"{model} was trained with a listings table", hint="Name it with --listings.")
+    return TrainedOn(manifest, _log_of(manifest, impressions, searches), beside_of(model, listings, images))
+
+
+class OnTestDays(NamedTuple):
+    """A model at its test days: what its parts said of each row, and what every variant makes of that."""
+
+    model: CtrModel
+    split: DaySplit
+    judged: Judged
+    tested: Tested
+
+
+def on_test_days(model: Path, trained_on: TrainedOn, truth: Path | None = None) -> OnTestDays:
+    """The model in `model` at the days that `train ctr` set aside. Raises DataError where there are none."""
+    split: DaySplit = load_json(model, SPLIT, DaySplit)
+    if split.test_from is None:
+        raise DataError(
+            f"{model} was trained with --holdout none: nothing is left to judge it on",
+            hint="Judge its configuration on days of the past: --backtest 5.",
+        )
+    base_rate = load_json(model, METRICS, LearnedFrom).train.base_rate
+    return _test(load_model(model, trained_on.beside), trained_on.log, trained_on.beside, split, base_rate, truth)
 
 
 def _log_of(manifest: Manifest, impressions: Path | None, searches: Path | None) -> AdLog:
@@ -126,8 +156,10 @@ def days_to_test(log: AdLog, number: int) -> list[int]:
     return [int(day) for day in days[-number:]]
 
 
-def _test(model: CtrModel, log: AdLog, beside: Beside, split: DaySplit, base_rate: float, truth: Path | None) -> Tested:
-    """What every variant says of the split's test days."""
+def _test(
+    model: CtrModel, log: AdLog, beside: Beside, split: DaySplit, base_rate: float, truth: Path | None
+) -> OnTestDays:
+    """The model at the split's test days."""
     days = split.test_begins, split.last + 1
     judged = judge_days(model, log, *days)
     ids_alone = baseline_rates(log, beside.listings, model.parts[CONTENT].config, split, base_rate)
@@ -139,7 +171,7 @@ def _test(model: CtrModel, log: AdLog, beside: Beside, split: DaySplit, base_rat
     if truth is not None:
         rates["oracle"] = _planted(truth, log, *days)
     cold = judged.shown < model.config.cold if model.histories else None
-    return Tested(days[0], rates, judged.clicks, judged.impressions, cold)
+    return OnTestDays(model, split, judged, Tested(days[0], rates, judged.clicks, judged.impressions, cold))
 
 
 def _planted(truth: Path, log: AdLog, first_day: int, end_day: int) -> Floats:

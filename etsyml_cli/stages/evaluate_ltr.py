@@ -79,18 +79,14 @@ def evaluate_ltr(
         return evaluate_rows(model=model, features=features, groups=groups, metrics=metrics, seed=seed)
     if features is not None or groups is not None:
         raise UsageError(f"{model}: learned from listings, not from rows of features", hint="Leave out --features.")
-    catalogue = read_listings(listings)
-    log, unseen = _test_pages(model, searches, listings, catalogue)
+    log, unseen, scores, controls = _open(model, listings, searches, images, seed)
     gains = gains_of(log, truth, qrels)
-    scores, controls = _scores(log, model, catalogue, images, seed)
     if baseline is not None and baseline not in scores:
         raise UsageError(f"--baseline {baseline}: no variant of {model}", hint=did_you_mean(baseline, scores))
     id_order = byte_order(log.listing_ids)[log.listing]
     rank = partial(_ranked, log, scores, controls, gains, id_order)
     ranked = rank(np.ones(len(gains), dtype=bool))
-    judged = ranked.variants[SHOWN].has_relevant()
-    if not judged.any():
-        raise DataError(f"none of {len(judged):,} test pages has a relevant listing")
+    judged = _judged(ranked)
     if not judged.all():
         logger.info("%d of %d test pages have no relevant listing and are left out", (~judged).sum(), len(judged))
     if runs is not None:
@@ -107,6 +103,30 @@ def evaluate_ltr(
         else:
             measured += compared_means(str(metric), of_unseen, seed, chosen, slice_=UNSEEN)
     return measured
+
+
+@dataclass(frozen=True)
+class PageFigures:
+    """A metric of each of Q judged pages, (Q,) a variant; ids and queries of the pages."""
+
+    search_ids: list[str]
+    queries: list[str]
+    values: dict[str, Floats]
+
+
+def figures_of_pages(
+    *, model: Path, listings: Path, searches: Path, images: Path | None, metric: MetricName, seed: int
+) -> PageFigures:
+    """The values whose means `evaluate_ltr` gives, by the log's own events. Raises as it does."""
+    log, _, scores, controls = _open(model, listings, searches, images, seed)
+    id_order = byte_order(log.listing_ids)[log.listing]
+    gains = gains_of(log, None, None)
+    ranked = _ranked(log, scores, controls, gains, id_order, np.ones(len(gains), dtype=bool))
+    judged = _judged(ranked)
+    pages = np.flatnonzero(judged).tolist()
+    return PageFigures(
+        [log.search_ids[q] for q in pages], [log.queries[q] for q in pages], _values(metric, ranked, judged)
+    )
 
 
 @dataclass(frozen=True)
@@ -141,6 +161,23 @@ def _values(metric: MetricName, ranked: Ranked, judged: Bools) -> dict[str, Floa
     if ranked.controls:
         values[CONTROL] = np.mean([per_page(pages) for pages in ranked.controls], axis=0)
     return values
+
+
+def _judged(ranked: Ranked) -> Bools:
+    """Which pages hold a relevant listing, (Q,). Raises DataError where none does."""
+    judged = ranked.variants[SHOWN].has_relevant()
+    if not judged.any():
+        raise DataError(f"none of {len(judged):,} test pages has a relevant listing")
+    return judged
+
+
+def _open(
+    model: Path, listings: Path, searches: Path, images: Path | None, seed: int
+) -> tuple[SearchLog, Bools, dict[str, Floats], list[Floats]]:
+    """The test pages, which of their rows were never shown before, and all rows' scores by variants and controls."""
+    catalogue = read_listings(listings)
+    log, unseen = _test_pages(model, searches, listings, catalogue)
+    return log, unseen, *_scores(log, model, catalogue, images, seed)
 
 
 def _test_pages(model: Path, searches: Path, listings: Path, catalogue: Listings) -> tuple[SearchLog, Bools]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,9 @@ def rank_searches(
         yield {"schema_version": 1, "search_id": search_id, "query": log.queries[q], "items": items}
 
 
-def before_and_after(*, model: Path, listings: Path, images: Path | None, query: str) -> dict[str, Any]:
+def before_and_after(
+    *, model: Path, listings: Path, images: Path | None, queries: Iterable[str]
+) -> Iterator[dict[str, Any]]:
     """The talk's before/after view: at each percentile of the matching listings, who stands there by text and by both.
 
     The 90th percentile is the listing that 90% of the others rank below.
@@ -85,12 +87,17 @@ def before_and_after(*, model: Path, listings: Path, images: Path | None, query:
     for variant in (BEFORE, AFTER):
         if variant not in ranker.variants:
             raise InputError(f"{model}: has no {variant} ranker", hint="Extract photos, then train it again.")
-    matching = catalogue.take(_matching(query, catalogue))
-    blocks = _blocks_for(query, ranker, matching, photos)
+    for query in queries:
+        matching = catalogue.take(_matching(query, catalogue))
+        rows = _at_percentiles(ranker, matching, _blocks_for(query, ranker, matching, photos))
+        yield {"schema_version": 1, "query": query, "matching": len(matching.ids), "rows": rows}
+
+
+def _at_percentiles(ranker: LtrModel, matching: Listings, blocks: Blocks) -> list[dict[str, Any]]:
     id_order = byte_order(matching.ids)
-    rows = []
     ranked = {variant: score(ranker.variants[variant], blocks) for variant in (BEFORE, AFTER)}
     orders = {variant: best_first(scores, id_order) for variant, scores in ranked.items()}
+    rows = []
     for percentile in PERCENTILES if matching.ids else ():
         place = round((100 - percentile) / 100 * (len(matching.ids) - 1))
         found = {
@@ -98,7 +105,7 @@ def before_and_after(*, model: Path, listings: Path, images: Path | None, query:
             for variant, order in orders.items()
         }
         rows.append({"percentile": percentile, **found})
-    return {"schema_version": 1, "query": query, "matching": len(matching.ids), "rows": rows}
+    return rows
 
 
 def main_variant(ranker: LtrModel) -> str:

@@ -54,6 +54,7 @@ def test_the_demo_shows_its_commands_and_beats_every_baseline(demo: tuple[Path, 
     for system in ("search", "personalization", "ads"):
         row = next(line for line in learned.splitlines() if line.strip().startswith(system))
         assert float(row.split()[-1].split("…")[0]) > 0, row  # the lower end of the paired interval
+    assert "report" in learned and (workspace / "reports/report.html").is_file()
 
 
 def test_a_second_run_of_any_stage_finds_nothing_to_do(work: Path, etsyml: Etsyml) -> None:

@@ -233,9 +233,10 @@ def test_the_reasons_add_up_to_the_score(shop: Shop, model: Path) -> None:
 
 
 def test_before_and_after_show_who_stands_at_each_percentile(shop: Shop, model: Path) -> None:
-    found = before_and_after(query="red scarf", **inputs(shop, model))
+    found, nothing = before_and_after(queries=["red scarf", "zebra"], **inputs(shop, model))
     ranked = rank(query="red scarf", k=100, **inputs(shop, model))["items"]
     assert found["matching"] == len(ranked)
+    assert (nothing["query"], nothing["matching"], nothing["rows"]) == ("zebra", 0, [])
     assert [row["percentile"] for row in found["rows"]] == [90, 80, 70, 60, 50]
     for row in found["rows"]:
         place = round((100 - row["percentile"]) / 100 * (len(ranked) - 1))

@@ -22,7 +22,7 @@ from etsyml_cli.io.tables import parquet_writer, seal, table_draft
 from etsyml_cli.io.truth import FOLDER, SCHEMAS, truth_writer
 from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.models.ltr.config import LtrConfig
-from etsyml_cli.stages.evaluate_ltr import evaluate_ltr
+from etsyml_cli.stages.evaluate_ltr import evaluate_ltr, figures_of_pages
 from etsyml_cli.stages.ltr_model import load_model
 from etsyml_cli.stages.ltr_ready import Inputs
 from etsyml_cli.stages.rank import rank
@@ -146,6 +146,18 @@ def test_words_beat_the_shown_order_and_photos_add_to_words(shop: Shop, model: P
     other = shop.evaluate(model, "ndcg@5", baseline="shown")["ndcg@5", "multimodal"].against
     assert other.baseline == "shown" and other.value > gain.value
     assert found["mrr", "random"].n == 80  # the last two of ten days: a fifth of 400 searches
+
+
+def test_the_figures_of_single_pages_average_to_those_of_all(shop: Shop, model: Path) -> None:
+    ndcg = parse_metric("ndcg@5")
+    pages = figures_of_pages(model=model, **shop.inputs(), images=shop.root / "images", metric=ndcg, seed=0)
+    found = shop.evaluate(model, "ndcg@5")
+    assert set(pages.values) == {variant for _, variant in found}
+    for variant, values in pages.values.items():
+        assert values.mean() == pytest.approx(found["ndcg@5", variant].value, abs=1e-12)
+    query_of = {row["search_id"]: row["query"] for row in shop.searches}
+    assert pages.queries == [query_of[search_id] for search_id in pages.search_ids]
+    assert pages.search_ids == [f"S{number}" for number in range(320, 400)]
 
 
 def test_same_inputs_and_seed_give_the_same_bytes(shop: Shop, model: Path) -> None:

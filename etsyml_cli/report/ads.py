@@ -1,0 +1,195 @@
+"""The report's section on ads: the talk's table, and how good the predicted click probabilities are, in pictures."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from etsyml_cli.io.artifact import MANIFEST, read_manifest
+from etsyml_cli.io.model import METRICS, load_json
+from etsyml_cli.io.workspace import Workspace
+from etsyml_cli.metrics.curves import curves, equal_groups, rates_of
+from etsyml_cli.metrics.probability import Floats
+from etsyml_cli.report.ads_auctions import MOST_ROWS, Auctions, auctions
+from etsyml_cli.report.ads_features import Telling, telling
+from etsyml_cli.report.ads_rows import rows_of_test
+from etsyml_cli.report.ads_table import Slice, slices
+from etsyml_cli.report.measured import SEED
+from etsyml_cli.report.missing import Missing
+from etsyml_cli.report.plots import Plot, Series
+from etsyml_cli.stages.ctr_judge import measure_slices
+from etsyml_cli.stages.ctr_log import EVENTS
+from etsyml_cli.stages.ctr_model import CONTENT, ENSEMBLE, HISTORICAL
+from etsyml_cli.stages.evaluate import JUDGES
+from etsyml_cli.stages.evaluate_ctr import OnTestDays, inputs_of, on_test_days
+from etsyml_cli.stages.image_choice import features_of_model
+
+MADE_BY = "etsyml train ctr"
+GROUPS = 10
+UNCALIBRATED = np.array([1.0, 0.0])  # slope and shift of the log-odds
+DRAWN = ("baseline", HISTORICAL, CONTENT, ENSEMBLE)
+
+
+class Ads(msgspec.Struct, kw_only=True):
+    """What the section shows: the model's figures on the `rows` rows of the test days."""
+
+    event: str  # what is predicted: a click or a conversion
+    source: str  # the table that it learned from
+    first_day: str
+    last_day: str
+    rows: int
+    photos: str | None
+    table: list[Slice]
+    reliability: Plot
+    roc: Plot
+    precision_recall: Plot
+    progressive: Plot
+    by_history: Plot | Missing
+    telling: Telling
+    auctions: Auctions | Missing
+
+
+def ads(place: Workspace) -> Ads | Missing:
+    """The figures and pictures of the click model, on what `train ctr` set aside. Raises as `evaluate_ctr`."""
+    model = place.model("ctr")
+    if not (model / MANIFEST).is_file():
+        first = "" if place.table("impressions").exists() else "etsyml ingest impressions FILE && "
+        return Missing("no click model", f"{first}{MADE_BY}")
+    trained_on = inputs_of(
+        model,
+        impressions=place.table("impressions"),
+        searches=place.table("searches"),
+        listings=place.table_if_here("listings"),
+        images=features_of_model(model, place.all_images()),
+    )
+    found = on_test_days(model, trained_on)
+    shown = rows_of_test(trained_on.log, found.split, found.model, MOST_ROWS)
+    event = EVENTS[trained_on.log.label]
+    return Ads(
+        event=event,
+        source=trained_on.log.table,
+        first_day=_date(found.split.test_begins),
+        last_day=_date(found.split.last),
+        rows=len(found.tested.clicks),
+        photos=read_manifest(model).facts.get("photos"),
+        table=slices(measure_slices(found.tested, list(JUDGES["ctr"].default_metrics), SEED)),
+        reliability=_reliability(found, event),
+        **_roc_and_precision(found, event),
+        progressive=_progressive(load_json(model, METRICS)["progressive"], list(found.model.parts)),
+        by_history=_by_history(found, event),
+        telling=telling(found.model, shown, trained_on.beside.listings),
+        auctions=auctions(place, found.model, shown),
+    )
+
+
+def _reliability(found: OnTestDays, event: str) -> Plot:
+    """Predicted against observed rates, of the ensemble before and after calibration."""
+    rates = found.tested.rates
+    blended = {"calibrated": rates[ENSEMBLE]} if ENSEMBLE in rates else {"not calibrated": rates[CONTENT]}
+    if ENSEMBLE in rates:
+        as_fitted = found.model.blend._replace(platt=UNCALIBRATED)
+        blended = {"before calibration": as_fitted.predict(found.judged.p, found.judged.shown), **blended}
+    series = []
+    for name, p in blended.items():
+        groups = rates_of(equal_groups(p, GROUPS), p, found.tested.clicks, found.tested.impressions)
+        predicted, *observed = (part.tolist() for part in groups)
+        series.append(Series(name=name, x=predicted, **dict(zip(("y", "low", "high"), observed, strict=True))))
+    return Plot(
+        name="ads-reliability",
+        title="Reliability: a tenth of the rows each, by what was predicted, with 95% intervals",
+        x=f"predicted {event} rate",
+        y=f"observed {event} rate",
+        series=series,
+        kind="points",
+        scale="log-log",
+        diagonal=True,
+    )
+
+
+def _roc_and_precision(found: OnTestDays, event: str) -> dict[str, Plot]:
+    roc, precision = [], []
+    for name in DRAWN:
+        if name in found.tested.rates:
+            drawn = curves(found.tested.rates[name], found.tested.clicks, found.tested.impressions)
+            false_positives, recall, of_those = (part.tolist() for part in drawn)
+            roc.append(Series(name=name, x=false_positives, y=recall))
+            precision.append(Series(name=name, x=recall[1:], y=of_those[1:]))
+    share = f"share of {event}s found"
+    return {
+        "roc": Plot(
+            name="ads-roc",
+            title=f"ROC: {event}s found against impressions without one that come along",
+            x="share of the others",
+            y=share,
+            series=roc,
+            diagonal=True,
+        ),
+        "precision_recall": Plot(
+            name="ads-precision-recall",
+            title=f"Precision and recall: the {event} rate among the highest scored",
+            x=share,
+            y=f"{event} rate among those",
+            series=precision,
+            scale="log-y",
+        ),
+    }
+
+
+def _progressive(days: list[dict[str, Any]], parts: list[str]) -> Plot:
+    """The log loss of each day's rows, each row predicted just before it was learned."""
+    first = days[0]["day"]
+    series = [
+        Series(
+            name=name,
+            x=[of_day["day"] - first for of_day in days],
+            y=[of_day[name] / of_day["impressions"] for of_day in days],
+        )
+        for name in parts
+    ]
+    return Plot(
+        name="ads-progressive",
+        title="Log loss while learning: each row was predicted just before it was learned",
+        x=f"days since {_date(first)}",
+        y="log loss",
+        series=series,
+    )
+
+
+def _by_history(found: OnTestDays, event: str) -> Plot | Missing:
+    """Observed and predicted rates by how often the ad was shown before."""
+    if not found.model.histories:
+        return Missing("the model counts no history", MADE_BY)
+    shown, clicks, impressions = found.judged.shown, found.tested.clicks, found.tested.impressions
+    groups = equal_groups(shown, GROUPS)
+    names = [_range(shown[groups == number]) for number in range(groups.max() + 1)]
+    predicted = {name: rates_of(groups, found.tested.rates[name], clicks, impressions) for name in DRAWN[1:]}
+    observed = predicted[ENSEMBLE]
+    series = [
+        Series(
+            name="observed",
+            x=names,
+            y=observed.observed.tolist(),
+            low=observed.low.tolist(),
+            high=observed.high.tolist(),
+        ),
+        *(Series(name=name, x=names, y=rates.predicted.tolist()) for name, rates in predicted.items()),
+    ]
+    return Plot(
+        name="ads-by-history",
+        title=f"Calibration by history: {event} rates by how often the ad was shown before the test",
+        x="earlier impressions of the ad",
+        y=f"{event} rate",
+        series=series,
+        kind="points",
+    )
+
+
+def _date(day: int) -> str:
+    return str(date(1970, 1, 1) + timedelta(days=day))
+
+
+def _range(shown: Floats) -> str:
+    return "…".join(dict.fromkeys(f"{end:,.0f}" for end in (shown.min(), shown.max())))

@@ -1,0 +1,26 @@
+"""Rows of the days that a click model is tested on, with all that its features and an auction need."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from etsyml_cli.ingest.split import DaySplit
+from etsyml_cli.stages.ctr_log import AdLog
+from etsyml_cli.stages.ctr_model import CtrModel
+
+OF_AUCTION = ("listing_id", "query", "bid")
+
+
+def rows_of_test(log: AdLog, split: DaySplit, model: CtrModel, most: int) -> pa.RecordBatch:
+    """At most `most` rows of the test days, evenly spread, in time order."""
+    wanted = [column for column in dict.fromkeys([*OF_AUCTION, *model.config.columns()]) if column in log.columns]
+    table = pa.Table.from_batches(log.batches(wanted, split.test_begins, split.last + 1))
+    return evenly(table.combine_chunks().to_batches()[0], most)
+
+
+def evenly(rows: pa.RecordBatch, most: int) -> pa.RecordBatch:
+    """At most `most` of the rows, evenly spread."""
+    if rows.num_rows <= most:
+        return rows
+    return rows.take(pa.array(np.linspace(0, rows.num_rows - 1, most).astype(np.int64)))

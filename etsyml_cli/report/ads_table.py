@@ -1,0 +1,81 @@
+"""The talk's table: each variant of the click model on each slice, with its change to the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import UnsetType
+
+from etsyml_cli.metrics.measurement import Measurement, change_of
+
+UNCOMPARED = {"calibration"}  # the baseline's is nothing to be near to
+
+
+class Change(msgspec.Struct):
+    """A variant against the baseline with a paired 95% interval: AUC in per cent of it, the others × 10³."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Figure(msgspec.Struct, kw_only=True):
+    """A metric of a variant on a slice, with its 95% interval; no change for the baseline, nor of calibration."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    change: Change | None
+
+
+class Row(msgspec.Struct, kw_only=True):
+    """A variant's figures on a slice."""
+
+    variant: str
+    figures: list[Figure]
+
+
+class Slice(msgspec.Struct, kw_only=True):
+    """Rows of the test days: all, or those of cold or warm ads; `entropy`, in nats, is that of their base rate."""
+
+    name: str
+    impressions: float
+    events: float
+    entropy: float
+    rows: list[Row]
+
+
+def slices(measured: list[Measurement]) -> list[Slice]:
+    """What `evaluate` measured of a click model, sorted into the table."""
+    return [_slice(name, [one for one in measured if one.slice == name]) for name in _names(m.slice for m in measured)]
+
+
+def _slice(name: str, measured: list[Measurement]) -> Slice:
+    values = {(one.name, one.variant): one.value for one in measured}
+    rows = [
+        Row(variant=variant, figures=[_figure(one, values) for one in measured if one.variant == variant])
+        for variant in _names(one.variant for one in measured)
+    ]
+    observed = measured[0].observed
+    counts = {} if isinstance(observed, UnsetType) else msgspec.structs.asdict(observed)
+    return Slice(name=name, **counts, rows=rows)
+
+
+def _figure(measured: Measurement, values: dict[tuple[str, str], float]) -> Figure:
+    change = None
+    if measured.against and measured.name not in UNCOMPARED:
+        change = change_of(measured, values[measured.name, measured.against.baseline])
+    return Figure(
+        metric=measured.name,
+        value=measured.value,
+        low=measured.low,
+        high=measured.high,
+        change=None if change is None else Change(*change),
+    )
+
+
+def _names(names: Iterable[str]) -> list[str]:
+    """Each once, in the order in which they come."""
+    return list(dict.fromkeys(names))

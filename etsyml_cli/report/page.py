@@ -1,0 +1,134 @@
+"""The report of a workspace: its four sections as plain data, and the one page that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from msgspec.structs import replace as replaced
+
+from etsyml_cli import __version__
+from etsyml_cli.core.errors import InputError
+from etsyml_cli.io.artifact import Plan, artifact, source_of, to_json
+from etsyml_cli.io.workspace import Workspace
+from etsyml_cli.report.ads import Ads, ads
+from etsyml_cli.report.missing import Missing, unless_missing
+from etsyml_cli.report.personalization import Personalization, personalization
+from etsyml_cli.report.plots import Plot, svg_of, write_plot
+from etsyml_cli.report.run import Run, run, run_record_of
+from etsyml_cli.report.search import Search, search
+from etsyml_cli.report.thumbnails import Thumbnails
+from etsyml_cli.stages.summary import Summary, made_before
+
+KIND = "report"
+PAGE, NUMBERS, PLOTS = "report.html", "report.json", "plots"
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """What the page shows, as `report.json` holds it."""
+
+    schema_version: int = 1
+    search: Search | Missing
+    personalization: Personalization | Missing
+    ads: Ads | Missing
+    run: Run | Missing
+
+
+def write_report(
+    place: Workspace,
+    *,
+    out: Path,
+    queries: Sequence[str] = (),
+    user: str | None = None,
+    plots: bool = False,
+    force: bool = False,
+    replace: bool = True,
+) -> Summary:
+    """Write the page and its numbers, with `plots` also each plot as PNG and SVG, into the directory `out`.
+
+    `queries` and `user` are shown in place of those that the report would choose. Raises InputError where there is no
+    workspace; what a workspace lacks is said in the page.
+    """
+    if not place.root.is_dir():
+        raise InputError(f"{place.root}: no workspace here", hint="Begin with: etsyml ingest listings FILE")
+    plan = _plan(place, {"queries": list(queries), "user": user, "plots": plots})
+    if there := made_before(out, plan, force=force):
+        return replaced(there, path=str(out / PAGE))
+    report = look_at(place, queries, user)
+    with artifact(out, plan, replace=replace) as draft:
+        (draft.path / PAGE).write_text(page_of(report, place), encoding="utf-8")
+        (draft.path / NUMBERS).write_bytes(to_json(report))
+        drawn = list(plots_in(msgspec.structs.asdict(report))) if plots else []
+        for plot in drawn:
+            write_plot(plot, draft.path / PLOTS)
+        draft.rows = {"sections": len(_sections(report)), "missing": len(_missing(report))}
+        draft.rows |= {"plots": len(drawn)} if plots else {}
+        draft.facts = {"missing": _missing(report)}
+    return Summary(kind=KIND, path=str(out / PAGE), rows=draft.rows, facts=draft.facts)
+
+
+def look_at(place: Workspace, queries: Sequence[str] = (), user: str | None = None) -> Report:
+    """The four sections; one that is refused says why."""
+    return Report(
+        search=unless_missing(lambda: search(place, queries), "etsyml train ltr"),
+        personalization=unless_missing(lambda: personalization(place, user), "etsyml train lda"),
+        ads=unless_missing(lambda: ads(place), "etsyml train ctr"),
+        run=run(place),
+    )
+
+
+def page_of(report: Report, place: Workspace) -> str:
+    """The report as one HTML page that needs no other file."""
+    sections = _sections(report)
+    return _environment(place).get_template(PAGE).render(title="etsyml report", sections=sections, **sections)
+
+
+def plots_in(value: Any) -> Iterator[Plot]:
+    """All plots in a Struct, list or dict, at any depth."""
+    if isinstance(value, Plot):
+        yield value
+    elif isinstance(value, msgspec.Struct):
+        yield from plots_in(msgspec.structs.asdict(value))
+    elif isinstance(value, Mapping):
+        yield from plots_in(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from plots_in(part)
+
+
+def _environment(place: Workspace) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("etsyml_cli.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests["missing"] = lambda part: isinstance(part, Missing)
+    environment.globals |= {
+        "version": __version__,
+        "thumbnail": Thumbnails(place),
+        "drawn": lambda plot: Markup(svg_of(plot)),  # noqa: S704  its texts are escaped as it is drawn
+    }
+    return environment
+
+
+def _sections(report: Report) -> dict[str, Any]:
+    return {name: part for name, part in msgspec.structs.asdict(report).items() if name != "schema_version"}
+
+
+def _missing(report: Report) -> list[str]:
+    return [name for name, part in _sections(report).items() if isinstance(part, Missing)]
+
+
+def _plan(place: Workspace, config: dict[str, Any]) -> Plan:
+    """The report depends on every table, feature, model and index that is here, and on how long they took."""
+    inputs = {
+        str(path.relative_to(place.root)): [source_of(one) for one in (path, run_record_of(path)) if one.exists()]
+        for path in place.all()
+    }
+    return Plan(kind=KIND, config=config, inputs=inputs)

@@ -1,0 +1,186 @@
+"""Plots as plain data, drawn by matplotlib: for the page as SVG that follows its colours, for files as PNG or SVG."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+INCHES = (4.6, 3.2)
+POINTS = 72  # in an inch
+INK, FAINT, PAPER = "#1b1b1c", "#8a8a8b", "#fdfdfe"
+# of series that can be told apart in light and dark, by the colour-blind and, by their dashes, in grey
+COLOURS = ("#c2571a", "#2b6ca3", "#3c8d5a", "#8a5bb0", "#9a7b1f", "#5f6b76")
+DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)), (0, (4, 4)), (0, (1, 3)))
+OF_PAGE = {INK: "var(--ink)", FAINT: "var(--faint)", PAPER: "var(--paper)"} | {
+    colour: f"var(--series-{n})" for n, colour in enumerate(COLOURS)
+}
+STYLE: dict[Any, Any] = {
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.family": ["DejaVu Sans"],  # comes with matplotlib, so that every machine measures alike
+    "font.size": 10,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+    "legend.columnspacing": 1.2,
+    "legend.fontsize": 9,
+    "legend.handlelength": 1.6,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "etsyml",  # the same ids each time
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.color": FAINT,
+    "ytick.labelcolor": INK,
+}
+MOST_ABREAST = 4  # in the legend
+MOST_NAMES = 8  # of an axis that stand side by side; more are turned
+
+
+class Series(msgspec.Struct, kw_only=True):
+    """One line, row of points or set of bars: N values over `x`, numbers or names, with bounds where they are known."""
+
+    name: str
+    x: list[float] | list[str]
+    y: list[float]
+    low: list[float] = []
+    high: list[float] = []
+
+
+class Plot(msgspec.Struct, kw_only=True):
+    """All that is drawn. `name` is that of its file; `diagonal` is the line y = x."""
+
+    name: str
+    title: str
+    x: str
+    y: str
+    series: list[Series]
+    kind: Literal["lines", "points", "bars"] = "lines"
+    scale: Literal["linear", "log-x", "log-y", "log-log"] = "linear"
+    diagonal: bool = False
+
+
+def svg_of(plot: Plot) -> str:
+    """The plot as an <svg> element for the page, in the colours of its style sheet."""
+    svg = _drawn(plot, "svg").decode()
+    inside = svg[svg.index("<defs>") : svg.rindex("</svg>")]
+    inside = re.sub(r"<style\b.*?</style>", "", inside, flags=re.DOTALL)  # would be one of the whole page
+    inside = re.sub(r"<[^>]*>", lambda tag: _of_page(tag[0], plot.name), inside)
+    size = " ".join(f"{inches * POINTS:g}" for inches in INCHES)
+    return f'<svg viewBox="0 0 {size}" role="img" aria-label="{escape(plot.title)}">{inside}</svg>'
+
+
+def _of_page(tag: str, name: str) -> str:
+    """A tag with the page's colours, and with ids that no other plot has."""
+    for colour, of_page in OF_PAGE.items():
+        tag = tag.replace(colour, of_page)
+    if tag.startswith("<g id="):
+        return "<g>"
+    return re.sub(r'(\bid="|href="#|url\(#)', rf"\1{name}-", tag)
+
+
+def write_plot(plot: Plot, directory: Path) -> None:
+    """Write the plot as PNG and SVG."""
+    directory.mkdir(exist_ok=True)
+    for ending in ("png", "svg"):
+        (directory / f"{plot.name}.{ending}").write_bytes(_drawn(plot, ending))
+
+
+def _drawn(plot: Plot, ending: str) -> bytes:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    file = io.BytesIO()
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # browsers have more fonts
+        mpl.rcdefaults()  # whatever the user's own are
+        mpl.rcParams.update(STYLE)
+        figure = Figure(figsize=INCHES, layout="constrained", facecolor=PAPER)
+        _draw(plot, figure)
+        metadata = {"Date": None, "Creator": None} if ending == "svg" else {"Software": None}
+        figure.savefig(file, format=ending, dpi=160, metadata=metadata, transparent=ending == "svg")
+    return file.getvalue()
+
+
+def _printable(text: str) -> str:
+    """The text without the characters that SVG cannot hold."""
+    return "".join(character for character in text if character.isprintable())
+
+
+def _draw(plot: Plot, figure: Figure) -> None:
+    axes = figure.add_subplot()
+    axes.set_xlabel(_printable(plot.x))
+    axes.set_ylabel(_printable(plot.y))
+    if plot.scale in ("log-x", "log-log"):
+        axes.set_xscale("log")
+        _tick(axes.xaxis)
+    if plot.scale in ("log-y", "log-log"):
+        axes.set_yscale("log")
+        _tick(axes.yaxis)
+    for number, series in enumerate(plot.series):
+        colour = COLOURS[number % len(COLOURS)]
+        if plot.kind == "bars":
+            _bars(axes, series, number, len(plot.series), colour)
+        else:
+            _line(axes, series, plot.kind, colour, DASHES[number % len(DASHES)])
+    if plot.diagonal:
+        ends = [value for series in plot.series for value in (*_places(series.x), *series.y) if value > 0]
+        axes.plot([min(ends), max(ends)], [min(ends), max(ends)], color=FAINT, linewidth=0.8, zorder=0)
+    _name_places(axes, plot)
+    if len(plot.series) > 1:
+        figure.legend(loc="outside upper left", ncols=min(len(plot.series), MOST_ABREAST))
+
+
+def _tick(axis: Axis) -> None:
+    """Plain numbers on a logarithmic axis."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _line(axes: Axes, series: Series, kind: str, colour: str, dashes: Any) -> None:
+    style: dict[str, Any] = {"color": colour, "label": _printable(series.name)}
+    x = _places(series.x)
+    if kind == "points":
+        style |= {"marker": "o", "markersize": 4, "linewidth": 1, "linestyle": dashes}
+    else:
+        style |= {"linewidth": 1.6, "linestyle": dashes}
+    axes.plot(x, series.y, **style)
+    if series.low:
+        axes.vlines(x, series.low, series.high, color=colour, linewidth=1)
+
+
+def _bars(axes: Axes, series: Series, number: int, of: int, colour: str) -> None:
+    width = 0.8 / of
+    x = [place + (number - (of - 1) / 2) * width for place in _places(series.x)]
+    axes.bar(x, series.y, width, color=colour, label=_printable(series.name))
+    if series.low:
+        axes.vlines(x, series.low, series.high, color=INK, linewidth=1)
+
+
+def _places(x: Sequence[float | str]) -> list[float]:
+    """Where the values stand: at their numbers, or one after the other."""
+    return [float(n) if isinstance(value, str) else value for n, value in enumerate(x)]
+
+
+def _name_places(axes: Axes, plot: Plot) -> None:
+    names = [_printable(value) for value in plot.series[0].x if isinstance(value, str)] if plot.series else []
+    if names:
+        turned = len(names) > MOST_NAMES
+        axes.set_xticks(range(len(names)), names, rotation=45 if turned else 0, ha="right" if turned else "center")

@@ -1,0 +1,122 @@
+"""One user's page: favorites, style profile, a row of listings for each main style, and a list with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from etsyml_cli.io.workspace import Workspace
+from etsyml_cli.report.cards import Card, Cards
+from etsyml_cli.stages.lda_model import LdaModel
+from etsyml_cli.stages.lda_people import users_of
+from etsyml_cli.stages.recommend import Wish, recommend
+from etsyml_cli.stages.styles import styles_of
+
+FAVORITES = 12
+ROW, LIST = 6, 6  # listings
+STYLES, WORDS = 8, 3
+
+
+class StylePart(msgspec.Struct, kw_only=True):
+    """What part of the user a style is, and how many times its share of all users that is."""
+
+    style: int
+    words: list[str]
+    probability: float
+    lift: float
+
+
+class StyleList(msgspec.Struct, kw_only=True):
+    """The listings 'from your style #…'."""
+
+    style: int
+    words: list[str]
+    share: float
+    listings: list[Card]
+
+
+class Reason(msgspec.Struct, kw_only=True):
+    """What adds to a score: a style, a favorite, or the others of them together, in words."""
+
+    what: str
+    adds: float
+    style: int | None = None
+    favorite: Card | None = None
+
+
+class Recommended(msgspec.Struct, kw_only=True):
+    """A listing of the user's list, and what made its score."""
+
+    listing: Card
+    score: float
+    why: list[Reason]
+
+
+class UserPage(msgspec.Struct, kw_only=True):
+    """What is shown of a user; `favorites` are the first of the `n_favorites` that were learned from.
+
+    With `fallback` nothing was learned of the user, and popular listings are recommended.
+    """
+
+    user_id: str
+    fallback: bool
+    n_favorites: int
+    favorites: list[Card]
+    profile: list[StylePart]
+    rows: list[StyleList]
+    recommended: list[Recommended]
+
+
+def user_page(place: Workspace, cards: Cards, model: LdaModel, user: str) -> UserPage:
+    """The page of a user whom the model knows. Raises InputError for another."""
+    sources: dict[str, Any] = {"model": place.model("lda"), "listings": place.table_if_here("listings")}
+    [styled] = styles_of(**sources, k=0, users=[user])
+    profile = [_part(item) for item in styled["items"]]
+    words_of = {part.style: part.words for part in profile}
+    [person] = users_of(model, [user])
+    favorites = [model.listing_ids[listing] for listing in person.favorites.tolist()]
+    by_style = recommend(**sources, users=[user], wish=Wish(ROW, by_style=True))
+    [explained] = recommend(**sources, users=[user], wish=Wish(LIST, explain=True))
+    return UserPage(
+        user_id=user,
+        fallback=explained["fallback"],
+        n_favorites=len(favorites),
+        favorites=[cards(favorite) for favorite in favorites[:FAVORITES]],
+        profile=profile[:STYLES],
+        rows=[_row(row, words_of, cards) for row in by_style if "style" in row],
+        recommended=[_recommended(item, cards) for item in explained["items"]],
+    )
+
+
+def _part(item: Mapping[str, Any]) -> StylePart:
+    return StylePart(
+        style=item["style"], words=item["words"][:WORDS], probability=item["probability"], lift=item["lift"]
+    )
+
+
+def _row(row: Mapping[str, Any], words_of: Mapping[int, list[str]], cards: Cards) -> StyleList:
+    return StyleList(
+        style=row["style"],
+        words=words_of[row["style"]],
+        share=row["share"],
+        listings=[_card(item, cards) for item in row["items"]],
+    )
+
+
+def _recommended(item: Mapping[str, Any], cards: Cards) -> Recommended:
+    why = [
+        Reason(
+            what=reason["what"],
+            adds=reason["adds"],
+            style=reason.get("style"),
+            favorite=cards(reason["id"]) if "id" in reason else None,
+        )
+        for reason in item.get("why", [])
+    ]
+    return Recommended(listing=_card(item, cards), score=item["score"], why=why)
+
+
+def _card(item: Mapping[str, Any], cards: Cards) -> Card:
+    return cards(item["id"], item.get("title"))
