@@ -46,9 +46,10 @@ def last_days(days: NDArray[np.int64], *, test_days: int, valid_days: int) -> Da
     Raises DataError where the log spans too few days to leave one for training.
     """
     first, last = int(days.min()), int(days.max())
-    if last - first + 1 <= test_days + valid_days:
+    spanned = last - first + 1
+    if spanned <= test_days + valid_days:
         raise DataError(
-            f"the log spans {last - first + 1} days, too few to hold out {test_days + valid_days}",
+            f"the log spans {spanned} day{'s' * (spanned > 1)}, too few to hold out {test_days + valid_days}",
             hint="Train with --holdout none, or on a longer log.",
         )
     test_from = last - test_days + 1

@@ -102,6 +102,15 @@ def read_manifest(directory: Path) -> Manifest:
         raise InputError(f"{path}: {error}", hint="It is damaged: make it again with --force.") from None
 
 
+def damaged_files(directory: Path, manifest: Manifest) -> list[str]:
+    """The outputs that are missing or are no longer what the manifest says."""
+    return [
+        name
+        for name, sha256 in manifest.outputs.items()
+        if not (directory / name).is_file() or sha256_of(directory / name) != sha256
+    ]
+
+
 def expect_kind(directory: Path, kind: str, *, made_by: str) -> Manifest:
     """The manifest of an artifact of this kind; else InputError that names the command which makes one."""
     if not (directory / MANIFEST).is_file():

@@ -89,5 +89,5 @@ def load_config(directory: Path, kind: type[Any]) -> Any:
 def _decoded(path: Path, kind: Any) -> Any:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (FileNotFoundError, msgspec.DecodeError, RecursionError) as error:
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: {error}", hint="Train the model again.") from None

@@ -151,7 +151,7 @@ def _progressive(days: list[dict[str, Any]], parts: list[str]) -> str:
             str(date(1970, 1, 1) + timedelta(days=of_day["day"])): {
                 name: of_day[name] / of_day["impressions"] for name in parts
             }
-            for of_day in days[-LATEST_DAYS:]
+            for of_day in [of_day for of_day in days if of_day["impressions"]][-LATEST_DAYS:]
         },
         "{:.5f}",
     )
@@ -181,6 +181,8 @@ def _validation(valid: dict[str, dict[str, float]]) -> str:
 
 def _table(found: Mapping[str, Mapping[str, float]], number: str) -> str:
     """A row each: its name, then each of its figures under the figure's name."""
+    if not found:
+        return "none"
     names = next(iter(found.values()))
     header = ["", *(name.replace("_", " ") for name in names)]
     rows = [[name, *(number.format(value) for value in values.values())] for name, values in found.items()]

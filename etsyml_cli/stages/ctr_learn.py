@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.log import Advance, logger, progress
 from etsyml_cli.ingest.split import DaySplit
 from etsyml_cli.metrics.probability import figures, log_losses
@@ -36,7 +37,7 @@ def go_on(model: CtrModel, log: AdLog, split: DaySplit, known_rate: float | None
     """Learn the training days, judge on the validation days, learn those too; returns the figures of all that.
 
     A model that has learned earlier days, at a click rate of `known_rate`, keeps its blend where fewer than BLEND_DAYS
-    are new before the validation day.
+    are new before the validation day. Raises DataError where a new model's rows are weighed down to one class.
     """
     there = log.days()
     blend_days = there[(there >= split.first) & (there < split.valid_from)][-BLEND_DAYS:].tolist()
@@ -49,7 +50,7 @@ def go_on(model: CtrModel, log: AdLog, split: DaySplit, known_rate: float | None
         if latest:
             model.blend = fit_blend(*together(latest))
             refitted.append("blend")
-        rate = _total(days, "clicks") / _total(days, "impressions") if days else float(known_rate or 0)
+        rate = _click_rate(days, known_rate)
         valid = _validate(model, judge_days(model, log, split.valid_from, split.test_begins), rate)
         held = []
         for day, judged in learn_days(model, log, split.valid_from, split.test_begins):
@@ -62,7 +63,7 @@ def go_on(model: CtrModel, log: AdLog, split: DaySplit, known_rate: float | None
         refitted.append("calibration")
     totals = {name: _total(days, name) for name in ("rows", "impressions", "clicks")}
     return {
-        "train": {**totals, "base_rate": totals["clicks"] / totals["impressions"]},
+        "train": {**totals, "base_rate": _click_rate(days, known_rate)},
         "progressive": days,
         "refitted": refitted,
         "valid": valid,
@@ -112,6 +113,21 @@ def _count(days: list[dict[str, Any]], day: int, model: CtrModel, judged: Judged
 
 def _total(days: list[dict[str, Any]], name: str) -> Any:
     return sum(of_day[name] for of_day in days)
+
+
+def _click_rate(days: list[dict[str, Any]], known_rate: float | None) -> float:
+    """That of the days or, where they hold events only or none, the one that was known before.
+
+    Raises DataError where none was: by `weight` or `negatives` the rows of a class may all count nothing.
+    """
+    clicks, impressions = _total(days, "clicks"), _total(days, "impressions")
+    if 0 < clicks < impressions:
+        return float(clicks / impressions)
+    if known_rate is None:
+        raise DataError(
+            "the rows to train on that count are of one class only, or none", hint="See to weight, or raise negatives."
+        )
+    return known_rate
 
 
 def _validate(model: CtrModel, judged: Judged, base_rate: float) -> dict[str, dict[str, float]]:

@@ -108,13 +108,16 @@ class AdLog:
     def _sorted(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         from etsyml_cli.io.sql import database  # only a table out of order needs DuckDB
 
-        names = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
+        # columns go by number: to SQL a name is the same in capitals, and file_row_number DuckDB's own
+        number = {name: f"c{i}" for i, name in enumerate(columns_of(open_table(self.path, self.table)))}
         query = f"""
-            SELECT {names} FROM read_parquet(?, file_row_number=true)
-            WHERE file_row_number % {self.every} = 0 ORDER BY {TIME}, file_row_number
-        """  # noqa: S608  names are quoted
+            SELECT {", ".join(number[name] for name in columns)}
+            FROM read_parquet(?) AS log({", ".join(number.values())})
+            WHERE file_row_number % {self.every} = 0 ORDER BY {number[TIME]}, file_row_number
+        """  # noqa: S608
         with TemporaryDirectory() as scratch, database(Path(scratch)) as connection:
-            yield from connection.sql(query, params=[str(self.path)]).to_arrow_reader(BATCH_ROWS)
+            for batch in connection.sql(query, params=[str(self.path)]).to_arrow_reader(BATCH_ROWS):
+                yield batch.rename_columns(columns)
 
 
 def open_log(path: Path, limit: int | None, label: str = CLICKED, table: str = IMPRESSIONS) -> AdLog:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.errors import DataError, UsageError
 from etsyml_cli.features.hashing import feature_seed, hash_strings
 from etsyml_cli.models.ctr.config import CtrConfig
 
@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 
 IMPRESSION_ID = "impression_id"
 HASHES = 1 << 32
+MOST_WEIGHT = 1e9  # steps of far heavier rows leave nothing of what was learned before
 
 
 class Chosen(NamedTuple):
@@ -38,8 +39,9 @@ def columns_to_choose(config: CtrConfig) -> list[str]:
 def choose(rows: pa.RecordBatch, clicks: Floats, impressions: Floats, config: CtrConfig, seed: int) -> Chosen:
     """All rows with a click and `config.negatives` of the others, by a hash of the impression's id and the seed.
 
-    So neither order nor batches matter. Raises DataError for weights that are no finite numbers from 0 on, for rows
-    that count several impressions where some are to be left out, and for such rows without an id.
+    So neither order nor batches matter. Raises DataError for weights that are no numbers from 0 to MOST_WEIGHT, for
+    rows that count several impressions where some are to be left out, and for such rows without an id; UsageError
+    where there are no weights.
     """
     weight = np.ones(rows.num_rows) if config.weight is None else _weights(rows, config.weight)
     chosen = np.ones(rows.num_rows, bool) if config.negatives == 1 else _balanced(rows, clicks, config.negatives, seed)
@@ -60,8 +62,15 @@ def _balanced(rows: pa.RecordBatch, clicks: Floats, rate: float, seed: int) -> N
 
 
 def _weights(rows: pa.RecordBatch, column: str) -> Floats:
-    values = rows.column(column).cast(pa.float64())
+    if column not in rows.schema.names:
+        raise UsageError(
+            f"weight: the log has no column {column!r}", hint="A weight is a row's own, not its listing's."
+        )
+    try:
+        values = rows.column(column).cast(pa.string()).cast(pa.float64())  # what no table declares is text
+    except pa.ArrowInvalid as error:
+        raise DataError(f"weight: {column!r} has a value that is no number: {error}") from None
     weights: Floats = values.fill_null(np.nan).to_numpy(zero_copy_only=False)
-    if not np.all(np.isfinite(weights) & (weights >= 0)):
-        raise DataError(f"weight: {column!r} has a value that is missing, negative or not finite")
+    if not np.all((weights >= 0) & (weights <= MOST_WEIGHT)):
+        raise DataError(f"weight: {column!r} has a value that is missing, negative or above {MOST_WEIGHT:,.0f}")
     return weights

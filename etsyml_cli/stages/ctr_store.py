@@ -5,20 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
+from etsyml_cli.core.log import logger
 from etsyml_cli.features.ad_rows import RowHasher
 from etsyml_cli.features.click_svd import ClickSvd, click_svd_of
 from etsyml_cli.features.history import History, history_of
 from etsyml_cli.features.svd import Svd
 from etsyml_cli.features.text_svd import TextSvd
-from etsyml_cli.io.artifact import Manifest, expect_kind
+from etsyml_cli.io.artifact import Manifest, damaged_files, expect_kind
 from etsyml_cli.io.features import read_image_features
-from etsyml_cli.io.model import TENSORS, load_config, load_ids, load_tensors, save_config, save_ids, save_tensors
+from etsyml_cli.io.model import (
+    CARD,
+    METRICS,
+    TENSORS,
+    load_config,
+    load_ids,
+    load_json,
+    load_tensors,
+    save_config,
+    save_ids,
+    save_tensors,
+)
 from etsyml_cli.io.tables import open_table, read_table
 from etsyml_cli.models.ctr.blend import Blend, plain_blend
 from etsyml_cli.models.ctr.config import CtrConfig
@@ -40,6 +53,18 @@ HISTORY_SHAPES = {"keys": (None,), "counts": (None, 5), "today": (1,)} | {
 CLICKS = {"keys": (None,), "clicks": (None,), "today": (1,), "fitted": (1,)} | {
     f"{side}{part}": shape for side in ("left", "right") for part, shape in ((".keys", (None,)), ("", (None, None)))
 }
+
+
+class TrainingRows(msgspec.Struct):
+    """What `metrics.json` says of the rows that were learned from, as far as it is needed again."""
+
+    base_rate: float
+
+
+class LearnedFrom(msgspec.Struct):
+    """The part of `metrics.json` that holds them."""
+
+    train: TrainingRows
 
 
 def listing_columns(listings: Path | None) -> dict[str, pa.DataType]:
@@ -105,12 +130,19 @@ def beside_of(directory: Path, listings: Path | None, images: Path | None) -> Be
 
 def new_beside(config: CtrConfig, listings: Path | None, images: Path | None) -> Beside:
     """What a model of this configuration will need beside a log."""
-    return Beside(read_feature_columns(config, listings), read_image_features(images) if images else None)
+    beside = Beside(read_feature_columns(config, listings), read_image_features(images) if images else None)
+    if (
+        beside.listings
+        and beside.photos
+        and not set(beside.photos.ids) & set(beside.listings["listing_id"].to_pylist())
+    ):
+        logger.warning("%s: its photos are of none of the listings in %s", images, listings)
+    return beside
 
 
 def load_model(directory: Path, beside: Beside, seed: int = 0) -> CtrModel:
     """A trained model. Raises InputError where `directory` holds none, or a damaged one."""
-    manifest_of(directory)
+    _expect_whole(directory)
     config: CtrConfig = load_config(directory, CtrConfig)
     tensors = load_tensors(directory, _shapes(config))
     try:
@@ -137,6 +169,22 @@ def load_model(directory: Path, beside: Beside, seed: int = 0) -> CtrModel:
 def manifest_of(directory: Path) -> Manifest:
     """What the model in `directory` was made from. Raises InputError where none was trained."""
     return expect_kind(directory, KIND, made_by=MADE_BY)
+
+
+def base_rate_of(directory: Path) -> float:
+    """The click rate of what the model in `directory` learned last. Raises InputError for damaged figures."""
+    learned: LearnedFrom = load_json(directory, METRICS, LearnedFrom)
+    return learned.train.base_rate
+
+
+def _expect_whole(directory: Path) -> None:
+    """Files of another model would mostly load and score nonsense."""
+    damaged = [name for name in damaged_files(directory, manifest_of(directory)) if name != CARD]
+    if damaged:
+        raise InputError(
+            f"{directory / damaged[0]}: missing, or not the file that was written with the others",
+            hint="Train the model again.",
+        )
 
 
 def _names(config: CtrConfig) -> list[str]:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from etsyml_cli.core.errors import DataError, UsageError
 from etsyml_cli.ingest.split import DaySplit
-from etsyml_cli.io.model import METRICS, SPLIT, load_config, load_json
+from etsyml_cli.io.model import SPLIT, load_config, load_json
 from etsyml_cli.models.ctr.config import CtrConfig
 from etsyml_cli.stages.ctr_days import split_days
 from etsyml_cli.stages.ctr_log import CLICKED, AdLog
@@ -42,11 +42,12 @@ def split_new_days(model: Path, log: AdLog, share: float | None) -> DaySplit:
     if not len(new):
         learned = date(1970, 1, 1) + timedelta(days=known.test_begins - 1)
         raise DataError(f"{log.path}: nothing is new, the model has learned all days up to {learned}")
-    split = split_days(np.concatenate([[known.test_begins - 1], new]), share)
+    try:
+        split = split_days(np.concatenate([[known.test_begins - 1], new]), share)
+    except DataError:
+        n = int(new[-1]) - known.test_begins + 1
+        raise DataError(
+            f"{log.path}: {n} new day{'s' * (n > 1)} after what the model has learned, too few to hold any out",
+            hint="Go on with --holdout none, or with a longer log.",
+        ) from None
     return replace(split, first=known.test_begins)
-
-
-def known_rate(model: Path) -> float:
-    """The click rate of what the model learned last."""
-    rate: float = load_json(model, METRICS)["train"]["base_rate"]
-    return rate

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +13,7 @@ import pyarrow.compute as pc
 from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
 from etsyml_cli.ingest.split import DaySplit
 from etsyml_cli.io.artifact import Manifest, expect_same_input
-from etsyml_cli.io.model import METRICS, SPLIT, load_config, load_json
+from etsyml_cli.io.model import SPLIT, load_config, load_json
 from etsyml_cli.io.truth import read_click_probabilities
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import MetricName
@@ -28,21 +27,9 @@ from etsyml_cli.stages.ctr_learn import learn_model
 from etsyml_cli.stages.ctr_listings import Beside, dealt_anew
 from etsyml_cli.stages.ctr_log import CLICKED, IMPRESSIONS, SEARCHES, AdLog, open_log
 from etsyml_cli.stages.ctr_model import CONTENT, ENSEMBLE, CtrModel, Judged, judge_days, variants_of
-from etsyml_cli.stages.ctr_store import beside_of, load_model, manifest_of
+from etsyml_cli.stages.ctr_store import base_rate_of, beside_of, load_model, manifest_of
 
 PERMUTED = {CONTENT: "permuted", ENSEMBLE: "ens-permuted"}  # what variants are called whose photos were dealt anew
-
-
-class TrainingRows(msgspec.Struct):
-    """What `metrics.json` says of the rows that were learned from, as far as it is needed here."""
-
-    base_rate: float
-
-
-class LearnedFrom(msgspec.Struct):
-    """The part of `metrics.json` that holds them."""
-
-    train: TrainingRows
 
 
 def evaluate_ctr(
@@ -130,8 +117,8 @@ def on_test_days(model: Path, trained_on: TrainedOn, truth: Path | None = None) 
             f"{model} was trained with --holdout none: nothing is left to judge it on",
             hint="Judge its configuration on days of the past: --backtest 5.",
         )
-    base_rate = load_json(model, METRICS, LearnedFrom).train.base_rate
-    return _test(load_model(model, trained_on.beside), trained_on.log, trained_on.beside, split, base_rate, truth)
+    trained = load_model(model, trained_on.beside)
+    return _test(trained, trained_on.log, trained_on.beside, split, base_rate_of(model), truth)
 
 
 def _log_of(manifest: Manifest, impressions: Path | None, searches: Path | None) -> AdLog:

@@ -7,7 +7,7 @@ from typing import Any
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.features.images_config import ImagesConfig
-from etsyml_cli.io.artifact import MANIFEST, Manifest, read_manifest, sha256_of
+from etsyml_cli.io.artifact import MANIFEST, Manifest, damaged_files, read_manifest, sha256_of
 from etsyml_cli.io.schema import TABLES
 from etsyml_cli.io.workspace import Workspace
 
@@ -31,15 +31,6 @@ def _artifact(path: Path) -> dict[str, Any]:
     manifest = read_manifest(path)
     files = {name: (path / name).stat().st_size for name in manifest.outputs if (path / name).is_file()}
     return {**_told(path, manifest), "bytes": files, "damaged": damaged_files(path, manifest)}
-
-
-def damaged_files(directory: Path, manifest: Manifest) -> list[str]:
-    """The outputs that are missing or are no longer what the manifest says."""
-    return [
-        name
-        for name, sha256 in manifest.outputs.items()
-        if not (directory / name).is_file() or sha256_of(directory / name) != sha256
-    ]
 
 
 def _table(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from etsyml_cli.core.errors import InputError
+from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.core.rng import generator
 from etsyml_cli.features.svd import Svd, fit_svd
 from etsyml_cli.io.features import ImageFeatures, made_by, read_image_features
@@ -46,7 +46,12 @@ def photo_svd(photos: ImageFeatures | None, dim: int) -> Svd | None:
         return None
     rows = np.unique(np.linspace(0, len(photos.ids) - 1, min(PHOTOS_FOR_SVD, len(photos.ids))).astype(np.int64))
     pieces = (unit_rows(photos.matrix[rows[i : i + ROWS_AT_ONCE]]) for i in range(0, len(rows), ROWS_AT_ONCE))
-    return fit_svd(pieces, dim)
+    try:
+        return fit_svd(pieces, dim)
+    except DataError as error:
+        raise DataError(
+            error.message, hint="Set a smaller photo_dim, 0 for no photos, or extract them again."
+        ) from None
 
 
 def reduced_width(photos: ImageFeatures, svd: Svd | None) -> int:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.log import logger, progress
-from etsyml_cli.features.clock import CLOCK, CLOCK_TYPE
+from etsyml_cli.features.clock import CLOCK
+from etsyml_cli.ingest.rules import Rules
+from etsyml_cli.ingest.values import parse
 from etsyml_cli.io.artifact import Manifest, Plan, refuse_to_overwrite, source_of, was_made_by
 from etsyml_cli.io.atomic import whole_file
-from etsyml_cli.io.schema import ARROW_TYPES, table_schema
+from etsyml_cli.io.schema import ARROW_TYPES, Column, table_schema
 from etsyml_cli.io.tables import MANIFEST_KEY, open_table, parquet_writer, table_manifest
 from etsyml_cli.io.text import STDIN, numbered_lines, open_lines
 from etsyml_cli.stages.ctr_explain import explain as reasons
@@ -35,14 +38,17 @@ PARQUET_MAGIC = b"PAR1"
 MAX_FLOAT = sys.float_info.max
 NAMED_BY = ["impression_id", "search_id", TIME, "listing_id"]  # what a scored row of a table is found by
 
-EXPECTED = {pa.string(): "text", pa.float64(): "a number", ARROW_TYPES["time"]: "a time, as in 2026-11-25T13:00:00Z"}
+EXPECTED = {
+    pa.string(): "text",
+    pa.float64(): "a number",
+    ARROW_TYPES["time"]: "a time with its zone, as in 2026-11-25T13:00:00Z",
+}
 
 NONE = type(None)
 PLAIN: dict[pa.DataType, set[type]] = {
     pa.string(): {str, NONE},
     pa.float64(): {float, int, NONE},
     pa.int32(): {int, NONE},
-    pa.int64(): {int, NONE},
 }
 
 Numbered = tuple[int, dict[str, Any]]  # line number from 1, and the object on that line
@@ -186,13 +192,11 @@ def _objects(rows: Iterable[bytes]) -> Iterator[Numbered]:
 def _as_batch(objects: list[Numbered], scorer: CtrModel) -> pa.RecordBatch:
     """The objects' fields that are features, as they would stand in the impressions table."""
     wanted = scorer.config.columns()
-    given = {name for name in CLOCK if name in wanted and any(name in row for _, row in objects)}
-    made = set(CLOCK) & set(wanted) - given  # of the time
-    columns = ["listing_id", *(name for name in wanted if name not in made), *([TIME] if made else [])]
-    arrays = {}
-    for name in dict.fromkeys(columns):
-        kind = _type_of(name)
-        arrays[name] = _column(objects, name, kind)
+    of_time = [name for name in CLOCK if name in wanted]
+    columns = dict.fromkeys(["listing_id", *wanted, *([TIME] if of_time else [])])
+    arrays = {name: _column(objects, name, _type_of(name)) for name in columns}
+    for name in of_time:  # where a row does not say it
+        arrays[name] = pc.coalesce(arrays[name], CLOCK[name](arrays[TIME]).cast(pa.string()))
     return pa.record_batch(arrays)
 
 
@@ -201,18 +205,27 @@ def _column(objects: list[Numbered], name: str, kind: pa.DataType) -> pa.Array:
     values = [row.get(name) for _, row in objects]
     if {*map(type, values)} <= PLAIN.get(kind, set()):
         try:
-            return pa.array(values, kind)
+            return _without_blanks(pa.array(values, kind))
         except (pa.ArrowInvalid, OverflowError):
             pass  # a number is too large: which one, is told below
-    return pa.array([_value(row.get(name), name, kind, number) for number, row in objects], kind)
+    return _without_blanks(pa.array([_value(row.get(name), name, kind, number) for number, row in objects], kind))
+
+
+def _without_blanks(values: pa.Array) -> pa.Array:
+    """Text of spaces alone is no value, as it is none to `ingest`."""
+    if not pa.types.is_string(values.type):
+        return values
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(values), ""), pa.scalar(None, pa.string()), values)
 
 
 def _type_of(name: str) -> pa.DataType:
-    if name in CLOCK:
-        return CLOCK_TYPE
-    column = table_schema("impressions").column(name) or table_schema("listings").column(name)
+    column = _declared(name)
     kind = ARROW_TYPES[column.kind] if column else pa.string()
     return pa.string() if pa.types.is_list(kind) else kind
+
+
+def _declared(name: str) -> Column | None:
+    return table_schema("impressions").column(name) or table_schema("listings").column(name)
 
 
 def _time(text: str) -> datetime | None:
@@ -220,7 +233,7 @@ def _time(text: str) -> datetime | None:
         time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return time if time.tzinfo else None
 
 
 def _value(value: Any, name: str, kind: pa.DataType, line: int) -> str | float | datetime | None:
@@ -228,6 +241,9 @@ def _value(value: Any, name: str, kind: pa.DataType, line: int) -> str | float |
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_FLOAT
     if value is None:
         return None
+    if _declared(name) is None:
+        ingested: str | None = parse(value, "feature", Rules())
+        return ingested
     if kind == pa.string():
         if isinstance(value, str):
             return value

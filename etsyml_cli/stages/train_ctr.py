@@ -23,8 +23,8 @@ from etsyml_cli.stages.ctr_days import split_days
 from etsyml_cli.stages.ctr_learn import go_on, learn_model
 from etsyml_cli.stages.ctr_log import CLICKED, IMPRESSIONS, LOGS, AdLog, open_log
 from etsyml_cli.stages.ctr_model import KIND, CtrModel
-from etsyml_cli.stages.ctr_store import beside_of, listing_columns, load_model, new_beside, save_model
-from etsyml_cli.stages.ctr_warm import config_to_go_on, known_rate, split_new_days
+from etsyml_cli.stages.ctr_store import base_rate_of, beside_of, listing_columns, load_model, new_beside, save_model
+from etsyml_cli.stages.ctr_warm import config_to_go_on, split_new_days
 from etsyml_cli.stages.summary import Summary, made_before
 
 MOST_NAMED = 8  # columns in a message
@@ -74,12 +74,13 @@ def train_ctr(
     fed = config if warm_start else fed_by(config, available)
     beside = beside_of(warm_start, listings, images) if warm_start else new_beside(fed, listings, images)
     absent = [column for column in config.columns() if column not in available]
-    _tell_columns(absent, [name for name in log.columns if name not in [*table_schema(source).names(), *fed.columns()]])
+    own = [*table_schema(source).names(), *fed.columns(), fed.weight]
+    _tell_columns(absent, [name for name in log.columns if name not in own])
     with artifact(out, plan, replace=replace) as draft:
         draft.rows = _rows(log, split)
         if warm_start:
             model = load_model(warm_start, beside, seed)
-            learned = go_on(model, log, split, known_rate(warm_start))
+            learned = go_on(model, log, split, base_rate_of(warm_start))
         else:
             model, learned = learn_model(log, beside, fed, split, seed)
         said = {"source": source, "label": label, "train_days": train_days, "absent_columns": absent}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -109,10 +110,10 @@ def test_a_row_of_weight_zero_teaches_nothing(shop, tmp_path):
     assert np.array_equal(a, b)
 
 
-@pytest.mark.parametrize("weight", [-1.0, None])
+@pytest.mark.parametrize("weight", [-1.0, None, 2e9, float("inf"), float("nan")])
 def test_weights_that_are_none(shop, tmp_path, weight):
     table = with_weights(tmp_path, [weight, *[1.0] * (len(draw_log()) - 1)])
-    with pytest.raises(DataError, match="weight: 'price' has a value that is missing, negative or not finite"):
+    with pytest.raises(DataError, match="weight: 'price' has a value that is missing, negative or above"):
         train(shop, tmp_path / "model", impressions=table, config=replace(CONFIG, weight="price"))
 
 
@@ -181,6 +182,22 @@ def test_a_photo_of_a_listing_is_what_its_score_is_made_of(gallery):
 def test_other_photo_features_than_it_learned(gallery, images, problem):
     with pytest.raises(InputError, match=problem):
         evaluate(gallery, gallery / "model", "auc", images=gallery / images if images else None)
+
+
+def test_photos_of_no_listing_are_told_of(gallery, tmp_path, caplog):
+    write_photos([f"Z{i}" for i in range(N_LISTINGS)], np.eye(N_LISTINGS, 12), tmp_path / "photos")
+    with caplog.at_level(logging.WARNING, "etsyml"):
+        train(gallery, tmp_path / "model", images=tmp_path / "photos", config=replace(ALONE, photo_dim=0))
+        assert "photos" not in caplog.text
+        train(gallery, tmp_path / "model", images=tmp_path / "photos", config=replace(ALONE, photo_dim=8))
+    assert "its photos are of none of the listings" in caplog.text
+
+
+def test_photos_that_are_all_alike(gallery, tmp_path):
+    write_photos([f"L{i}" for i in range(N_LISTINGS)], np.ones((N_LISTINGS, 12)), tmp_path / "photos")
+    with pytest.raises(DataError, match="vary in 0 directions only, fewer than 8 dimensions") as refused:
+        train(gallery, tmp_path / "model", images=tmp_path / "photos", config=replace(ALONE, photo_dim=8))
+    assert refused.value.hint == "Set a smaller photo_dim, 0 for no photos, or extract them again."
 
 
 def test_words_reduced_by_an_svd_are_learned(gallery, tmp_path):

@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.core.rng import generator
-from etsyml_cli.io.artifact import RUN, Plan, read_manifest
+from etsyml_cli.io.artifact import RUN, Plan, read_manifest, sha256_of, to_json
 from etsyml_cli.io.model import load_json, load_tensors, save_tensors
 from etsyml_cli.io.schema import arrow_schema, table_schema
 from etsyml_cli.io.tables import parquet_writer, seal, table_draft
@@ -450,8 +450,16 @@ def without_tensor(name):
     def damage(model):
         kept = {other: values for other, values in load_tensors(model).items() if other != name}
         save_tensors(model, kept)
+        seal_again(model)
 
     return damage
+
+
+def seal_again(model):
+    """As if all files had been written so."""
+    manifest = read_manifest(model)
+    outputs = {name: sha256_of(model / name) for name in manifest.outputs}
+    (model / "manifest.json").write_bytes(to_json(replace(manifest, outputs=outputs)))
 
 
 def rewritten(name, change):
@@ -464,7 +472,12 @@ def rewritten(name, change):
         (rewritten("model.safetensors", lambda data: data[:-8]), r"model\.safetensors"),
         (without_tensor("content.zn"), r"model\.safetensors: no tensor 'content\.zn'"),
         (without_tensor("count.listing_id.keys"), r"model\.safetensors: no tensor 'count\.listing_id\.keys'"),
-        (rewritten("config.yaml", lambda data: data.replace(b"bits: 12", b"bits: 8")), r"model\.safetensors"),
+        (
+            rewritten("config.yaml", lambda data: data.replace(b"bits: 12", b"bits: 8")),
+            r"config\.yaml: missing, or not",
+        ),
+        (rewritten("config.yaml", lambda _: b"{}"), r"config\.yaml: missing, or not"),
+        (rewritten("model.safetensors", lambda data: data[:-8] + bytes(8)), r"model\.safetensors: missing, or not"),
         (rewritten("config.yaml", lambda data: data.replace(b"bits: 12", b"bits: many")), r"config\.yaml"),
         (rewritten("metrics.json", lambda data: data.replace(b"base_rate", b"base")), r"metrics\.json"),
         (rewritten("split.json", lambda data: data[:-3]), r"split\.json"),

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import ValidationError, convert
 from msgspec.structs import replace
 
-from etsyml_cli.core.errors import DataError, UsageError
+from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.core.rng import generator
 from etsyml_cli.features.hashing import Numbers
-from etsyml_cli.io.model import load_json
+from etsyml_cli.io.model import load_json, load_tensors
 from etsyml_cli.models.ctr.columns import fed_by
 from etsyml_cli.models.ctr.config import AdFeatures, AdHistory, CtrConfig
 from etsyml_cli.stages.ctr_listings import Beside
@@ -122,6 +123,138 @@ def test_a_row_of_which_nothing_was_seen_is_predicted_near_the_base_rate(shop, r
     assert rate / 2 < scored["score"] < rate * 2
 
 
+def weighed(place: Path, weights: list, column: str = "w") -> Path:
+    """The log with a weight for each row."""
+    rows = [row | {column: weight} for row, weight in zip(LOG, weights, strict=True)]
+    return write_table("impressions", rows, place / "weighed.parquet")
+
+
+def test_a_weight_of_a_column_that_no_table_declares_is_its_text_read_as_a_number(shop, tmp_path):
+    weights = [1 + i % 3 for i in range(len(LOG))]
+    for name, column, values in (("a", "w", map(str, weights)), ("b", "price", map(float, weights))):
+        features = AdFeatures(numeric=())
+        table = weighed(tmp_path, list(values), column)
+        train(shop, tmp_path / name, impressions=table, config=CtrConfig(bits=12, features=features, weight=column))
+    a, b = (load_tensors(tmp_path / name) for name in "ab")
+    assert all(np.array_equal(a[name], b[name]) for name in b)
+
+
+def test_a_weight_that_is_no_number(shop, tmp_path):
+    table = weighed(tmp_path, ["1", "much", *["1"] * (len(LOG) - 2)])
+    with pytest.raises(DataError, match="weight: 'w' has a value that is no number"):
+        train(shop, tmp_path / "model", impressions=table, config=CtrConfig(bits=12, weight="w"))
+
+
+@pytest.mark.parametrize("column", ["clicked", "converted", "clicks", "impressions"])
+def test_a_label_is_no_weight(shop, tmp_path, column):
+    table = weighed(tmp_path, [row["clicked"] for row in LOG], column)
+    with pytest.raises(UsageError, match=f"weight: '{column}' is what is predicted or counted"):
+        train(shop, tmp_path / "model", impressions=table, config=CtrConfig(bits=12, weight=column))
+
+
+@pytest.mark.parametrize("column", ["title", "hour"])
+def test_a_weight_that_only_a_listing_or_the_clock_has(shop, tmp_path, column):
+    with pytest.raises(UsageError, match=f"weight: the log has no column '{column}'"):
+        train(shop, tmp_path / "model", config=CtrConfig(bits=12, weight=column))
+
+
+@pytest.mark.parametrize("weight_of", [{}, {0: "1"}, {1: "1"}], ids=["none", "no clicks", "clicks only"])
+def test_weights_that_leave_rows_of_one_class(shop, tmp_path, weight_of):
+    table = weighed(tmp_path, [weight_of.get(row["clicked"], "0") for row in LOG])
+    with pytest.raises(DataError, match="rows to train on that count are of one class only"):
+        train(shop, tmp_path / "model", impressions=table, config=CtrConfig(bits=12, weight="w"))
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_share_of_the_rows_without_a_click_that_leaves_none(shop, tmp_path):
+    with pytest.raises(DataError, match="rows to train on that count are of one class only"):
+        train(shop, tmp_path / "model", config=CtrConfig(bits=12, negatives=1e-6))
+
+
+@pytest.mark.parametrize("setting", [{"negatives": 1e-300}, {"position": 1 << 31}])
+def test_a_setting_beyond_what_numbers_hold(setting):
+    with pytest.raises(ValidationError):
+        convert(setting, CtrConfig)
+
+
+def test_a_day_that_weighs_nothing_is_passed_over(shop, tmp_path):
+    table = weighed(tmp_path, ["01"[row["created_at"].day != 4] for row in LOG])
+    train(shop, tmp_path / "model", impressions=table, config=CtrConfig(bits=12, weight="w"))
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "2024-03-04 |" not in card
+    assert "2024-03-05 |" in card
+
+
+@pytest.mark.parametrize("clicked", [0, 1])
+def test_a_model_that_goes_on_with_a_day_of_one_class_is_judged_by_the_rate_it_knew(shop, tmp_path, clicked):
+    whole = write_table("impressions", of_day(7, clicked=clicked), tmp_path / "log.parquet")
+    before = write_table("impressions", LOG[: 6 * ADS_A_DAY], tmp_path / "before.parquet")
+    train(shop, tmp_path / "first", impressions=before, holdout="none")
+    train(shop, tmp_path / "next", impressions=whole, warm_start=tmp_path / "first")
+    rates = [load_json(tmp_path / name, "metrics.json")["train"]["base_rate"] for name in ("first", "next")]
+    assert rates[0] == rates[1]
+    assert all(np.isfinite(m.value) for m in evaluate(shop, tmp_path / "next", impressions=whole))
+
+
+def test_columns_that_sql_takes_for_one_or_for_its_own(shop, tmp_path):
+    """Of a table out of order, which DuckDB sorts."""
+    more = [row | {"Clicked": "x", "Query": str(i % 5), "file_row_number": str(i % 3)} for i, row in enumerate(LOG)]
+    features = AdFeatures(categorical=("Query", "file_row_number"))
+    config = CtrConfig(bits=12, features=features)
+    swapped = [more[1], more[0], *more[2:]]
+    for name, rows in (("in order", more), ("swapped", swapped)):
+        times = [row["created_at"] for row in sorted(rows, key=lambda row: row["created_at"])]
+        assert len(set(times)) == len(times)  # so that time alone gives the order
+        table = write_table("impressions", rows, tmp_path / "log.parquet")
+        train(shop, tmp_path / name, impressions=table, config=config)
+    a, b = (load_tensors(tmp_path / name) for name in ("in order", "swapped"))
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_further_columns_are_scored_as_they_are_ingested(shop, tmp_path):
+    """`ingest` writes them as text: 2.0 as 2, true as true, a list as JSON."""
+    rows = [row | {"margin": str(i % 7), "new": ["true", '["a"]'][i % 2]} for i, row in enumerate(LOG)]
+    table = write_table("impressions", rows, tmp_path / "log.parquet")
+    features = AdFeatures(numeric=("margin",), categorical=("new",))
+    train(shop, tmp_path / "model", impressions=table, config=CtrConfig(bits=12, features=features))
+    pairs = [
+        (b'{"margin": 2.0}', b'{"margin": "2"}'),
+        (b'{"new": true}', b'{"new": "true"}'),
+        (b'{"new": ["a"]}', b'{"new": "[\\"a\\"]"}'),
+        (b'{"new": " ", "shop_id": ""}', b"{}"),
+    ]
+    for given, ingested in pairs:
+        found = list(score_rows(model=tmp_path / "model", rows=[given, ingested], listings=None, explain=True))
+        assert found[0]["score"] == found[1]["score"]
+        assert found[0]["why"] == found[1]["why"]
+
+
+def test_an_hour_is_the_row_s_own_or_else_that_of_its_time(shop, tmp_path):
+    """Whatever the rows beside it say."""
+    config = CtrConfig(bits=12, features=AdFeatures(categorical=("hour",)))
+    rows = [row | {"created_at": row["created_at"] + timedelta(hours=i % 24)} for i, row in enumerate(LOG)]
+    table = write_table("impressions", sorted(rows, key=lambda row: row["created_at"]), tmp_path / "log.parquet")
+    train(shop, tmp_path / "model", impressions=table, config=config)
+    lines = [
+        b'{"hour": 3}',
+        b'{"created_at": "2024-03-09T05:00:00+02:00"}',
+        b'{"hour": "3"}',
+        b'{"hour": "noon"}',
+        b"{}",
+    ]
+    scores = [one["score"] for one in score_rows(model=tmp_path / "model", rows=lines, listings=None)]
+    assert scores[0] == scores[1] == scores[2] != scores[3]
+    assert scores[3] == scores[4]
+
+
+@pytest.mark.parametrize("time", ["2024-03-09T05:00:00", "2024-03-09"])
+def test_a_time_without_a_zone_is_none_to_score_as_to_ingest(shop, tmp_path, time):
+    train(shop, tmp_path / "model", config=CtrConfig(bits=12, features=AdFeatures(categorical=("hour",))))
+    line = b'{"created_at": "%s"}' % time.encode()
+    with pytest.raises(InputError, match="line 1: created_at: expected a time with its zone"):
+        list(score_rows(model=tmp_path / "model", rows=[line], listings=None))
+
+
 def knowing(rows: list[dict], place: Path) -> tuple[np.ndarray, np.ndarray]:
     """What the histories say of each row, as the model learns day by day: their features, and earlier impressions."""
     log = open_log(write_table("impressions", rows, place), None)
@@ -155,3 +288,11 @@ def test_shuffled_labels_of_a_day_change_no_feature_up_to_that_day(tmp_path, day
     assert np.array_equal(before[0][: of_it.stop], after[0][: of_it.stop])
     assert not np.array_equal(before[0][of_it.stop :], after[0][of_it.stop :])
     assert np.array_equal(before[1], after[1])
+
+
+def test_a_single_new_day_cannot_be_held_out(shop, tmp_path):
+    before = write_table("impressions", LOG[: 7 * ADS_A_DAY], tmp_path / "before.parquet")
+    train(shop, tmp_path / "first", impressions=before, holdout="none")
+    with pytest.raises(DataError, match="1 new day after what the model has learned, too few to hold any out"):
+        train(shop, tmp_path / "next", warm_start=tmp_path / "first")
+    train(shop, tmp_path / "next", warm_start=tmp_path / "first", holdout="none")

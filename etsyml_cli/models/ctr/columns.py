@@ -44,10 +44,12 @@ def fed_by(config: CtrConfig, available: Mapping[str, pa.DataType]) -> CtrConfig
 
 
 def _check_weight(column: str | None, available: Mapping[str, pa.DataType]) -> None:
-    if column is not None and (column not in available or _held_by(available[column]) != "numbers"):
+    if column in KNOWN_ONLY_AFTERWARDS:
+        raise UsageError(f"weight: {column!r} is what is predicted or counted, so it is no weight")
+    if column is not None and (column not in available or _held_by(available[column]) not in ("numbers", "texts")):
         raise UsageError(
             f"weight: no column {column!r} of numbers in the impressions table",
-            hint=did_you_mean(column, available),
+            hint=did_you_mean(column, available.keys() - KNOWN_ONLY_AFTERWARDS - {column}),
         )
 
 

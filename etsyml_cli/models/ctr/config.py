@@ -59,8 +59,8 @@ class CtrConfig(Config, frozen=True):
     cold: Annotated[int, Meta(ge=1)] = 50
     photo_dim: Annotated[int, Meta(ge=0)] = 64
     svd_dim: Annotated[int, Meta(ge=1)] = 16
-    position: Annotated[int, Meta(ge=1)] | None = 1
-    negatives: Annotated[float, Meta(gt=0, le=1)] = 1.0  # share of the impressions without a click that is learned
+    position: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = 1
+    negatives: Annotated[float, Meta(ge=1e-6, le=1)] = 1.0  # share of the impressions without a click that is learned
     weight: str | None = None  # a column that says how much a row counts in training
     bits: Annotated[int, Meta(ge=8, le=28)] = 22
     alpha: Annotated[float, Meta(gt=0, le=1e6)] = 0.1
