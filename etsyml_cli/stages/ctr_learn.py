@@ -16,7 +16,7 @@ from etsyml_cli.models.ctr.ftrl import hashing_figures
 from etsyml_cli.stages.ctr_listings import Beside
 from etsyml_cli.stages.ctr_log import AdLog, first_averages
 from etsyml_cli.stages.ctr_model import CtrModel, Judged, judge_days, learn_days, together, variants_of
-from etsyml_cli.stages.ctr_store import new_model
+from etsyml_cli.stages.ctr_new import new_model
 
 BLEND_DAYS = 6  # the blend is fitted on the last so many days before the validation day, which calibrates it
 MOST_BLENDED = 1_000_000  # rows are enough for a handful of weights, and what was said of all would fill the memory

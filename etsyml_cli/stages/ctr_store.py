@@ -1,4 +1,4 @@
-"""A click model on disk, and new ones: parts made from a configuration, the listings table and photo features."""
+"""A click model on disk."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import pyarrow as pa
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
-from etsyml_cli.core.log import logger
-from etsyml_cli.features.ad_rows import RowHasher
 from etsyml_cli.features.click_svd import ClickSvd, click_svd_of
 from etsyml_cli.features.history import History, history_of
 from etsyml_cli.features.svd import Svd
 from etsyml_cli.features.text_svd import TextSvd
 from etsyml_cli.io.artifact import Manifest, damaged_files, expect_kind
-from etsyml_cli.io.features import read_image_features
 from etsyml_cli.io.model import (
     CARD,
     METRICS,
@@ -32,13 +27,12 @@ from etsyml_cli.io.model import (
     save_ids,
     save_tensors,
 )
-from etsyml_cli.io.tables import open_table, read_table
-from etsyml_cli.models.ctr.blend import Blend, plain_blend
+from etsyml_cli.models.ctr.blend import Blend
 from etsyml_cli.models.ctr.config import CtrConfig
-from etsyml_cli.models.ctr.ftrl import new_state, start_at, state_of, used_slots
-from etsyml_cli.stages.ctr_listings import Beside, Reductions, learn_reductions, of_listings
-from etsyml_cli.stages.ctr_log import Averages, columns_of
-from etsyml_cli.stages.ctr_model import CONTENT, HISTORICAL, KIND, CtrModel, Part, new_clicks, new_histories
+from etsyml_cli.models.ctr.ftrl import state_of, used_slots
+from etsyml_cli.stages.ctr_listings import Beside, Reductions, of_listings
+from etsyml_cli.stages.ctr_model import KIND, CtrModel
+from etsyml_cli.stages.ctr_new import part_names, parts_with, read_feature_columns
 from etsyml_cli.stages.photo_numbers import photos_like
 
 Tensors = dict[str, NDArray[Any]]
@@ -65,39 +59,6 @@ class LearnedFrom(msgspec.Struct):
     """The part of `metrics.json` that holds them."""
 
     train: TrainingRows
-
-
-def listing_columns(listings: Path | None) -> dict[str, pa.DataType]:
-    """The columns of the listings table and what they hold; none where there is no table."""
-    return {} if listings is None else columns_of(open_table(listings, "listings"))
-
-
-def read_feature_columns(config: CtrConfig, listings: Path | None) -> pa.Table | None:
-    """What the listings table holds of the model's features; None where there is no table."""
-    if listings is None:
-        return None
-    wanted = {"listing_id", *config.columns()}
-    return read_table(listings, "listings", [name for name in listing_columns(listings) if name in wanted])
-
-
-def new_model(config: CtrConfig, beside: Beside, average: Averages, day: int, seed: int = 0) -> CtrModel:
-    """A model that predicts the average click rate for every row, on `day`."""
-    states = {name: new_state(config.bits) for name in _names(config)}
-    parts = _parts(config, average.impressions, states, beside.listings)
-    of_all = average.click_rate
-    of_learned = of_all / (of_all + (1 - of_all) * config.negatives)
-    for part in parts.values():
-        start_at(part.zn, of_learned, part.config)
-    return CtrModel(
-        config=config,
-        row_size=average.impressions,
-        parts=parts,
-        of_listings=of_listings(beside, learn_reductions(beside, config), config),
-        histories=new_histories(config, day),
-        clicks=new_clicks(config, day),
-        blend=plain_blend(len(states)),
-        seed=seed,
-    )
 
 
 def save_model(directory: Path, model: CtrModel) -> None:
@@ -128,18 +89,6 @@ def beside_of(directory: Path, listings: Path | None, images: Path | None) -> Be
     return Beside(read_feature_columns(load_config(directory, CtrConfig), listings), photos)
 
 
-def new_beside(config: CtrConfig, listings: Path | None, images: Path | None) -> Beside:
-    """What a model of this configuration will need beside a log."""
-    beside = Beside(read_feature_columns(config, listings), read_image_features(images) if images else None)
-    if (
-        beside.listings
-        and beside.photos
-        and not set(beside.photos.ids) & set(beside.listings["listing_id"].to_pylist())
-    ):
-        logger.warning("%s: its photos are of none of the listings in %s", images, listings)
-    return beside
-
-
 def load_model(directory: Path, beside: Beside, seed: int = 0) -> CtrModel:
     """A trained model. Raises InputError where `directory` holds none, or a damaged one."""
     _expect_whole(directory)
@@ -147,7 +96,7 @@ def load_model(directory: Path, beside: Beside, seed: int = 0) -> CtrModel:
     tensors = load_tensors(directory, _shapes(config))
     try:
         states = {
-            name: state_of(tensors[f"{name}.slots"], tensors[f"{name}.zn"], config.bits) for name in _names(config)
+            name: state_of(tensors[f"{name}.slots"], tensors[f"{name}.zn"], config.bits) for name in part_names(config)
         }
         counted = [_under(name, tensors) for name in _counted(config)]
         n_histories = len(config.history.counts) if config.history else 0
@@ -155,7 +104,7 @@ def load_model(directory: Path, beside: Beside, seed: int = 0) -> CtrModel:
         return CtrModel(
             config=config,
             row_size=row_size,
-            parts=_parts(config, row_size, states, beside.listings),
+            parts=parts_with(config, row_size, states, beside.listings),
             of_listings=of_listings(beside, _reductions(directory, tensors), config),
             histories=[history_of(config.days, found) for found in counted[:n_histories]],
             clicks=[click_svd_of(config.svd_dim, found) for found in counted[n_histories:]],
@@ -187,35 +136,6 @@ def _expect_whole(directory: Path) -> None:
         )
 
 
-def _names(config: CtrConfig) -> list[str]:
-    return [HISTORICAL, CONTENT] if config.history else [CONTENT]
-
-
-def _parts(
-    config: CtrConfig, row_size: float, states: dict[str, NDArray[np.float64]], listings: pa.Table | None
-) -> dict[str, Part]:
-    """Parts with these states. `config.beta` is that of rows of one impression: a row of many is as large a step."""
-    features, history = config.features, config.history
-    learning = replace(config, beta=config.beta * row_size)
-    hashers = {
-        CONTENT: RowHasher(
-            categorical=features.categorical,
-            text=features.text,
-            crosses=features.crosses,
-            word_crosses=features.word_crosses,
-            numeric=features.numeric,
-            bits=config.bits,
-            listings=listings,
-        )
-    }
-    if history:
-        counts = [*history.counts, *history.click_svd]
-        hashers[HISTORICAL] = RowHasher(
-            categorical=history.categorical, counts=counts, bits=config.bits, listings=listings
-        )
-    return {name: Part(learning, zn, hashers[name]) for name, zn in states.items()}
-
-
 def _counted(config: CtrConfig) -> list[str]:
     """Names for the tensors of what is counted: the histories, then the click matrices."""
     if config.history is None:
@@ -226,7 +146,7 @@ def _counted(config: CtrConfig) -> list[str]:
 
 
 def _shapes(config: CtrConfig) -> dict[str, tuple[int | None, ...]]:
-    names = _names(config)
+    names = part_names(config)
     shapes: dict[str, tuple[int | None, ...]] = {"blend": (len(names) + 2,), "platt": (2,), "row_size": (1,)}
     for name in names:
         shapes |= {f"{name}.slots": (None,), f"{name}.zn": (None, 2)}

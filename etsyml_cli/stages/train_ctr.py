@@ -23,7 +23,8 @@ from etsyml_cli.stages.ctr_days import split_days
 from etsyml_cli.stages.ctr_learn import go_on, learn_model
 from etsyml_cli.stages.ctr_log import CLICKED, IMPRESSIONS, LOGS, AdLog, open_log
 from etsyml_cli.stages.ctr_model import KIND, CtrModel
-from etsyml_cli.stages.ctr_store import base_rate_of, beside_of, listing_columns, load_model, new_beside, save_model
+from etsyml_cli.stages.ctr_new import listing_columns, new_beside
+from etsyml_cli.stages.ctr_store import base_rate_of, beside_of, load_model, save_model
 from etsyml_cli.stages.ctr_warm import config_to_go_on, split_new_days
 from etsyml_cli.stages.summary import Summary, made_before
 

@@ -17,7 +17,16 @@ from etsyml_cli.io.model import load_json, load_tensors
 from etsyml_cli.models.ctr.config import AdFeatures, CtrConfig
 from etsyml_cli.stages.ctr_sample import choose
 from etsyml_cli.stages.score import score_rows
-from tests.stages.test_ctr_stages import ADS_A_DAY, CONFIG, DAYS, LISTINGS, draw_log, evaluate, train, write_table
+from tests.stages.test_ctr_stages import (
+    ADS_A_DAY,
+    CONFIG,
+    DAYS,
+    ad_shop,
+    draw_log,
+    evaluate,
+    train,
+    write_table,
+)
 from tests.stages.test_ltr_stages import write_photos
 
 ALONE = replace(CONFIG, history=None)
@@ -25,11 +34,7 @@ ALONE = replace(CONFIG, history=None)
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("shop")
-    write_table("listings", LISTINGS, root / "listings.parquet")
-    write_table("impressions", draw_log(), root / "impressions.parquet")
-    train(root, root / "model")
-    return root
+    return ad_shop(tmp_path_factory.mktemp("shop"), draw_log())
 
 
 def rows_of(ids: list[str], clicks: np.ndarray) -> pa.RecordBatch:

@@ -28,7 +28,8 @@ from etsyml_cli.models.ctr.config import AdFeatures, AdHistory, CtrConfig
 from etsyml_cli.stages.ctr_listings import Beside
 from etsyml_cli.stages.ctr_log import Averages, open_log
 from etsyml_cli.stages.ctr_model import learn_days, together
-from etsyml_cli.stages.ctr_store import beside_of, load_model, new_model
+from etsyml_cli.stages.ctr_new import new_model
+from etsyml_cli.stages.ctr_store import beside_of, load_model
 from etsyml_cli.stages.evaluate_ctr import evaluate_ctr
 from etsyml_cli.stages.score import score_table
 from etsyml_cli.stages.train_ctr import train_ctr
@@ -78,8 +79,11 @@ def log() -> list[dict]:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory, log) -> Path:
+    return ad_shop(tmp_path_factory.mktemp("shop"), log)
+
+
+def ad_shop(root: Path, log: list[dict]) -> Path:
     """A directory with the two tables and a model trained on them."""
-    root = tmp_path_factory.mktemp("shop")
     write_table("listings", LISTINGS, root / "listings.parquet")
     write_table("impressions", log, root / "impressions.parquet")
     train(root, root / "model")

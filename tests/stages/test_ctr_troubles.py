@@ -18,9 +18,18 @@ from etsyml_cli.models.ctr.columns import fed_by
 from etsyml_cli.models.ctr.config import AdFeatures, AdHistory, CtrConfig
 from etsyml_cli.stages.ctr_listings import Beside
 from etsyml_cli.stages.ctr_log import Averages, day_by_day, open_log
-from etsyml_cli.stages.ctr_store import new_model
+from etsyml_cli.stages.ctr_new import new_model
 from etsyml_cli.stages.score import score_rows
-from tests.stages.test_ctr_stages import ADS_A_DAY, CONFIG, DAYS, LISTINGS, draw_log, evaluate, train, write_table
+from tests.stages.test_ctr_stages import (
+    ADS_A_DAY,
+    CONFIG,
+    DAYS,
+    ad_shop,
+    draw_log,
+    evaluate,
+    train,
+    write_table,
+)
 
 NUMERIC = CtrConfig(bits=12, features=AdFeatures(numeric=("margin",)))
 LOG = draw_log()
@@ -28,11 +37,7 @@ LOG = draw_log()
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("shop")
-    write_table("listings", LISTINGS, root / "listings.parquet")
-    write_table("impressions", LOG, root / "impressions.parquet")
-    train(root, root / "model")
-    return root
+    return ad_shop(tmp_path_factory.mktemp("shop"), LOG)
 
 
 def changed(place: Path, row: int, **values) -> Path:

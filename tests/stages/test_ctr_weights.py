@@ -11,16 +11,12 @@ import pytest
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.stages.ctr_weights import model_weights, write_weights
 from etsyml_cli.stages.score import score_rows
-from tests.stages.test_ctr_stages import CONFIG, LISTINGS, draw_log, train, write_table
+from tests.stages.test_ctr_stages import CONFIG, ad_shop, draw_log, train, write_table
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("shop")
-    write_table("listings", LISTINGS, root / "listings.parquet")
-    write_table("impressions", draw_log(), root / "impressions.parquet")
-    train(root, root / "model")
-    return root
+    return ad_shop(tmp_path_factory.mktemp("shop"), draw_log())
 
 
 def inputs(shop: Path) -> dict[str, Path]:
