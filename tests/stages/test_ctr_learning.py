@@ -122,8 +122,26 @@ def test_weights_that_are_none(shop, tmp_path, weight):
         train(shop, tmp_path / "model", impressions=table, config=replace(CONFIG, weight="price"))
 
 
+def test_weights_of_a_foreign_column_come_as_text(shop, tmp_path):
+    log = draw_log()
+    weights = [float(1 + i % 3) for i in range(len(log))]
+    rows = [row | {"worth": str(weight)} for row, weight in zip(log, weights, strict=True)]
+    table = write_table("impressions", rows, tmp_path / "texts.parquet")
+    train(shop, tmp_path / "a", impressions=table, config=replace(UNPRICED, weight="worth"))
+    train(shop, tmp_path / "b", impressions=with_weights(tmp_path, weights), config=replace(UNPRICED, weight="price"))
+    a, b = (load_tensors(tmp_path / name)["content.zn"] for name in "ab")
+    assert np.array_equal(a, b)
+    with pytest.raises(DataError, match="weight: 'query' has a value that is no number"):
+        train(shop, tmp_path / "c", impressions=table, config=replace(UNPRICED, weight="query"))
+
+
+def test_a_weight_is_a_column_of_the_log_not_of_the_listings(shop, tmp_path):
+    with pytest.raises(UsageError, match="weight: the log has no column 'title'"):
+        train(shop, tmp_path / "model", config=replace(CONFIG, weight="title"))
+
+
 def test_a_weight_column_that_is_not_there(shop, tmp_path):
-    with pytest.raises(UsageError, match="weight: no column 'wait' of numbers"):
+    with pytest.raises(UsageError, match="weight: the log has no column 'wait'"):
         train(shop, tmp_path / "model", config=replace(CONFIG, weight="wait"))
 
 
