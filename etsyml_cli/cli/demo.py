@@ -48,6 +48,7 @@ def demo(
     comparisons = [_comparison(evaluations, *learned) for learned in LEARNED]
     _tell(comparisons)
     _run(["report"])
+    typer.echo("\nOpen that page in a browser. Your own logs are next: etsyml ingest --help", err=session.json)
     losers = [c["metric"] for c in comparisons if not c["better"]]
     if losers:
         raise GateError(f"the baseline was not beaten on {', '.join(losers)}")
@@ -90,7 +91,7 @@ def _comparison(
     evaluations: list[dict[str, Any]], system: str, model: str, metric: str, variant: str
 ) -> dict[str, Any]:
     measured = next(e for e in evaluations if e["model"] == model)["metrics"]
-    figures = {m["variant"]: m for m in measured if m["name"] == metric}
+    figures = {m["variant"]: m for m in measured if m["name"] == metric and m["slice"] in ("all", "mixed")}
     against = figures[variant]["against"]
     return {
         "system": system,

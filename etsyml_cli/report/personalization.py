@@ -20,6 +20,7 @@ from etsyml_cli.stages.lda_model import SHOPS, LdaModel, load_model
 from etsyml_cli.stages.styles import styles
 
 GALLERY = 60  # styles, the largest ones
+LEAST_SHARE = 0.01  # of all users: a style below that holds hardly anybody, and looks like the others that do
 LISTINGS, WORDS = 6, 5
 DEPTHS = (5, 10, 20, 50)
 RECALL = [f"recall@{depth}" for depth in DEPTHS]
@@ -77,7 +78,7 @@ def personalization(place: Workspace, user: str | None = None) -> Personalizatio
         n_users=len(model.user_ids),
         n_things=len(model.listing_ids),
         n_styles=len(found),
-        gallery=found[:GALLERY],
+        gallery=[style for style in found if style.share >= LEAST_SHARE][:GALLERY],
         sizes=_sizes(found),
         user=unless_missing(
             lambda: user_page(place, cards, model, user or _somebody(model)), "etsyml report --user ID"

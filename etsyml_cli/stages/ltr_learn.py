@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, UsageError
-from etsyml_cli.core.log import logger
+from etsyml_cli.core.log import Advance, logger, progress
 from etsyml_cli.ingest.split import TRAIN, VALID
 from etsyml_cli.metrics.ranking import ndcg, rank_pages
 from etsyml_cli.models.ltr.choose import choose_l2, fit_on_all, with_pairs
@@ -46,7 +46,13 @@ def learn_weights(
     weights, figures = {}, {}
     for variant, names in variants_of(blocks).items():
         logger.info("fitting the %s ranker", variant)
-        best, tried = choose_l2(train, train_blocks, names, grid, objective, judge)
+        with progress(f"strengths of the {variant} ranker", None) as advance:
+
+            def judge_next(weights: Weights, advance: Advance = advance) -> float:
+                advance(1)
+                return judge(weights)
+
+            best, tried = choose_l2(train, train_blocks, names, grid, objective, judge_next)
         fitted = fit_on_all(*everything, best.l2, objective, what=variant)
         weights[variant] = fitted.weights
         figures[variant] = {

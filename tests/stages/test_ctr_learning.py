@@ -141,7 +141,7 @@ def test_a_weight_is_a_column_of_the_log_not_of_the_listings(shop, tmp_path):
 
 
 def test_a_weight_column_that_is_not_there(shop, tmp_path):
-    with pytest.raises(UsageError, match="weight: the log has no column 'wait'"):
+    with pytest.raises(UsageError, match="weight: no column 'wait' of numbers"):
         train(shop, tmp_path / "model", config=replace(CONFIG, weight="wait"))
 
 

@@ -34,6 +34,7 @@ def fed_by(config: CtrConfig, available: Mapping[str, pa.DataType]) -> CtrConfig
     Raises UsageError for a column that the user asked for and nothing has, for one that holds what its role cannot
     take, and for one that would give the label away.
     """
+    _check_weight(config.weight, available)
     features = AdFeatures(**_kept("features", config.features, AdFeatures(), available))
     if config.history is None:
         return replace(config, features=features)
