@@ -84,6 +84,8 @@ def write_scored_lines(
 ) -> Summary:
     """Write what `score_lines` gives, as JSON Lines. Raises UsageError for another extension than .jsonl."""
     _expect_suffix(out, LINES_SUFFIX, "scored JSON Lines")
+    if source != STDIN:
+        _expect_another_file(out, Path(source))
     refuse_to_overwrite(out, force=force)
     count = 0
     with whole_file(out) as partial, partial.open("wb") as file:
@@ -108,6 +110,7 @@ def score_table(
     Raises UsageError for another extension of `out` than .parquet.
     """
     _expect_suffix(out, TABLE_SUFFIX, "scores of a table")
+    _expect_another_file(out, impressions)
     file = open_table(impressions, *LOGS)
     inputs = {
         "model": model,
@@ -128,6 +131,11 @@ def score_table(
 def _expect_suffix(out: Path, suffix: str, what: str) -> None:
     if out.suffix.lower() != suffix:
         raise UsageError(f"--out {out}: {what} would be written as {suffix}", hint=f"Name a {suffix} file.")
+
+
+def _expect_another_file(out: Path, source: Path) -> None:
+    if out.exists() and source.exists() and out.samefile(source):
+        raise UsageError(f"--out {out}: that is what is scored", hint="Name another file.")
 
 
 def _write_scores(path: Path, table: pq.ParquetFile, scorer: CtrModel, done: Manifest) -> None:

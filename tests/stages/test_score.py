@@ -292,3 +292,14 @@ def test_the_command_explains_lines_and_no_table(shop, tmp_path, etsyml):
     assert list(json.loads(out.read_text())) == ["query", "score", "why"]
     ended = etsyml(*place, shop / "impressions.parquet")
     assert (ended.code, ended.err.splitlines()[0]) == (2, "error: --explain goes with JSON Lines")
+
+
+def test_what_is_scored_is_never_written_over(shop, tmp_path, etsyml):
+    table, lines = tmp_path / "ads.parquet", tmp_path / "ads.jsonl"
+    table.write_bytes((shop / "impressions.parquet").read_bytes())
+    lines.write_text('{"query": "tea"}\n')
+    for source in (table, lines):
+        before = source.read_bytes()
+        ended = etsyml("-w", tmp_path, "score", source, "--model", shop / "model", "--out", source, "--force")
+        assert (ended.code, "that is what is scored" in ended.err) == (2, True)
+        assert source.read_bytes() == before
