@@ -6,26 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts.transcripts import ON_PUBLIC_DATA, ON_SAMPLE_DATA, SHARED_DATA, is_shown, prepare, run_step, steps_of
+from scripts.transcripts import ON_PUBLIC_DATA, ON_SAMPLE_DATA, is_shown, steps_of
 from tests.conftest import REPOSITORY
-
-
-def follow(document: str, directory: Path) -> None:
-    """Run every command of a document in order; each must print what the document shows."""
-    programs = prepare(directory)
-    for step in steps_of(REPOSITORY / document):
-        printed = run_step(step, directory, programs)
-        assert is_shown(printed, step.shown), f"$ {step.command}\n" + "\n".join(printed)
+from tests.docs.follow import follow
 
 
 @pytest.mark.parametrize("document", ON_SAMPLE_DATA)
 def test_the_transcripts_on_sample_data_are_real(document: str, tmp_path: Path) -> None:
-    follow(document, tmp_path)
-
-
-@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the public data sets do not lie beside this checkout")
-@pytest.mark.parametrize("document", ON_PUBLIC_DATA)
-def test_the_transcripts_on_public_data_are_real(document: str, tmp_path: Path) -> None:
     follow(document, tmp_path)
 
 
