@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 
+from benchmarks.measure import NoDataError
+
 BENCHMARKS = (
     "startup",
     "ingest",
@@ -20,8 +22,22 @@ BENCHMARKS = (
     "ads",
 )
 
-for name in sys.argv[1:] or BENCHMARKS:
-    if name not in BENCHMARKS:
-        sys.exit(f"unknown benchmark {name!r}; known here: {', '.join(BENCHMARKS)}")
-    print(f"\n== {name}")
-    importlib.import_module(f"benchmarks.{name}").main()
+
+def main(names: list[str]) -> None:
+    """Run the benchmarks; the last line says which were skipped, and why."""
+    skipped = []
+    for name in names:
+        print(f"\n== {name}", flush=True)
+        try:
+            importlib.import_module(f"benchmarks.{name}").main()
+        except NoDataError as error:
+            skipped.append(f"{name} ({error})")
+    reasons = f": {', '.join(skipped)}" if skipped else ""
+    print(f"\n{len(names) - len(skipped)} benchmarks run, {len(skipped)} skipped{reasons}")
+
+
+if __name__ == "__main__":
+    chosen = sys.argv[1:] or list(BENCHMARKS)
+    if unknown := [name for name in chosen if name not in BENCHMARKS]:
+        sys.exit(f"unknown benchmark {unknown[0]!r}; known here: {', '.join(BENCHMARKS)}")
+    main(chosen)

@@ -8,6 +8,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+
+class NoDataError(SystemExit):
+    """A data set that a benchmark needs was not found."""
+
+
+def require(folder: Path) -> None:
+    """Check that a data set exists. Raises NoDataError if it does not."""
+    if not folder.is_dir():
+        raise NoDataError(f"data set {folder.name!r} not found next to the checkout")
 
 
 @dataclass(frozen=True)

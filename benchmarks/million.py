@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from benchmarks.measure import cost_of, etsyml, median_cost
+from benchmarks.measure import cost_of, etsyml, median_cost, require
 from benchmarks.search import MARKET
 
 LISTINGS = 1_000_000
@@ -19,9 +19,7 @@ QUERIES = ("watch", "black shirt", "women casual shoe", "men", "zzz")
 
 
 def main() -> None:
-    if not MARKET.is_dir():
-        print("the data sets are not beside the checkout")
-        return
+    require(MARKET)
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         learn(root)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
-from benchmarks.measure import etsyml
+from benchmarks.measure import etsyml, require
 from benchmarks.photo_folders import CLOTHING, workspace_of
 from etsyml_cli.io.features import read_image_features
 
@@ -25,9 +25,7 @@ SIDE = 150  # pixels of a photo on the sheet
 
 
 def main(sheet: Path | None = None) -> None:
-    if not CLOTHING.is_dir():
-        print("the clothing data set is not beside the checkout")
-        return
+    require(CLOTHING)
     with (CLOTHING / "images.csv").open(newline="", encoding="utf-8") as file:
         known = {row["image"]: row for row in csv.DictReader(file) if row["label"] not in NO_LABEL}
     names, closeness = closeness_of(known)

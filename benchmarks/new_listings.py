@@ -14,16 +14,14 @@ from pathlib import Path
 import mmh3
 import numpy as np
 
-from benchmarks.measure import etsyml
+from benchmarks.measure import etsyml, require
 from benchmarks.search import MARKET
 
 K = 20
 
 
 def main() -> None:
-    if not MARKET.is_dir():
-        print("the data sets are not beside the checkout")
-        return
+    require(MARKET)
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         favorites_of = divide(root)

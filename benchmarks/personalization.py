@@ -23,7 +23,7 @@ from implicit.cpu.topk import topk
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from benchmarks.measure import cost_of, etsyml, median_cost
+from benchmarks.measure import cost_of, etsyml, median_cost, require
 from benchmarks.photo_folders import REPOSITORY
 from etsyml_cli.metrics.recommendation import hits_of, log_likelihood, recall
 from etsyml_cli.models.lda.config import LdaConfig
@@ -47,9 +47,7 @@ class Data(NamedTuple):
 
 
 def main() -> None:
-    if not GOWALLA.is_dir():
-        print("the data sets are not beside the checkout")
-        return
+    require(GOWALLA)
     data = read()
     fit(data.counts[:300], LdaConfig(n_topics=K, passes=2), 0)  # compiled before it is timed
     print(f"Gowalla, {K} styles                   CPU-s  wall s  perplexity  recall@{AT}")

@@ -16,7 +16,7 @@ from numba import njit
 from scipy import sparse
 from sklearn.svm import LinearSVC
 
-from benchmarks.measure import etsyml
+from benchmarks.measure import etsyml, require
 from benchmarks.photo_folders import REPOSITORY
 from etsyml_cli.io.svmlight import read_svmlight
 from etsyml_cli.metrics.ranking import byte_order, ndcg, rank_pages
@@ -36,9 +36,8 @@ METRICS = ("ndcg(gains=exp)@10", "pair_accuracy")
 
 
 def main() -> None:
-    if not SHARED.is_dir():
-        print("the data sets are not beside the checkout")
-        return
+    require(MARKET)
+    require(EXAMPLE)
     example()
     with tempfile.TemporaryDirectory() as scratch:
         workspace = Path(scratch) / "work"

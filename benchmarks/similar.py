@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measure import cost_of, etsyml
+from benchmarks.measure import cost_of, etsyml, require
 from benchmarks.search import MARKET
 from etsyml_cli.io.artifact import Plan, artifact
 from etsyml_cli.io.features import FEATURES, IDS, KIND, ImageFeatures, read_image_features, write_matrix
@@ -31,9 +31,7 @@ VARIANTS = ("text", "image", "multimodal")
 
 
 def main() -> None:
-    if not MARKET.is_dir():
-        print("the market data are not beside the checkout")
-        return
+    require(MARKET)
     with tempfile.TemporaryDirectory() as scratch:
         market, large = (Workspace(Path(scratch) / name) for name in ("market", "large"))
         for line in (
