@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint types docs bench clean
+.PHONY: help demo test test-cpus lint types docs bench clean
 
 help:  ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*##/\1:/p' Makefile | awk -F': *' '{printf "make %-6s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' Makefile | awk -F': *' '{printf "make %-9s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.runtime  ## run the whole job on sample_data/, from raw logs to ranked lists
 	$(BIN)/etsyml demo
@@ -15,6 +15,9 @@ demo: $(VENV)/.runtime  ## run the whole job on sample_data/, from raw logs to r
 test: $(VENV)/.dev  ## lint, types and all tests
 	$(MAKE) --no-print-directory lint types
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-cpus: $(VENV)/.dev  ## all tests as on other CPUs; prints one line per setting
+	$(BIN)/python scripts/test_cpus.py
 
 lint: $(VENV)/.dev  ## style, and which room may import which
 	$(BIN)/ruff check .

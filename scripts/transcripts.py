@@ -1,13 +1,10 @@
-"""Documentation that is executed: `console` blocks of a Markdown file, run in order, their output compared.
+"""Documentation that is executed: the commands in the `console` blocks of a Markdown file, run in order.
 
-`make docs` writes the output anew; the tests hold it to be what the commands print. Words must be equal.
-Numbers may differ a little: other processors round otherwise, and times differ.
-A line that is just `…` stands for any number of lines.
+`make docs` replaces the output; the tests compare it with what the commands print (tests/docs/comparison.py).
 """
 
 from __future__ import annotations
 
-import math
 import os
 import pty
 import re
@@ -26,8 +23,6 @@ _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PROGRESS = re.compile(
     r"[a-z][^:]*: [\d,]+( of [\d,]+, \d+ s left)?$"
 )  # comes every ten seconds, so on slow machines only
-_NUMBER = re.compile(r"[-+]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)")
-RELATIVE, ABSOLUTE = 0.1, 0.03
 
 
 @dataclass(frozen=True)
@@ -112,27 +107,11 @@ def rewrite(document: Path) -> None:
         document.write_text(_BLOCK.sub(run_block, document.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def is_shown(printed: list[str], shown: list[str]) -> bool:
-    """Whether the document shows what was printed."""
-    if not shown:
-        return not printed
-    if shown[0] == "…":
-        return any(is_shown(printed[skipped:], shown[1:]) for skipped in range(len(printed) + 1))
-    return bool(printed) and _alike(printed[0], shown[0]) and is_shown(printed[1:], shown[1:])
-
-
 def _read(reader: int) -> bytes:
     try:
         return os.read(reader, 1 << 16)
     except OSError:  # Linux says so when the last writer has gone
         return b""
-
-
-def _alike(one: str, other: str) -> bool:
-    if re.sub(r"[\s#─━]+", " ", _NUMBER.sub("#", one)) != re.sub(r"[\s#─━]+", " ", _NUMBER.sub("#", other)):
-        return False
-    numbers = [[float(n.replace(",", "")) for n in _NUMBER.findall(line)] for line in (one, other)]
-    return all(math.isclose(a, b, rel_tol=RELATIVE, abs_tol=ABSOLUTE) for a, b in zip(*numbers, strict=True))
 
 
 if __name__ == "__main__":

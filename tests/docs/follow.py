@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from difflib import unified_diff
 from pathlib import Path
 
-from scripts.transcripts import is_shown, prepare, run_step, steps_of
+from scripts.transcripts import prepare, run_step, steps_of
 from tests.conftest import REPOSITORY
+from tests.docs.comparison import is_shown
 
 
 def follow(document: str, directory: Path) -> None:
@@ -11,4 +13,5 @@ def follow(document: str, directory: Path) -> None:
     programs = prepare(directory)
     for step in steps_of(REPOSITORY / document):
         printed = run_step(step, directory, programs)
-        assert is_shown(printed, step.shown), f"$ {step.command}\n" + "\n".join(printed)
+        difference = unified_diff(step.shown, printed, document, "printed", lineterm="")
+        assert is_shown(printed, step.shown), "\n".join([f"$ {step.command}", *difference])
