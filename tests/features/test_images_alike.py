@@ -43,7 +43,7 @@ def default_extractor() -> TorchExtractor:
     return TorchExtractor(PhotoNetwork(backbone, network), torch.device("cpu"))
 
 
-@pytest.mark.skipif(not MARKET.is_dir(), reason="the market data is not beside the checkout")
+@pytest.mark.skipif(not MARKET.is_dir(), reason="data set market not found: shared/data next to the checkout")
 def test_photos_that_look_alike_show_the_same_thing() -> None:
     """A fifth of the market's titles name another product, so no photo could agree with all of them."""
     images, product = market_photos()
@@ -63,7 +63,7 @@ def test_photos_that_look_alike_show_the_same_thing() -> None:
     assert (product[nearest] == product[:, None]).mean() > 0.5  # by chance 0.2
 
 
-@pytest.mark.skipif(not CLOTHING.is_dir(), reason="the clothing data is not beside the checkout")
+@pytest.mark.skipif(not CLOTHING.is_dir(), reason="data set clothing not found: shared/data next to the checkout")
 @pytest.mark.parametrize("longer_side", [800, 1600, 3000])
 def test_decoding_at_a_fraction_of_the_size_keeps_the_features(longer_side: int) -> None:
     """A PNG is always decoded whole, so the same pixels as PNG are the reference."""
