@@ -7,8 +7,9 @@ and training amplifies it. A number is measured if
 - it is in a row with a 95% interval, from the figure of this interval on: `451  431…471  -194  -209…-179`; or
 - it is the value of a key in LEARNED_COUNTS.
 
-A figure with an interval may differ by a quarter of the interval's width, any other one by 2% or by one unit of the last
-digit shown (at most 0.01 after a decimal point), whichever is larger. Rows of a ranked list whose scores are that close may change places.
+A figure with an interval may differ by a quarter of the interval's width, a p-value by P_VALUE, wins and losses by WINS,
+any other figure by 2% or by one unit of the last digit shown (at most 0.01 after a decimal point), whichever is larger.
+Rows of a ranked list whose scores are that close may change places.
 A line that is just `…` stands for any number of lines.
 """
 
