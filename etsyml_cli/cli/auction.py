@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from etsyml_cli.cli import options, show
+from etsyml_cli.cli.given import refuse_force_without_out
 from etsyml_cli.cli.session import common_options, session
 
 
@@ -37,6 +38,7 @@ def auction(
     """
     from etsyml_cli.stages.auction import COLUMNS, auction_rows
 
+    refuse_force_without_out(out=out)
     rows = auction_rows(source=bids, reserve=reserve, slots=slots)
     if out is not None and str(out) != "-":
         _write(rows, COLUMNS, out, force)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from etsyml_cli.cli import show
-from etsyml_cli.cli.session import session
+from etsyml_cli.cli.session import in_this_workspace, session
 
 if TYPE_CHECKING:
     from etsyml_cli.stages.ingest_check import CheckReport, ColumnLook
@@ -19,6 +19,7 @@ def show_check(report: CheckReport) -> None:
     """One JSON object with --json or in a pipe, else words and a table."""
     import msgspec
 
+    report = msgspec.structs.replace(report, command=in_this_workspace(report.command))
     if session.json or not show.for_a_person():
         show.print_json({"schema_version": show.SCHEMA_VERSION, **msgspec.to_builtins(report)})
         return

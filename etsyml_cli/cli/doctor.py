@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etsyml_cli.cli import show
-from etsyml_cli.cli.session import common_options, session
+from etsyml_cli.cli.session import common_options, in_this_workspace, session
 
 
 @common_options
@@ -17,9 +17,13 @@ def doctor() -> None:
       etsyml doctor
       etsyml doctor --json
     """
+    import msgspec
+
     from etsyml_cli.stages.doctor import examine
 
-    findings = examine(session.workspace)
+    findings = [
+        msgspec.structs.replace(finding, todo=in_this_workspace(finding.todo)) for finding in examine(session.workspace)
+    ]
     if session.json:
         show.print_json({"schema_version": 1, "findings": findings})
         return

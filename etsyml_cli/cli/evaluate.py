@@ -11,6 +11,7 @@ import typer
 
 from etsyml_cli.cli import complete, options, show
 from etsyml_cli.cli.click_table import draw_click_figures
+from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ def evaluate(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="ltr|lda|ctr|DIR", help="Only this model.", autocompletion=complete.kinds_of_models),
+        typer.Option(
+            metavar="ltr|lda|ctr|DIR",
+            help="Evaluate only this model; one at a time.",
+            autocompletion=complete.kinds_of_models,
+        ),
     ] = None,
     least: Annotated[
         list[str] | None, typer.Option("--min", metavar="METRIC=NUMBER", help="Exit 6 below this; repeatable.")
@@ -75,6 +80,8 @@ def evaluate(
     from etsyml_cli.stages import evaluate as stage
     from etsyml_cli.stages.image_choice import features_of_model
 
+    if qrels is not None:
+        refuse("with --qrels: choose one of both", "truth")
     place = session.workspace
     models = _models(model)
     evaluations = stage.evaluate(
@@ -98,6 +105,9 @@ def evaluate(
             "features": features,
             "groups": groups,
         },
+        named=[
+            name for name in ("listings", "searches", "favorites", "impressions", "images") if name in session.given
+        ],
     )
     show_evaluations(evaluations, one=stage.asks_for_one(models, metric or [], least or []))
     stage.hold(least or [], evaluations)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from etsyml_cli.cli import options, show
+from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
 
 app = typer.Typer(no_args_is_help=True, help="Prepare a large catalogue, so that answers come quickly.")
@@ -71,10 +72,13 @@ def similar(
     from etsyml_cli.stages.similar_index import index_similar
 
     place = session.workspace
+    photos = images or features_to_train_on(place.all_images())
+    if photos is None:
+        refuse("without photo features", "recall", hint="Words are always compared exactly: leave out --recall.")
     show.summary(
         index_similar(
             listings=listings or place.table("listings"),
-            images=images or features_to_train_on(place.all_images()),
+            images=photos,
             out=out or place.index("similar"),
             recall=recall,
             force=force,

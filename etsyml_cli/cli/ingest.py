@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 
 from etsyml_cli.cli import complete, options, show
+from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.cli.settings import pairs, settings
+
+ACTS_ON = {"event_map": {"event"}, "image_root": {"path", "paths"}}  # option -> the kinds of columns that it changes
 
 
 @common_options
@@ -46,6 +49,9 @@ def ingest(
     image_root: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where image paths start [the first file's folder].")
     ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace an existing table even if the new one has fewer rows.")
+    ] = False,
     out: options.Out = None,
     config: options.ConfigFile = None,
     set_: options.Set = None,
@@ -55,7 +61,7 @@ def ingest(
     """Turn foreign logs into a table.
 
     Reads CSV, TSV, JSON Lines and Parquet, gzipped or not. Rows that do not fit go to a rejects file
-    beside the table, each with its line and reason.
+    beside the table, each with its line and reason. A table with more rows is replaced only with --replace.
 
     \b
     Examples:
@@ -63,9 +69,9 @@ def ingest(
       etsyml ingest favorites sample_data/favorites.jsonl --check
       zcat logs/*.gz | etsyml ingest impressions - --map listing_id=ad --time-unit s
     """
-    from etsyml_cli.io.schema import table_schema
-
-    table_schema(table)  # a wrong name is said before anything is read
+    _refuse_without_effect(table)
+    if check:
+        refuse("with --check, which writes nothing", "out", "limit", "force", "replace")
     mapping = {**_saved_map(map_file), **pairs(map_, "--map", may_be_empty=True)}
     chosen = settings(
         "ingest",
@@ -97,9 +103,21 @@ def ingest(
             config=chosen,
             force=force,
             limit=limit,
-            replace=force or out is None,
+            replace=force or replace or out is None,
+            may_shrink=replace or (force and out is not None),
         )
     )
+
+
+def _refuse_without_effect(table: str) -> None:
+    """Raises UsageError for an unknown table, and for an option about columns that the table does not have."""
+    from etsyml_cli.io.schema import TABLES, table_schema
+
+    table_schema(table)
+    for option, kinds in ACTS_ON.items():
+        takers = [name for name, one in TABLES.items() if kinds & {column.kind for column in one.columns}]
+        if table not in takers:
+            refuse(f"on {table}", option, hint=f"It is for {' and '.join(takers)} only.")
 
 
 def _saved_map(file: Path | None) -> dict[str, str]:

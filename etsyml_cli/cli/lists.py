@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from etsyml_cli.cli import show
+from etsyml_cli.cli.given import refuse, refuse_force_without_out
 from etsyml_cli.cli.session import session
 
 if TYPE_CHECKING:
     from etsyml_cli.io.runs import RankedList
 
 Format = Annotated[str | None, typer.Option("--format", metavar="jsonl|csv|trec", help="Format on stdout [jsonl].")]
+
+
+def refuse_without_effect(out: Path | None) -> None:
+    """Raises UsageError for --force and --format if they change nothing."""
+    refuse_force_without_out(out=out)
+    if out is not None and str(out) != "-":
+        refuse("with --out: the name of the file says its format", "text_format")
+    elif session.json:
+        refuse("with --json", "text_format")
 
 
 def give(ranked: Iterable[RankedList], *, subject: str, out: Path | None, text_format: str | None, force: bool) -> None:

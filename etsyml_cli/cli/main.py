@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from etsyml_cli import __version__
@@ -39,7 +38,8 @@ from etsyml_cli.cli import (
     train,
     weights,
 )
-from etsyml_cli.cli.session import OutputClosed, session, start_session
+from etsyml_cli.cli.given import Command, Group
+from etsyml_cli.cli.session import OutputClosed, in_this_workspace, session, start_session
 from etsyml_cli.core.errors import EtsymlError, InputError, UsageError
 from etsyml_cli.core.printable import printable
 
@@ -72,7 +72,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
 }
 
 
-class InOrder(TyperGroup):
+class InOrder(Group):
     """Lists the commands in the order of the table; typer would put groups last."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
@@ -114,9 +114,11 @@ def root(
 
 for name, command in COMMANDS.items():
     if isinstance(command, typer.Typer):
+        for registered in command.registered_commands:
+            registered.cls = Command
         app.add_typer(command, name=name)
     else:
-        app.command(name)(command)
+        app.command(name, cls=Command)(command)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -197,5 +199,5 @@ def _confess(error: Exception) -> int:
 def _complain(message: str, hint: str | None, code: int) -> int:
     print(f"error: {printable(message)}", file=sys.stderr)  # noqa: T201
     if hint:
-        print(f"  {printable(hint)}", file=sys.stderr)  # noqa: T201
+        print(f"  {printable(in_this_workspace(hint))}", file=sys.stderr)  # noqa: T201
     return code

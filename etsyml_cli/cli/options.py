@@ -8,6 +8,16 @@ from typing import Annotated
 import typer
 
 from etsyml_cli.cli import complete
+from etsyml_cli.core.errors import InputError
+
+
+def _expect_found(ctx: typer.Context, param: typer.CallbackParam, path: Path | None) -> Path | None:
+    """A command that makes what is missing would make it in the workspace, not at the path that was given."""
+    if path is not None and not path.exists() and not ctx.resilient_parsing:
+        option = param.opts[0]
+        raise InputError(f"{option} {path}: not found", hint=f"Check the path, or leave out {option}.")
+    return path
+
 
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="PATH", help="Write here, not to the workspace's place.")
@@ -31,11 +41,21 @@ Holdout = Annotated[
     str | None, typer.Option("--holdout", metavar="none|SHARE|FILE", help="What to set aside for `evaluate`.")
 ]
 
-Listings = Annotated[Path | None, typer.Option("--listings", metavar="TABLE", help="The listings table.")]
-Searches = Annotated[Path | None, typer.Option("--searches", metavar="TABLE", help="The searches table.")]
-Favorites = Annotated[Path | None, typer.Option("--favorites", metavar="TABLE", help="The favorites table.")]
-Impressions = Annotated[Path | None, typer.Option("--impressions", metavar="TABLE", help="The impressions table.")]
-Images = Annotated[Path | None, typer.Option("--images", metavar="DIR", help="The photo features.")]
+Listings = Annotated[
+    Path | None, typer.Option("--listings", callback=_expect_found, metavar="TABLE", help="The listings table.")
+]
+Searches = Annotated[
+    Path | None, typer.Option("--searches", callback=_expect_found, metavar="TABLE", help="The searches table.")
+]
+Favorites = Annotated[
+    Path | None, typer.Option("--favorites", callback=_expect_found, metavar="TABLE", help="The favorites table.")
+]
+Impressions = Annotated[
+    Path | None, typer.Option("--impressions", callback=_expect_found, metavar="TABLE", help="The impressions table.")
+]
+Images = Annotated[
+    Path | None, typer.Option("--images", callback=_expect_found, metavar="DIR", help="The photo features.")
+]
 Features = Annotated[
     Path | None, typer.Option("--features", metavar="FILE", help="Rows of your own, SVMlight or LETOR.")
 ]
@@ -44,6 +64,7 @@ Groups = Annotated[
     typer.Option("--groups", metavar="FILE", help="Where rows have no qid: a page's number of rows a line."),
 ]
 Model = Annotated[
-    Path | None, typer.Option("--model", metavar="DIR", help="The model.", autocompletion=complete.models)
+    Path | None,
+    typer.Option("--model", callback=_expect_found, metavar="DIR", help="The model.", autocompletion=complete.models),
 ]
 TopK = Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many to list.")]

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from etsyml_cli.cli import lists, options, show
+from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.core.errors import UsageError
 
@@ -62,6 +63,11 @@ def rank(
         raise UsageError("--index goes with --query alone")
     if groups is not None and features is None:
         raise UsageError("--groups says how many rows of --features each page has", hint="Name --features FILE too.")
+    if before_after:
+        refuse("with --before-after", "k", "text_format", "force")
+    if features is not None:
+        refuse("with --features", "listings", "images")
+    lists.refuse_without_effect(out)
     place = session.workspace
     ranker = model or place.model("ltr")
     if features is not None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from etsyml_cli.cli import lists, options, show
+from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
 
 MODELS = {"listings": "lda", "shops": "lda-shops", "users": "lda"}
@@ -62,11 +63,13 @@ def recommend(
     """
     from etsyml_cli.core.errors import UsageError, did_you_mean
     from etsyml_cli.stages import recommend as stage
+    from etsyml_cli.stages.lda_model import LISTINGS, SHOPS, expect_things
 
     if what not in MODELS:
         raise UsageError(f"--what {what}: nothing is recommended by that name", hint=did_you_mean(what, MODELS))
     if what != "listings" and (per_shop or new_listings):
         raise UsageError("--per-shop and --new-listings are for listings")
+    _refuse_without_effect(what, users, out, new_listings=new_listings, by_style=by_style)
     place = session.workspace
     if what == "users":
         if favorites or by_style or explain or not exclude_seen:
@@ -79,8 +82,11 @@ def recommend(
         return
     if method is not None:
         raise UsageError("--method says how similar users are found", hint="Add --what users.")
+    named = None if favorites is not None or users == EVERYBODY else _named(user, users)
+    styles = model or place.model(MODELS[what])
+    expect_things(styles, SHOPS if what == SHOPS else LISTINGS)
     common: dict[str, Any] = {
-        "model": model or place.model(MODELS[what]),
+        "model": styles,
         "listings": listings or place.table_if_here("listings"),
         "wish": stage.Wish(k, exclude_seen, per_shop, by_style, explain),
     }
@@ -100,8 +106,26 @@ def recommend(
         _give_everybody(common | new, out or place.lists() / "recommend.jsonl", force=force or out is None)
         return
     else:
-        found = stage.recommend(users=_named(user, users), **new, **common)
+        found = stage.recommend(users=named, **new, **common)
     _give(found, many=bool(users), out=out, text_format=text_format, force=force)
+
+
+def _refuse_without_effect(
+    what: str, users: str | None, out: Path | None, *, new_listings: bool, by_style: bool
+) -> None:
+    lists.refuse_without_effect(out)
+    if users == EVERYBODY:
+        refuse("with --users all", "user")
+        if what != "users":
+            refuse("with --users all, which writes to a file", "text_format")
+    if what == "users":
+        refuse("with --what users", "listings")
+    if not new_listings:
+        refuse("without --new-listings", "images")
+    else:
+        refuse("with --new-listings, which nobody has favorited", "exclude_seen")
+    if by_style:
+        refuse("with --by-style", "explain")
 
 
 def _give(

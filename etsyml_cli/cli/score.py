@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from etsyml_cli.cli import options, show
+from etsyml_cli.cli.given import refuse_force_without_out
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.core.errors import UsageError
 
@@ -41,6 +42,7 @@ def score(
     from etsyml_cli.stages import score as stage
     from etsyml_cli.stages.image_choice import features_of_model
 
+    refuse_force_without_out(out=out)
     place = session.workspace
     ctr = model or place.model("ctr")
     beside: dict[str, Any] = {

@@ -6,20 +6,24 @@ import functools
 import inspect
 import logging
 import os
+import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from etsyml_cli.core import log
+from etsyml_cli.core.errors import UsageError
 from etsyml_cli.core.printable import printable
 from etsyml_cli.io.workspace import Workspace
 
 DEFAULT_WORKSPACE = Path("work")
+COMMAND = re.compile(r"(?<!`)\betsyml (?!-w )")  # one to run, not one that a text talks of
 
 
 @dataclass
@@ -30,6 +34,7 @@ class Session:
     json: bool = False
     quiet: bool = False
     verbose: int = 0
+    given: dict[str, str] = field(default_factory=dict)  # parameters on the command line, by name: how they are written
 
     @property
     def workspace(self) -> Workspace:
@@ -41,6 +46,13 @@ session = Session()
 
 class OutputClosed(Exception):  # noqa: N818  nothing went wrong: the reader has read enough
     """Whoever read our stdout has closed it."""
+
+
+def in_this_workspace(text: str) -> str:
+    """`text` whose commands name the workspace that this run was given, so that they work as they are written."""
+    if session.workspace_root is None:
+        return text
+    return COMMAND.sub(f"etsyml -w {shlex.quote(str(session.workspace_root))} ", text)
 
 
 def start_session() -> None:
@@ -67,6 +79,8 @@ def common_options(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def with_session(**arguments: Any) -> None:
         said = {name: arguments.pop(name) for name in _COMMON}
+        if said["workspace"] and session.workspace_root:
+            raise UsageError("--workspace: given before and after the command", hint="Give it once.")
         session.workspace_root = said["workspace"] or session.workspace_root
         session.json |= said["json"]
         session.quiet |= said["quiet"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import sys
@@ -63,7 +64,9 @@ def table(title: str, header: list[str], rows: Iterable[list[str]], *, numbers_f
 
 
 def interval(low: float, high: float) -> str:
-    """Both ends of an interval in a table."""
+    """Both ends of an interval in a table; empty if it is undefined."""
+    if math.isnan(low) or math.isnan(high):
+        return ""
     return f"{number(low, 3)}…{number(high, 3)}"
 
 

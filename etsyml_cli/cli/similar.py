@@ -8,6 +8,7 @@ import typer
 
 from etsyml_cli.cli import lists, options, show
 from etsyml_cli.cli.evaluate import show_measurements
+from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.core.errors import UsageError
 
@@ -61,6 +62,15 @@ def similar(
             "--judge compares all variants, exactly; "
             "it goes with none of --variant, --other-shops, --explain, --exact and --out"
         )
+    if judge:
+        refuse("with --judge", "text_format", "force")
+    else:
+        refuse("without --judge", "favorites", "searches")
+    if favorites is not None:
+        refuse("with --favorites", "searches")
+    if variant == "text":
+        refuse("with --variant text", "images", "exact")
+    lists.refuse_without_effect(out)
     place = session.workspace
     if judge:
         from etsyml_cli.stages.similar_judge import judge_similar

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from etsyml_cli.cli import complete, lists, options, show
+from etsyml_cli.cli.given import refuse_force_without_out
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.core.errors import UsageError
 
@@ -65,6 +66,7 @@ def styles(
         raise UsageError("ask for one of --style, --listing and --user at a time")
     if sort and (listing or user):
         raise UsageError("--sort orders styles; those of a listing or user come by how much of it they are")
+    refuse_force_without_out(out=out)
     place = session.workspace
     length = k or (LONG if style else SHORT)
     asked: dict[str, Any] = {"model": model or place.model("lda"), "k": length}

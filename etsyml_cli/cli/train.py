@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from etsyml_cli.cli import options, show
+from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.cli.settings import settings
+from etsyml_cli.core.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Train a model from tables and features.")
 
@@ -45,7 +47,6 @@ def ltr(
       etsyml train ltr --export-pairs pairs.svmlight
       etsyml train ltr --features rank.train --groups rank.train.query --out models/rows
     """
-    from etsyml_cli.core.errors import UsageError
     from etsyml_cli.stages.image_choice import features_to_train_on
     from etsyml_cli.stages.ltr_ready import Inputs
     from etsyml_cli.stages.ltr_rows import train_on_rows
@@ -54,7 +55,10 @@ def ltr(
     place = session.workspace
     common: dict[str, Any] = {"config": settings("ltr", config, set_).value, "seed": seed, "holdout": holdout}
     target: dict[str, Any] = {"out": out or place.model("ltr"), "replace": force or out is None, "force": force}
+    if export_pairs is not None:
+        refuse("with --export-pairs, which trains no model", "out", hint="Name only the file of --export-pairs.")
     if features is not None:
+        refuse("with --features", "listings", "searches", "images")
         if export_pairs is not None or limit is not None:
             raise UsageError("--features goes with neither --export-pairs nor --limit")
         show.summary(train_on_rows(features=features, groups=groups, **target, **common))
@@ -106,13 +110,16 @@ def lda(
     """
     from etsyml_cli.stages.train_lda import train_lda
 
+    chosen = settings("lda", config, set_, {"n_topics": n_topics})
+    if start is not None and chosen.origins["n_topics"] in ("--set", "option"):
+        raise UsageError("n_topics: no effect with --from, which keeps the styles of the model", hint="Leave it out.")
     place = session.workspace
     show.summary(
         train_lda(
             favorites=favorites or place.table("favorites"),
             listings=listings or place.table_if_here("listings"),
             out=out or place.model("lda-shops" if shops else "lda"),
-            config=settings("lda", config, [*(set_ or []), *([f"n_topics={n_topics}"] if n_topics else [])]).value,
+            config=chosen.value,
             shops=shops,
             start=start,
             seed=seed,
@@ -164,12 +171,14 @@ def ctr(
       etsyml train ctr --warm-start work/models/ctr --holdout none --out models/today
       etsyml train ctr --set bits=20 --set l1=1
     """
-    from etsyml_cli.core.errors import UsageError
     from etsyml_cli.stages.image_choice import features_to_train_on
     from etsyml_cli.stages.train_ctr import train_ctr
 
     if warm_start and (config or set_ or train_days):
         raise UsageError("--warm-start goes on with the model's settings, on all days that are new to it")
+    chosen = settings("ctr", config, set_).value
+    if not warm_start and not chosen.photo_dim:
+        refuse("with photo_dim: null", "images")
     place = session.workspace
     logs = {"impressions": impressions, "searches": searches}
     for other in logs.keys() - {source}:
@@ -185,7 +194,7 @@ def ctr(
             out=out or place.model(name),
             label=label,
             source=source,
-            config=settings("ctr", config, set_).value,
+            config=chosen,
             holdout=holdout,
             train_days=train_days,
             warm_start=warm_start,

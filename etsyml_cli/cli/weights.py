@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from etsyml_cli.cli import options, show
+from etsyml_cli.cli.given import refuse, refuse_force_without_out
 from etsyml_cli.cli.session import common_options, session
 
 
@@ -34,10 +35,14 @@ def weights(
     from etsyml_cli.stages.ctr_weights import model_weights, write_weights
     from etsyml_cli.stages.image_choice import features_of_model
 
+    refuse_force_without_out(out=out)
+    if out is not None:
+        refuse("with --out, which writes all weights", "k")
     place = session.workspace
     ctr = model or place.model("ctr")
     logs = {"impressions": impressions, "searches": searches}
     source = "searches" if "searches" in manifest_of(ctr).plan.inputs else "impressions"
+    refuse(f"on a model of {source}", *(logs.keys() - {source}))
     inputs: dict[str, Any] = {
         "model": ctr,
         "log": logs[source] or place.table(source),

@@ -65,10 +65,14 @@ def resolve_config(
         if data is not None and not isinstance(data, dict):
             raise UsageError(f"{file_name}: expected keys and values at the top level")
         _overlay(tree, shape, data or {}, "", file_name, origins)
+    set_keys = set[str]()
     for assignment in sets or []:
         key, equals, text = assignment.partition("=")
         if not equals:
             raise UsageError(f"--set {assignment}: expected KEY=VALUE")
+        if key.strip() in set_keys:
+            raise UsageError(f"--set: {key.strip()} is given twice", hint="Give it once.")
+        set_keys.add(key.strip())
         _overlay(tree, shape, _nested(key.strip(), parse_yaml(text, f"--set {key}")), "", "--set", origins)
     for key, value in (options or {}).items():
         if value is not None:

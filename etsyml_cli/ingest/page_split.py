@@ -97,7 +97,9 @@ def split_from(stored: dict[str, Any]) -> PageSplit:
             return msgspec.convert(stored, HashSplit)
         return msgspec.convert(stored, DaySplit)
     except (KeyError, TypeError, msgspec.ValidationError) as error:
-        raise InputError(f"the model's split.json is damaged: {error}", hint="Train the model again.") from None
+        raise InputError(
+            f"the model's split.json is damaged: {error}", hint="Train the model again with --force."
+        ) from None
 
 
 def _date(day: int) -> str:

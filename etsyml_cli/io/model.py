@@ -35,7 +35,7 @@ def load_tensors(
     directory: Path,
     shapes: Mapping[str, tuple[int | None, ...]] = {},
     file_name: str = TENSORS,
-    hint: str = "Train the model again.",
+    hint: str = "Train the model again with --force.",
 ) -> dict[str, NDArray[Any]]:
     """All tensors of a model. Raises InputError for a file that is missing or damaged; `hint` says what to do then.
 
@@ -83,11 +83,11 @@ def load_config(directory: Path, kind: type[Any]) -> Any:
     try:
         return msgspec.yaml.decode((directory / CONFIG).read_bytes(), type=kind)
     except (FileNotFoundError, msgspec.DecodeError) as error:
-        raise InputError(f"{directory / CONFIG}: {error}", hint="Train the model again.") from None
+        raise InputError(f"{directory / CONFIG}: {error}", hint="Train the model again with --force.") from None
 
 
 def _decoded(path: Path, kind: Any) -> Any:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: {error}", hint="Train the model again.") from None
+        raise InputError(f"{path}: {error}", hint="Train the model again with --force.") from None

@@ -112,7 +112,7 @@ def load_model(directory: Path, beside: Beside, seed: int = 0) -> CtrModel:
             seed=seed,
         )
     except (IndexError, ValueError) as error:
-        raise InputError(f"{directory / TENSORS}: {error}", hint="Train the model again.") from None
+        raise InputError(f"{directory / TENSORS}: {error}", hint="Train the model again with --force.") from None
 
 
 def manifest_of(directory: Path) -> Manifest:
@@ -132,7 +132,7 @@ def _expect_whole(directory: Path) -> None:
     if damaged:
         raise InputError(
             f"{directory / damaged[0]}: missing, or not the file that was written with the others",
-            hint="Train the model again.",
+            hint="Train the model again with --force.",
         )
 
 

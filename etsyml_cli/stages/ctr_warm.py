@@ -22,7 +22,10 @@ def config_to_go_on(model: Path, source: str, label: str) -> CtrConfig:
     plan = manifest_of(model).plan
     known = plan.config.get("label", CLICKED)
     if source not in plan.inputs or label != known:
-        raise UsageError(f"{model} learned something else than {label} of {source}", hint="Train that anew.")
+        raise UsageError(
+            f"{model} learned something else than {label} of {source}",
+            hint="Leave out --warm-start to train a new model.",
+        )
     config: CtrConfig = load_config(model, CtrConfig)
     if config.passes > 1:
         raise UsageError(

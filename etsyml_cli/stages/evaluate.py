@@ -96,14 +96,15 @@ def evaluate(
     truth: Path | None = None,
     images: Mapping[str, Path | None] | None = None,
     options: Mapping[str, Any] | None = None,
+    named: Collection[str] = (),
 ) -> list[Evaluation]:
     """Measure `metrics` (all default ones if empty) on each of `models`: kind -> directory.
 
     The metrics of `gates` are measured too. `images` are the photo features for each kind of model, `options` those
-    that some judges take and others do not.
+    that some judges take and others do not. `named` are the inputs that the user named: one of the models reads each.
 
-    Raises UsageError for a metric or an option that is for none of the models, and for a metric that needs `truth`
-    where there is none.
+    Raises UsageError for a metric, an option or a named input that is for none of the models, and for a metric that
+    needs `truth` if there is none.
     """
     asked = _asked(metrics, gates)
     for metric in asked:
@@ -113,6 +114,7 @@ def evaluate(
     given = {name: value for name, value in (options or {}).items() if value is not None}
     for name in given:
         _expect_a_taker(name, chosen)
+    _expect_a_reader(named, chosen, asked)
     return [
         _evaluate(kind, directory, asked, {**inputs, "images": (images or {}).get(kind)}, seed, truth, given)
         for kind, directory in chosen.items()
@@ -156,8 +158,7 @@ def _evaluate(
     judge = JUDGES[kind]
     defaults = [metric for metric in map(parse_metric, judge.default_metrics) if truth or not metric.spec.needs_truth]
     metrics = [metric for metric in asked if kind in metric.spec.models] or defaults
-    needed = [name for metric in metrics for name in metric.spec.needs]
-    sources = {name: inputs[name] for name in (*judge.inputs, *needed)}
+    sources = {name: inputs[name] for name in (*judge.inputs, *_needed(kind, asked))}
     measured = resolve(_STAGES, kind, "model")(
         model=directory,
         metrics=metrics,
@@ -166,7 +167,7 @@ def _evaluate(
         **sources,
         **{name: value for name, value in given.items() if name in judge.options},
     )
-    used = {*read_manifest(directory).plan.inputs, *needed, "truth"}
+    used = {*_read_by(kind, directory, asked), "truth"}
     data = {
         name: str(path)
         for name, path in [*sources.items(), ("truth", truth)]
@@ -180,7 +181,9 @@ def _models_asked(models: Mapping[str, Path], asked: list[MetricName]) -> dict[s
     if not asked:
         there = {kind: path for kind, path in models.items() if (path / MANIFEST).is_file()}
         if not there:
-            raise InputError("no trained model here", hint="Train one: etsyml train ltr, train lda or train ctr.")
+            raise InputError(
+                "no trained model here", hint="Train one: etsyml train ltr, etsyml train lda or etsyml train ctr."
+            )
         return there
     chosen: dict[str, Path] = {}
     for metric in asked:
@@ -204,8 +207,30 @@ def _expect_a_taker(option: str, kinds: Collection[str]) -> None:
     takers = [kind for kind, judge in JUDGES.items() if option in judge.options]
     if not set(takers) & set(kinds):
         raise UsageError(
-            f"--{option} is for {' and '.join(takers)} models, none is judged", hint=f"Add --model {takers[0]}."
+            f"--{option} is for {' and '.join(takers)} models, none is judged",
+            hint=f"Use --model {takers[0]}, with metrics such as {JUDGES[takers[0]].default_metrics[0]}.",
         )
+
+
+def _needed(kind: str, asked: list[MetricName]) -> set[str]:
+    """What the metrics of this kind of model read beside what its judge always does."""
+    return {name for metric in asked if kind in metric.spec.models for name in metric.spec.needs}
+
+
+def _read_by(kind: str, directory: Path, asked: list[MetricName]) -> set[str]:
+    """The inputs that the judge of a model reads."""
+    learned_from = read_manifest(directory).plan.inputs
+    return {name for name in JUDGES[kind].inputs if name in learned_from} | _needed(kind, asked)
+
+
+def _expect_a_reader(named: Collection[str], models: Mapping[str, Path], asked: list[MetricName]) -> None:
+    read = {name for kind, directory in models.items() for name in _read_by(kind, directory, asked)}
+    for name in named:
+        if name not in read:
+            raise UsageError(
+                f"--{name}: read for none of the models that are evaluated",
+                hint=f"Leave it out. They read: {', '.join(sorted(read))}.",
+            )
 
 
 def _metrics_for(models: Mapping[str, Path]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.user_split import UserSplit
 from etsyml_cli.io.artifact import expect_same_input
 from etsyml_cli.io.model import SPLIT, load_json
@@ -80,12 +82,23 @@ def evaluate_lda(
     measured = []
     shop_of = None if listings is None else shops_of(trained, listings)
     judged = _judge(model, trained, max(map(_depth, metrics)), shop_of)
-    for metric in metrics:
+    for metric in _measurable(metrics, judged):
         if metric.name == "style_cosine" and truth is not None:
             measured += _style_cosine(trained, truth, seed)
         else:
             measured += _measure(metric, judged, seed)
     return measured
+
+
+def _measurable(metrics: list[MetricName], judged: Judged) -> list[MetricName]:
+    """The metrics without perplexity if no favorite can be judged by it. Raises DataError if none is left."""
+    found = [metric for metric in metrics if metric.name != "perplexity" or len(judged.pair_user)]
+    if len(found) < len(metrics):
+        reason = "perplexity: no held-out favorite is of a listing with training favorites"
+        if not found:
+            raise DataError(reason, hint="Train on a longer log, or ask for another metric, such as recall@20.")
+        logger.warning("%s; it is left out", reason)
+    return found
 
 
 def _depth(metric: MetricName) -> int:
@@ -140,7 +153,12 @@ def _statistic(metric: MetricName, judged: Judged, variant: str) -> Statistic:
     if metric.name == "perplexity":
         log_p = np.bincount(judged.pair_user, judged.pair_log_p[variant], len(held))
         pairs = np.bincount(judged.pair_user, minlength=len(held))
-        return lambda draws: float(np.exp(-log_p[draws].sum() / pairs[draws].sum()))
+
+        def perplexity(draws: NDArray[np.int64]) -> float:
+            n_pairs = pairs[draws].sum()  # a draw of few users may have none
+            return float(np.exp(-log_p[draws].sum() / n_pairs)) if n_pairs else math.nan
+
+        return perplexity
     per_user = _per_user(metric, judged, top)
     return lambda draws: float(per_user[draws].mean())
 

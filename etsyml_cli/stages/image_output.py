@@ -63,7 +63,7 @@ def tell_rejects(reasons: Counter[str], photos: Photos) -> None:
     if reasons.total() == n_photos:
         raise DataError(
             f"{photos.root}: none of {n_photos:,} photos could be read ({said})",
-            hint="Is this the right folder? Name it with: etsyml ingest listings --image-root DIR"
+            hint="Is this the right folder? Name it with: etsyml ingest listings FILE --image-root DIR"
             if "missing" in reasons
             else None,
         )

@@ -34,11 +34,13 @@ def ingest(
     force: bool = False,
     limit: int | None = None,
     replace: bool = True,
+    may_shrink: bool = True,
 ) -> Summary:
     """Write the table `table` to `out` from foreign `files` (paths, globs, `-` for stdin; the first `limit` rows).
 
     Every row is in the table, merged into another one, or in the rejects beside it with a reason.
-    Raises DataError, and leaves what is at `out`, where more than `max_bad_rate` of the rows are rejected.
+    Raises DataError, and keeps the table at `out`, if more than `max_bad_rate` of the rows are rejected, or if the new
+    table would have fewer rows and `may_shrink` is false.
     """
     schema = table_schema(table)
     with opened_inputs(files, out.parent / f".{out.stem}.stdin", config.delimiter) as inputs:
@@ -48,6 +50,8 @@ def ingest(
             return up_to_date(out, table_manifest(out))
         with table_draft(out, plan, replace=replace) as draft:
             _fill(draft, inputs, contract, config, limit)
+            if not may_shrink:
+                _expect_no_fewer_rows(out, draft.rows["out"])
     return Summary(kind=plan.kind, path=str(out), rows=draft.rows, facts=draft.facts)
 
 
@@ -126,6 +130,18 @@ def _judge(draft: TableDraft, tally: Tally, inputs: Inputs, config: IngestConfig
         f"{rejected:,} of {rows_in:,} rows are bad ({share}): {reasons}\n{examples}",
         hint=WHAT_HELPS.get(commonest, "Look with --check, or allow more with --max-bad-rate."),
     )
+
+
+def _expect_no_fewer_rows(out: Path, rows: int) -> None:
+    try:
+        before = table_manifest(out).rows["out"] if out.is_file() else 0
+    except InputError:  # damaged, or of another schema version: there is nothing to lose
+        return
+    if rows < before:
+        raise DataError(
+            f"{out}: has {before:,} rows, the new table would have {rows:,}",
+            hint="Replace it with --replace, or keep both: write to another --out or --workspace.",
+        )
 
 
 def _shown(reject: Reject) -> str:

@@ -21,6 +21,7 @@ from etsyml_cli.models.lda.config import LdaConfig
 
 PAIR = ["user_id", "listing_id"]
 MICROSECONDS_A_DAY = 86_400 * 10**6
+LEAST_WEIGHT = 2.0**-20  # of an old favorite: sums over few weights that are smaller underflow, and nothing is learned
 
 
 @dataclass(frozen=True)
@@ -145,10 +146,20 @@ def weights_of(favorites: FavoritesTable, used: NDArray[np.bool_], config: LdaCo
     if config.half_life_days is None:
         return weight
     if favorites.created_at is None:
-        raise DataError("half_life_days: the favorites have no created_at", hint="Train with half_life_days: null.")
-    age = (favorites.created_at[used].max(initial=0) - favorites.created_at) / MICROSECONDS_A_DAY
-    halved: NDArray[np.float64] = weight * 0.5 ** (np.maximum(age, 0) / config.half_life_days)
+        raise DataError(
+            "half_life_days: the favorites have no created_at", hint="Train with --set half_life_days=null."
+        )
+    age = np.maximum(_newest(favorites.created_at[used]) - favorites.created_at, 0) / MICROSECONDS_A_DAY
+    halved: NDArray[np.float64] = weight * np.maximum(0.5 ** (age / config.half_life_days), LEAST_WEIGHT)
     return halved
+
+
+def _newest(times: NDArray[np.int64]) -> int:
+    """The time that ages count from: the 99% quantile, never the last one of several.
+
+    A few times in the future, by a wrong clock, would else make everything old.
+    """
+    return int(np.quantile(times, 0.99, method="lower")) if len(times) else 0
 
 
 def holdout_file(holdout: str | None) -> Path | None:

@@ -15,7 +15,7 @@ from etsyml_cli.core.log import logger
 from etsyml_cli.core.rng import generator
 from etsyml_cli.metrics.recommendation import hits_of, log_likelihood, recall
 from etsyml_cli.models.lda.config import LdaConfig
-from etsyml_cli.models.lda.engines import STARTS, fit
+from etsyml_cli.models.lda.engines import STARTS, expect_positive, fit
 from etsyml_cli.models.lda.favorites import Favorites, Neighbours
 from etsyml_cli.models.lda.item_knn import nearest_listings
 from etsyml_cli.models.lda.parameters import LdaParameters, Start, one_style
@@ -44,6 +44,7 @@ def learn(
     counts: sparse.csr_matrix, valid: Favorites, config: LdaConfig, seed: int, start: Start | None = None
 ) -> Learned:
     """Learn from `counts`, (U, I); `valid` are those of their favorites on which is chosen, perhaps none."""
+    expect_positive(counts)
     choices: dict[str, Any] = {}
     share = SHARE_UNCHOSEN
     if len(valid.indices):

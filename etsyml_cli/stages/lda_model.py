@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from etsyml_cli.core.errors import InputError
+from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.io.artifact import Manifest, expect_kind
 from etsyml_cli.io.model import load_ids, load_tensors, save_ids, save_tensors
 from etsyml_cli.models.lda.favorites import Favorites, Neighbours
@@ -18,8 +18,10 @@ from etsyml_cli.models.lda.top import Ranker
 
 KIND = "model:lda"
 MIX = "mix"
+Things = Literal["listings", "shops"]  # what is favorited and listed
 LISTINGS: Literal["listings"] = "listings"
 SHOPS: Literal["shops"] = "shops"
+MADE_BY: dict[Things, str] = {LISTINGS: "etsyml train lda", SHOPS: "etsyml train lda --shops"}
 USERS, THINGS, TITLES = "users", "listings", "titles"
 PARTS = ("train", "test")
 NEAR = "neighbours"
@@ -38,7 +40,7 @@ class LdaModel:
     titles: list[str | None]  # I of them, or none where no listings table was given
     train: Favorites
     test: Favorites
-    things: Literal["listings", "shops"] = "listings"  # what is favorited and listed
+    things: Things = LISTINGS
 
     def rankers(self) -> dict[str, Ranker]:
         """The default, which mixes styles and neighbours, and either alone."""
@@ -76,7 +78,9 @@ def load_model(directory: Path) -> LdaModel:
     neighbours = Neighbours(*(tensors[f"{NEAR}.{name}"] for name in Neighbours._fields))
     for ptr, listings in (train, test, neighbours[:2]):
         if not _points_inside(ptr, listings, len(listing_ids)):
-            raise InputError(f"{directory}: damaged, its numbers do not fit each other", hint="Train the model again.")
+            raise InputError(
+                f"{directory}: damaged, its numbers do not fit each other", hint="Train the model again with --force."
+            )
     return LdaModel(
         parameters=LdaParameters(tensors["theta"], tensors["beta"], tensors["alpha"], float(tensors["eta"][0])),
         neighbours=neighbours,
@@ -103,7 +107,14 @@ def start_of(model: LdaModel, listing_ids: list[str]) -> Start:
 
 def manifest_of(directory: Path) -> Manifest:
     """What the model in `directory` was made from. Raises InputError where none was trained."""
-    return expect_kind(directory, KIND, made_by="etsyml train lda")
+    return expect_kind(directory, KIND, made_by=MADE_BY[LISTINGS])
+
+
+def expect_things(directory: Path, things: Things) -> None:
+    """Raises InputError if no model is in `directory`, UsageError if it is not one of `things`: LISTINGS or SHOPS."""
+    found = expect_kind(directory, KIND, made_by=MADE_BY[things]).facts.get("things", LISTINGS)
+    if found != things:
+        raise UsageError(f"{directory}: a model of {found}, not of {things}", hint=f"Add --what {found}.")
 
 
 def _shapes(n_users: int, n_listings: int) -> dict[str, tuple[int | None, ...]]:
@@ -135,5 +146,7 @@ def _load_titles(directory: Path, n_listings: int) -> list[str | None]:
         return []
     titles = load_ids(directory, TITLES)
     if len(titles) != n_listings:
-        raise InputError(f"{path}: {len(titles)} titles of {n_listings} listings", hint="Train the model again.")
+        raise InputError(
+            f"{path}: {len(titles)} titles of {n_listings} listings", hint="Train the model again with --force."
+        )
     return [title or None for title in titles]

@@ -122,5 +122,5 @@ def _expect_fitting(directory: Path, known: Known, weights: dict[str, Weights]) 
             if len(w) != widths.get(block, len(w)):
                 raise InputError(
                     f"{directory}: {variant}{SEPARATOR}{block} does not fit the files beside it",
-                    hint="Train the model again.",
+                    hint="Train the model again with --force.",
                 )

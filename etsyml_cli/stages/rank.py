@@ -86,7 +86,9 @@ def before_and_after(
     ranker, photos, catalogue = _open(model, images, listings)
     for variant in (BEFORE, AFTER):
         if variant not in ranker.variants:
-            raise InputError(f"{model}: has no {variant} ranker", hint="Extract photos, then train it again.")
+            raise InputError(
+                f"{model}: has no {variant} ranker", hint="Run etsyml extract-images, then etsyml train ltr."
+            )
     for query in queries:
         matching = catalogue.take(_matching(query, catalogue))
         rows = _at_percentiles(ranker, matching, _blocks_for(query, ranker, matching, photos))

@@ -81,7 +81,9 @@ def recommend_newcomer(
 
 def _over_new_listings(model: LdaModel, listings: Path | None, images: Path | None) -> LdaModel:
     if listings is None or model.things != "listings":
-        raise InputError("no listings table here that could hold new ones", hint="Make it with: etsyml ingest listings")
+        raise InputError(
+            "no listings table here that could hold new ones", hint="Make it with: etsyml ingest listings FILE"
+        )
     from etsyml_cli.stages.lda_new_listings import with_new_listings
 
     return with_new_listings(model, listings, images)

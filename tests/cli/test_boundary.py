@@ -62,7 +62,7 @@ HEAVY = (
             '  Name --query "...", or logged pages with --searches TABLE, or --features FILE.\n',
         ),
         (
-            ["rank", "--searches", "s.parquet", "--explain"],
+            ["rank", "--searches", __file__, "--explain"],
             2,
             "error: --candidates, --before-after and --explain go with --query\n",
         ),
@@ -92,7 +92,7 @@ HEAVY = (
         (
             ["evaluate"],
             3,
-            "error: no trained model here\n  Train one: etsyml train ltr, train lda or train ctr.\n",
+            "error: no trained model here\n  Train one: etsyml train ltr, etsyml train lda or etsyml train ctr.\n",
         ),
         (
             ["train", "lda"],

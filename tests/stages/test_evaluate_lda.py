@@ -178,7 +178,7 @@ def test_a_model_without_a_tensor_is_told(model: Path, tmp_path: Path, tensor: s
     save_tensors(damaged, tensors)
     with pytest.raises(InputError, match=f"no tensor '{tensor}'") as caught:
         load_model(damaged)
-    assert str(damaged) in caught.value.message and caught.value.hint == "Train the model again."
+    assert str(damaged) in caught.value.message and caught.value.hint == "Train the model again with --force."
 
 
 @pytest.mark.parametrize("name", ["users", "listings", "titles"])
@@ -187,7 +187,7 @@ def test_a_model_with_too_few_ids_is_told(model: Path, tmp_path: Path, name: str
     save_ids(damaged, name, ["one"])
     with pytest.raises(InputError, match=str(damaged)) as caught:
         load_model(damaged)
-    assert caught.value.hint == "Train the model again."
+    assert caught.value.hint == "Train the model again with --force."
 
 
 def test_the_markets_favorites_are_better_told_than_by_popularity(tmp_path: Path) -> None:

@@ -336,7 +336,7 @@ def test_a_model_without_a_tensor_is_told(model: Path, tmp_path: Path, tensor: s
     save_tensors(damaged, tensors)
     with pytest.raises(InputError, match=f"no tensor '{tensor}'") as caught:
         load_model(damaged)
-    assert str(damaged) in caught.value.message and caught.value.hint == "Train the model again."
+    assert str(damaged) in caught.value.message and caught.value.hint == "Train the model again with --force."
 
 
 def test_a_model_with_too_few_words_is_told(model: Path, tmp_path: Path) -> None:
@@ -344,7 +344,7 @@ def test_a_model_with_too_few_words_is_told(model: Path, tmp_path: Path) -> None
     save_ids(damaged, "words", ["one"])
     with pytest.raises(InputError, match="does not fit") as caught:
         load_model(damaged)
-    assert caught.value.hint == "Train the model again."
+    assert caught.value.hint == "Train the model again with --force."
 
 
 def test_the_card_says_how_l2_was_chosen(model: Path) -> None:

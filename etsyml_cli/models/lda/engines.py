@@ -19,6 +19,16 @@ GOES_ON = "native"  # the engine that can start from a model
 STARTS = {"native": (0.02, 0.1, 0.5), "gensim": (0.3,)}  # of eta, to be tried where none is configured
 
 
+def expect_positive(counts: sparse.csr_matrix) -> None:
+    """Raises DataError for counts that are not positive and finite, and if there are none."""
+    if counts.nnz == 0:
+        raise DataError("no favorites to learn from", hint="Hold out less, or lower the minimum numbers of favorites.")
+    if not (np.isfinite(counts.data).all() and (counts.data > 0).all()):
+        raise DataError(
+            "the weight of a favorite must be a positive number", hint="Train with --set use_weights=false."
+        )
+
+
 def fit(
     counts: sparse.csr_matrix, config: LdaConfig, seed: int, watch: Watch | None = None, start: Start | None = None
 ) -> LdaParameters:
@@ -30,10 +40,7 @@ def fit(
     `start`.
     """
     engine = resolve(ENGINES, config.engine, "engine")
-    if counts.nnz == 0:
-        raise DataError("no favorites to learn from", hint="Hold out less, or lower the minimum numbers of favorites.")
-    if not (np.isfinite(counts.data).all() and (counts.data > 0).all()):
-        raise DataError("the weight of a favorite must be a positive number", hint="Train with use_weights: false.")
+    expect_positive(counts)
     if start is None:
         learned: LdaParameters = engine(counts, config, seed, watch)
         return learned
