@@ -7,6 +7,7 @@ import sys
 
 BENCHMARKS = (
     "startup",
+    "audit",
     "ingest",
     "sample",
     "photos",
@@ -18,6 +19,7 @@ BENCHMARKS = (
     "personalization",
     "users",
     "ads",
+    "long_text",
 )
 
 for name in sys.argv[1:] or BENCHMARKS:

@@ -55,7 +55,7 @@ def _needed(error: Exception) -> int | None:
     """The bytes that could not be allocated; None if the error does not say."""
     shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)
     if shape is not None and dtype is not None:  # numpy's
-        return math.prod(shape) * int(dtype.itemsize)
+        return int(math.prod(shape) * dtype.itemsize)
     found = NEEDED.search(str(error))
     return int(float(found[1]) * UNITS[found[2]]) if found else None
 

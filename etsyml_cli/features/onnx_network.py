@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from etsyml_cli.features.network import PhotoNetwork
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read while ONNX Runtime is imported; nothing that comes later stops it
-import onnxruntime  # noqa: E402
+import onnxruntime
 
 _PHOTOS, _FEATURES = "photos", "features"
 _FATAL = 4  # the errors below it are raised as well, so they need not be printed
