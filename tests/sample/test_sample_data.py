@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import csv
 import errno
-import re
 import gzip
+import re
 from collections.abc import Callable
 from pathlib import Path
 
