@@ -36,15 +36,15 @@ def _disk_is_full(path: Path) -> ShortageError:
     directory = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.exists())
     free = shutil.disk_usage(directory).free
     return ShortageError(
-        f"no space left on device: {_gigabytes(free)} available at {path}",
+        f"no space left on device: {_size(free)} available at {path}",
         hint="Delete files there, or choose a directory on another disk.",
     )
 
 
 def _memory_is_full(needed: int | None) -> ShortageError:
     available = available_memory()
-    facts = [f"{_gigabytes(needed)} needed"] if needed else []
-    facts += [f"{_gigabytes(available)} available"] if available is not None else []
+    facts = [f"{_size(needed)} needed"] if needed else []
+    facts += [f"{_size(available)} available"] if available is not None else []
     return ShortageError(
         f"not enough memory{': ' if facts else ''}{', '.join(facts)}",
         hint="Close other programs, use fewer rows or smaller settings, or a machine with more memory.",
@@ -101,5 +101,8 @@ def _number(path: Path, pattern: str = r"^(\d+)") -> int | None:
     return int(found[1]) if found else None
 
 
-def _gigabytes(n_bytes: int) -> str:
-    return f"{n_bytes / 1e9:,.3f} GB"
+def _size(n_bytes: int) -> str:
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if n_bytes >= unit:
+            return f"{n_bytes / unit:,.1f} {name}"
+    return f"{n_bytes / 1e3:.1f} kB"
