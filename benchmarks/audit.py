@@ -26,7 +26,8 @@ FILES = {
 }
 
 CALLS = "socket,execve,open,openat,creat,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat"
-SYSTEM_CALL = re.compile(r"^\d+ +(?P<name>\w+)\((?P<arguments>.*)\) += (?P<result>\d+)")
+STRACE = ("strace", "-f", "-qq", "--seccomp-bpf", "-s", "4096", "-e", f"trace={CALLS}")
+SYSTEM_CALL = re.compile(r"^\d+ +(?P<name>\w+)\((?P<arguments>.*?)(?:\) += (?P<result>.*)| <unfinished \.\.\.>)$")
 WRITES = re.compile(r"O_WRONLY|O_RDWR|O_CREAT")
 QUOTED = re.compile(r'"([^"]*)"')
 
@@ -76,25 +77,13 @@ def every_command(place: Path) -> list[list[str]]:
 def trace(command: list[str], place: Path) -> Iterator[str]:
     """What a command does outside `place`, in words."""
     log = place / "strace.log"
-    line = [
-        "strace",
-        "-f",
-        "-qq",
-        "--seccomp-bpf",
-        "-s",
-        "4096",
-        "-e",
-        f"trace={CALLS}",
-        "-o",
-        str(log),
-        *etsyml(*command),
-    ]
+    line = [*STRACE, "-o", str(log), *etsyml(*command)]
     environment = {**os.environ, "HOME": str(place / "home")}
     done = subprocess.run(line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     yield f"exit {done.returncode}"
     for text in log.read_text(errors="replace").splitlines()[1:]:  # the first starts the command itself
         call = SYSTEM_CALL.match(text)
-        if call:
+        if call and not (call["result"] or "").startswith("-1"):
             yield from _seen(call["name"], call["arguments"], place)
 
 

@@ -32,7 +32,7 @@ def ended(line):
     kept = io.StringIO()
     with contextlib.redirect_stdout(kept):
         code = run(line)
-    print("ended:", code, started[-1], file=sys.__stdout__, flush=True)
+    print("ended:", code, *line, file=sys.__stdout__, flush=True)
     return code, kept.getvalue()
 
 def hook(event, arguments):
