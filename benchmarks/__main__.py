@@ -9,6 +9,7 @@ from benchmarks.measure import NoDataError
 
 BENCHMARKS = (
     "startup",
+    "audit",
     "ingest",
     "sample",
     "photos",
@@ -20,6 +21,7 @@ BENCHMARKS = (
     "personalization",
     "users",
     "ads",
+    "long_text",
 )
 
 

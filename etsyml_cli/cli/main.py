@@ -40,6 +40,7 @@ from etsyml_cli.cli import (
 )
 from etsyml_cli.cli.given import Command, Group
 from etsyml_cli.cli.session import OutputClosed, in_this_workspace, session, start_session
+from etsyml_cli.cli.shortage import shortage_of
 from etsyml_cli.core.errors import EtsymlError, InputError, UsageError
 from etsyml_cli.core.printable import printable
 
@@ -147,10 +148,10 @@ def run(arguments: list[str] | None = None) -> int:
         return EXIT_BROKEN_PIPE
     except (KeyboardInterrupt, typer.Abort):
         return _complain("interrupted", hint=None, code=EXIT_INTERRUPTED)
-    except OSError as error:
-        return _say(_file_trouble(error))
     except Exception as error:
-        return _confess(error)
+        if shortage := shortage_of(error, session.workspace.root):
+            return _say(shortage)
+        return _say(_file_trouble(error)) if isinstance(error, OSError) else _confess(error)
 
 
 def open_streams() -> None:
@@ -170,7 +171,7 @@ def expect_text(arguments: list[str]) -> None:
 
 
 def _file_trouble(error: OSError) -> InputError:
-    """A full disk, a missing right, a read-only place: the system's words and the path are what helps."""
+    """A missing right, a read-only place: the system's words and the path are what helps."""
     where = f"{error.filename}: " if error.filename else ""
     return InputError(f"{where}{(error.strerror or str(error)).lower()}")
 

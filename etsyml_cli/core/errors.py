@@ -50,6 +50,12 @@ class GateError(EtsymlError):
     exit_code = 6
 
 
+class ShortageError(EtsymlError):
+    """Too little memory or disk space."""
+
+    exit_code = 7
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known word, or all of them where none is near."""
     known = sorted(known)

@@ -164,13 +164,15 @@ def word_cross_seed(first: Feature, second: Feature) -> int:
 
 def hash_categories(values: pa.Array, column: str) -> Hashes:
     """One hash for each value, as text; none for a null."""
-    return _one_each(values, hash_strings(values.drop_null().cast(pa.string()), feature_seed(column)))
+    return _one_each(values, hash_strings(values.drop_null().cast(pa.large_string()), feature_seed(column)))
 
 
 def hash_words(values: pa.Array, column: str) -> Hashes:
     """A hash for each word of each text or list of texts."""
     if pa.types.is_list(values.type):
-        values = pc.binary_join(values, " ")
+        ends = np.cumsum([0, *pc.list_value_length(values).fill_null(0).to_numpy()])
+        of_texts = hash_words(values.flatten(), column)
+        return Hashes(of_texts.ptr[ends], of_texts.hashes)
     texts = pc.split_pattern(values.fill_null(""), " ")  # no word spans a space, so each different piece is read once
     pieces = texts.values.dictionary_encode()
     words = words_of(pieces.dictionary)

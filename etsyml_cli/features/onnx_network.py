@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 
 from etsyml_cli.features.network import PhotoNetwork
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read while ONNX Runtime is imported; nothing that comes later stops it
+import onnxruntime
+
 _PHOTOS, _FEATURES = "photos", "features"
 _FATAL = 4  # the errors below it are raised as well, so they need not be printed
+
+
+def runtime_version() -> str:
+    """The version of ONNX Runtime."""
+    version: str = onnxruntime.__version__
+    return version
 
 
 def export_onnx(network: PhotoNetwork) -> bytes:

@@ -33,6 +33,8 @@ def map_array(
     path = directory / f"{name}.npy"
     try:
         array = open_memmap(path, mode="r")  # refuses objects
+    except MemoryError:
+        raise
     except Exception as error:  # a damaged header makes numpy raise nearly anything
         raise InputError(f"{path}: {error}", hint=hint) from None
     fits = len(array.shape) == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))

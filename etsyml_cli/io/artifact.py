@@ -219,10 +219,11 @@ def run_record(started: float) -> dict[str, Any]:
     """What differs between two runs of one plan: command line, host, times (s) and peak memory (MB)."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    system = os.uname()  # platform.platform() would start the program `uname`
     return {
         "argv": sys.argv,
-        "host": platform.node(),
-        "platform": platform.platform(),
+        "host": system.nodename,
+        "platform": f"{system.sysname}-{system.release}-{system.machine}",
         "python": platform.python_version(),
         "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         "wall_s": round(time.time() - started, 3),

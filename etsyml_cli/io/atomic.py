@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import shutil
@@ -49,6 +50,10 @@ def only_writer(partial: Path, target: Path) -> Iterator[None]:
         raise UsageError(f"{target}: another etsyml is writing this", hint="Wait for it to end.") from None
     try:
         yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC and error.filename is None:  # so that the disk that is full can be named
+            error.filename = str(target)
+        raise
     finally:
         os.close(descriptor)
 

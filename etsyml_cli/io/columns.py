@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from etsyml_cli.core.errors import InputError
+from etsyml_cli.io.wide import widened
 
 
 def save_columns(directory: Path, name: str, columns: dict[str, pa.Array]) -> None:
@@ -20,6 +21,7 @@ def map_columns(directory: Path, name: str, schema: pa.Schema, hint: str) -> dic
     table = map_table(directory, name, hint)
     if table.schema != schema or any(column.null_count for column in table.columns):
         raise InputError(f"{directory / name}.arrow: does not fit the files beside it", hint=hint)
+    table = widened(table)
     return {column: table[column].combine_chunks() for column in table.column_names}
 
 

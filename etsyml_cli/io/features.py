@@ -62,6 +62,8 @@ def read_image_features(path: Path) -> ImageFeatures:
         ids = msgspec.json.decode((path / f"{IDS}.json").read_bytes(), type=list[str])
     except OSError as error:
         raise InputError(f"{error.filename or path}: {error.strerror or error}", hint=make_again) from None
+    except MemoryError:
+        raise
     except Exception as error:  # a damaged header makes numpy raise nearly anything
         raise InputError(f"{path}: damaged ({error})", hint=make_again) from None
     if matrix.dtype.kind != "f" or matrix.shape != (len(set(ids)), facts["dimension"]):

@@ -46,6 +46,8 @@ def load_tensors(
     path = directory / file_name
     try:
         tensors = load_file(path)
+    except MemoryError:
+        raise
     except Exception as error:  # a damaged file makes the reader raise nearly anything
         raise InputError(f"{path}: {error}", hint=hint) from None
     for name, shape in shapes.items():

@@ -30,6 +30,7 @@ from etsyml_cli.io.artifact import (
 )
 from etsyml_cli.io.atomic import only_writer, sync
 from etsyml_cli.io.schema import SCHEMA_VERSION, arrow_schema, table_schema
+from etsyml_cli.io.wide import widened
 
 MANIFEST_KEY = b"etsyml.manifest"
 ROW_GROUP_ROWS = 1 << 17
@@ -169,7 +170,13 @@ def read_table(path: Path, name: str, columns: list[str] | None = None) -> pa.Ta
     """
     file = open_table(path, name)
     wanted = _expect_columns(path, name, columns, file.schema_arrow.names)
-    return _completed(file.read(_present(file, wanted)), name, wanted)
+    return widened(_completed(_read(file, _present(file, wanted)), name, wanted))
+
+
+def _read(file: pq.ParquetFile, columns: list[str]) -> pa.Table:
+    """The columns, one row group at a time: pyarrow does not read more than 2 GiB of a list column at once."""
+    groups = [file.read_row_group(number, columns) for number in range(file.num_row_groups)]
+    return pa.concat_tables(groups) if groups else file.read(columns)
 
 
 def read_in_pieces(path: Path, name: str, columns: list[str], rows_at_once: int) -> Iterator[pa.Table]:

@@ -21,6 +21,8 @@ def read_state_dict(path: Path) -> StateDict:
         state: StateDict = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
+    except MemoryError:
+        raise
     except Exception:  # a damaged archive makes torch raise nearly anything
         raise InputError(
             f"{path}: refused: damaged, or it holds more than tensors and could run code",

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from etsyml_cli.ingest.split import DaySplit
+from etsyml_cli.io.wide import widened
 from etsyml_cli.stages.ctr_log import AdLog
 from etsyml_cli.stages.ctr_model import CtrModel
 
@@ -16,7 +17,7 @@ def rows_of_test(log: AdLog, split: DaySplit, model: CtrModel, most: int) -> pa.
     """At most `most` rows of the test days, evenly spread, in time order."""
     wanted = [column for column in dict.fromkeys([*OF_AUCTION, *model.config.columns()]) if column in log.columns]
     table = pa.Table.from_batches(log.batches(wanted, split.test_begins, split.last + 1))
-    return evenly(table.combine_chunks().to_batches()[0], most)
+    return evenly(widened(table).combine_chunks().to_batches()[0], most)
 
 
 def evenly(rows: pa.RecordBatch, most: int) -> pa.RecordBatch:

@@ -66,9 +66,9 @@ def _onnx_runtime() -> Finding:
     if missing := missing_onnx_packages():
         said = f"{', '.join(missing)} not installed; photo features take longer on a CPU without"
         return Finding("onnxruntime", "note", said, INSTALL_ONNX)
-    import onnxruntime
+    from etsyml_cli.features.onnx_network import runtime_version
 
-    return Finding("onnxruntime", "ok", onnxruntime.__version__)
+    return Finding("onnxruntime", "ok", runtime_version())
 
 
 def _device() -> Finding:

@@ -23,7 +23,7 @@ from etsyml_cli.io.tables import read_table, table_manifest
 LISTINGS_AT_ONCE = 10_000
 PHOTOS_AT_ONCE = 32  # what Ctrl-C waits for
 DIGEST_BYTES = 32
-PATHS = pa.list_(pa.string())
+PATHS = pa.list_(pa.large_string())  # text of more than 2 GiB
 
 Ints = NDArray[np.int64]
 

@@ -33,12 +33,16 @@ def in_onnx_runtime(network: PhotoNetwork, *, like: Extractor, kept: Path | None
     if kept is not None and kept.is_file():
         try:
             return checked(kept.read_bytes())
+        except MemoryError:
+            raise
         except Exception as error:  # a damaged file makes ONNX Runtime raise nearly anything
             logger.info("%s: damaged (%.200r)", kept, error)
     logger.info("exporting the network for ONNX Runtime%s", f", once: {kept}" if kept else "")
     try:
         model = export_onnx(network)
         extractor = checked(model)
+    except MemoryError:
+        raise
     except Exception as error:  # nor does the exporter say what it raises
         raise MissingPartError(
             f"ONNX Runtime does not run this network ({error!r:.200})", hint="Use --set engine=torch."

@@ -103,7 +103,8 @@ def latest_last(favorites: FavoritesTable, seed: int) -> NDArray[np.int64]:
     """What puts each user's favorites in order, shape (P,): their times, or random numbers where there are none."""
     if favorites.created_at is not None:
         return favorites.created_at
-    users, listings = favorites.user_ids.take(favorites.user), favorites.listing_ids.take(favorites.listing)
+    users = favorites.user_ids.cast(pa.large_string()).take(favorites.user)
+    listings = favorites.listing_ids.cast(pa.large_string()).take(favorites.listing)
     return random_key(users.to_pylist(), listings.to_pylist(), seed)
 
 
@@ -203,7 +204,7 @@ def _read_pairs(path: Path) -> pa.Table:
         else:
             as_text = pa_csv.ConvertOptions(column_types=dict.fromkeys(PAIR, pa.string()), include_columns=PAIR)
             table = pa_csv.read_csv(path, convert_options=as_text)
-        return pa.table({name: table[name].cast(pa.string()).combine_chunks() for name in PAIR})
+        return pa.table({name: table[name].cast(pa.large_string()).combine_chunks() for name in PAIR})
     except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError) as error:
         reason = str(error).splitlines()[0]
         hint = "A holdout file is CSV or Parquet with the columns user_id and listing_id."

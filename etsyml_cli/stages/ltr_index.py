@@ -19,6 +19,7 @@ from etsyml_cli.io.artifact import MANIFEST, Plan, expect_kind, is_fresh, source
 from etsyml_cli.io.columns import map_table
 from etsyml_cli.io.model import load_ids, save_ids
 from etsyml_cli.io.tables import table_source
+from etsyml_cli.io.wide import widened
 from etsyml_cli.metrics.ranking import best_first
 from etsyml_cli.models.ltr.blocks import Block
 from etsyml_cli.models.ltr.score import Floats, Weights, score
@@ -123,4 +124,4 @@ def _catalogue(directory: Path, n_listings: int) -> pa.Table:
     table = map_table(directory, CATALOGUE, AGAIN)
     if table.num_rows != n_listings or table.column_names != LISTING_COLUMNS:
         raise InputError(f"{directory}: damaged, its files do not fit each other", hint=AGAIN)
-    return table
+    return widened(table)

@@ -340,7 +340,7 @@ def little_disk(small_disk: Callable[[str], Path]) -> Path:
 
 def test_a_full_disk_is_told_and_nothing_half_written_stays(little_disk: Path, etsyml: Etsyml) -> None:
     ended = etsyml("-w", little_disk / "work", "ingest", "impressions", SAMPLE / "impressions.csv.gz")
-    assert ended.code == 3
+    assert ended.code == 7
     assert "no space left on device" in ended.err.lower()
     assert [path for path in (little_disk / "work").rglob("*") if path.is_file()] == []
 
