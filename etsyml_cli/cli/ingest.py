@@ -97,7 +97,6 @@ def ingest(
             config=chosen,
             force=force,
             limit=limit,
-            replace=force or out is None,
         )
     )
 

@@ -53,7 +53,7 @@ def ltr(
 
     place = session.workspace
     common: dict[str, Any] = {"config": settings("ltr", config, set_).value, "seed": seed, "holdout": holdout}
-    target: dict[str, Any] = {"out": out or place.model("ltr"), "replace": force or out is None, "force": force}
+    target: dict[str, Any] = {"out": out or place.model("ltr"), "force": force}
     if features is not None:
         if export_pairs is not None or limit is not None:
             raise UsageError("--features goes with neither --export-pairs nor --limit")
@@ -119,7 +119,6 @@ def lda(
             holdout=holdout,
             limit=limit,
             force=force,
-            replace=force or out is None,
         )
     )
 
@@ -191,6 +190,5 @@ def ctr(
             warm_start=warm_start,
             limit=limit,
             force=force,
-            replace=force or out is None,
         )
     )

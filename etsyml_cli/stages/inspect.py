@@ -7,7 +7,8 @@ from typing import Any
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.features.images_config import ImagesConfig
-from etsyml_cli.io.artifact import MANIFEST, Manifest, damaged_files, read_manifest, sha256_of
+from etsyml_cli.io.artifact import MANIFEST, Manifest, damaged_files, read_manifest
+from etsyml_cli.io.atomic import sha256_of
 from etsyml_cli.io.schema import TABLES
 from etsyml_cli.io.workspace import Workspace
 
