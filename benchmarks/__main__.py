@@ -7,6 +7,7 @@ import sys
 
 BENCHMARKS = (
     "startup",
+    "writers",
     "ingest",
     "sample",
     "photos",

@@ -27,7 +27,7 @@ import msgspec
 from etsyml_cli import __version__
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.log import logger
-from etsyml_cli.io.atomic import only_writer, refuse_link, sha256_of, swap_in, sync
+from etsyml_cli.io.atomic import only_writer, refuse_link, sha256_of, steady, swap_in, sync
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -191,8 +191,9 @@ def refuse_to_overwrite(target: Path, kind: str, *, force: bool) -> None:
         raise UsageError(f"{target}: not a directory", hint="Choose another path.")
     if target.samefile(Path.cwd()):
         raise UsageError(f"{target}: the current directory, which cannot be replaced", hint="Name one inside it.")
-    _refuse_foreign_files(target, _written_files(target))
-    found = _kind_of(target)
+    with steady(target):
+        _refuse_foreign_files(target, _written_files(target))
+        found = _kind_of(target)
     if found not in (None, kind) and not force:
         raise UsageError(
             f"{target}: already exists and holds {found}, not {kind}", hint="Choose another path or add --force."

@@ -111,11 +111,20 @@ class FileWriter:
 
 @contextmanager
 def file_writer(path: Path, *, force: bool | None) -> Iterator[FileWriter]:
-    """Lock the output file `path`. A file that etsyml did not write is refused (UsageError) without `force`."""
-    refuse_to_overwrite_file(path, force=force)
-    path = Path(os.path.realpath(path))
-    with only_writer(path) as lock:
-        yield FileWriter(path, lock)
+    """Lock the output file `path`.
+
+    Raises UsageError for a directory or device and, without `force`, for a file that etsyml did not write; None says
+    that the command has no --force. A link is followed only to a file that etsyml wrote, even with `force`.
+    """
+    if path.exists() and not path.is_file():
+        what = "a directory" if path.is_dir() else "neither a file nor a directory"
+        raise UsageError(f"{path}: {what}, not a file that can be replaced", hint="Choose another path.")
+    if path.is_symlink() and not recorded(path):
+        _refuse_foreign_file(path, force)  # before a lock is put next to a file that is none of ours
+    real = Path(os.path.realpath(path))
+    with only_writer(real) as lock:
+        _refuse_foreign_file(path, force)
+        yield FileWriter(real, lock)
 
 
 @contextmanager
@@ -134,23 +143,15 @@ def whole_file(path: Path, *, force: bool | None) -> Iterator[Path]:
             draft.unlink(missing_ok=True)
 
 
-def refuse_to_overwrite_file(path: Path, *, force: bool | None) -> None:
-    """Raises UsageError for a directory or device and, without `force`, for a file that etsyml did not write.
-
-    A link is followed only to a file that etsyml wrote, even with `force`. None: the command has no --force.
-    """
-    if not path.exists():
-        return
-    if not path.is_file():
-        what = "a directory" if path.is_dir() else "neither a file nor a directory"
-        raise UsageError(f"{path}: {what}, not a file that can be replaced", hint="Choose another path.")
-    if is_as_written(path):
+def _refuse_foreign_file(path: Path, force: bool | None) -> None:
+    if not path.exists() or is_as_written(path):
         return
     if path.is_symlink():
         raise UsageError(f"{path}: a link to a file that etsyml did not write", hint="Remove the link.")
     if not force:
         why = "changed since etsyml wrote it" if recorded(path) else "already exists, and etsyml did not write it"
-        raise UsageError(f"{path}: {why}", hint=f"Choose another path{'' if force is None else ' or add --force'}.")
+        hint = f"Choose another path{'' if force is None else ' or add --force'}."
+        raise UsageError(f"{path}: {why}", hint=hint)
 
 
 def record(lock: int, path: Path, draft: Path) -> None:
