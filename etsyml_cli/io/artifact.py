@@ -10,12 +10,9 @@ What changes from run to run (times, memory, host, command line) goes to `run.js
 from __future__ import annotations
 
 import os
-import platform
-import resource
 import shutil
-import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -28,6 +25,7 @@ from etsyml_cli import __version__
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.log import logger
 from etsyml_cli.io.atomic import only_writer, refuse_link, sha256_of, steady, swap_in, sync
+from etsyml_cli.io.run_record import outputs_of_run, run_record
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -247,41 +245,6 @@ def _remove(artifact: Path) -> None:
         artifact.rmdir()
     except OSError:
         logger.warning("%s: kept, as it holds files that etsyml did not write", artifact)
-
-
-def outputs_of_run(path: Path) -> list[str] | None:
-    """The outputs that the record of a run names; None if there is no such record."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=_RunOutputs).outputs
-    except (OSError, msgspec.DecodeError):
-        return None
-
-
-class _RunOutputs(msgspec.Struct):
-    argv: list[str]
-    host: str
-    started_at: str
-    outputs: list[str]
-
-
-def run_record(started: float, outputs: Iterable[str]) -> dict[str, Any]:
-    """What differs between two runs of one plan: command line, host, times (s) and peak memory (MB).
-
-    It names the outputs too, so that they are known to be ours if the manifest is damaged.
-    """
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    return {
-        "argv": sys.argv,
-        "host": platform.node(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-        "wall_s": round(time.time() - started, 3),
-        "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
-        "peak_memory_mb": round(kilobytes / 1024, 1),
-        "outputs": list(outputs),
-    }
 
 
 def _prepare(partial: Path, plan: Plan, resume: Plan | None) -> None:

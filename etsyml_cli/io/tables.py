@@ -21,13 +21,12 @@ from etsyml_cli.io.artifact import (
     Manifest,
     Plan,
     Source,
-    outputs_of_run,
-    run_record,
     source_of,
     to_json,
     was_made_by,
 )
 from etsyml_cli.io.atomic import is_as_written, only_writer, record, refuse_link, sha256_of, sync
+from etsyml_cli.io.run_record import outputs_of_run, run_record
 from etsyml_cli.io.schema import SCHEMA_VERSION, arrow_schema, table_schema
 
 MANIFEST_KEY = b"etsyml.manifest"

@@ -135,10 +135,11 @@ def test_a_damaged_export_is_made_again(
 ) -> None:
     monkeypatch.setattr(image_onnx, "export_onnx", lambda network: exported_tiny())
     load(tmp_path)
-    [cached] = names_in(tmp_path)
+    [name] = names_in(tmp_path)
+    cached = tmp_path / name
     cached.write_bytes(damaged())
     assert load(tmp_path).facts["engine"] == "onnx"
-    assert names_in(tmp_path) == [cached]
+    assert names_in(tmp_path) == [name]
     assert cached.read_bytes() == exported_tiny()
 
 
