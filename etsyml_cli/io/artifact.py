@@ -170,7 +170,7 @@ def artifact(target: Path, plan: Plan, *, force: bool = False, resume: Plan | No
             refuse_to_overwrite(target, plan.kind, force=force)  # a file may have been added while we worked
         except BaseException:
             if resume is None:
-                shutil.rmtree(partial, ignore_errors=True)
+                remove_draft(partial)
             raise
         replaced = swap_in(partial, target)
         if replaced is not None:
@@ -258,8 +258,8 @@ def _prepare(partial: Path, plan: Plan, resume: Plan | None) -> None:
     if resume is not None and left_behind.is_file() and not same:
         logger.warning("%s: a stopped run had other inputs or settings, so this one starts again", partial)
     for entry in partial.iterdir():
-        if not (same and (entry == left_behind or _is_scratch(entry))):
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        if entry != left_behind and not (same and _is_scratch(entry)):
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     left_behind.write_bytes(planned)
 
 
@@ -269,6 +269,16 @@ def _refuse_foreign_draft(partial: Path) -> None:
         refuse_link(entry)
     if not (partial / PLAN).is_file():
         _refuse_foreign_files(partial, _written_files(partial))
+
+
+def remove_draft(draft: Path) -> None:
+    """Remove a draft, its plan last: what a kill leaves is still known as a draft."""
+    with suppress(OSError):
+        for entry in draft.iterdir():
+            if entry.name != PLAN:
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        (draft / PLAN).unlink(missing_ok=True)
+        draft.rmdir()
 
 
 def _is_scratch(path: Path) -> bool:
@@ -289,5 +299,5 @@ def _finish(draft: Draft, plan: Plan, started: float) -> None:
         list(pool.map(sync, files))
     for path in [*ours, draft.path]:
         sync(path)
-    for path in filter(_is_scratch, found):
+    for path in sorted(filter(_is_scratch, found), key=lambda path: path.name == PLAN):
         path.unlink()

@@ -5,7 +5,6 @@ The rejected rows lie beside it in `NAME.rejects.jsonl`, the run's record in `NA
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -18,9 +17,11 @@ import pyarrow.parquet as pq
 
 from etsyml_cli.core.errors import InputError, UsageError, did_you_mean
 from etsyml_cli.io.artifact import (
+    PLAN,
     Manifest,
     Plan,
     Source,
+    remove_draft,
     source_of,
     to_json,
     was_made_by,
@@ -71,6 +72,7 @@ def table_draft(target: Path, plan: Plan, *, force: bool = False) -> Iterator[Ta
         _clear(scratch)
         try:
             scratch.mkdir()
+            (scratch / PLAN).write_bytes(to_json(plan))
             with (scratch / "rejects.jsonl").open("wb") as rejects:
                 yield TableDraft(scratch, rejects, plan)
             outputs = [target.name, rejects_path(target).name]
@@ -78,7 +80,7 @@ def table_draft(target: Path, plan: Plan, *, force: bool = False) -> Iterator[Ta
             record(lock, target, scratch / "table.parquet")
             _move_in(scratch, target)
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            remove_draft(scratch)
 
 
 def _refuse_foreign_table(target: Path, *, force: bool) -> None:
@@ -228,16 +230,16 @@ def _expect_here(path: Path, name: str) -> None:
 
 
 def _clear(scratch: Path) -> None:
-    """Remove the draft that a killed run left behind; the rejects are the first file of any draft."""
+    """Remove the draft that a killed run left behind; one that holds no plan is not ours."""
     refuse_link(scratch)
     if not scratch.exists():
         return
     found = sorted(scratch.iterdir())
     for entry in found:
         refuse_link(entry)
-    if found and not (scratch / "rejects.jsonl").is_file():
+    if found and not (scratch / PLAN).is_file():
         raise UsageError(f"{scratch}: holds {found[0].name}, which etsyml did not write", hint="Move it.")
-    shutil.rmtree(scratch)
+    remove_draft(scratch)
 
 
 def _move_in(scratch: Path, target: Path) -> None:

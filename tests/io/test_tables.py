@@ -166,3 +166,14 @@ def test_an_unknown_table_is_a_usage_error():
     with pytest.raises(UsageError) as error:
         table_schema("favourites")
     assert error.value.hint == "Did you mean 'favorites'?"
+
+
+def test_whatever_a_kill_leaves_of_a_draft_is_cleared(tmp_path):
+    path = tmp_path / "f.parquet"
+    scratch = tmp_path / ".f.partial"
+    for left in (["plan.json"], ["plan.json", "table.parquet"], ["plan.json", "rejects.jsonl", "run.json"]):
+        scratch.mkdir()
+        for name in left:
+            (scratch / name).touch()
+        written(path)
+        assert not scratch.exists()
