@@ -10,6 +10,7 @@ from benchmarks.measure import NoDataError
 BENCHMARKS = (
     "startup",
     "audit",
+    "writers",
     "ingest",
     "sample",
     "photos",

@@ -50,7 +50,7 @@ def survive(listings: Path, folder: Path, kills: int) -> None:
                 break
             shutil.rmtree(folder / "broken")
     print(f"{killed} kills over {ends} runs: the bytes of each are those of the unbroken one")
-    strays = sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
+    strays = sorted(path.name for path in folder.glob(".*") if path.suffix != ".lock")
     if strays:
         sys.exit(f"left behind: {', '.join(strays)}")
 

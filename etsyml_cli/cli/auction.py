@@ -52,12 +52,10 @@ def auction(
 
 
 def _write(rows: Iterable[dict[str, Any]], columns: tuple[str, ...], out: Path, force: bool) -> None:
-    from etsyml_cli.io.artifact import refuse_to_overwrite
     from etsyml_cli.io.runs import write_lists
     from etsyml_cli.stages.summary import Summary
 
-    refuse_to_overwrite(out, force=force)
-    count = write_lists(rows, out, subject="auction_id", columns=columns)
+    count = write_lists(rows, out, subject="auction_id", columns=columns, force=force)
     show.summary(Summary(kind="auction", path=str(out), rows={"ads": count}))
 
 

@@ -51,6 +51,5 @@ def extract_images(
             seed=seed,
             limit=limit,
             force=force,
-            replace=force or out is None,
         )
     )

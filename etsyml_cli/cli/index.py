@@ -43,7 +43,6 @@ def ltr(
             images=images or features_of_model(ranker, place.all_images()),
             out=out or place.index("ltr"),
             force=force,
-            replace=force or out is None,
         )
     )
 
@@ -82,6 +81,5 @@ def similar(
             out=out or place.index("similar"),
             recall=recall,
             force=force,
-            replace=force or out is None,
         )
     )

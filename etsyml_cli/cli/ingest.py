@@ -61,7 +61,7 @@ def ingest(
     """Turn foreign logs into a table.
 
     Reads CSV, TSV, JSON Lines and Parquet, gzipped or not. Rows that do not fit go to a rejects file
-    beside the table, each with its line and reason. A table with more rows is replaced only with --replace.
+    beside the table, each with its line and reason. A table is replaced by one with fewer rows only with --replace.
 
     \b
     Examples:
@@ -103,8 +103,7 @@ def ingest(
             config=chosen,
             force=force,
             limit=limit,
-            replace=force or replace or out is None,
-            may_shrink=replace or (force and out is not None),
+            may_shrink=replace,
         )
     )
 

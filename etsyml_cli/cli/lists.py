@@ -48,12 +48,10 @@ def write(
     ranked: Iterable[RankedList], subject: str, out: Path, force: bool, columns: Sequence[str] | None = None
 ) -> None:
     """Write lists to a file, CSV and Parquet with other columns than a ranked list's where these are named."""
-    from etsyml_cli.io.artifact import refuse_to_overwrite
     from etsyml_cli.io.runs import write_lists
     from etsyml_cli.stages.summary import Summary
 
-    refuse_to_overwrite(out, force=force)
-    count = write_lists(ranked, out, subject=subject, columns=columns)
+    count = write_lists(ranked, out, subject=subject, columns=columns, force=force)
     show.summary(Summary(kind="lists", path=str(out), rows={"lists": count}))
 
 

@@ -156,12 +156,10 @@ def _give_everybody(common: dict[str, Any], out: Path, *, force: bool) -> None:
     """Every user's lists into a file; JSON Lines go on where a stopped run left them."""
     import msgspec
 
-    from etsyml_cli.io.artifact import Plan, refuse_to_overwrite, source_of
+    from etsyml_cli.io.artifact import Plan, source_of
     from etsyml_cli.io.runs import write_lists, write_lists_resumably
     from etsyml_cli.stages.recommend import recommend as run
     from etsyml_cli.stages.summary import Summary
-
-    refuse_to_overwrite(out, force=force)
 
     def from_user(first: int) -> Iterator[dict[str, Any]]:
         return run(users=None, first=first, **common)
@@ -170,7 +168,7 @@ def _give_everybody(common: dict[str, Any], out: Path, *, force: bool) -> None:
         sources = {name: [source_of(path)] for name in INPUTS if (path := common.get(name)) is not None}
         settings = msgspec.to_builtins(common["wish"]) | {"new_listings": "new_listings" in common}
         plan = Plan(kind="lists", config=settings, inputs=sources)
-        count = write_lists_resumably(from_user, out, plan)
+        count = write_lists_resumably(from_user, out, plan, force=force)
     else:
-        count = write_lists(from_user(0), out, subject="user_id")
+        count = write_lists(from_user(0), out, subject="user_id", force=force)
     show.summary(Summary(kind="lists", path=str(out), rows={"lists": count}))

@@ -37,9 +37,7 @@ def report(
 
     place = session.workspace
     directory = out or place.reports()
-    written = write_report(
-        place, out=directory, queries=query or [], user=user, plots=plots, force=force, replace=force or out is None
-    )
+    written = write_report(place, out=directory, queries=query or [], user=user, plots=plots, force=force)
     show.summary(written)
     if open_ and typer.launch(str(directory / PAGE)) != 0:
         logger.warning("no browser could be started; open %s", directory / PAGE)

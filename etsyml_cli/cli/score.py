@@ -55,10 +55,7 @@ def score(
                 "--explain goes with JSON Lines", hint="Score a table as it is, or some rows of it as lines."
             )
         scores = out or place.lists() / "scores.parquet"
-        replace = force or out is None
-        show.summary(
-            stage.score_table(model=ctr, impressions=Path(rows), **beside, out=scores, force=force, replace=replace)
-        )
+        show.summary(stage.score_table(model=ctr, impressions=Path(rows), **beside, out=scores, force=force))
     elif out is not None and str(out) != "-":
         show.summary(stage.write_scored_lines(model=ctr, source=rows, **beside, out=out, force=force, explain=explain))
     else:

@@ -54,7 +54,7 @@ def ltr(
 
     place = session.workspace
     common: dict[str, Any] = {"config": settings("ltr", config, set_).value, "seed": seed, "holdout": holdout}
-    target: dict[str, Any] = {"out": out or place.model("ltr"), "replace": force or out is None, "force": force}
+    target: dict[str, Any] = {"out": out or place.model("ltr"), "force": force}
     if export_pairs is not None:
         refuse("with --export-pairs, which trains no model", "out", hint="Name only the file of --export-pairs.")
     if features is not None:
@@ -126,7 +126,6 @@ def lda(
             holdout=holdout,
             limit=limit,
             force=force,
-            replace=force or out is None,
         )
     )
 
@@ -200,6 +199,5 @@ def ctr(
             warm_start=warm_start,
             limit=limit,
             force=force,
-            replace=force or out is None,
         )
     )

@@ -1,23 +1,20 @@
 """Artifacts: directories that appear whole or not at all, each with a `manifest.json` that says what it is.
 
 A stage describes in a `Plan` everything that its output depends on, and writes inside
-`with artifact(target, plan) as draft`. The draft lies beside the target under a hidden name; at the
+`with artifact(target, plan, force=force) as draft`. The draft has a hidden name next to the target; at the
 end it is hashed, fsynced and swapped in by one rename. No manifest means: not finished.
+Of what is replaced only files are removed that its manifest names; a directory that holds others is refused.
 What changes from run to run (times, memory, host, command line) goes to `run.json`, outside every hash.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import platform
-import resource
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +24,8 @@ import msgspec
 from etsyml_cli import __version__
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.log import logger
-from etsyml_cli.io.atomic import only_writer, swap_in, sync
+from etsyml_cli.io.atomic import only_writer, refuse_link, sha256_of, steady, swap_in, sync
+from etsyml_cli.io.run_record import outputs_of_run, run_record
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -71,11 +69,6 @@ class Draft:
     path: Path
     rows: dict[str, int] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def source_of(path: Path) -> Source:
@@ -131,12 +124,12 @@ def expect_same_input(manifest: Manifest, name: str, path: Path) -> None:
 
 
 def is_up_to_date(target: Path, plan: Plan) -> bool:
-    """Whether `target` was made by just this plan and all its files are there; `inspect` also compares their hashes."""
+    """Whether `target` was made by just this plan and all its files are what the manifest says."""
     try:
         manifest = read_manifest(target)
     except InputError:
         return False
-    return was_made_by(manifest, plan) and all((target / name).is_file() for name in manifest.outputs)
+    return was_made_by(manifest, plan) and not damaged_files(target, manifest)
 
 
 def was_made_by(manifest: Manifest, plan: Plan) -> bool:
@@ -157,93 +150,135 @@ def is_fresh(directory: Path, plan: Plan, *, made_by: str) -> bool:
 
 
 @contextmanager
-def artifact(target: Path, plan: Plan, *, replace: bool = True, resume: Plan | None = None) -> Iterator[Draft]:
-    """Write an artifact: `target` is replaced in one step when the block ends without an error.
+def artifact(target: Path, plan: Plan, *, force: bool = False, resume: Plan | None = None) -> Iterator[Draft]:
+    """Write an artifact: `target` is replaced in one step if the block ends without an error.
 
-    Without `replace` a place where something is already is refused (UsageError) before anything is done.
+    What `refuse_to_overwrite` refuses is refused before anything is done.
     `resume` is the part of the plan that the draft's files called *.partial depend on: those that a killed or failed
     run of the same part left behind are handed out again. Otherwise each run starts from an empty directory.
     """
     target = Path(os.path.realpath(target))  # a link stays, what it points to is replaced
-    refuse_to_overwrite(target, force=replace)
-    if target.is_file():
-        raise UsageError(f"{target}: a file, where a directory is to be written", hint="Name another place.")
-    partial = target.parent / f".{target.name}.partial"
+    refuse_to_overwrite(target, plan.kind, force=force)
+    partial = target.with_name(f".{target.name}.partial")
     started = time.time()
-    if partial.is_symlink():
-        raise UsageError(f"{partial}: a link, where the draft is to be written", hint="Remove it.")
-    partial.mkdir(parents=True, exist_ok=True)
-    with only_writer(partial, target):
-        _prepare(partial, resume)
+    with only_writer(target):
+        _prepare(partial, plan, resume)
         draft = Draft(partial)
         try:
             yield draft
             _finish(draft, plan, started)
+            refuse_to_overwrite(target, plan.kind, force=force)  # a file may have been added while we worked
         except BaseException:
             if resume is None:
-                shutil.rmtree(partial, ignore_errors=True)
+                remove_draft(partial)
             raise
-        swap_in(partial, target)
+        replaced = swap_in(partial, target)
+        if replaced is not None:
+            _remove(replaced)
 
 
-def refuse_to_overwrite(target: Path, *, force: bool) -> None:
-    """For a place that the user named: what is there stays, unless --force says otherwise.
+def refuse_to_overwrite(target: Path, kind: str, *, force: bool) -> None:
+    """Raises UsageError unless `target` is free, an empty directory or an artifact of this kind and nothing else.
 
-    What etsyml did not write stays even then: `--out . --force` must not cost anybody a home, nor a device.
+    An artifact of another kind is replaced with `force`. A file that etsyml did not write stays even then:
+    `--out . --force` must not cost anybody a home.
     """
-    if target.exists() and not (target.is_file() or target.is_dir()):
-        raise UsageError(f"{target}: neither a file nor a directory", hint="Name another place.")
-    if target.is_dir() and target.samefile(Path.cwd()):
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise UsageError(f"{target}: not a directory", hint="Choose another path.")
+    if target.samefile(Path.cwd()):
         raise UsageError(f"{target}: the current directory, which cannot be replaced", hint="Name one inside it.")
-    occupied = any(target.iterdir()) if target.is_dir() else target.exists()
-    if occupied and target.is_dir() and not _is_ours(target):
-        raise UsageError(f"{target}: holds files that etsyml did not write", hint="Name another place, or remove it.")
-    if occupied and not force:
-        raise UsageError(f"{target}: something is here already", hint="Name another place or add --force.")
+    with steady(target):
+        _refuse_foreign_files(target, _written_files(target))
+        found = _kind_of(target)
+    if found not in (None, kind) and not force:
+        raise UsageError(
+            f"{target}: already exists and holds {found}, not {kind}", hint="Choose another path or add --force."
+        )
 
 
-def _is_ours(directory: Path) -> bool:
-    """Whether etsyml wrote it, by its manifest or, where that is damaged, by the record of the run beside it."""
+def _refuse_foreign_files(directory: Path, ours: set[str]) -> None:
+    for path in _entries(directory):
+        if path.is_symlink():
+            raise UsageError(f"{path}: a symbolic link in a directory that etsyml replaces", hint="Remove the link.")
+        name = str(path.relative_to(directory))
+        if not path.is_dir() and name not in ours:
+            raise UsageError(
+                f"{directory}: holds {name}, which etsyml did not write", hint="Move it, or choose another path."
+            )
+
+
+def _entries(directory: Path) -> Iterator[Path]:
+    """All files, links and directories below a directory, what is inside a directory before it; no link is followed."""
+    for folder, folders, files in os.walk(directory, topdown=False):
+        yield from (Path(folder, name) for name in sorted([*folders, *files]))
+
+
+def _written_files(directory: Path) -> set[str]:
+    """The files that etsyml wrote, by the manifest or, if that is damaged, by the record of the run."""
     try:
-        read_manifest(directory)
+        return {*read_manifest(directory).outputs, MANIFEST, RUN}
     except InputError:
-        try:
-            record = msgspec.json.decode((directory / RUN).read_bytes(), type=dict[str, Any])
-        except (OSError, msgspec.DecodeError):
-            return False
-        return record.keys() == run_record(0).keys()
-    return True
+        outputs = outputs_of_run(directory / RUN)
+        return set() if outputs is None else {*outputs, MANIFEST, RUN}
 
 
-def run_record(started: float) -> dict[str, Any]:
-    """What differs between two runs of one plan: command line, host, times (s) and peak memory (MB)."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    system = os.uname()  # platform.platform() would start the program `uname`
-    return {
-        "argv": sys.argv,
-        "host": system.nodename,
-        "platform": f"{system.sysname}-{system.release}-{system.machine}",
-        "python": platform.python_version(),
-        "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-        "wall_s": round(time.time() - started, 3),
-        "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
-        "peak_memory_mb": round(kilobytes / 1024, 1),
-    }
+def _kind_of(directory: Path) -> str | None:
+    try:
+        return read_manifest(directory).plan.kind
+    except InputError:
+        return None
 
 
-def _prepare(partial: Path, resume: Plan | None) -> None:
-    """Empty the draft's directory but for what a run can go on with."""
+def _remove(artifact: Path) -> None:
+    """Remove an artifact that was replaced; a foreign file that was added at the last moment is kept."""
+    ours = _written_files(artifact)
+    last = [artifact / RUN, artifact / MANIFEST]
+    for path in [*(path for path in _entries(artifact) if path not in last), *last]:
+        if path.is_dir() and not path.is_symlink():
+            with suppress(OSError):
+                path.rmdir()
+        elif str(path.relative_to(artifact)) in ours:
+            path.unlink(missing_ok=True)
+    try:
+        artifact.rmdir()
+    except OSError:
+        logger.warning("%s: kept, as it holds files that etsyml did not write", artifact)
+
+
+def _prepare(partial: Path, plan: Plan, resume: Plan | None) -> None:
+    """An empty draft directory, but for the scratch that a stopped run of the same plan left behind."""
+    refuse_link(partial)
+    partial.mkdir(exist_ok=True)
+    planned = to_json(resume or plan)
     left_behind = partial / PLAN
-    planned = to_json(resume)
+    _refuse_foreign_draft(partial)
     same = resume is not None and left_behind.is_file() and left_behind.read_bytes() == planned
-    if left_behind.is_file() and not same:
-        logger.warning("%s: a stopped run had other inputs or settings, so this one starts anew", partial)
+    if resume is not None and left_behind.is_file() and not same:
+        logger.warning("%s: a stopped run had other inputs or settings, so this one starts again", partial)
     for entry in partial.iterdir():
-        if not (same and (entry == left_behind or _is_scratch(entry))):
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-    if resume is not None:
-        left_behind.write_bytes(planned)
+        if entry != left_behind and not (same and _is_scratch(entry)):
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    left_behind.write_bytes(planned)
+
+
+def _refuse_foreign_draft(partial: Path) -> None:
+    """A draft holds its plan, and an artifact that was replaced its manifest: whatever holds neither is not ours."""
+    for entry in _entries(partial):
+        refuse_link(entry)
+    if not (partial / PLAN).is_file():
+        _refuse_foreign_files(partial, _written_files(partial))
+
+
+def remove_draft(draft: Path) -> None:
+    """Remove a draft, its plan last: what a kill leaves is still known as a draft."""
+    with suppress(OSError):
+        for entry in draft.iterdir():
+            if entry.name != PLAN:
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        (draft / PLAN).unlink(missing_ok=True)
+        draft.rmdir()
 
 
 def _is_scratch(path: Path) -> bool:
@@ -258,11 +293,11 @@ def _finish(draft: Draft, plan: Plan, started: float) -> None:
     files = [path for path in found if not _is_scratch(path) and path not in ours]
     outputs = {str(path.relative_to(draft.path)): sha256_of(path) for path in files}
     manifest = Manifest(plan=plan, rows=draft.rows, facts=draft.facts, outputs=outputs)
-    (draft.path / RUN).write_bytes(to_json(run_record(started)))
+    (draft.path / RUN).write_bytes(to_json(run_record(started, outputs)))
     (draft.path / MANIFEST).write_bytes(to_json(manifest))
     with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:  # a hundred thousand photos, one by one, would take minutes
         list(pool.map(sync, files))
     for path in [*ours, draft.path]:
         sync(path)
-    for path in filter(_is_scratch, found):
+    for path in sorted(filter(_is_scratch, found), key=lambda path: path.name == PLAN):
         path.unlink()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.io.artifact import expect_kind
+from etsyml_cli.io.atomic import of_one_version
 
 KIND = "features:images"
 FEATURES = "features.npy"
@@ -53,6 +54,7 @@ class ImageFeatures:
         return {name: row for row, name in enumerate(self.ids)}
 
 
+@of_one_version
 def read_image_features(path: Path) -> ImageFeatures:
     """The features that `etsyml extract-images` wrote. Raises InputError where they are missing or damaged."""
     facts = features_facts(path)

@@ -142,7 +142,6 @@ def _sniffed(start: bytes) -> Format:
 
 
 def _spooled(spool: Path) -> Path:
-    spool.parent.mkdir(parents=True, exist_ok=True)
     with spool.open("wb") as copy:
         shutil.copyfileobj(sys.stdin.buffer, copy, CHUNK_BYTES)
     return spool

@@ -17,7 +17,7 @@ import msgspec
 from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
 from etsyml_cli.core.log import logger
 from etsyml_cli.io.artifact import Plan, to_json
-from etsyml_cli.io.atomic import only_writer, sync, whole_file
+from etsyml_cli.io.atomic import file_writer, new_file, refuse_link, whole_file
 from etsyml_cli.io.trec import query_key
 
 RankedList = dict[str, Any]  # {subject: ..., "items": [{"rank": 1, "id": ..., "score": ..., "title": ...}, ...]}
@@ -29,11 +29,19 @@ ROWS_AT_ONCE = 1 << 16
 RUN_BY_A_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_lists(lists: Iterable[RankedList], path: Path, *, subject: str, columns: Sequence[str] | None = None) -> int:
+def write_lists(
+    lists: Iterable[RankedList],
+    path: Path,
+    *,
+    subject: str,
+    columns: Sequence[str] | None = None,
+    force: bool | None = None,
+) -> int:
     """Write lists as they come and return how many; `subject` is the key that says what a list is for.
 
     `columns` are those of CSV and Parquet where they are not those of a ranked list; TREC holds only the latter.
-    Raises UsageError for an extension that stands for no format, DataError for an id that TREC's cannot hold.
+    Raises UsageError for an extension that stands for no format and, without `force`, for a file that etsyml did not
+    write; DataError for an id that TREC's cannot hold.
     """
     suffix = path.suffix.lower().removeprefix(".")
     formats = [name for name in (*TEXT_FORMATS, PARQUET) if columns is None or name != "trec"]
@@ -42,7 +50,7 @@ def write_lists(lists: Iterable[RankedList], path: Path, *, subject: str, column
         known = [f".{name}" for name in formats]
         raise UsageError(f"{path}: no format has this ending", hint=did_you_mean(f".{suffix}", known))
     counted = Counted(lists)
-    with whole_file(path) as partial:
+    with whole_file(path, force=force) as partial:
         if suffix == PARQUET:
             _write_parquet(counted, partial, columns)
         else:
@@ -51,29 +59,30 @@ def write_lists(lists: Iterable[RankedList], path: Path, *, subject: str, column
     return counted.n
 
 
-def write_lists_resumably(lists_from: Callable[[int], Iterable[RankedList]], path: Path, plan: Plan) -> int:
+def write_lists_resumably(
+    lists_from: Callable[[int], Iterable[RankedList]], path: Path, plan: Plan, *, force: bool | None = None
+) -> int:
     """Write lists as JSON Lines and return how many; those that a stopped run of the same plan wrote are kept.
 
-    `lists_from(n)` gives all lists but the first n. The file appears when it is whole; until then it lies hidden beside
-    its place, with the plan that it is written by.
+    `lists_from(n)` gives all lists but the first n. The file appears when it is whole; until then a hidden file next
+    to it holds the lists so far, and another one the plan. Raises UsageError as `write_lists` does.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial, planned = path.with_name(f".{path.name}.resumable"), path.with_name(f".{path.name}.plan.json")
-    partial.touch()
-    with only_writer(partial, path):
-        if not planned.is_file() or planned.read_bytes() != to_json(plan):
-            partial.write_bytes(b"")
+    with file_writer(path, force=force) as writer:
+        partial, planned = writer.hidden("resumable"), writer.hidden("plan.json")
+        refuse_link(partial)
+        refuse_link(planned)
+        if not partial.is_file() or not planned.is_file() or planned.read_bytes() != to_json(plan):
+            new_file(partial)
+            new_file(planned)
             planned.write_bytes(to_json(plan))
         done = _whole_lines(partial)
         if done:
-            logger.info("%s: goes on after %s lists", path, f"{done:,}")
+            logger.info("%s: resumes after %s lists", path, f"{done:,}")
         counted = Counted(lists_from(done))
         with partial.open("a", encoding="utf-8") as file:
             _print_jsonl(counted, file, "")
-        sync(partial)
-        partial.replace(path)
+        writer.put(partial)
         planned.unlink()
-        sync(path.parent)
     return done + counted.n
 
 

@@ -5,7 +5,6 @@ The rejected rows lie beside it in `NAME.rejects.jsonl`, the run's record in `NA
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -16,19 +15,19 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etsyml_cli.core.errors import InputError, did_you_mean
+from etsyml_cli.core.errors import InputError, UsageError, did_you_mean
 from etsyml_cli.io.artifact import (
+    PLAN,
     Manifest,
     Plan,
     Source,
-    refuse_to_overwrite,
-    run_record,
-    sha256_of,
+    remove_draft,
     source_of,
     to_json,
     was_made_by,
 )
-from etsyml_cli.io.atomic import only_writer, sync
+from etsyml_cli.io.atomic import is_as_written, only_writer, record, refuse_link, sha256_of, sync
+from etsyml_cli.io.run_record import outputs_of_run, run_record
 from etsyml_cli.io.schema import SCHEMA_VERSION, arrow_schema, table_schema
 from etsyml_cli.io.wide import widened
 
@@ -61,24 +60,48 @@ class TableDraft:
 
 
 @contextmanager
-def table_draft(target: Path, plan: Plan, *, replace: bool = True) -> Iterator[TableDraft]:
+def table_draft(target: Path, plan: Plan, *, force: bool = False) -> Iterator[TableDraft]:
     """Write a table: the block fills `draft.table` and ends with `seal`; then the table and its rejects appear.
 
-    Whatever happens before that leaves what is there as it is. Without `replace` a place that is taken is refused.
+    Whatever happens before that leaves what is there as it is. Files that etsyml did not write are refused
+    (UsageError) without `force`.
     """
-    refuse_to_overwrite(target, force=replace)
+    _refuse_foreign_table(target, force=force)
     started = time.time()
-    scratch = target.parent / f".{target.stem}.partial"
-    scratch.mkdir(parents=True, exist_ok=True)
-    with only_writer(scratch, target):
-        _empty(scratch)
+    scratch = target.with_name(f".{target.stem}.partial")
+    with only_writer(target) as lock:
+        _clear(scratch)
         try:
+            scratch.mkdir()
+            (scratch / PLAN).write_bytes(to_json(plan))
             with (scratch / "rejects.jsonl").open("wb") as rejects:
                 yield TableDraft(scratch, rejects, plan)
-            (scratch / "run.json").write_bytes(to_json(run_record(started)))
+            outputs = [target.name, rejects_path(target).name]
+            (scratch / "run.json").write_bytes(to_json(run_record(started, outputs)))
+            record(lock, target, scratch / "table.parquet")
             _move_in(scratch, target)
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            remove_draft(scratch)
+
+
+def _refuse_foreign_table(target: Path, *, force: bool) -> None:
+    """Raises UsageError for a link, a directory and, without `force`, for files that etsyml did not write."""
+    ours = force or outputs_of_run(run_path(target)) is not None or _is_table(target)
+    for path in (target, rejects_path(target), run_path(target)):
+        refuse_link(path)
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path}: not a file that can be replaced", hint="Choose another path.")
+        if path.exists() and not ours:
+            raise UsageError(
+                f"{path}: already exists, and etsyml did not write it", hint="Choose another path or add --force."
+            )
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        return path.is_file() and bool(table_manifest(path))
+    except InputError:
+        return False
 
 
 def seal(writer: pq.ParquetWriter, draft: TableDraft) -> None:
@@ -134,8 +157,8 @@ def table_manifest(path: Path) -> Manifest:
 
 
 def table_is_up_to_date(path: Path, plan: Plan) -> bool:
-    """Whether the table was made by just this plan and its rejects are still beside it."""
-    if not path.is_file() or not rejects_path(path).is_file():
+    """Whether the table was made by just this plan, and it and its rejects are as they were written."""
+    if not is_as_written(path) or not rejects_path(path).is_file():
         return False
     try:
         manifest = table_manifest(path)
@@ -213,15 +236,23 @@ def _expect_here(path: Path, name: str) -> None:
         raise InputError(f"{path}: no {name} table here", hint=f"Make it with: etsyml ingest {name} FILE")
 
 
-def _empty(directory: Path) -> None:
-    for entry in directory.iterdir():
-        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+def _clear(scratch: Path) -> None:
+    """Remove the draft that a killed run left behind; one that holds no plan is not ours."""
+    refuse_link(scratch)
+    if not scratch.exists():
+        return
+    found = sorted(scratch.iterdir())
+    for entry in found:
+        refuse_link(entry)
+    if found and not (scratch / PLAN).is_file():
+        raise UsageError(f"{scratch}: holds {found[0].name}, which etsyml did not write", hint="Move it.")
+    remove_draft(scratch)
 
 
 def _move_in(scratch: Path, target: Path) -> None:
     for name, place in (
+        ("run.json", run_path(target)),  # first: it says that the others are ours
         ("rejects.jsonl", rejects_path(target)),
-        ("run.json", run_path(target)),
         ("table.parquet", target),  # last: the table is what says that all is done
     ):
         sync(scratch / name)

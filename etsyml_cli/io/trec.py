@@ -65,13 +65,13 @@ def read_run(path: Path) -> Run:
     return run
 
 
-def write_qrels(rows: Iterable[tuple[str, str, int]], path: Path) -> int:
+def write_qrels(rows: Iterable[tuple[str, str, int]], path: Path, *, force: bool | None = None) -> int:
     """Write (query, document, grade) as they come and return how many; the file appears whole or not at all.
 
     Raises DataError for a document that is not one word; a query is written as its `query_key`.
     """
     count = 0
-    with whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(path, force=force) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         for query, document, grade in rows:
             if document.split() != [document]:
                 raise DataError(f"the id {document!r} cannot stand in a TREC file", hint="Ids must be one word each.")

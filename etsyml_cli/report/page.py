@@ -46,7 +46,6 @@ def write_report(
     user: str | None = None,
     plots: bool = False,
     force: bool = False,
-    replace: bool = True,
 ) -> Summary:
     """Write the page and its numbers, with `plots` also each plot as PNG and SVG, into the directory `out`.
 
@@ -59,7 +58,7 @@ def write_report(
     if there := made_before(out, plan, force=force):
         return replaced(there, path=str(out / PAGE))
     report = look_at(place, queries, user)
-    with artifact(out, plan, replace=replace) as draft:
+    with artifact(out, plan, force=force) as draft:
         (draft.path / PAGE).write_text(page_of(report, place), encoding="utf-8")
         (draft.path / NUMBERS).write_bytes(to_json(report))
         drawn = list(plots_in(msgspec.structs.asdict(report))) if plots else []

@@ -15,6 +15,7 @@ from etsyml_cli.features.history import History, history_of
 from etsyml_cli.features.svd import Svd
 from etsyml_cli.features.text_svd import TextSvd
 from etsyml_cli.io.artifact import Manifest, damaged_files, expect_kind
+from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.model import (
     CARD,
     METRICS,
@@ -89,6 +90,7 @@ def beside_of(directory: Path, listings: Path | None, images: Path | None) -> Be
     return Beside(read_feature_columns(load_config(directory, CtrConfig), listings), photos)
 
 
+@of_one_version
 def load_model(directory: Path, beside: Beside, seed: int = 0) -> CtrModel:
     """A trained model. Raises InputError where `directory` holds none, or a damaged one."""
     _expect_whole(directory)

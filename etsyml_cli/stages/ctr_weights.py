@@ -12,7 +12,6 @@ import pyarrow as pa
 from etsyml_cli.core.log import progress
 from etsyml_cli.features.ad_names import named_features
 from etsyml_cli.features.clock import with_clock
-from etsyml_cli.io.artifact import refuse_to_overwrite
 from etsyml_cli.io.atomic import whole_file
 from etsyml_cli.models.ctr.ftrl import used_slots, weights
 from etsyml_cli.stages.ctr_log import CLICKED, IMPRESSIONS, SEARCHES, TIME, AdLog, open_log
@@ -50,9 +49,8 @@ def write_weights(
     *, model: Path, log: Path, listings: Path | None, images: Path | None = None, out: Path, force: bool = False
 ) -> Summary:
     """`model_weights` as tab-separated text: a line a slot."""
-    refuse_to_overwrite(out, force=force)
-    found = model_weights(model=model, log=log, listings=listings, images=images)
-    with whole_file(out) as partial, partial.open("w", encoding="utf-8") as file:
+    with whole_file(out, force=force) as partial, partial.open("w", encoding="utf-8") as file:
+        found = model_weights(model=model, log=log, listings=listings, images=images)
         file.write(HEADER)
         for one in found:
             names = " | ".join(one.features).replace("\t", " ").replace("\n", " ").replace("\r", " ")

@@ -37,7 +37,6 @@ def extract_images(
     seed: int,
     limit: int | None = None,
     force: bool = False,
-    replace: bool = True,
 ) -> Summary:
     """Write the features of the listings' photos to `out`; `limit` takes the first listings only."""
     named = read_named_photos(listings, limit)
@@ -49,11 +48,11 @@ def extract_images(
     for possible in filter(None, (plan, with_svd)):
         if there := made_before(out, possible, force=force):
             return there
-    refuse_to_overwrite(out, force=replace)
+    refuse_to_overwrite(out, KIND, force=force)
     svd = load_svd(out) if with_svd else None
     _refuse_what_cannot_work(photos, config, choice.backbone.dimension, svd)
     network = load_network(choice, seed, folder=out.parent)
-    with artifact(out, with_svd or plan, replace=replace, resume=None if force else _of_the_rows(plan)) as draft:
+    with artifact(out, with_svd or plan, force=force, resume=None if force else _of_the_rows(plan)) as draft:
         rows = PhotoRows(draft.path, len(photos.first), choice.backbone.dimension, choice.batch_size)
         _compute(rows, photos, network.extractor, choice, config, threads)
         draft.facts |= network.facts

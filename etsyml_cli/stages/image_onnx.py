@@ -55,7 +55,7 @@ def in_onnx_runtime(network: PhotoNetwork, *, like: Extractor, kept: Path | None
 def _keep(model: bytes, path: Path) -> None:
     """The next run does without the file as well, so that it cannot be written is no error."""
     try:
-        with whole_file(path) as file:
+        with whole_file(path, force=True) as file:
             file.write_bytes(model)
     except (OSError, UsageError) as error:
         logger.warning("%s: not kept (%s)", path, error)

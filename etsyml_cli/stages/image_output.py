@@ -16,7 +16,8 @@ from etsyml_cli.core.log import logger
 from etsyml_cli.features.images_config import ImagesConfig
 from etsyml_cli.features.photos import STATUSES
 from etsyml_cli.features.svd import Svd, fit_svd, normalized
-from etsyml_cli.io.artifact import Draft, sha256_of
+from etsyml_cli.io.artifact import Draft
+from etsyml_cli.io.atomic import sha256_of
 from etsyml_cli.io.features import FEATURES, IDS, REJECTS, SVD, PhotoRows, write_matrix
 from etsyml_cli.io.model import load_tensors, save_ids, save_tensors
 from etsyml_cli.stages.image_inputs import Ints, Photos

@@ -31,9 +31,7 @@ from etsyml_cli.stages.summary import Summary, made_before
 LISTINGS_AT_ONCE = 1 << 15
 
 
-def index_ltr(
-    *, model: Path, listings: Path, images: Path | None, out: Path, force: bool = False, replace: bool = True
-) -> Summary:
+def index_ltr(*, model: Path, listings: Path, images: Path | None, out: Path, force: bool = False) -> Summary:
     """Write the index with which `rank --query` answers for this model and this catalogue.
 
     Texts and photos are in memory some at a time, the words of all listings as numbers.
@@ -42,7 +40,7 @@ def index_ltr(
     plan = index_plan(model, listings, images)
     if there := made_before(out, plan, force=force):
         return there
-    with artifact(out, plan, replace=replace) as draft:
+    with artifact(out, plan, force=force) as draft:
         draft.rows = _write(draft.path, load_model(model), photos_for(model, images), listings)
     return Summary(kind=KIND, path=str(out), rows=draft.rows)
 

@@ -33,7 +33,6 @@ def ingest(
     config: IngestConfig,
     force: bool = False,
     limit: int | None = None,
-    replace: bool = True,
     may_shrink: bool = True,
 ) -> Summary:
     """Write the table `table` to `out` from foreign `files` (paths, globs, `-` for stdin; the first `limit` rows).
@@ -48,7 +47,7 @@ def ingest(
         plan = _plan(inputs, contract, config, limit, out)
         if not force and table_is_up_to_date(out, plan):
             return up_to_date(out, table_manifest(out))
-        with table_draft(out, plan, replace=replace) as draft:
+        with table_draft(out, plan, force=force) as draft:
             _fill(draft, inputs, contract, config, limit)
             if not may_shrink:
                 _expect_no_fewer_rows(out, draft.rows["out"])

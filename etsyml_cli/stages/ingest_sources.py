@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,9 +13,11 @@ import msgspec
 from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.ingest.mapping import Mapping, resolve_mapping
 from etsyml_cli.io.artifact import Source, source_of
+from etsyml_cli.io.atomic import scratch_file
 from etsyml_cli.io.foreign import read_header
 from etsyml_cli.io.foreign_files import ForeignFile, Header, find_files, tell_format
 from etsyml_cli.io.schema import TableSchema
+from etsyml_cli.io.text import STDIN
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class Inputs:
 
 @contextmanager
 def opened_inputs(patterns: list[str], spool: Path, delimiter: str | None) -> Iterator[Inputs]:
-    """The inputs that `patterns` name; stdin lies in `spool` meanwhile. Raises DataError where no file has a line."""
-    try:
+    """The inputs that `patterns` name; `spool` holds stdin meanwhile. Raises DataError if no file has a line."""
+    with scratch_file(spool) if STDIN in patterns else nullcontext():
         paths = find_files(patterns, spool)
         files = [tell_format(path, name, delimiter) for path, name in zip(paths, _names(paths, spool), strict=True)]
         headed = [(file, header) for file in files if (header := read_header(file)) is not None]
@@ -54,8 +56,6 @@ def opened_inputs(patterns: list[str], spool: Path, delimiter: str | None) -> It
         folder = Path.cwd() if paths[0] == spool else paths[0].absolute().parent
         keys = [name for file, header in headed if file.format == "jsonl" for name in header.names]
         yield Inputs(headed, folder).with_keys(keys)
-    finally:
-        spool.unlink(missing_ok=True)
 
 
 def agreed_mapping(schema: TableSchema, inputs: Inputs, wanted: dict[str, str]) -> Mapping:

@@ -7,7 +7,8 @@ from typing import Any
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.features.images_config import ImagesConfig
-from etsyml_cli.io.artifact import MANIFEST, Manifest, damaged_files, read_manifest, sha256_of
+from etsyml_cli.io.artifact import MANIFEST, Manifest, damaged_files, read_manifest
+from etsyml_cli.io.atomic import is_as_written, recorded, sha256_of
 from etsyml_cli.io.schema import TABLES
 from etsyml_cli.io.workspace import Workspace
 
@@ -39,13 +40,15 @@ def _table(path: Path) -> dict[str, Any]:
     manifest = table_manifest(path)
     file = open_table_file(path)
     rejects = rejects_path(path)
+    changed = bool(recorded(path)) and not is_as_written(path)
     whole = "rejects.jsonl" not in manifest.outputs or (
         rejects.is_file() and sha256_of(rejects) == manifest.outputs["rejects.jsonl"]
     )
     columns = {field.name: str(field.type) for field in file.schema_arrow}
     first = next(file.iter_batches(FIRST_ROWS), None)
     rows = [] if first is None else [{name: str(value) for name, value in row.items()} for row in first.to_pylist()]
-    return {**_told(path, manifest), "columns": columns, "first_rows": rows, "damaged": [] if whole else [rejects.name]}
+    damaged = [*([path.name] if changed else []), *([] if whole else [rejects.name])]
+    return {**_told(path, manifest), "columns": columns, "first_rows": rows, "damaged": damaged}
 
 
 def _told(path: Path, manifest: Manifest) -> dict[str, Any]:

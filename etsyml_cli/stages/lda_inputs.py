@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.user_split import MIN_FAVORITES, UserSplit, hold_out, random_key
-from etsyml_cli.io.artifact import sha256_of
+from etsyml_cli.io.atomic import sha256_of
 from etsyml_cli.io.tables import read_table
 from etsyml_cli.models.lda.config import LdaConfig
 

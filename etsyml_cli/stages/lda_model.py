@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.io.artifact import Manifest, expect_kind
+from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.model import load_ids, load_tensors, save_ids, save_tensors
 from etsyml_cli.models.lda.favorites import Favorites, Neighbours
 from etsyml_cli.models.lda.parameters import LdaParameters, Start
@@ -69,6 +70,7 @@ def save_model(directory: Path, model: LdaModel) -> None:
         save_ids(directory, TITLES, [title or "" for title in model.titles])
 
 
+@of_one_version
 def load_model(directory: Path) -> LdaModel:
     """The model in `directory`. Raises InputError where none was trained or a file is damaged."""
     things = manifest_of(directory).facts.get("things", "listings")

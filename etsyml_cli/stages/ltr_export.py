@@ -9,7 +9,6 @@ import numpy as np
 from scipy import sparse
 
 from etsyml_cli.core.rng import generator
-from etsyml_cli.io.artifact import refuse_to_overwrite
 from etsyml_cli.io.atomic import whole_file
 from etsyml_cli.io.svmlight import write_rows
 from etsyml_cli.models.ltr.blocks import Block
@@ -25,11 +24,10 @@ def export_pairs(path: Path, pages: Pages, blocks: dict[str, Block], pairs: Pair
     One line a pair: y = +1 and x = d⁺ − d⁻ or, by the flip of a coin, y = −1 and x = d⁻ − d⁺; `qid:` is the page's
     number. The features of the blocks stand one behind the other, from 1 on.
     """
-    refuse_to_overwrite(path, force=force)
     rng = generator(seed, "instances")
     page_of_row = np.repeat(np.arange(len(pages.offsets) - 1), np.diff(pages.offsets))
     written = 0
-    with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
+    with whole_file(path, force=force) as partial, partial.open("w", encoding="utf-8") as file:
         for better, worse, difference in instances(pages, blocks, pairs):
             y = np.where(rng.random(len(better)) > 0.5, 1.0, -1.0)
             signed = sparse.csr_matrix(sparse.diags_array(y) @ difference)

@@ -16,6 +16,7 @@ from etsyml_cli.features.postings import Postings
 from etsyml_cli.features.text import tokenize
 from etsyml_cli.io.arrays import map_array, save_arrays
 from etsyml_cli.io.artifact import MANIFEST, Plan, expect_kind, is_fresh, source_of
+from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.columns import map_table
 from etsyml_cli.io.model import load_ids, save_ids
 from etsyml_cli.io.tables import table_source
@@ -96,6 +97,7 @@ def is_usable(directory: Path, model: Path, listings: Path, images: Path | None)
     return is_fresh(directory, index_plan(model, listings, images), made_by=MADE_BY)
 
 
+@of_one_version
 def load_index(directory: Path, ranker: LtrModel) -> LtrIndex:
     """The index in `directory`. Raises InputError where a file is missing, damaged or does not fit the others."""
     n_listings = expect_kind(directory, KIND, made_by=MADE_BY).rows["listings"]

@@ -14,6 +14,7 @@ from etsyml_cli.features.svd import Svd
 from etsyml_cli.features.terms import Terms
 from etsyml_cli.features.text import OVERLAP_FEATURES, Vocabulary
 from etsyml_cli.io.artifact import Manifest, expect_kind
+from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.features import ImageFeatures
 from etsyml_cli.io.model import load_config, load_ids, load_tensors, save_config, save_ids, save_tensors
 from etsyml_cli.models.ltr.config import LtrConfig
@@ -58,6 +59,7 @@ def save_model(directory: Path, model: LtrModel) -> None:
     save_tensors(directory, tensors)
 
 
+@of_one_version
 def load_model(directory: Path) -> LtrModel:
     """The ranker in `directory`. Raises InputError where none was trained or a file is damaged."""
     manifest = manifest_of(directory)

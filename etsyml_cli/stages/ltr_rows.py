@@ -44,7 +44,6 @@ def train_on_rows(
     seed: int,
     holdout: str | None = None,
     force: bool = False,
-    replace: bool = True,
 ) -> Summary:
     """Train a pairwise ranker on the rows of a file and write it to `out`.
 
@@ -65,7 +64,7 @@ def train_on_rows(
     scale = _root_mean_square(rows.features)
     scaled = Rows((rows.features @ sparse.diags_array(1 / scale)).tocsr()).take(pages.rows(known))
     ids = byte_order(names_of(rows))[pages.rows(known)]
-    with artifact(out, plan, replace=replace) as draft:
+    with artifact(out, plan, force=force) as draft:
         weights, valid = learn_weights(pages.take(known), {FEATURES: scaled}, part[known], ids, config.l2, objective)
         draft.rows = {"pages": len(rows.qids), "rows": len(rows.labels), "pairs": int(count_pairs(pages).sum())}
         draft.facts = {"shape": FEATURES, "photos": None, "columns": len(scale)}

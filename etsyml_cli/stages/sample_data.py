@@ -30,7 +30,7 @@ def sample_data(out: Path, config: SampleConfig, *, seed: int, force: bool = Fal
     if there := made_before(out, plan, force=force):
         return there
     world = build_world(config, seed)
-    with artifact(out, plan, replace=force) as draft:
+    with artifact(out, plan, force=force) as draft:
         (draft.path / FOLDER).mkdir()
         draft.rows["listings"] = write_listings(world, draft.path)
         logger.info("%s: drawing %d photos", out, config.listings)

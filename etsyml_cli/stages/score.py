@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.log import logger, progress
-from etsyml_cli.io.artifact import Manifest, Plan, refuse_to_overwrite, source_of, was_made_by
-from etsyml_cli.io.atomic import whole_file
+from etsyml_cli.io.artifact import Manifest, Plan, source_of, was_made_by
+from etsyml_cli.io.atomic import is_as_written, whole_file
 from etsyml_cli.io.tables import MANIFEST_KEY, open_table, parquet_writer, table_manifest
 from etsyml_cli.io.text import STDIN, open_lines
 from etsyml_cli.stages.ctr_explain import explain as reasons
@@ -86,9 +86,8 @@ def write_scored_lines(
     _expect_suffix(out, LINES_SUFFIX, "scored JSON Lines")
     if source != STDIN:
         _expect_another_file(out, Path(source))
-    refuse_to_overwrite(out, force=force)
     count = 0
-    with whole_file(out) as partial, partial.open("wb") as file:
+    with whole_file(out, force=force) as partial, partial.open("wb") as file:
         for scored in score_lines(model=model, source=source, listings=listings, images=images, explain=explain):
             file.write(msgspec.json.encode(scored) + b"\n")
             count += 1
@@ -103,7 +102,6 @@ def score_table(
     images: Path | None = None,
     out: Path,
     force: bool = False,
-    replace: bool = True,
 ) -> Summary:
     """Write the click probability of every row of an impressions or searches table, in its order, as Parquet.
 
@@ -122,8 +120,7 @@ def score_table(
     done = Manifest(plan=plan, rows={"out": file.metadata.num_rows})
     if not force and _is_up_to_date(out, plan):
         return up_to_date(out, done)
-    refuse_to_overwrite(out, force=replace)
-    with whole_file(out) as partial:
+    with whole_file(out, force=force) as partial:
         _write_scores(partial, file, load_model(model, _beside(model, listings, images)), done)
     return Summary(kind=KIND, path=str(out), rows=done.rows)
 
@@ -154,7 +151,7 @@ def _write_scores(path: Path, table: pq.ParquetFile, scorer: CtrModel, done: Man
 
 def _is_up_to_date(out: Path, plan: Plan) -> bool:
     try:
-        return out.is_file() and was_made_by(table_manifest(out), plan)
+        return is_as_written(out) and was_made_by(table_manifest(out), plan)
     except InputError:
         return False
 

@@ -18,6 +18,7 @@ from etsyml_cli.features.similar_photos import Photos, SketchedPhotos, sketch_di
 from etsyml_cli.features.similar_words import Words
 from etsyml_cli.io.arrays import map_array, save_arrays
 from etsyml_cli.io.artifact import Manifest, Plan, artifact, expect_kind, is_fresh, source_of
+from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.columns import map_columns, save_columns
 from etsyml_cli.io.features import features_facts, made_by, read_image_features, write_matrix
 from etsyml_cli.io.tables import table_source
@@ -46,9 +47,7 @@ SAMPLE = 200
 FACTORS = (1, 2, 4, 8, 16, 32, 64)
 
 
-def index_similar(
-    *, listings: Path, images: Path | None, out: Path, recall: float, force: bool = False, replace: bool = True
-) -> Summary:
+def index_similar(*, listings: Path, images: Path | None, out: Path, recall: float, force: bool = False) -> Summary:
     """Write the index of a listings table and, where there are any, its photo features to `out`.
 
     `recall` is the share of the exact lists that the index's lists are to hold; how far its scan must reach for that is
@@ -58,7 +57,7 @@ def index_similar(
     if there := made_before(out, plan, force=force):
         return there
     shelf = read_shelf(listings, images)
-    with artifact(out, plan, replace=replace) as draft:
+    with artifact(out, plan, force=force) as draft:
         _save(draft.path, shelf)
         draft.rows = {"listings": len(shelf.ids), "words": len(shelf.terms)}
         if images is not None and isinstance(shelf.photos, Photos):
@@ -73,6 +72,7 @@ def index_similar(
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
 
 
+@of_one_version
 def index_that_fits(index: Path, listings: Path, images: Path | None) -> Shelf | None:
     """The index at `index`; None, with a warning, where it was made from other inputs. Raises InputError for damage."""
     manifest = expect_kind(index, KIND, made_by=MADE_BY)

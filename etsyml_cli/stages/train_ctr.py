@@ -46,7 +46,6 @@ def train_ctr(
     warm_start: Path | None = None,
     limit: int | None = None,
     force: bool = False,
-    replace: bool = True,
 ) -> Summary:
     """Train FTRL-Proximal on the ads' log and write the model to `out`.
 
@@ -77,7 +76,7 @@ def train_ctr(
     absent = [column for column in config.columns() if column not in available]
     own = [*table_schema(source).names(), *fed.columns(), fed.weight]
     _tell_columns(absent, [name for name in log.columns if name not in own])
-    with artifact(out, plan, replace=replace) as draft:
+    with artifact(out, plan, force=force) as draft:
         draft.rows = _rows(log, split)
         if warm_start:
             model = load_model(warm_start, beside, seed)

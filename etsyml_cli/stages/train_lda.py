@@ -48,7 +48,6 @@ def train_lda(
     shops: bool = False,
     start: Path | None = None,
     force: bool = False,
-    replace: bool = True,
 ) -> Summary:
     """Learn styles from the favorites that are not held out and write the model to `out`.
 
@@ -77,7 +76,7 @@ def train_lda(
     begun = None if start is None else start_of(load_model(start), listing_ids)
     if begun is not None:
         config = msgspec.structs.replace(config, n_topics=len(begun.alpha))
-    with artifact(out, plan, replace=replace) as draft:
+    with artifact(out, plan, force=force) as draft:
         learned = learn(counts, valid, config, seed, begun)
         model = LdaModel(
             parameters=learned.parameters,

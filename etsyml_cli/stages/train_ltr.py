@@ -30,14 +30,14 @@ from etsyml_cli.stages.summary import Summary, made_before
 POSITIONS_TOLD = 10
 
 
-def train_ltr(inputs: Inputs, *, out: Path, force: bool = False, replace: bool = True) -> Summary:
+def train_ltr(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
     """Train text, image and multimodal rankers on the same pairs and write them to `out`."""
     objective = objective_of(inputs.config, inputs.seed)
     plan = _plan(inputs)
     if there := made_before(out, plan, force=force):
         return there
     config = inputs.config
-    with artifact(out, plan, replace=replace) as draft:
+    with artifact(out, plan, force=force) as draft:
         ready = prepare(inputs)
         draft.rows = ready.rows | {"pairs": int(count_pairs(ready.pages, config.pairs).sum())}
         id_order = byte_order(ready.log.listing_ids)[ready.log.listing]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Etsyml
+from tests.places import names_in
 
 HEAVY = (
     *("numpy", "scipy", "pyarrow", "duckdb", "torch", "torchvision", "gensim", "numba", "rich", "yaml", "PIL"),
@@ -120,7 +121,7 @@ def test_an_error_says_what_and_what_to_do(
     assert ended.code == code
     assert ended.out == ""
     assert ended.err == error if error else ended.err.startswith("error: ")
-    assert list(tmp_path.iterdir()) == []
+    assert names_in(tmp_path) == []
 
 
 def test_a_bug_keeps_its_traceback_for_vv(etsyml: Etsyml, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from etsyml_cli.features.network import Extractor, PhotoNetwork, batches_in_thre
 from etsyml_cli.io.weights import read_state_dict
 from etsyml_cli.stages.image_network import LoadedNetwork, choose_network, load_network
 from tests.photo_networks import photos_for, random_photo_network
+from tests.places import names_in
 
 pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
 
@@ -99,7 +100,7 @@ def test_the_export_is_kept_and_used_again(
 ) -> None:
     caplog.set_level(logging.INFO, "etsyml")
     first = load(tmp_path / "cache")
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == [f"tiny-{first.facts['weights_sha256'][:12]}.onnx"]
+    assert names_in(tmp_path / "cache") == [f"tiny-{first.facts['weights_sha256'][:12]}.onnx"]
     assert first.facts["engine"] == "onnx"
     assert caplog.messages[-1] == "tiny: ONNX Runtime on cpu, float32"
 
@@ -111,7 +112,7 @@ def test_the_export_is_kept_and_used_again(
 def test_another_networks_export_is_another_file(tmp_path: Path) -> None:
     load(tmp_path, seed=1)
     load(tmp_path, seed=2)
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(names_in(tmp_path)) == 2
 
 
 def with_other_numbers() -> bytes:
@@ -134,10 +135,11 @@ def test_a_damaged_export_is_made_again(
 ) -> None:
     monkeypatch.setattr(image_onnx, "export_onnx", lambda network: exported_tiny())
     load(tmp_path)
-    (cached,) = tmp_path.iterdir()
+    [name] = names_in(tmp_path)
+    cached = tmp_path / name
     cached.write_bytes(damaged())
     assert load(tmp_path).facts["engine"] == "onnx"
-    assert list(tmp_path.iterdir()) == [cached]
+    assert names_in(tmp_path) == [name]
     assert cached.read_bytes() == exported_tiny()
 
 
@@ -167,12 +169,12 @@ def test_an_export_that_cannot_be_trusted_is_refused(
     with pytest.raises(MissingPartError, match=f"ONNX Runtime does not run this network .*{why}") as caught:
         load(tmp_path)
     assert caught.value.hint == "Use --set engine=torch."
-    assert not list(tmp_path.iterdir())
+    assert not names_in(tmp_path)
 
 
 def test_random_weights_leave_no_export(tmp_path: Path) -> None:
     assert load(tmp_path, weights="none").facts["engine"] == "onnx"
-    assert not list(tmp_path.iterdir())
+    assert not names_in(tmp_path)
 
 
 def test_an_export_that_cannot_be_kept_is_used_all_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

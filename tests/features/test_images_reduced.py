@@ -76,7 +76,7 @@ def test_too_many_dimensions_are_refused_before_the_work(shop: Path) -> None:
         extract(shop, config=tiny(dim=17))
     with pytest.raises(DataError, match="dim 3 needs more listings with photos than that; here are 3"):
         extract(shop, config=THREE, limit=3)
-    assert not list(shop.glob(".features*"))
+    assert not list(shop.glob(".features.partial"))
 
 
 def test_a_quick_try_does_not_lose_the_svd_of_the_whole_shop(shop: Path) -> None:

@@ -13,6 +13,7 @@ from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.guess import event_map_of, kind_of, time_unit_of
 from etsyml_cli.stages.ingest import ingest
 from etsyml_cli.stages.ingest_check import check
+from tests.places import names_in
 
 DATA = Path(__file__).parents[2].parent / "shared/data"
 
@@ -88,7 +89,7 @@ def test_first_rejects_are_shown_and_nothing_is_written(tmp_path):
     report = looked(tmp_path, "listings", rows)
     assert report.rejected == {"missing value": 8}
     assert [(reject.line, reject.field) for reject in report.rejects] == [(line, "title") for line in range(1, 6)]
-    assert [path.name for path in tmp_path.iterdir()] == ["log.jsonl"]
+    assert names_in(tmp_path) == ["log.jsonl"]
 
 
 def test_wrong_maps_are_told(tmp_path):

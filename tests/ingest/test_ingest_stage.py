@@ -24,6 +24,7 @@ from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.io import foreign_files
 from etsyml_cli.io.tables import read_table, rejects_path, table_manifest
 from etsyml_cli.stages.ingest import ingest
+from tests.places import names_in
 
 REPOSITORY = Path(__file__).parents[2]
 DATA = REPOSITORY.parent / "shared/data"
@@ -374,7 +375,7 @@ def test_an_image_root_that_is_no_folder_is_refused_before_anything_is_written(t
     out = tmp_path / "tables/out.parquet"
     with pytest.raises(InputError, match=r"--image-root .*: no such folder"):
         run("listings", file, out, image_root=str(tmp_path / root))
-    assert [path.name for path in tmp_path.iterdir()] == ["log.jsonl"]
+    assert names_in(tmp_path) == ["log.jsonl"]
     run("listings", file, out, image_root=str(tmp_path / root), map={column: ""})
 
 
@@ -477,7 +478,7 @@ def test_stdin(tmp_path):
     data = gzip.compress(b"listing_id,title\na,A\nb,B\n")
     ended = process("-", str(tmp_path / "out.parquet"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert b"'out': 2" in ended.communicate(data)[0]
-    assert {path.name for path in tmp_path.iterdir()} == {"out.parquet", "out.rejects.jsonl", "out.run.json"}
+    assert names_in(tmp_path) == ["out.parquet", "out.rejects.jsonl", "out.run.json"]
 
 
 def test_a_killed_ingest_leaves_nothing_and_the_next_makes_the_same_bytes(tmp_path):

@@ -16,9 +16,10 @@ from etsyml_cli.io.artifact import (
     is_up_to_date,
     read_manifest,
     refuse_to_overwrite,
-    sha256_of,
     source_of,
 )
+from etsyml_cli.io.atomic import sha256_of
+from tests.places import names_in
 
 
 def write(target: Path, text: str, plan: Plan) -> None:
@@ -34,7 +35,7 @@ def test_a_finished_artifact_tells_what_it_is(tmp_path: Path) -> None:
     assert manifest.plan == plan
     assert manifest.rows == {"out": 5}
     assert manifest.outputs == {"data.txt": sha256_of(tmp_path / "made/data.txt")}
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["made"]
+    assert names_in(tmp_path) == ["made"]
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["data.txt", "manifest.json", "run.json"]
 
 
@@ -42,7 +43,7 @@ def test_it_is_replaced_whole(tmp_path: Path) -> None:
     write(tmp_path / "made", "old", Plan(kind="test", seed=1))
     write(tmp_path / "made", "new", Plan(kind="test", seed=2))
     assert (tmp_path / "made/data.txt").read_text() == "new"
-    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+    assert names_in(tmp_path) == ["made"]
 
 
 def test_a_failed_run_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
@@ -51,15 +52,17 @@ def test_a_failed_run_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> Non
         (draft.path / "data.txt").write_text("half")
         raise RuntimeError
     assert (tmp_path / "made/data.txt").read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+    assert names_in(tmp_path) == ["made"]
 
 
-def test_up_to_date_means_the_same_plan_and_all_files_there(tmp_path: Path) -> None:
+def test_up_to_date_means_the_same_plan_and_undamaged_files(tmp_path: Path) -> None:
     plan = Plan(kind="test", config={"rates": (0.1, 1e-3)}, seed=3)
     assert not is_up_to_date(tmp_path / "made", plan)
     write(tmp_path / "made", "hello", plan)
     assert is_up_to_date(tmp_path / "made", plan)
     assert not is_up_to_date(tmp_path / "made", Plan(kind="test", config={"rates": (0.1, 1e-2)}, seed=3))
+    (tmp_path / "made/data.txt").write_text("hallo")
+    assert not is_up_to_date(tmp_path / "made", plan)
     (tmp_path / "made/data.txt").unlink()
     assert not is_up_to_date(tmp_path / "made", plan)
 
@@ -106,7 +109,7 @@ def test_a_killed_run_hands_its_scratch_to_the_same_plan_only(tmp_path: Path) ->
 def test_two_writers_of_one_place_do_not_meet(tmp_path: Path) -> None:
     with (
         artifact(tmp_path / "made", Plan(kind="test")),
-        pytest.raises(UsageError, match="another etsyml is writing"),
+        pytest.raises(UsageError, match="another etsyml process is writing"),
         artifact(tmp_path / "made", Plan(kind="test")),
     ):
         pass
@@ -120,28 +123,36 @@ def test_what_is_no_artifact_is_said(tmp_path: Path) -> None:
         read_manifest(tmp_path)
 
 
-def test_a_named_place_is_kept_without_force(tmp_path: Path) -> None:
+def test_only_what_etsyml_wrote_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     write(tmp_path / "full", "old", Plan(kind="test"))
+    for free in (tmp_path / "empty", tmp_path / "nothing", tmp_path / "full"):
+        refuse_to_overwrite(free, "test", force=False)
+    with pytest.raises(UsageError, match="holds test, not other"):
+        refuse_to_overwrite(tmp_path / "full", "other", force=False)
+    refuse_to_overwrite(tmp_path / "full", "other", force=True)
+    (tmp_path / "full/manifest.json").write_text("")  # damaged, and the record of its run still says whose it is
+    refuse_to_overwrite(tmp_path / "full", "test", force=False)
+
+
+def test_what_etsyml_did_not_write_stays_even_with_force(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
     (tmp_path / "foreign").mkdir()
-    (tmp_path / "foreign/thesis.tex").touch()
     (tmp_path / "foreign/manifest.json").write_text('{"name": "a web extension"}')
-    for free in (tmp_path / "empty", tmp_path / "nothing"):
-        refuse_to_overwrite(free, force=False)
-    for taken in (tmp_path / "full", tmp_path / "file"):
-        refuse_to_overwrite(taken, force=True)
-        with pytest.raises(UsageError, match="something is here already"):
-            refuse_to_overwrite(taken, force=False)
-    (tmp_path / "full/manifest.json").write_text("")  # damaged, and the record of its run still says whose it is
-    refuse_to_overwrite(tmp_path / "full", force=True)
-    with pytest.raises(UsageError, match="the current directory"), contextlib.chdir(tmp_path / "empty"):
-        refuse_to_overwrite(Path(), force=True)
-    with pytest.raises(UsageError, match="etsyml did not write"):
-        refuse_to_overwrite(tmp_path / "foreign", force=True)
+    write(tmp_path / "mixed", "old", Plan(kind="test"))
+    (tmp_path / "mixed/notes.txt").touch()
     os.mkfifo(tmp_path / "device")
-    with pytest.raises(UsageError, match="neither a file nor a directory"):
-        refuse_to_overwrite(tmp_path / "device", force=True)
+    with pytest.raises(UsageError, match="the current directory"), contextlib.chdir(tmp_path / "empty"):
+        refuse_to_overwrite(Path(), "test", force=True)
+    for name, why in (
+        ("file", "not a directory"),
+        ("foreign", "holds manifest.json, which etsyml did not write"),
+        ("mixed", "holds notes.txt, which etsyml did not write"),
+        ("device", "not a directory"),
+    ):
+        with pytest.raises(UsageError, match=why):
+            refuse_to_overwrite(tmp_path / name, "test", force=True)
 
 
 def test_a_link_to_an_artifact_stays_a_link(tmp_path: Path) -> None:
@@ -150,12 +161,12 @@ def test_a_link_to_an_artifact_stays_a_link(tmp_path: Path) -> None:
     write(tmp_path / "made", "new", Plan(kind="test"))
     assert (tmp_path / "made").is_symlink()
     assert (tmp_path / "elsewhere/data.txt").read_text() == "new"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "made"]
+    assert names_in(tmp_path) == ["elsewhere", "made"]
 
 
 def test_a_file_is_never_replaced_by_a_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(UsageError, match="a file, where a directory"):
+    with pytest.raises(UsageError, match="not a directory"):
         write(tmp_path / "file", "new", Plan(kind="test"))
     assert (tmp_path / "file").read_text() == "mine"
     assert not is_up_to_date(tmp_path / "file", Plan(kind="test"))

@@ -11,6 +11,7 @@ import pytest
 
 from etsyml_cli.core.errors import DataError, UsageError
 from etsyml_cli.io.runs import spreadsheet_safe, write_lists
+from tests.places import names_in
 
 RANKED = {
     "schema_version": 1,
@@ -81,7 +82,7 @@ def test_an_id_with_a_blank_cannot_stand_in_a_trec_run_and_leaves_no_file(tmp_pa
     bad = {"query": "x", "items": [{"rank": 1, "id": "L 5", "score": 0.1}]}
     with pytest.raises(DataError, match="'L 5'"):
         write_lists([bad], tmp_path / "lists.trec", subject="query")
-    assert list(tmp_path.iterdir()) == []
+    assert names_in(tmp_path) == []
 
 
 def test_an_unknown_extension_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
@@ -96,7 +97,8 @@ def test_an_unknown_extension_is_refused_before_anything_is_computed(tmp_path: P
 
 def test_a_failure_while_ranking_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "lists.jsonl"
-    path.write_text("old\n")
+    write_lists([EMPTY], path, subject="query")
+    old = path.read_bytes()
 
     def failing():  # type: ignore[no-untyped-def]
         yield RANKED
@@ -104,5 +106,5 @@ def test_a_failure_while_ranking_keeps_the_old_file(tmp_path: Path) -> None:
 
     with pytest.raises(DataError):
         write_lists(failing(), path, subject="query")
-    assert path.read_text() == "old\n"
-    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == old
+    assert names_in(tmp_path) == ["lists.jsonl"]

@@ -21,6 +21,7 @@ from etsyml_cli.io.tables import (
     table_is_up_to_date,
     table_manifest,
 )
+from tests.places import names_in
 
 PLAN = Plan(kind="table:favorites", config={"a": 1})
 ROWS = [{"user_id": "u", "listing_id": "x"}, {"user_id": "v", "listing_id": "y"}]
@@ -45,7 +46,7 @@ def test_a_table_tells_about_itself(tmp_path):
     assert manifest.rows == {"in": 2}
     assert open_table(path, "favorites").metadata.num_rows == 2
     assert pq.read_schema(path).metadata[b"schema_version"] == b"1"
-    assert sorted(p.name for p in path.parent.iterdir()) == [
+    assert names_in(path.parent) == [
         "favorites.parquet", "favorites.rejects.jsonl", "favorites.run.json",
     ]  # fmt: skip
 
@@ -98,7 +99,7 @@ def test_a_draft_that_fails_leaves_what_was_there(tmp_path):
 def test_two_writers_of_one_table_do_not_meet(tmp_path):
     path = tmp_path / "f.parquet"
     with table_draft(path, PLAN) as draft:
-        with pytest.raises(UsageError, match="another etsyml is writing this"), table_draft(path, PLAN):
+        with pytest.raises(UsageError, match="another etsyml process is writing"), table_draft(path, PLAN):
             pass
         assert draft.scratch.is_dir()
         writer = parquet_writer(draft.table, arrow_schema(table_schema("favorites"), ["user_id"]))
@@ -110,7 +111,14 @@ def test_up_to_date(tmp_path):
     path = written(tmp_path / "f.parquet")
     assert table_is_up_to_date(path, PLAN)
     assert not table_is_up_to_date(path, Plan(kind="table:favorites", config={"a": 2}))
+    rejects = rejects_path(path).read_bytes()
     rejects_path(path).write_text("other\n")
+    assert not table_is_up_to_date(path, PLAN)
+    rejects_path(path).write_bytes(rejects)
+    assert table_is_up_to_date(path, PLAN)
+    damaged = bytearray(path.read_bytes())
+    damaged[10] ^= 1
+    path.write_bytes(damaged)
     assert not table_is_up_to_date(path, PLAN)
     path.write_text("no Parquet")
     assert not table_is_up_to_date(path, PLAN)
@@ -158,3 +166,14 @@ def test_an_unknown_table_is_a_usage_error():
     with pytest.raises(UsageError) as error:
         table_schema("favourites")
     assert error.value.hint == "Did you mean 'favorites'?"
+
+
+def test_whatever_a_kill_leaves_of_a_draft_is_cleared(tmp_path):
+    path = tmp_path / "f.parquet"
+    scratch = tmp_path / ".f.partial"
+    for left in (["plan.json"], ["plan.json", "table.parquet"], ["plan.json", "rejects.jsonl", "run.json"]):
+        scratch.mkdir()
+        for name in left:
+            (scratch / name).touch()
+        written(path)
+        assert not scratch.exists()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from etsyml_cli.core.errors import DataError, EtsymlError, InputError
 from etsyml_cli.io.runs import trec_lines
 from etsyml_cli.io.trec import query_key, read_qrels, read_run, write_qrels
+from tests.places import names_in
 
 words = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=8)
 judged = st.dictionaries(words, st.dictionaries(words, st.integers(-2, 9), min_size=1), min_size=1)
@@ -102,7 +103,7 @@ def test_grades_must_be_whole_and_agree(tmp_path):
 def test_an_id_of_two_words_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(DataError, match="'a b' cannot stand"):
         write_qrels([("q", "a", 1), ("q", "a b", 1)], tmp_path / "q")
-    assert not list(tmp_path.iterdir())
+    assert not names_in(tmp_path)
 
 
 @given(st.text())

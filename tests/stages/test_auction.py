@@ -75,7 +75,9 @@ def test_what_is_written_to_files(auction, tmp_path):
     read = pq.read_table(table)
     assert read.column_names == ["auction_id", "place", "listing_id", "bid", "ctr", "score", "price"]
     assert read["price"].to_pylist() == [0.13, 0.94, 0.62, 0.0]
-    assert "something is here already" in auction(EXAMPLE, "--out", table).err
+    assert auction(EXAMPLE, "--out", table).code == 0
+    table.write_text("mine")
+    assert "changed since etsyml wrote it" in auction(EXAMPLE, "--out", table).err
     assert "no format has this ending" in auction(EXAMPLE, "--out", tmp_path / "prices.trec").err
 
 

@@ -18,7 +18,8 @@ from sklearn.metrics import roc_auc_score
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.core.rng import generator
-from etsyml_cli.io.artifact import RUN, Plan, read_manifest, sha256_of, to_json
+from etsyml_cli.io.artifact import RUN, Plan, read_manifest, to_json
+from etsyml_cli.io.atomic import sha256_of
 from etsyml_cli.io.model import load_json, load_tensors, save_tensors
 from etsyml_cli.io.schema import arrow_schema, table_schema
 from etsyml_cli.io.tables import parquet_writer, seal, table_draft

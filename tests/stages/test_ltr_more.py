@@ -275,7 +275,8 @@ def test_exported_pairs_are_algorithm_2s_instances(shop: Shop, tmp_path: Path) -
     again = export_ltr(inputs, out=tmp_path / "again.txt")
     assert again.rows == told.rows
     assert (tmp_path / "again.txt").read_bytes() == (tmp_path / "pairs.txt").read_bytes()
-    with pytest.raises(UsageError, match="something is here already"):
+    (tmp_path / "again.txt").write_text("mine")
+    with pytest.raises(UsageError, match="changed since etsyml wrote it"):
         export_ltr(inputs, out=tmp_path / "again.txt")
 
 

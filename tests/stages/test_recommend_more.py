@@ -17,6 +17,7 @@ from etsyml_cli.stages.ingest import ingest
 from etsyml_cli.stages.lda_model import load_model
 from etsyml_cli.stages.recommend import Wish, recommend_newcomer
 from tests.lda_chain import CONFIG, ids, recommend, table_of, train, two_tastes
+from tests.places import names_in
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +166,7 @@ def test_a_stopped_run_over_all_users_goes_on_where_it_was(model: Path, tmp_path
     assert write_lists_resumably(lists_from, tmp_path / "lists.jsonl", plan) == 60
     assert asked == [0, 0, 25]
     assert (tmp_path / "lists.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["lists.jsonl", "whole.jsonl"]
+    assert names_in(tmp_path) == ["lists.jsonl", "whole.jsonl"]
 
 
 def test_a_run_of_another_plan_starts_anew(tmp_path: Path) -> None:

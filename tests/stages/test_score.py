@@ -21,6 +21,7 @@ from etsyml_cli.io.tables import parquet_writer, read_table, seal, table_draft
 from etsyml_cli.models.ctr.config import AdFeatures, CtrConfig
 from etsyml_cli.stages.score import LINES_AT_ONCE, holds_a_table, score_rows, score_table, write_scored_lines
 from etsyml_cli.stages.train_ctr import train_ctr
+from tests.places import names_in
 
 N = 400
 FEATURES = AdFeatures(
@@ -110,7 +111,7 @@ def test_scores_are_written_once(shop, tmp_path):
     assert write_scores(shop, tmp_path / "scores.parquet").up_to_date
     assert not write_scores(shop, tmp_path / "scores.parquet", force=True).up_to_date
     assert (tmp_path / "scores.parquet").read_bytes() == first
-    assert [path.name for path in tmp_path.iterdir()] == ["scores.parquet"]
+    assert names_in(tmp_path) == ["scores.parquet"]
 
 
 def test_a_row_keeps_its_fields(shop):
@@ -207,10 +208,11 @@ def test_scored_lines_are_written_whole_or_not_at_all(shop, tmp_path):
     assert not out.exists()
     assert write_lines(shop, b'{"query": "tea"}\n{}\n', out).rows == {"out": 2}
     assert [list(json.loads(line)) for line in out.read_bytes().splitlines()] == [["query", "score"], ["score"]]
-    with pytest.raises(UsageError, match="something is here already"):
+    out.write_text("mine")
+    with pytest.raises(UsageError, match="changed since etsyml wrote it"):
         write_lines(shop, b"{}", out)
     assert write_lines(shop, b"{}", out, force=True).rows == {"out": 1}
-    assert {path.name for path in tmp_path.iterdir()} == {"rows.jsonl", "scores.jsonl"}
+    assert names_in(tmp_path) == ["rows.jsonl", "scores.jsonl"]
 
 
 def test_the_extension_must_say_what_is_written(shop, tmp_path):
@@ -227,7 +229,9 @@ def test_the_command_writes_rows_where_out_says(shop, tmp_path, etsyml):
     printed = etsyml(*place)
     ended = etsyml(*place, "--out", out)
     assert (ended.code, ended.out, out.read_text()) == (0, "", printed.out)
-    assert "something is here already" in etsyml(*place, "--out", out).err
+    assert etsyml(*place, "--out", out).code == 0
+    out.write_text("mine")
+    assert "changed since etsyml wrote it" in etsyml(*place, "--out", out).err
     assert etsyml(*place, "--out", out, "--force").code == 0
 
 
