@@ -68,7 +68,7 @@ def train_ctr(
     plan = _plan(inputs, config, options, seed)
     if there := made_before(out, plan, force=force):
         return there
-    log = open_log(impressions, limit, label, source)
+    log = open_log(impressions, limit, label, source, seed)
     split = split_new_days(warm_start, log, share) if warm_start else split_days(log.days(), share, train_days)
     clock = dict.fromkeys(CLOCK, CLOCK_TYPE)
     available = clock | log.columns | listing_columns(listings)  # of two types the listings' is the stricter
