@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.log import Advance, logger, progress
 from etsyml_cli.ingest.split import DaySplit
 from etsyml_cli.metrics.probability import figures, log_losses
-from etsyml_cli.models.ctr.blend import calibrated, fit_blend
+from etsyml_cli.models.ctr.blend import Blend, calibrated, fit_blend, level_kept
 from etsyml_cli.models.ctr.config import CtrConfig
 from etsyml_cli.models.ctr.ftrl import hashing_figures
 from etsyml_cli.stages.ctr_listings import Beside
 from etsyml_cli.stages.ctr_log import AdLog
-from etsyml_cli.stages.ctr_model import CtrModel, Judged, judge_days, learn_days, together, variants_of
+from etsyml_cli.stages.ctr_model import CtrModel, Judged, Looks, judge_days, learn_days, together, variants_of
 from etsyml_cli.stages.ctr_new import new_model
 from etsyml_cli.stages.ctr_totals import first_averages, last_days_with, totals_by_day
 
 BLEND_DAYS = 6  # the blend is fitted on the last so many days before the validation day, or more
 LEAST_EVENTS = 200  # to fit the blend or its calibration on: of fewer, chance alone moves predictions by more than 7%
+MOST_AGAIN = 100_000  # rows to predict again: they remain in memory with all that is known of them
 MOST_KEPT = 1_000_000  # rows are enough for a handful of weights, and the predictions of all would fill the memory
 
 
@@ -44,6 +47,31 @@ class Kept:
 
     def of(self, days: list[int]) -> Judged:
         return together([part for day in days for part in self._of_day[day]])
+
+
+class LooksAgain:
+    """Rows of some days, thinned evenly to MOST_AGAIN, to be predicted again when all has been learned.
+
+    Their features remain those of their own day.
+    """
+
+    def __init__(self, model: CtrModel, log: AdLog, days: list[int]) -> None:
+        self._model, self._days = model, days
+        self._step = -(-sum(log.rows(day, day + 1) for day in days) // MOST_AGAIN)
+        self._before: list[Judged] = []
+        self._again: list[Callable[[], Looks]] = []
+
+    def add(self, day: int, rows: pa.RecordBatch, judged: Judged) -> None:
+        """Rows of the model's day that it has just learned, and their predictions just before."""
+        if day in self._days:
+            self._before.append(Judged(*(column[:: self._step] for column in judged)))
+            self._again.append(self._model.looker(rows.take(pa.array(np.arange(0, rows.num_rows, self._step)))))
+
+    def before(self) -> Judged:
+        return together(self._before)
+
+    def now(self) -> Looks:
+        return Looks(*(np.concatenate(column) for column in zip(*(look() for look in self._again), strict=True)))
 
 
 def learn_model(
@@ -70,18 +98,24 @@ def go_on(model: CtrModel, log: AdLog, split: DaySplit, known_rate: float | None
         fit_on = _days_to_fit_on(log, split, warm=known_rate is not None)
     days: list[dict[str, Any]] = []
     kept = Kept(log, {*fit_on.blend, *fit_on.calibration})
+    looks = LooksAgain(model, log, fit_on.calibration)
     with progress("train ctr", _steps(log, split, model.config)) as advance:
-        _learn_training_days(model, log, split, kept, days, advance)
+        for day, rows, judged in _first_pass(model, log, split, advance):
+            _count(days, day, model, judged)
+            kept.add(day, judged)
+            looks.add(day, rows, judged)
         if fit_on.blend:
             model.blend = fit_blend(*kept.of(fit_on.blend))
         rate = _click_rate(days, known_rate)
         valid = _validate(model, judge_days(model, log, split.valid_from, split.test_begins), rate)
-        for day, judged in learn_days(model, log, split.valid_from, split.test_begins):
+        for day, rows, judged in learn_days(model, log, split.valid_from, split.test_begins):
             advance(len(judged.clicks))
             _count(days, day, model, judged)
             kept.add(day, judged)
+            looks.add(day, rows, judged)
     if fit_on.calibration:
         model.blend = calibrated(model.blend, *kept.of(fit_on.calibration))
+        model.blend = _level_kept(model.blend, looks)
     totals = {name: _total(days, name) for name in ("rows", "impressions", "clicks")}
     return {
         "train": {**totals, "base_rate": _click_rate(days, known_rate)},
@@ -104,18 +138,27 @@ def _days_to_fit_on(log: AdLog, split: DaySplit, *, warm: bool) -> FitDays:
     )
 
 
-def _learn_training_days(
-    model: CtrModel, log: AdLog, split: DaySplit, kept: Kept, days: list[dict[str, Any]], advance: Advance
-) -> None:
-    """All passes; adds each day to `days` and what was predicted for its rows to `kept`."""
+def _first_pass(
+    model: CtrModel, log: AdLog, split: DaySplit, advance: Advance
+) -> Iterator[tuple[int, pa.RecordBatch, Judged]]:
+    """Learn the training days in all passes; yields what `learn_days` does in the first: later ones have seen the rows."""
     for number in range(model.config.passes):
         if number:
             model.forget_history(split.first)
-        for day, judged in learn_days(model, log, split.first, split.valid_from):
-            advance(len(judged.clicks))
-            if number == 0:  # later passes predict rows that they have seen
-                _count(days, day, model, judged)
-                kept.add(day, judged)
+        for learned in learn_days(model, log, split.first, split.valid_from):
+            advance(len(learned[-1].clicks))
+            if number == 0:
+                yield learned
+
+
+def _level_kept(blend: Blend, looks: LooksAgain) -> Blend:
+    """The blend at the level that its predictions had on average before each row was learned.
+
+    On a small log a single click moves the level of all predictions by some percent, as every row shares features.
+    """
+    before, now = looks.before(), looks.now()
+    target = blend.predict(before.p, before.shown)
+    return level_kept(blend, *now, target, before.impressions)
 
 
 def _refitted(model: CtrModel, fit_on: FitDays) -> list[str]:

@@ -123,9 +123,7 @@ class AdLog:
                 yield batch.rename_columns(columns)
 
 
-def open_log(
-    path: Path, limit: int | None, label: str = CLICKED, table: str = IMPRESSIONS, seed: int = 0
-) -> AdLog:
+def open_log(path: Path, limit: int | None, label: str = CLICKED, table: str = IMPRESSIONS, seed: int = 0) -> AdLog:
     """Look at the times of the table, one of LOGS. With `limit`, evenly spread rows are used, so that all days stay.
 
     Raises UsageError for a label that is none of EVENTS, InputError where the table does not hold it, or no times.

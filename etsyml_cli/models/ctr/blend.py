@@ -58,6 +58,14 @@ def calibrated(blend: Blend, p: Floats, shown: Floats, clicks: Floats, impressio
     return blend._replace(platt=np.array([slope, shift + (1 - slope) * mean]))
 
 
+def level_kept(blend: Blend, p: Floats, shown: Floats, target: Floats, impressions: Floats) -> Blend:
+    """The blend with the shift at which the mean of its predictions for these rows is that of `target`, (N,)."""
+    log_odds = blend.platt[0] * _dot(_inputs(p, shown), blend.weights) + blend.platt[1]
+    ones = np.ones((len(target), 1))
+    shift = _fit(ones, target * impressions, impressions, np.zeros(1), 0.0, offset=log_odds)
+    return blend._replace(platt=blend.platt + [0.0, float(shift[0])])
+
+
 def _inputs(p: Floats, shown: Floats) -> Floats:
     return np.column_stack([_log_odds(p), np.log1p(shown) / LOG_SHOWN, np.ones(len(shown))])
 
@@ -68,7 +76,7 @@ def _log_odds(p: Floats) -> Floats:
 
 
 def _fit(
-    x: Floats, clicks: Floats, impressions: Floats, start: Floats, ridge: float, offset: float = 0.0
+    x: Floats, clicks: Floats, impressions: Floats, start: Floats, ridge: float, offset: Floats | float = 0.0
 ) -> Floats:
     """Logistic regression of rows x (N, D) with a ridge towards `start`, (D,), the result if rows are of one class.
 
