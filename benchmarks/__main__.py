@@ -18,6 +18,7 @@ BENCHMARKS = (
     "personalization",
     "users",
     "ads",
+    "calibration_days",
 )
 
 for name in sys.argv[1:] or BENCHMARKS:

@@ -7,7 +7,6 @@ import math
 import msgspec
 from msgspec import UNSET, UnsetType
 
-
 LEAST_EVENTS = 20  # resamples of fewer tell little of how a figure varies
 
 

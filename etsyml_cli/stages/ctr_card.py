@@ -149,7 +149,7 @@ def _historical(history: AdHistory, config: CtrConfig, metrics: dict[str, Any]) 
 
 def _fitted(days: dict[str, list[int]]) -> str:
     blend, calibration = (
-        f"fitted to {_days(of[0], of[-1] + 1)}" if of else f"not fitted, as there are fewer than {LEAST_EVENTS} events"
+        f"fitted to {_days(of[0], of[-1] + 1)}" if of else f"kept: too few days, or fewer than {LEAST_EVENTS} events"
         for of in (days["blend"], days["calibration"])
     )
     return f"The blend was {blend}; the calibration was {calibration}"

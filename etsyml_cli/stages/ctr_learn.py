@@ -141,7 +141,7 @@ def _days_to_fit_on(log: AdLog, split: DaySplit, *, warm: bool) -> FitDays:
 def _first_pass(
     model: CtrModel, log: AdLog, split: DaySplit, advance: Advance
 ) -> Iterator[tuple[int, pa.RecordBatch, Judged]]:
-    """Learn the training days in all passes; yields what `learn_days` does in the first: later ones have seen the rows."""
+    """Learn the training days in all passes; yields what `learn_days` yields in the first, before rows are known."""
     for number in range(model.config.passes):
         if number:
             model.forget_history(split.first)

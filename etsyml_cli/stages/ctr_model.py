@@ -19,7 +19,8 @@ from etsyml_cli.models.ctr.blend import Blend
 from etsyml_cli.models.ctr.config import CtrConfig
 from etsyml_cli.models.ctr.ftrl import learn, predict
 from etsyml_cli.stages.ctr_listings import OfListings
-from etsyml_cli.stages.ctr_log import TIME, AdLog, counts, day_by_day
+from etsyml_cli.stages.ctr_log import AdLog, counts, day_by_day
+from etsyml_cli.stages.ctr_order import TIME
 from etsyml_cli.stages.ctr_sample import Chosen, choose, columns_to_choose
 
 KIND = "model:ctr"

@@ -78,7 +78,7 @@ def _hashes(rows: pa.RecordBatch, seed: int) -> Hashes:
 def _of_column(values: pa.Array) -> Hashes:
     if pa.types.is_dictionary(values.type):
         of_value = np.append(_of_column(values.dictionary), np.uint64(0))
-        return of_value[values.indices.fill_null(len(values.dictionary)).to_numpy()]
+        return np.asarray(of_value[values.indices.fill_null(len(values.dictionary)).to_numpy()])
     if pa.types.is_string(values.type):
         high, low = (hash_strings(values, number).astype(np.uint64) for number in (1, 2))
         return np.where(values.is_valid().to_numpy(zero_copy_only=False), high << np.uint64(32) | low, np.uint64(0))

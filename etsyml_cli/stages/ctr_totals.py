@@ -21,7 +21,7 @@ class Totals(NamedTuple):
 
     def and_those(self, other: Totals) -> Totals:
         """Both together."""
-        return Totals(*(one + another for one, another in zip(self, other, strict=True)))
+        return Totals(self.rows + other.rows, self.impressions + other.impressions, self.events + other.events)
 
 
 class Averages(NamedTuple):

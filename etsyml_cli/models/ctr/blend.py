@@ -43,10 +43,10 @@ def fit_blend(p: Floats, shown: Floats, clicks: Floats, impressions: Floats) -> 
 
 
 def calibrated(blend: Blend, p: Floats, shown: Floats, clicks: Floats, impressions: Floats) -> Blend:
-    """The blend with the slope and the shift of its log-odds that fit these rows best; the same if they are of one class.
+    """The blend with the slope and the shift of its log-odds that fit these rows best.
 
     The slope turns around the mean of the log-odds, each weighted by its information on the shift, n·p(1 − p): so the
-    evidence for one does not move the other.
+    evidence for one does not move the other. Rows of one class leave the blend as it is.
     """
     if not 0 < clicks.sum() < impressions.sum():
         return blend
@@ -63,7 +63,7 @@ def level_kept(blend: Blend, p: Floats, shown: Floats, target: Floats, impressio
     log_odds = blend.platt[0] * _dot(_inputs(p, shown), blend.weights) + blend.platt[1]
     ones = np.ones((len(target), 1))
     shift = _fit(ones, target * impressions, impressions, np.zeros(1), 0.0, offset=log_odds)
-    return blend._replace(platt=blend.platt + [0.0, float(shift[0])])
+    return blend._replace(platt=np.array([blend.platt[0], blend.platt[1] + shift[0]]))
 
 
 def _inputs(p: Floats, shown: Floats) -> Floats:
