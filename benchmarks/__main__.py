@@ -23,6 +23,7 @@ BENCHMARKS = (
     "users",
     "ads",
     "long_text",
+    "calibration_days",
 )
 
 

@@ -38,6 +38,7 @@ def _draw(name: str, measurements: list[Measurement]) -> None:
             rows.append([label or "", *(_cells(m, values) if m else [])])
     baseline = next((m.against.baseline for m in measurements if m.against), "baseline")
     show.table(f"ctr, {TITLES[name].format(baseline=baseline)}", header, rows, numbers_from=2)
+    show.notes(measurements)
 
 
 def _cells(m: Measurement, values: dict[str, float]) -> list[str]:
@@ -71,4 +72,4 @@ def _difference(measurement: Measurement, values: dict[str, float]) -> list[str]
     if change is None:
         return ["", ""]
     value, low, high = change
-    return [f"{value:+.2f}", f"{show.number(low, 2)}…{show.number(high, 2)}"]
+    return [f"{value:+.2f}", show.interval(low, high, 2)]

@@ -176,6 +176,7 @@ def draw_measurements(title: str, measurements: list[Measurement]) -> None:
             rows.append([label or "", *(_cells(measurement, tested) if measurement else [])])
     columns = [*header, "p", "+/-"] if tested else header
     show.table(f"{title}, differences to {baseline}", columns, rows, numbers_from=2)
+    show.notes(measurements)
 
 
 def _labels(measurement: Measurement, several_slices: bool) -> list[str]:

@@ -7,13 +7,16 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from etsyml_cli.cli.session import session
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.printable import printable
+
+if TYPE_CHECKING:
+    from etsyml_cli.metrics.measurement import Measurement
 
 SCHEMA_VERSION = 1
 
@@ -63,11 +66,17 @@ def table(title: str, header: list[str], rows: Iterable[list[str]], *, numbers_f
     Console(width=size.columns, height=size.lines).print(drawn)  # by itself rich forgets COLUMNS on a dumb terminal
 
 
-def interval(low: float, high: float) -> str:
+def interval(low: float | None, high: float | None, decimals: int = 3) -> str:
     """Both ends of an interval in a table; empty if it is undefined."""
-    if math.isnan(low) or math.isnan(high):
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
         return ""
-    return f"{number(low, 3)}…{number(high, 3)}"
+    return f"{number(low, decimals)}…{number(high, decimals)}"
+
+
+def notes(measurements: Iterable[Measurement]) -> None:
+    """Each different note of the measurements, once, below their table."""
+    for note in dict.fromkeys(one.note for one in measurements if one.note):
+        sys.stdout.write(f"{note}\n")
 
 
 def number(value: float, decimals: int, sign: str = "") -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.rng import generator
-from etsyml_cli.metrics.measurement import Difference, Measurement
+from etsyml_cli.metrics.measurement import Difference, Measurement, without_intervals_of_few
 from etsyml_cli.metrics.randomization import ROUNDING, p_values
 
 RESAMPLES = 1000
@@ -54,7 +54,7 @@ def compared(
         measured.append(
             Measurement(name=name, variant=variant, slice=slice_, value=value, low=low, high=high, n=n, against=against)
         )
-    return measured
+    return without_intervals_of_few(measured, n, "units")
 
 
 def compared_means(

@@ -7,6 +7,8 @@ import math
 import msgspec
 from msgspec import UNSET, UnsetType
 
+LEAST_EVENTS = 20  # resamples of fewer tell little of how a figure varies
+
 
 class Difference(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A variant minus the baseline on the same rows or queries, with a paired bootstrap interval.
@@ -16,8 +18,8 @@ class Difference(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     baseline: str
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p_value: float | None = None
     gained: int | None = None
     lost: int | None = None
@@ -42,6 +44,7 @@ class OverDays(msgspec.Struct, kw_only=True):
 class Measurement(msgspec.Struct, kw_only=True):
     """One metric of one variant on one slice; `low` and `high` bound the 95% bootstrap interval, `n` counts units.
 
+    Fewer than LEAST_EVENTS events give no interval: both ends are None, and `note` says why.
     Of click models also what was `observed` and, after a backtest, the figure's `days`.
     """
 
@@ -49,15 +52,27 @@ class Measurement(msgspec.Struct, kw_only=True):
     variant: str
     slice: str = "all"
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
+    note: str | UnsetType = UNSET
     against: Difference | None = None
     observed: Observed | UnsetType = UNSET
     days: OverDays | UnsetType = UNSET
 
 
-def change_of(measurement: Measurement, baseline: float) -> tuple[float, float, float] | None:
+def without_intervals_of_few(measured: list[Measurement], events: float, what: str) -> list[Measurement]:
+    """The measurements, without intervals and with a note if there are fewer than LEAST_EVENTS events."""
+    if events < LEAST_EVENTS:
+        for one in measured:
+            one.note = f"no interval: {events:g} {what}, fewer than {LEAST_EVENTS}"
+            for bounded in (one, one.against):
+                if bounded:
+                    bounded.low = bounded.high = None
+    return measured
+
+
+def change_of(measurement: Measurement, baseline: float) -> tuple[float, float | None, float | None] | None:
     """The difference and both ends of its interval in the units of Aryafar et al. (AdKDD'17); None for the baseline.
 
     AUC in per cent of the baseline's value, log loss and normalized entropy × 10³.
@@ -66,4 +81,5 @@ def change_of(measurement: Measurement, baseline: float) -> tuple[float, float, 
     if against is None:
         return None
     unit = (baseline / 100 or math.nan) if measurement.name == "auc" else 1e-3
-    return against.value / unit, against.low / unit, against.high / unit
+    low, high = (None if end is None else end / unit for end in (against.low, against.high))
+    return against.value / unit, low, high

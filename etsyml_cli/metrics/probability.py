@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.rng import generator
 from etsyml_cli.metrics.bootstrap import percentile_interval
-from etsyml_cli.metrics.measurement import Difference, Measurement, Observed
+from etsyml_cli.metrics.measurement import Difference, Measurement, Observed, without_intervals_of_few
 
 Floats = NDArray[np.float64]
 Weighted = Callable[[Floats], float]
@@ -109,7 +109,7 @@ def measure(
     observed = _observed(clicks, impressions)
     for measurement in measured:
         measurement.observed = observed
-    return measured
+    return without_intervals_of_few(measured, observed.events, "events")
 
 
 def check(p: Floats, clicks: Floats, impressions: Floats) -> None:

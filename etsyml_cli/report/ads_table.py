@@ -16,8 +16,8 @@ class Change(msgspec.Struct):
     """A variant against the baseline with a paired 95% interval: AUC in per cent of it, the others × 10³."""
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 class Figure(msgspec.Struct, kw_only=True):
@@ -25,8 +25,8 @@ class Figure(msgspec.Struct, kw_only=True):
 
     metric: str
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     change: Change | None
 
 

@@ -160,8 +160,8 @@ def _series(figures: list[Measurement], x_of: Mapping[str, Any]) -> list[Series]
             name=variant,
             x=[x_of[one.name] for one in values],
             y=[one.value for one in values],
-            low=[one.low for one in values],
-            high=[one.high for one in values],
+            low=[one.value if one.low is None else one.low for one in values],
+            high=[one.value if one.high is None else one.high for one in values],
         )
         for variant, values in by_variant.items()
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from etsyml_cli.ingest.split import DaySplit
 from etsyml_cli.models.ctr.config import AdHistory, CtrConfig
+from etsyml_cli.stages.ctr_learn import LEAST_EVENTS
 from etsyml_cli.stages.ctr_log import EVENTS, IMPRESSIONS, SEARCHES
 
 SHOWN = {IMPRESSIONS: "an ad", SEARCHES: "a listing among search results"}
@@ -71,8 +72,8 @@ and `evaluate` see all days that were learned.
     log-odds = {w[0]:.4f} · historical {w[1]:+.4f} · content {w[2]:+.4f} · shown {w[3]:+.4f}
     calibrated = {platt[0]:.4f} · log-odds {platt[1]:+.4f}
 
-The blend was fitted on the last days of training, the calibration on the validation day, both on what the models said
-of each row just before they learned it. What was shown fewer than {cold} times before is cold, else warm; the
+{fitted}, both to the predictions for each row just before it was learned.
+What was shown fewer than {cold} times before is cold, else warm; the
 rule is for `evaluate`, the blend knows the number itself.
 """
 
@@ -140,9 +141,18 @@ def _historical(history: AdHistory, config: CtrConfig, metrics: dict[str, Any]) 
         event=EVENTS[metrics["label"]],
         days=config.days,
         cold=config.cold,
+        fitted=_fitted(metrics["fitted_on"]),
         w=metrics["blend"]["weights"],
         platt=metrics["blend"]["platt"],
     )
+
+
+def _fitted(days: dict[str, list[int]]) -> str:
+    blend, calibration = (
+        f"fitted to {_days(of[0], of[-1] + 1)}" if of else f"kept: too few days, or fewer than {LEAST_EVENTS} events"
+        for of in (days["blend"], days["calibration"])
+    )
+    return f"The blend was {blend}; the calibration was {calibration}"
 
 
 def _progressive(days: list[dict[str, Any]], parts: list[str]) -> str:

@@ -12,8 +12,8 @@ from etsyml_cli.features.ad_names import BIAS, NamedFeature, named_features
 from etsyml_cli.features.clock import with_clock
 from etsyml_cli.models.ctr.blend import LOG_SHOWN, Blend
 from etsyml_cli.models.ctr.ftrl import weights
-from etsyml_cli.stages.ctr_log import TIME
 from etsyml_cli.stages.ctr_model import CtrModel, Part
+from etsyml_cli.stages.ctr_order import TIME
 
 MOST_NAMED = 10
 SHOWN, OTHERS = "shown", "others"

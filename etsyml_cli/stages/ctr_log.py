@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from etsyml_cli.core.errors import DataError, InputError, UsageError, did_you_mean
 from etsyml_cli.ingest.split import days_of
 from etsyml_cli.io.tables import open_table
+from etsyml_cli.stages.ctr_order import TIME, microseconds, ordered
 from etsyml_cli.stages.ctr_sample import IMPRESSION_ID
 
 IMPRESSIONS, SEARCHES = LOGS = ("impressions", "searches")  # the tables that tell what was shown
 CLICKED, CONVERTED = "clicked", "converted"
 EVENTS = {CLICKED: "click", CONVERTED: "conversion"}  # what can be predicted -> what to call one of it
 BATCH_ROWS = 1 << 16
-TIME, EVENT = "created_at", "event"
+EVENT = "event"
 
 
 class RowGroup(NamedTuple):
@@ -36,18 +37,12 @@ class RowGroup(NamedTuple):
     last_day: int
 
 
-class Averages(NamedTuple):
-    """Events by impression, and impressions by row."""
-
-    click_rate: float
-    impressions: float
-
-
 @dataclass(frozen=True)
 class AdLog:
     """What one look at the times of the table, one of LOGS, tells; of its rows every `every`-th is used.
 
     `label` says which event is counted: CLICKED or CONVERTED. In searches a click is any event but an impression.
+    `seed` is that of the order of equal times.
     """
 
     path: Path
@@ -58,6 +53,7 @@ class AdLog:
     in_order: bool
     every: int
     label: str = CLICKED
+    seed: int = 0
 
     def rows(self, first_day: int, end_day: int) -> int:
         """How many rows lie in first_day … end_day − 1."""
@@ -72,15 +68,20 @@ class AdLog:
         return replace(self, rows_of_day={day: rows for day, rows in self.rows_of_day.items() if day <= last_day})
 
     def batches(self, columns: list[str], first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
-        """Rows of first_day … end_day − 1 by time, equal times in the file's order; time and labels come along."""
-        wanted = list(dict.fromkeys([TIME, *columns, *self._labels()]))
-        source = self._as_stored(wanted, first_day, end_day) if self.in_order else self._sorted(wanted)
-        for batch in source:
-            days = _days(batch)
-            inside = (days >= first_day) & (days < end_day)
-            if inside.any():
-                rows = batch if inside.all() else batch.filter(pa.array(inside))
-                yield self._with_label(rows) if self.table == SEARCHES else rows
+        """Rows of first_day … end_day − 1 by time, equal times by a hash of the row; time and labels come along."""
+        stored = [*self.columns, *([EVENT] if self.table == SEARCHES else [])]  # all: a row's place must not depend on
+        source = self._as_stored(stored, first_day, end_day) if self.in_order else self._sorted(stored)
+        inside = (rows for rows in (_inside(batch, first_day, end_day) for batch in source) if rows.num_rows)
+        for rows in ordered(inside, self.seed, BATCH_ROWS):
+            yield self._with_label(rows.select(self._wanted(columns)))
+
+    def unordered(self, columns: list[str], first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
+        """The rows of `batches` as they are stored."""
+        for batch in self._as_stored(self._wanted(columns), first_day, end_day):
+            yield self._with_label(_inside(batch, first_day, end_day))
+
+    def _wanted(self, columns: list[str]) -> list[str]:
+        return list(dict.fromkeys([TIME, *columns, *self._labels()]))
 
     def _labels(self) -> list[str]:
         if self.table == SEARCHES:
@@ -90,6 +91,8 @@ class AdLog:
         return ["clicks", "impressions"]
 
     def _with_label(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        if self.table != SEARCHES:
+            return rows
         events = rows.column(EVENT)
         happened = pc.equal(events, "purchase") if self.label == CONVERTED else pc.not_equal(events, "impression")
         return rows.drop_columns([EVENT]).append_column(self.label, happened.cast(pa.int8()))
@@ -113,14 +116,14 @@ class AdLog:
         query = f"""
             SELECT {", ".join(number[name] for name in columns)}
             FROM read_parquet(?) AS log({", ".join(number.values())})
-            WHERE file_row_number % {self.every} = 0 ORDER BY {number[TIME]}, file_row_number
+            WHERE file_row_number % {self.every} = 0 ORDER BY {number[TIME]}
         """  # noqa: S608
         with TemporaryDirectory() as scratch, database(Path(scratch)) as connection:
             for batch in connection.sql(query, params=[str(self.path)]).to_arrow_reader(BATCH_ROWS):
                 yield batch.rename_columns(columns)
 
 
-def open_log(path: Path, limit: int | None, label: str = CLICKED, table: str = IMPRESSIONS) -> AdLog:
+def open_log(path: Path, limit: int | None, label: str = CLICKED, table: str = IMPRESSIONS, seed: int = 0) -> AdLog:
     """Look at the times of the table, one of LOGS. With `limit`, evenly spread rows are used, so that all days stay.
 
     Raises UsageError for a label that is none of EVENTS, InputError where the table does not hold it, or no times.
@@ -137,7 +140,7 @@ def open_log(path: Path, limit: int | None, label: str = CLICKED, table: str = I
         stored = file.read_row_group(index, [TIME])
         if stored[TIME].null_count:
             raise InputError(f"{path}: has rows without a time", hint=f"Ingest the {table} again, all with {TIME}.")
-        times = _microseconds(stored)
+        times = microseconds(stored)
         if len(times) == 0:
             continue
         in_order = in_order and bool(np.all(np.diff(times, prepend=times[0] if last is None else last) >= 0))
@@ -150,7 +153,7 @@ def open_log(path: Path, limit: int | None, label: str = CLICKED, table: str = I
         raise DataError(f"{path}: no rows")
     if table == SEARCHES:
         del columns[EVENT]  # the label, and so no feature
-    return AdLog(path, table, columns, groups, dict(rows_of_day), in_order, every, label)
+    return AdLog(path, table, columns, groups, dict(rows_of_day), in_order, every, label, seed)
 
 
 def columns_of(file: pq.ParquetFile) -> dict[str, pa.DataType]:
@@ -179,28 +182,6 @@ def day_by_day(rows: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
         yield int(days[start]), rows.slice(start, end - start)
 
 
-def first_averages(log: AdLog, first_day: int, end_day: int) -> Averages:
-    """Those of the first days from first_day on that hold both events and impressions without one.
-
-    So a model that goes on with later days begins as one that learns all at once. Raises DataError where the days up
-    to end_day − 1 hold no events, or nothing else.
-    """
-    clicked = shown = 0.0
-    n_rows = 0
-    for day in [day for day in log.days().tolist() if first_day <= day < end_day]:
-        for rows in log.batches([], day, day + 1):
-            clicks, impressions = counts(rows)
-            clicked += float(clicks.sum())
-            shown += float(impressions.sum())
-            n_rows += rows.num_rows
-        if 0 < clicked < shown:
-            return Averages(clicked / shown, shown / n_rows)
-    if shown == 0:
-        raise DataError(f"{log.path}: no rows on the days to train on", hint="Train on more days.")
-    what = f"no {EVENTS[log.label]}" if clicked <= 0 else f"{EVENTS[log.label]}s only"
-    raise DataError(f"{log.path}: the rows to train on hold {what}", hint="Is it the right label column?")
-
-
 def _expect_label(path: Path, table: str, columns: Collection[str], label: str) -> None:
     if label not in EVENTS:
         raise UsageError(f"nothing learns {label!r}", hint=did_you_mean(label, EVENTS))
@@ -217,12 +198,13 @@ def _expect_label(path: Path, table: str, columns: Collection[str], label: str) 
 
 
 def _days(batch: pa.RecordBatch) -> NDArray[np.int64]:
-    return days_of(_microseconds(batch))
+    return days_of(microseconds(batch))
 
 
-def _microseconds(rows: pa.RecordBatch | pa.Table) -> NDArray[np.int64]:
-    microseconds: NDArray[np.int64] = rows.column(TIME).cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
-    return microseconds
+def _inside(rows: pa.RecordBatch, first_day: int, end_day: int) -> pa.RecordBatch:
+    days = _days(rows)
+    inside = (days >= first_day) & (days < end_day)
+    return rows if inside.all() else rows.filter(pa.array(inside))
 
 
 def _every(row: int, n: int, step: int) -> pa.Array:

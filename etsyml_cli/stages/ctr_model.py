@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,7 +19,8 @@ from etsyml_cli.models.ctr.blend import Blend
 from etsyml_cli.models.ctr.config import CtrConfig
 from etsyml_cli.models.ctr.ftrl import learn, predict
 from etsyml_cli.stages.ctr_listings import OfListings
-from etsyml_cli.stages.ctr_log import TIME, AdLog, counts, day_by_day
+from etsyml_cli.stages.ctr_log import AdLog, counts, day_by_day
+from etsyml_cli.stages.ctr_order import TIME
 from etsyml_cli.stages.ctr_sample import Chosen, choose, columns_to_choose
 
 KIND = "model:ctr"
@@ -110,13 +111,21 @@ class CtrModel:
 
     def look(self, rows: pa.RecordBatch) -> Looks:
         """What the parts say of the rows, from what was counted before the histories' day."""
+        return self.looker(rows)()
+
+    def looker(self, rows: pa.RecordBatch) -> Callable[[], Looks]:
+        """`look` to be called at a later time, from what is counted now."""
         rows = with_clock(rows, TIME, self.config.columns())
         known = self.known(rows, self.keys(rows))
-        p = np.column_stack([part.predict(rows, known.numbers[name]) for name, part in self.parts.items()])
-        return Looks(p, known.shown)
 
-    def learn(self, rows: pa.RecordBatch) -> Judged:
-        """Learn from rows of the histories' day; returns what was said of each just before it was learned.
+        def look() -> Looks:
+            p = [part.predict(rows, known.numbers[name]) for name, part in self.parts.items()]
+            return Looks(np.column_stack(p), known.shown)
+
+        return look
+
+    def learn(self, rows: pa.RecordBatch) -> tuple[pa.RecordBatch, Judged]:
+        """Learn from rows of the histories' day; returns those learned and their predictions just before.
 
         Rows that are not learned, `config.negatives` of those without a click, are counted by the histories all the
         same; those that are stand for them in what is returned.
@@ -129,7 +138,7 @@ class CtrModel:
         known = self.known(learned, [Keys(values[chosen.rows], present[chosen.rows]) for values, present in keys])
         p = [part.learn(learned, known.numbers[name], chosen) for name, part in self.parts.items()]
         self._count(keys, clicks, impressions)
-        return Judged(np.column_stack(p), known.shown, chosen.clicks, chosen.standing_for)
+        return learned, Judged(np.column_stack(p), known.shown, chosen.clicks, chosen.standing_for)
 
     def begin(self, day: int) -> None:
         """From now on the histories know all days before `day` that were learned."""
@@ -178,12 +187,14 @@ def new_clicks(config: CtrConfig, day: int) -> list[ClickSvd]:
     return [ClickSvd(config.svd_dim, day) for _ in config.history.click_svd] if config.history else []
 
 
-def learn_days(model: CtrModel, log: AdLog, first_day: int, end_day: int) -> Iterator[tuple[int, Judged]]:
-    """Learn from first_day … end_day − 1; yields the day and what was said of each row just before it was learned."""
+def learn_days(
+    model: CtrModel, log: AdLog, first_day: int, end_day: int
+) -> Iterator[tuple[int, pa.RecordBatch, Judged]]:
+    """Learn from first_day … end_day − 1; yields the day, the learned rows and their predictions just before."""
     for batch in _batches(model, log, first_day, end_day):
         for day, rows in day_by_day(batch):
             model.begin(day)
-            yield day, model.learn(rows)
+            yield day, *model.learn(rows)
     model.begin(end_day)
 
 

@@ -17,8 +17,9 @@ from etsyml_cli.models.ctr.blend import plain_blend
 from etsyml_cli.models.ctr.config import CtrConfig
 from etsyml_cli.models.ctr.ftrl import new_state, start_at
 from etsyml_cli.stages.ctr_listings import Beside, learn_reductions, of_listings
-from etsyml_cli.stages.ctr_log import Averages, columns_of
+from etsyml_cli.stages.ctr_log import columns_of
 from etsyml_cli.stages.ctr_model import CONTENT, HISTORICAL, CtrModel, Part, new_clicks, new_histories
+from etsyml_cli.stages.ctr_totals import Averages
 
 
 def listing_columns(listings: Path | None) -> dict[str, pa.DataType]:

@@ -14,8 +14,9 @@ from etsyml_cli.features.ad_names import named_features
 from etsyml_cli.features.clock import with_clock
 from etsyml_cli.io.atomic import whole_file
 from etsyml_cli.models.ctr.ftrl import used_slots, weights
-from etsyml_cli.stages.ctr_log import CLICKED, IMPRESSIONS, SEARCHES, TIME, AdLog, open_log
+from etsyml_cli.stages.ctr_log import CLICKED, IMPRESSIONS, SEARCHES, AdLog, open_log
 from etsyml_cli.stages.ctr_model import CtrModel
+from etsyml_cli.stages.ctr_order import TIME
 from etsyml_cli.stages.ctr_store import beside_of, load_model, manifest_of
 from etsyml_cli.stages.summary import Summary
 

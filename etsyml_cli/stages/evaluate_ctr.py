@@ -128,7 +128,8 @@ def _log_of(manifest: Manifest, impressions: Path | None, searches: Path | None)
     if table is None:
         raise UsageError(f"the model was trained on {source}", hint=f"Name that table with --{source}.")
     expect_same_input(manifest, source, table)
-    return open_log(table, manifest.plan.config.get("limit"), manifest.plan.config.get("label", CLICKED), source)
+    settings = manifest.plan.config
+    return open_log(table, settings.get("limit"), settings.get("label", CLICKED), source, manifest.plan.seed or 0)
 
 
 def days_to_test(log: AdLog, number: int) -> list[int]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.ingest.page_split import PageSplit, split_pages
-from etsyml_cli.ingest.split import TEST, TRAIN, VALID, held_out_share
+from etsyml_cli.ingest.split import TEST, TRAIN, VALID, DaySplit, held_out_share
 from etsyml_cli.io.features import ImageFeatures, read_image_features
 from etsyml_cli.models.ltr.blocks import Block
 from etsyml_cli.models.ltr.config import LtrConfig
@@ -19,6 +19,7 @@ from etsyml_cli.models.ltr.propensity import Propensities, fit_propensities, inv
 from etsyml_cli.stages.ltr_features import Known, asked_in, learn, log_blocks
 from etsyml_cli.stages.ltr_inputs import Listings, SearchLog, read_listings, read_searches
 from etsyml_cli.stages.ltr_parts import BY_SELLER, parted
+from etsyml_cli.stages.small_parts import warn_of_few_events, warn_of_few_rows
 
 PARTS = {"train": TRAIN, "valid": VALID, "test": TEST}
 
@@ -70,6 +71,7 @@ def prepare(inputs: Inputs) -> Ready:
         log.days, test_share=test_share, valid_share=config.valid_share, seed=inputs.seed, by=config.split
     )
     log, part = parted(log, split, config.split, catalogue)
+    _warn_of_small_parts(log, split, part)
     photos = read_image_features(inputs.images) if inputs.images else None
     shown = log.take(part != TEST)
     bias = _position_bias(shown, config)
@@ -85,6 +87,19 @@ def prepare(inputs: Inputs) -> Ready:
         blocks=log_blocks(known, catalogue, photos, shown),
         pages=_pages(shown, bias if config.debias == "position" else None),
     )
+
+
+def _warn_of_small_parts(log: SearchLog, split: PageSplit, part: NDArray[np.int8]) -> None:
+    sizes = np.diff(log.offsets)
+    relevant = np.bincount(log.page_of_row(), log.level > 0, len(sizes)) > 0
+    for name, code in (("validation", VALID), ("test", TEST)):
+        mine = part == code
+        if not mine.any():
+            continue
+        warn_of_few_events(name, int((mine & relevant).sum()), "pages with a click")
+        if isinstance(split, DaySplit) and log.days is not None:
+            of_days = np.bincount(log.days - log.days.min(), sizes)
+            warn_of_few_rows(name, int(sizes[mine].sum()), of_days[of_days > 0].tolist())
 
 
 def _test_share(holdout: str | None, config: LtrConfig) -> float:

@@ -19,8 +19,9 @@ from etsyml_cli.io.tables import MANIFEST_KEY, open_table, parquet_writer, table
 from etsyml_cli.io.text import STDIN, open_lines
 from etsyml_cli.stages.ctr_explain import explain as reasons
 from etsyml_cli.stages.ctr_listings import Beside
-from etsyml_cli.stages.ctr_log import BATCH_ROWS, LOGS, TIME
+from etsyml_cli.stages.ctr_log import BATCH_ROWS, LOGS
 from etsyml_cli.stages.ctr_model import CtrModel
+from etsyml_cli.stages.ctr_order import TIME
 from etsyml_cli.stages.ctr_store import beside_of, load_model, manifest_of
 from etsyml_cli.stages.score_json import as_batch, json_objects
 from etsyml_cli.stages.summary import Summary, up_to_date

@@ -18,7 +18,7 @@ from etsyml_cli.ingest.values import parse
 from etsyml_cli.io.schema import ARROW_TYPES, Column, table_schema
 from etsyml_cli.io.text import numbered_lines
 from etsyml_cli.models.ctr.config import CtrConfig
-from etsyml_cli.stages.ctr_log import TIME
+from etsyml_cli.stages.ctr_order import TIME
 
 MAX_FLOAT = sys.float_info.max
 EXPECTED = {

@@ -21,11 +21,13 @@ from etsyml_cli.models.ctr.config import CtrConfig
 from etsyml_cli.stages.ctr_card import LATEST_DAYS, model_card
 from etsyml_cli.stages.ctr_days import split_days
 from etsyml_cli.stages.ctr_learn import go_on, learn_model
-from etsyml_cli.stages.ctr_log import CLICKED, IMPRESSIONS, LOGS, AdLog, open_log
+from etsyml_cli.stages.ctr_log import CLICKED, EVENTS, IMPRESSIONS, LOGS, AdLog, open_log
 from etsyml_cli.stages.ctr_model import KIND, CtrModel
 from etsyml_cli.stages.ctr_new import listing_columns, new_beside
 from etsyml_cli.stages.ctr_store import base_rate_of, beside_of, load_model, save_model
+from etsyml_cli.stages.ctr_totals import totals_by_day
 from etsyml_cli.stages.ctr_warm import config_to_go_on, split_new_days
+from etsyml_cli.stages.small_parts import warn_of_few_events, warn_of_few_rows
 from etsyml_cli.stages.summary import Summary, made_before
 
 MOST_NAMED = 8  # columns in a message
@@ -67,8 +69,9 @@ def train_ctr(
     plan = _plan(inputs, config, options, seed)
     if there := made_before(out, plan, force=force):
         return there
-    log = open_log(impressions, limit, label, source)
+    log = open_log(impressions, limit, label, source, seed)
     split = split_new_days(warm_start, log, share) if warm_start else split_days(log.days(), share, train_days)
+    _warn_of_small_parts(log, split)
     clock = dict.fromkeys(CLOCK, CLOCK_TYPE)
     available = clock | log.columns | listing_columns(listings)  # of two types the listings' is the stricter
     fed = config if warm_start else fed_by(config, available)
@@ -102,6 +105,16 @@ def _progressive(days: list[dict[str, Any]], parts: list[str]) -> dict[str, floa
     latest = days[-LATEST_DAYS:]
     impressions = sum(of_day["impressions"] for of_day in latest)
     return {name: sum(of_day[name] for of_day in latest) / impressions for name in parts}
+
+
+def _warn_of_small_parts(log: AdLog, split: DaySplit) -> None:
+    totals = totals_by_day(log, split.valid_from, split.last + 1)
+    parts = {"validation": (split.valid_from, split.test_begins), "test": (split.test_begins, split.last + 1)}
+    for part, (first, end) in parts.items():
+        if first < end:
+            events = sum(of_day.events for day, of_day in totals.items() if first <= day < end)
+            warn_of_few_events(part, events, f"{EVENTS[log.label]}s")
+            warn_of_few_rows(part, log.rows(first, end), log.rows_of_day.values())
 
 
 def _tell_columns(absent: list[str], unused: list[str]) -> None:

@@ -33,6 +33,7 @@ from etsyml_cli.stages.lda_inputs import (
 )
 from etsyml_cli.stages.lda_learn import learn
 from etsyml_cli.stages.lda_model import KIND, LISTINGS, SHOPS, LdaModel, load_model, save_model, start_of
+from etsyml_cli.stages.small_parts import warn_of_few_events
 from etsyml_cli.stages.summary import Summary, made_before
 
 
@@ -73,6 +74,7 @@ def train_lda(
     counts = _counts(table, used, weights_of(table, used, config))
     valid = _favorites(table, to_choose_on(table, used, split.rule, config, seed))
     listing_ids = table.listing_ids.to_pylist()
+    _warn_of_small_parts(valid, _favorites(table, held))
     begun = None if start is None else start_of(load_model(start), listing_ids)
     if begun is not None:
         config = msgspec.structs.replace(config, n_topics=len(begun.alpha))
@@ -123,6 +125,12 @@ def _plan(
 
 def _favorites(table: FavoritesTable, part: NDArray[np.bool_]) -> Favorites:
     return favorites_of(table.user[part], table.listing[part], len(table.user_ids))
+
+
+def _warn_of_small_parts(valid: Favorites, test: Favorites) -> None:
+    for name, part in (("validation", valid), ("test", test)):
+        if len(part.indices):
+            warn_of_few_events(name, int((part.per_user() > 0).sum()), "users with held-out favorites")
 
 
 def _counts(table: FavoritesTable, used: NDArray[np.bool_], weight: NDArray[np.float64]) -> sparse.csr_matrix:

@@ -86,3 +86,17 @@ def test_click_models_differ_in_percent_of_the_auc_and_thousandths_of_the_losses
             "events 98,765",
             "entropy .3251",
         ]
+
+
+def test_a_table_says_why_there_is_no_interval(capsys: pytest.CaptureFixture[str]) -> None:
+    note = "no interval: 7 events, fewer than 20"
+    observed = Observed(impressions=90, events=7, entropy=0.3)
+    few = [
+        Measurement(name="auc", variant=variant, value=0.6, low=None, high=None, n=90, note=note, observed=observed)
+        for variant in ("baseline", "content")
+    ]
+    for draw in (draw_click_figures, lambda figures: draw_measurements("ltr", figures)):
+        draw(few)
+        out = capsys.readouterr().out
+        assert out.count(note) == 1
+        assert ".6000" in out and "…" not in out

@@ -31,3 +31,12 @@ def test_means_are_one_case_of_any_statistic() -> None:
     a, b = compared_means("m", values, seed=4)
     b.against = msgspec.structs.replace(b.against, p_value=None, gained=None, lost=None)
     assert compared("m", means, draws, 50) == [a, b]
+
+
+def test_fewer_than_twenty_units_have_no_interval() -> None:
+    for n in (19, 20):
+        measured = compared_means("m", {"a": np.arange(n) / n, "b": np.ones(n)}, seed=1)
+        ends = [measured[0].low, measured[1].high, measured[1].against.low]
+        assert (None in ends, measured[0].note != msgspec.UNSET) == (n < 20, n < 20)
+        encoded = msgspec.json.decode(msgspec.json.encode(measured[0]))
+        assert (encoded["low"] is None, "note" in encoded) == (n < 20, n < 20)

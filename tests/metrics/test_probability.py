@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 from sklearn.metrics import log_loss, roc_auc_score
 
 from etsyml_cli.core.errors import DataError
@@ -133,8 +134,15 @@ def test_the_interval_is_as_wide_as_the_binomial_says():
     assert found.high - found.low == pytest.approx(expected, rel=0.15)
 
 
-def test_a_handful_of_rows_still_has_an_interval():
-    p, clicks = np.array([0.5, 0.4]), np.array([1.0, 0.0])
-    (found,) = measure(["ne"], {"content": p}, clicks, np.ones(2), slice_="mixed", seed=0)
-    assert math.isfinite(found.low)
-    assert math.isfinite(found.high)
+@pytest.mark.parametrize("events", [19, 20])
+def test_an_interval_needs_twenty_events(events):
+    p, clicks = np.full(400, 0.1), np.repeat([1.0, 0.0], [events, 400 - events])
+    measured = measure(["auc", "ne"], {"a": p, "b": p / 2}, clicks, np.ones(400), slice_="mixed", seed=0)
+    ends = [end for m in measured for one in (m, m.against) if one for end in (one.low, one.high)]
+    assert len(ends) == 12
+    if events < 20:
+        assert set(ends) == {None}
+        assert {m.note for m in measured} == {"no interval: 19 events, fewer than 20"}
+    else:
+        assert None not in ends
+        assert {m.note for m in measured} == {UNSET}

@@ -64,7 +64,10 @@ def test_changes_are_in_the_papers_units(place: Workspace, found: Ads, etsyml: E
                 unit = at_first.value / 100 if one.metric == "auc" else 1e-3
                 assert one.change is not None
                 assert one.change.value == pytest.approx((one.value - at_first.value) / unit, abs=1e-9)
-                assert one.change.low <= one.change.value <= one.change.high
+                if slice_.events < 20:
+                    assert one.change.low is None and one.change.high is None
+                else:
+                    assert one.change.low <= one.change.value <= one.change.high
 
 
 def test_the_roc_curve_encloses_the_auc(found: Ads) -> None:

@@ -27,10 +27,11 @@ from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.models.ctr.columns import fed_by
 from etsyml_cli.models.ctr.config import AdFeatures, AdHistory, CtrConfig
 from etsyml_cli.stages.ctr_listings import Beside
-from etsyml_cli.stages.ctr_log import Averages, open_log
+from etsyml_cli.stages.ctr_log import open_log
 from etsyml_cli.stages.ctr_model import learn_days, together
 from etsyml_cli.stages.ctr_new import new_model
 from etsyml_cli.stages.ctr_store import beside_of, load_model
+from etsyml_cli.stages.ctr_totals import Averages
 from etsyml_cli.stages.evaluate_ctr import evaluate_ctr
 from etsyml_cli.stages.score import score_table
 from etsyml_cli.stages.train_ctr import train_ctr
@@ -156,7 +157,7 @@ def test_labels_of_a_day_change_nothing_that_was_said_of_rows_up_to_it(shop, log
         opened = open_log(write_table("impressions", rows, tmp_path / name), None)
         first = int(opened.days()[0])
         model = new_model(fed_by(CONFIG, opened.columns), Beside(None, None), Averages(0.3, 1), first)
-        return together([judged for _, judged in learn_days(model, opened, first, first + DAYS)])
+        return together([judged for _, _, judged in learn_days(model, opened, first, first + DAYS)])
 
     flipped = [*log[: 4 * ADS_A_DAY], *({**row, "clicked": 1 - row["clicked"]} for row in log[4 * ADS_A_DAY :])]
     before, after = said(log, "log.parquet"), said(flipped, "flipped.parquet")

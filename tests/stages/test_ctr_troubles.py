@@ -17,8 +17,9 @@ from etsyml_cli.io.model import load_json, load_tensors
 from etsyml_cli.models.ctr.columns import fed_by
 from etsyml_cli.models.ctr.config import AdFeatures, AdHistory, CtrConfig
 from etsyml_cli.stages.ctr_listings import Beside
-from etsyml_cli.stages.ctr_log import Averages, day_by_day, open_log
+from etsyml_cli.stages.ctr_log import day_by_day, open_log
 from etsyml_cli.stages.ctr_new import new_model
+from etsyml_cli.stages.ctr_totals import Averages
 from etsyml_cli.stages.score import score_rows
 from tests.stages.test_ctr_stages import (
     ADS_A_DAY,

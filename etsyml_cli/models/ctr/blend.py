@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 RIDGE = 1.0  # of the blend towards equal shares
-CALIBRATION_RIDGE = 100.0  # of one day's calibration towards none: a day of few clicks must not move the next
+CALIBRATION_RIDGE = 100.0  # of the calibration towards none: a day of few clicks must not move the next
 MOST = 30.0  # the farthest log-odds that a probability counts as
 LOG_SHOWN = 8.0  # brings the logarithm of the ad's impressions into the range of the others
 
@@ -43,9 +43,27 @@ def fit_blend(p: Floats, shown: Floats, clicks: Floats, impressions: Floats) -> 
 
 
 def calibrated(blend: Blend, p: Floats, shown: Floats, clicks: Floats, impressions: Floats) -> Blend:
-    """The blend with the slope and the shift of its log-odds that fit these rows best."""
-    x = np.column_stack([_dot(_inputs(p, shown), blend.weights), np.ones(len(clicks))])
-    return blend._replace(platt=_fit(x, clicks, impressions, np.array([1.0, 0.0]), CALIBRATION_RIDGE))
+    """The blend with the slope and the shift of its log-odds that fit these rows best.
+
+    The slope turns around the mean of the log-odds, each weighted by its information on the shift, n·p(1 − p): so the
+    evidence for one does not move the other. Rows of one class leave the blend as it is.
+    """
+    if not 0 < clicks.sum() < impressions.sum():
+        return blend
+    log_odds = _dot(_inputs(p, shown), blend.weights)
+    q = 1 / (1 + np.exp(-log_odds))
+    mean = float(np.average(log_odds, weights=impressions * q * (1 - q)))
+    x = np.column_stack([log_odds - mean, np.ones(len(clicks))])
+    slope, shift = _fit(x, clicks, impressions, np.array([1.0, 0.0]), CALIBRATION_RIDGE, offset=mean)
+    return blend._replace(platt=np.array([slope, shift + (1 - slope) * mean]))
+
+
+def level_kept(blend: Blend, p: Floats, shown: Floats, target: Floats, impressions: Floats) -> Blend:
+    """The blend with the shift at which the mean of its predictions for these rows is that of `target`, (N,)."""
+    log_odds = blend.platt[0] * _dot(_inputs(p, shown), blend.weights) + blend.platt[1]
+    ones = np.ones((len(target), 1))
+    shift = _fit(ones, target * impressions, impressions, np.zeros(1), 0.0, offset=log_odds)
+    return blend._replace(platt=np.array([blend.platt[0], blend.platt[1] + shift[0]]))
 
 
 def _inputs(p: Floats, shown: Floats) -> Floats:
@@ -57,8 +75,12 @@ def _log_odds(p: Floats) -> Floats:
         return np.asarray(np.clip(np.log(p) - np.log1p(-p), -MOST, MOST))
 
 
-def _fit(x: Floats, clicks: Floats, impressions: Floats, start: Floats, ridge: float) -> Floats:
-    """Logistic regression of rows x (N, D) with a ridge towards `start`, (D,), which stays where rows are of one class.
+def _fit(
+    x: Floats, clicks: Floats, impressions: Floats, start: Floats, ridge: float, offset: Floats | float = 0.0
+) -> Floats:
+    """Logistic regression of rows x (N, D) with a ridge towards `start`, (D,), the result if rows are of one class.
+
+    `offset` is added to the log-odds of every row.
 
     Sums are NumPy's: a BLAS product would depend on the number of threads.
     """
@@ -67,7 +89,7 @@ def _fit(x: Floats, clicks: Floats, impressions: Floats, start: Floats, ridge: f
     from scipy.optimize import minimize  # takes a while to load, and a content model alone has no blend
 
     def loss(w: Floats) -> tuple[float, Floats]:
-        a = _dot(x, w)
+        a = offset + _dot(x, w)
         total = float((impressions * np.logaddexp(0, a) - clicks * a).sum())
         slope = (x * (impressions / (1 + np.exp(-a)) - clicks)[:, None]).sum(axis=0)
         return total + ridge / 2 * float(((w - start) ** 2).sum()), slope + ridge * (w - start)
