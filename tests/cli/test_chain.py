@@ -99,7 +99,7 @@ def test_clicks_on_search_results_are_learned_and_judged(work: Path, etsyml: Ets
     assert list(told["data"]) == ["searches", "listings"]
     value = {(m["variant"], m["slice"]): m["value"] for m in told["metrics"]}
     assert value["ensemble", "mixed"] > 0.55
-    wrong = etsyml("-w", tmp_path, "train", "ctr", "--searches", "other.parquet")
+    wrong = etsyml("-w", tmp_path, "train", "ctr", "--searches", tmp_path / "tables/searches.parquet")
     assert (wrong.code, wrong.err) == (
         2,
         "error: --searches is not read with --source impressions\n  Say --source searches.\n",
