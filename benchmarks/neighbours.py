@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from benchmarks.measure import etsyml, require
 from benchmarks.photo_folders import CLOTHING, workspace_of
-from etsyml_cli.io.features import read_image_features
+from etsyml_cli.photos.store import read_image_features
 
 NEAREST = 5
 NO_LABEL = {"Not sure", "Skip", "Other"}

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from etsyml_cli.features.backbones import backbone_named
-from etsyml_cli.features.network import PhotoNetwork, random_network
-from etsyml_cli.features.onnx_network import OnnxExtractor, export_onnx
-from etsyml_cli.features.torch_network import TorchExtractor
-from etsyml_cli.stages.image_network import CPU_BATCH
+from etsyml_cli.photos.backbones import backbone_named
+from etsyml_cli.photos.load_network import CPU_BATCH
+from etsyml_cli.photos.network import PhotoNetwork, random_network
+from etsyml_cli.photos.onnx_network import OnnxExtractor, export_onnx
+from etsyml_cli.photos.torch_network import TorchExtractor
 
 GOALS = {"resnet50": 1.15, "vgg19": 1.15, "efficientnet_lite0": None}  # the last one is no matrix product for the most
 SIDE = 2048  # of the matrices

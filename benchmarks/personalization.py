@@ -26,12 +26,12 @@ from threadpoolctl import threadpool_limits
 from benchmarks.measure import cost_of, etsyml, median_cost, require
 from benchmarks.photo_folders import REPOSITORY
 from etsyml_cli.metrics.recommendation import hits_of, log_likelihood, recall
-from etsyml_cli.models.lda.config import LdaConfig
-from etsyml_cli.models.lda.favorites import Favorites, favorites_of
-from etsyml_cli.models.lda.item_knn import nearest_listings
-from etsyml_cli.models.lda.native_engine import fit, passes_over
-from etsyml_cli.models.lda.parameters import LdaParameters
-from etsyml_cli.models.lda.top import Ranker, top_listings
+from etsyml_cli.personalization.config import LdaConfig
+from etsyml_cli.personalization.model.favorites import Favorites, favorites_of
+from etsyml_cli.personalization.model.item_knn import nearest_listings
+from etsyml_cli.personalization.model.lda_cvb0 import fit, passes_over
+from etsyml_cli.personalization.model.lda_parameters import LdaParameters
+from etsyml_cli.personalization.model.top_k import Ranker, top_listings
 
 GOWALLA = REPOSITORY.parent / "shared/data/gowalla"
 K, ETA = 96, 0.02

@@ -18,12 +18,12 @@ from PIL import Image, ImageOps
 from benchmarks import networks
 from benchmarks.measure import cost_of, cpu_s_an_item, etsyml
 from benchmarks.photo_folders import enlarged, real_photos, small_photos, workspace_of
-from etsyml_cli.features.backbones import backbone_named
-from etsyml_cli.features.network import PhotoNetwork, trained_network
-from etsyml_cli.features.pixels import decode_photo
-from etsyml_cli.features.torch_network import TorchExtractor
-from etsyml_cli.io.features import read_image_features
-from etsyml_cli.io.weights import read_state_dict
+from etsyml_cli.photos.backbones import backbone_named
+from etsyml_cli.photos.network import PhotoNetwork, trained_network
+from etsyml_cli.photos.pixels import decode_photo
+from etsyml_cli.photos.store import read_image_features
+from etsyml_cli.photos.torch_network import TorchExtractor
+from etsyml_cli.photos.weights import read_state_dict
 
 FEW = 20
 LONGER_SIDE = 2000

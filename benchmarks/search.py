@@ -18,17 +18,17 @@ from sklearn.svm import LinearSVC
 
 from benchmarks.measure import etsyml, require
 from benchmarks.photo_folders import REPOSITORY
-from etsyml_cli.io.svmlight import read_svmlight
 from etsyml_cli.metrics.ranking import byte_order, ndcg, rank_pages
-from etsyml_cli.models.ltr.blocks import Rows
-from etsyml_cli.models.ltr.choose import with_pairs
-from etsyml_cli.models.ltr.config import LtrConfig
-from etsyml_cli.models.ltr.descent import descend
-from etsyml_cli.models.ltr.fit import Fitted, Objective, fit
-from etsyml_cli.models.ltr.pairs import Pages, iterate_pairs
-from etsyml_cli.models.ltr.score import take
-from etsyml_cli.stages.ltr_ready import Inputs, prepare
-from etsyml_cli.stages.ltr_rows import pages_of
+from etsyml_cli.search.config import LtrConfig
+from etsyml_cli.search.model.blocks import Rows
+from etsyml_cli.search.model.choose import with_pairs
+from etsyml_cli.search.model.descent import descend
+from etsyml_cli.search.model.fit import Fitted, Objective, fit
+from etsyml_cli.search.model.pairs import Pages, iterate_pairs
+from etsyml_cli.search.model.score import take
+from etsyml_cli.search.prepare import Inputs, prepare
+from etsyml_cli.search.svmlight import read_svmlight
+from etsyml_cli.search.svmlight_ranker import pages_of
 
 SHARED = REPOSITORY.parent / "shared/data"
 MARKET, EXAMPLE = SHARED / "market", SHARED / "lightgbm-rank"

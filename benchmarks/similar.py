@@ -19,9 +19,9 @@ import numpy as np
 from benchmarks.measure import cost_of, etsyml, require
 from benchmarks.search import MARKET
 from etsyml_cli.io.artifact import Plan, artifact
-from etsyml_cli.io.features import FEATURES, IDS, KIND, ImageFeatures, read_image_features, write_matrix
 from etsyml_cli.io.model import save_ids
 from etsyml_cli.io.workspace import Workspace
+from etsyml_cli.photos.store import FEATURES, IDS, KIND, ImageFeatures, read_image_features, write_matrix
 
 MADE = 200_000
 ROWS_AT_ONCE = 4096

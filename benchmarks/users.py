@@ -16,10 +16,10 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from benchmarks.search import SHARED
-from etsyml_cli.models.lda.config import LdaConfig
-from etsyml_cli.models.lda.native_engine import fit
-from etsyml_cli.models.lda.similar_lists import recall
-from etsyml_cli.models.lda.similar_users import similar_users
+from etsyml_cli.personalization.config import LdaConfig
+from etsyml_cli.personalization.model.lda_cvb0 import fit
+from etsyml_cli.personalization.similar_profiles.lists import recall
+from etsyml_cli.personalization.similar_profiles.search import similar_users
 
 GOWALLA = SHARED / "gowalla" / "train.csv.gz"
 K = 10

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from etsyml_cli.ingest.config import IngestConfig
+from etsyml_cli.ingest.ingest import ingest
+from etsyml_cli.io.summary import Summary
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import parse_metric
-from etsyml_cli.models.lda.config import LdaConfig
-from etsyml_cli.stages import recommend as stage
-from etsyml_cli.stages.evaluate_lda import evaluate_lda
-from etsyml_cli.stages.ingest import ingest
-from etsyml_cli.stages.lda_model import load_model
-from etsyml_cli.stages.summary import Summary
-from etsyml_cli.stages.train_lda import train_lda
+from etsyml_cli.personalization import recommend as stage
+from etsyml_cli.personalization.config import LdaConfig
+from etsyml_cli.personalization.evaluate import evaluate_lda
+from etsyml_cli.personalization.store import load_model
+from etsyml_cli.personalization.train import train_lda
 
 CONFIG = LdaConfig(n_topics=4, passes=20)
 Row = tuple[str, str, str]  # user, listing, time

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from etsyml_cli.features.crosses import SEED, Tokens, cross, pair_words
-from etsyml_cli.features.hashing import hash_together
-from etsyml_cli.models.ltr.blocks import ListingPhotos, ListingTerms, PhotoCrosses, Rows
-from etsyml_cli.models.ltr.pairs import Pages
+from etsyml_cli.search.crosses import SEED, Tokens, cross, pair_words
+from etsyml_cli.search.model.blocks import ListingPhotos, ListingTerms, PhotoCrosses, Rows
+from etsyml_cli.search.model.pairs import Pages
+from etsyml_cli.text.hashing import hash_together
 
 BLOCKS = ("overlap", "text", "image", "word_crosses", "photo_crosses")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from etsyml_cli.features.backbones import Backbone, backbone_named
-from etsyml_cli.features.network import PhotoNetwork, random_network
-from etsyml_cli.features.torch_network import TorchExtractor
+from etsyml_cli.photos.backbones import Backbone, backbone_named
+from etsyml_cli.photos.network import PhotoNetwork, random_network
+from etsyml_cli.photos.torch_network import TorchExtractor
 
 CPU = torch.device("cpu")
 

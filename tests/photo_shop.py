@@ -11,13 +11,13 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from etsyml_cli.features.images_config import ImagesConfig
 from etsyml_cli.io.artifact import RUN, Plan
 from etsyml_cli.io.schema import arrow_schema, table_schema
+from etsyml_cli.io.summary import Summary
 from etsyml_cli.io.tables import parquet_writer, seal, table_draft
-from etsyml_cli.stages import extract_images as stage
-from etsyml_cli.stages.extract_images import extract_images
-from etsyml_cli.stages.summary import Summary
+from etsyml_cli.photos import extract as stage
+from etsyml_cli.photos.config import ImagesConfig
+from etsyml_cli.photos.extract import extract_images
 
 
 def tiny(**settings: Any) -> ImagesConfig:

@@ -36,7 +36,7 @@ def auction(
       etsyml score ads.jsonl | etsyml auction --reserve 0.05 --slots 3
       etsyml auction bids.csv --out prices.csv
     """
-    from etsyml_cli.stages.auction import COLUMNS, auction_rows
+    from etsyml_cli.ads.auction import COLUMNS, auction_rows
 
     refuse_force_without_out(out=out)
     rows = auction_rows(source=bids, reserve=reserve, slots=slots)
@@ -53,7 +53,7 @@ def auction(
 
 def _write(rows: Iterable[dict[str, Any]], columns: tuple[str, ...], out: Path, force: bool) -> None:
     from etsyml_cli.io.runs import write_lists
-    from etsyml_cli.stages.summary import Summary
+    from etsyml_cli.io.summary import Summary
 
     count = write_lists(rows, out, subject="auction_id", columns=columns, force=force)
     show.summary(Summary(kind="auction", path=str(out), rows={"ads": count}))

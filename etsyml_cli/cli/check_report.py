@@ -10,7 +10,7 @@ from etsyml_cli.cli import show
 from etsyml_cli.cli.session import in_this_workspace, session
 
 if TYPE_CHECKING:
-    from etsyml_cli.stages.ingest_check import CheckReport, ColumnLook
+    from etsyml_cli.ingest.check import CheckReport, ColumnLook
 
 SAMPLE_WIDTH = 30
 

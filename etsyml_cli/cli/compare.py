@@ -33,7 +33,7 @@ def compare(
       etsyml compare text.trec multimodal.trec --qrels qrels.txt
       etsyml compare text.trec multimodal.trec --qrels qrels.txt.gz --metric ndcg@5 --metric p@10
     """
-    from etsyml_cli.stages import compare as stage
+    from etsyml_cli.search import compare_runs as stage
 
     comparison = stage.compare(runs=(run_a, run_b), qrels=qrels, metrics=metric or [], seed=seed)
     show_measurements(str(qrels), comparison.metrics, comparison)

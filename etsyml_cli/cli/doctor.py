@@ -19,7 +19,7 @@ def doctor() -> None:
     """
     import msgspec
 
-    from etsyml_cli.stages.doctor import examine
+    from etsyml_cli.workspace.doctor import examine
 
     findings = [
         msgspec.structs.replace(finding, todo=in_this_workspace(finding.todo)) for finding in examine(session.workspace)

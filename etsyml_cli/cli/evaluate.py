@@ -16,7 +16,7 @@ from etsyml_cli.cli.session import common_options, session
 
 if TYPE_CHECKING:
     from etsyml_cli.metrics.measurement import Measurement
-    from etsyml_cli.stages.evaluate import Evaluation
+    from etsyml_cli.workspace.evaluate import Evaluation
 
 
 @common_options
@@ -77,8 +77,8 @@ def evaluate(
       etsyml evaluate --model ltr --metric "ndcg(gains=exp)@10" --min ndcg@10=0.30
       etsyml evaluate --model ltr --qrels grades.txt --baseline bm25
     """
-    from etsyml_cli.stages import evaluate as stage
-    from etsyml_cli.stages.image_choice import features_of_model
+    from etsyml_cli.photos.choose import features_of_model
+    from etsyml_cli.workspace import evaluate as stage
 
     if qrels is not None:
         refuse("with --qrels: choose one of both", "truth")
@@ -115,7 +115,7 @@ def evaluate(
 
 def _models(asked: str | None) -> dict[str, Path]:
     from etsyml_cli.core.errors import UsageError, did_you_mean
-    from etsyml_cli.stages.evaluate import JUDGES, model_kind
+    from etsyml_cli.workspace.evaluate import JUDGES, model_kind
 
     if asked is None:
         return {kind: session.workspace.model(kind) for kind in JUDGES}

@@ -9,7 +9,7 @@ import typer
 from etsyml_cli.cli import options, show
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.cli.settings import settings
-from etsyml_cli.features.images_config import BACKBONES
+from etsyml_cli.photos.config import BACKBONES
 
 
 @common_options
@@ -39,7 +39,7 @@ def extract_images(
       etsyml extract-images --dim 64
       etsyml extract-images --backbone vgg19 --set weights=vgg19.pth
     """
-    from etsyml_cli.stages.extract_images import extract_images as extract
+    from etsyml_cli.photos.extract import extract_images as extract
 
     place = session.workspace
     chosen = settings("images", config, set_, {"backbone": backbone, "dim": dim, "device": device}).value

@@ -31,8 +31,8 @@ def ltr(
       etsyml index ltr
       etsyml index ltr --model models/global --out indexes/global
     """
-    from etsyml_cli.stages.image_choice import features_of_model
-    from etsyml_cli.stages.index_ltr import index_ltr
+    from etsyml_cli.photos.choose import features_of_model
+    from etsyml_cli.search.build_index import index_ltr
 
     place = session.workspace
     ranker = model or place.model("ltr")
@@ -67,8 +67,8 @@ def similar(
       etsyml index similar
       etsyml index similar --recall 0.99
     """
-    from etsyml_cli.stages.image_choice import features_to_train_on
-    from etsyml_cli.stages.similar_index import index_similar
+    from etsyml_cli.photos.choose import features_to_train_on
+    from etsyml_cli.similar.index import index_similar
 
     place = session.workspace
     photos = images or features_to_train_on(place.all_images())

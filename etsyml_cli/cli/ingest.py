@@ -89,11 +89,11 @@ def ingest(
     ).value
     if check:
         from etsyml_cli.cli.check_report import show_check
-        from etsyml_cli.stages.ingest_check import check as look
+        from etsyml_cli.ingest.check import check as look
 
         show_check(look(table, files, config=chosen))
         return
-    from etsyml_cli.stages.ingest import ingest as run_ingest
+    from etsyml_cli.ingest.ingest import ingest as run_ingest
 
     show.summary(
         run_ingest(

@@ -24,7 +24,7 @@ def inspect(
       etsyml inspect work/tables/listings.parquet
       etsyml inspect work/models/ltr
     """
-    from etsyml_cli.stages.inspect import inspect as look
+    from etsyml_cli.workspace.inspect import inspect as look
 
     found = look(path)
     if session.json or not show.for_a_person():

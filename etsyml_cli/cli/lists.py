@@ -49,7 +49,7 @@ def write(
 ) -> None:
     """Write lists to a file, CSV and Parquet with other columns than a ranked list's where these are named."""
     from etsyml_cli.io.runs import write_lists
-    from etsyml_cli.stages.summary import Summary
+    from etsyml_cli.io.summary import Summary
 
     count = write_lists(ranked, out, subject=subject, columns=columns, force=force)
     show.summary(Summary(kind="lists", path=str(out), rows={"lists": count}))

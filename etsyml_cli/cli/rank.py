@@ -48,9 +48,9 @@ def rank(
       etsyml rank --query "wool scarf" --before-after
       etsyml rank --searches work/tables/searches.parquet --out pages.trec
     """
-    from etsyml_cli.stages import rank as stage
-    from etsyml_cli.stages.image_choice import features_of_model
-    from etsyml_cli.stages.ltr_rows import rank_rows
+    from etsyml_cli.photos.choose import features_of_model
+    from etsyml_cli.search import rank as stage
+    from etsyml_cli.search.svmlight_ranker import rank_rows
 
     if sum(one is not None for one in (query, searches, features)) != 1:
         hint = 'Name --query "...", or logged pages with --searches TABLE, or --features FILE.'

@@ -62,8 +62,8 @@ def recommend(
       etsyml recommend --users all -k 20 --per-shop 2 --out lists.jsonl
     """
     from etsyml_cli.core.errors import UsageError, did_you_mean
-    from etsyml_cli.stages import recommend as stage
-    from etsyml_cli.stages.lda_model import LISTINGS, SHOPS, expect_things
+    from etsyml_cli.personalization import recommend as stage
+    from etsyml_cli.personalization.store import LISTINGS, SHOPS, expect_things
 
     if what not in MODELS:
         raise UsageError(f"--what {what}: nothing is recommended by that name", hint=did_you_mean(what, MODELS))
@@ -74,7 +74,7 @@ def recommend(
     if what == "users":
         if favorites or by_style or explain or not exclude_seen:
             raise UsageError("--what users takes --user or --users, -k and --method, and nothing of listings")
-        from etsyml_cli.stages.recommend_users import similar_users
+        from etsyml_cli.personalization.similar_users import similar_users
 
         named = None if users == EVERYBODY else _named(user, users)
         found = similar_users(model=model or place.model("lda"), users=named, k=k, method=method)
@@ -94,7 +94,7 @@ def recommend(
     if new_listings:
         if favorites is not None or explain or by_style:
             raise UsageError("--new-listings goes with none of --favorites, --explain and --by-style")
-        from etsyml_cli.stages.image_choice import features_to_train_on
+        from etsyml_cli.photos.choose import features_to_train_on
 
         new = {"new_listings": True, "images": images or features_to_train_on(place.all_images())}
     if favorites is not None:
@@ -158,8 +158,8 @@ def _give_everybody(common: dict[str, Any], out: Path, *, force: bool) -> None:
 
     from etsyml_cli.io.artifact import Plan, source_of
     from etsyml_cli.io.runs import write_lists, write_lists_resumably
-    from etsyml_cli.stages.recommend import recommend as run
-    from etsyml_cli.stages.summary import Summary
+    from etsyml_cli.io.summary import Summary
+    from etsyml_cli.personalization.recommend import recommend as run
 
     def from_user(first: int) -> Iterator[dict[str, Any]]:
         return run(users=None, first=first, **common)

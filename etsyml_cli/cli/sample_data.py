@@ -34,7 +34,7 @@ def sample_data(
       etsyml sample-data --out market
       etsyml sample-data --out market --listings 2000 --users 500 --seed 7
     """
-    from etsyml_cli.stages.sample_data import sample_data as draw
+    from etsyml_cli.sample.write import sample_data as draw
 
     chosen = settings("sample", config, set_, {"listings": listings, "users": users, "pages": pages}).value
     show.summary(draw(out, chosen, seed=seed, force=force))

@@ -39,8 +39,8 @@ def score(
       etsyml score ads.jsonl --explain
       etsyml score work/tables/impressions.parquet --out scores.parquet
     """
-    from etsyml_cli.stages import score as stage
-    from etsyml_cli.stages.image_choice import features_of_model
+    from etsyml_cli.ads import score as stage
+    from etsyml_cli.photos.choose import features_of_model
 
     refuse_force_without_out(out=out)
     place = session.workspace

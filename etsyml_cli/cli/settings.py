@@ -12,11 +12,11 @@ from etsyml_cli.io.text import read_text
 
 # what can be configured -> the Struct that holds its defaults
 CONFIGS = {
-    "images": "etsyml_cli.features.images_config:ImagesConfig",
+    "images": "etsyml_cli.photos.config:ImagesConfig",
     "ingest": "etsyml_cli.ingest.config:IngestConfig",
-    "ltr": "etsyml_cli.models.ltr.config:LtrConfig",
-    "lda": "etsyml_cli.models.lda.config:LdaConfig",
-    "ctr": "etsyml_cli.models.ctr.config:CtrConfig",
+    "ltr": "etsyml_cli.search.config:LtrConfig",
+    "lda": "etsyml_cli.personalization.config:LdaConfig",
+    "ctr": "etsyml_cli.ads.config:CtrConfig",
     "sample": "etsyml_cli.sample.config:SampleConfig",
 }
 

@@ -52,8 +52,8 @@ def similar(
       etsyml similar --all -k 20 --out similar.parquet
       etsyml similar --judge
     """
-    from etsyml_cli.stages.image_choice import features_to_train_on
-    from etsyml_cli.stages.similar import similar as run_similar
+    from etsyml_cli.photos.choose import features_to_train_on
+    from etsyml_cli.similar.search import similar as run_similar
 
     if [bool(listing), everything, judge].count(True) != 1:
         raise UsageError("name listings with --listing ID, or all of them with --all, or --judge the lists")
@@ -73,7 +73,7 @@ def similar(
     lists.refuse_without_effect(out)
     place = session.workspace
     if judge:
-        from etsyml_cli.stages.similar_judge import judge_similar
+        from etsyml_cli.similar.evaluate import judge_similar
 
         measured = judge_similar(
             listings=listings or place.table("listings"),

@@ -59,8 +59,8 @@ def styles(
       etsyml styles --user U17
       etsyml styles --listing L17
     """
-    from etsyml_cli.stages.styles import styles as run_styles
-    from etsyml_cli.stages.styles import styles_of
+    from etsyml_cli.personalization.styles import styles as run_styles
+    from etsyml_cli.personalization.styles import styles_of
 
     if [bool(style), bool(listing), bool(user)].count(True) > 1:
         raise UsageError("ask for one of --style, --listing and --user at a time")

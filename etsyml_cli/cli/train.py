@@ -47,10 +47,10 @@ def ltr(
       etsyml train ltr --export-pairs pairs.svmlight
       etsyml train ltr --features rank.train --groups rank.train.query --out models/rows
     """
-    from etsyml_cli.stages.image_choice import features_to_train_on
-    from etsyml_cli.stages.ltr_ready import Inputs
-    from etsyml_cli.stages.ltr_rows import train_on_rows
-    from etsyml_cli.stages.train_ltr import export_ltr, train_ltr
+    from etsyml_cli.photos.choose import features_to_train_on
+    from etsyml_cli.search.prepare import Inputs
+    from etsyml_cli.search.svmlight_ranker import train_on_rows
+    from etsyml_cli.search.train import export_ltr, train_ltr
 
     place = session.workspace
     common: dict[str, Any] = {"config": settings("ltr", config, set_).value, "seed": seed, "holdout": holdout}
@@ -108,7 +108,7 @@ def lda(
       etsyml train lda --from work/models/lda --out models/today
       etsyml train lda --shops
     """
-    from etsyml_cli.stages.train_lda import train_lda
+    from etsyml_cli.personalization.train import train_lda
 
     chosen = settings("lda", config, set_, {"n_topics": n_topics})
     if start is not None and chosen.origins["n_topics"] in ("--set", "option"):
@@ -170,8 +170,8 @@ def ctr(
       etsyml train ctr --warm-start work/models/ctr --holdout none --out models/today
       etsyml train ctr --set bits=20 --set l1=1
     """
-    from etsyml_cli.stages.image_choice import features_to_train_on
-    from etsyml_cli.stages.train_ctr import train_ctr
+    from etsyml_cli.ads.train import train_ctr
+    from etsyml_cli.photos.choose import features_to_train_on
 
     if warm_start and (config or set_ or train_days):
         raise UsageError("--warm-start goes on with the model's settings, on all days that are new to it")

@@ -31,9 +31,9 @@ def weights(
       etsyml weights -k 100 --json
       etsyml weights --out weights.tsv
     """
-    from etsyml_cli.stages.ctr_store import manifest_of
-    from etsyml_cli.stages.ctr_weights import model_weights, write_weights
-    from etsyml_cli.stages.image_choice import features_of_model
+    from etsyml_cli.ads.store import manifest_of
+    from etsyml_cli.ads.weights import model_weights, write_weights
+    from etsyml_cli.photos.choose import features_of_model
 
     refuse_force_without_out(out=out)
     if out is not None:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etsyml_cli.ingest.formats.cells import Cells
 from etsyml_cli.ingest.rules import Rules
 from etsyml_cli.ingest.values import (
     CONTROL,
@@ -20,7 +21,6 @@ from etsyml_cli.ingest.values import (
     BadValueError,
     parse,
 )
-from etsyml_cli.io.cells import Cells
 from etsyml_cli.io.rejects import Reason
 from etsyml_cli.io.schema import ARROW_TYPES, Column, Kind
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etsyml_cli.ingest.columns import convert
+from etsyml_cli.ingest.formats.cells import Block
 from etsyml_cli.ingest.mapping import Mapping, whole_groups
 from etsyml_cli.ingest.rules import Rules
-from etsyml_cli.io.cells import Block
 from etsyml_cli.io.rejects import Reason
 from etsyml_cli.io.schema import TableSchema, arrow_schema
 

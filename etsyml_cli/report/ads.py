@@ -8,11 +8,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from etsyml_cli.ads.click_model import CONTENT, ENSEMBLE, HISTORICAL
+from etsyml_cli.ads.evaluate import OnTestDays, inputs_of, on_test_days
+from etsyml_cli.ads.log import EVENTS
+from etsyml_cli.ads.slices import measure_slices
 from etsyml_cli.io.artifact import MANIFEST, read_manifest
 from etsyml_cli.io.model import METRICS, load_json
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.metrics.curves import curves, equal_groups, rates_of
 from etsyml_cli.metrics.probability import Floats
+from etsyml_cli.photos.choose import features_of_model
 from etsyml_cli.report.ads_auctions import MOST_ROWS, Auctions, auctions
 from etsyml_cli.report.ads_features import Telling, telling
 from etsyml_cli.report.ads_rows import rows_of_test
@@ -20,12 +25,7 @@ from etsyml_cli.report.ads_table import Slice, slices
 from etsyml_cli.report.measured import SEED
 from etsyml_cli.report.missing import Missing
 from etsyml_cli.report.plots import Plot, Series
-from etsyml_cli.stages.ctr_judge import measure_slices
-from etsyml_cli.stages.ctr_log import EVENTS
-from etsyml_cli.stages.ctr_model import CONTENT, ENSEMBLE, HISTORICAL
-from etsyml_cli.stages.evaluate import JUDGES
-from etsyml_cli.stages.evaluate_ctr import OnTestDays, inputs_of, on_test_days
-from etsyml_cli.stages.image_choice import features_of_model
+from etsyml_cli.workspace.evaluate import JUDGES
 
 MADE_BY = "etsyml train ctr"
 GROUPS = 10

@@ -9,13 +9,13 @@ from statistics import median
 import msgspec
 import pyarrow as pa
 
+from etsyml_cli.ads.click_model import CtrModel
+from etsyml_cli.ads.model.gsp import Bid, Placed, run_auction
 from etsyml_cli.io.workspace import Workspace
-from etsyml_cli.models.ctr.auction import Bid, Placed, run_auction
 from etsyml_cli.report.ads_rows import evenly
 from etsyml_cli.report.cards import Card, Cards
 from etsyml_cli.report.missing import Missing
 from etsyml_cli.report.plots import Plot, Series
-from etsyml_cli.stages.ctr_model import CtrModel
 
 MOST_ROWS = 200_000
 MOST_PLACES = 8

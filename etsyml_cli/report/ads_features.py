@@ -8,10 +8,10 @@ from math import sqrt
 import msgspec
 import pyarrow as pa
 
-from etsyml_cli.features.ad_names import BIAS
+from etsyml_cli.ads.click_model import CtrModel
+from etsyml_cli.ads.explain import additions
+from etsyml_cli.ads.features.names import BIAS
 from etsyml_cli.report.ads_rows import evenly
-from etsyml_cli.stages.ctr_explain import additions
-from etsyml_cli.stages.ctr_model import CtrModel
 
 MOST_ROWS = 2_000  # each is taken apart, feature by feature
 MOST_NAMED = 15

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from etsyml_cli.ingest.split import DaySplit
+from etsyml_cli.ads.click_model import CtrModel
+from etsyml_cli.ads.log import AdLog
 from etsyml_cli.io.wide import widened
-from etsyml_cli.stages.ctr_log import AdLog
-from etsyml_cli.stages.ctr_model import CtrModel
+from etsyml_cli.splits.days import DaySplit
 
 OF_AUCTION = ("listing_id", "query", "bid")
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.metrics.measurement import Measurement
-from etsyml_cli.stages.evaluate import evaluate
-from etsyml_cli.stages.image_choice import features_of_model
+from etsyml_cli.photos.choose import features_of_model
+from etsyml_cli.workspace.evaluate import evaluate
 
 SEED = 0  # that of `etsyml evaluate`
 TABLES = ("listings", "searches", "favorites", "impressions")

@@ -14,6 +14,7 @@ from msgspec.structs import replace as replaced
 from etsyml_cli import __version__
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.io.artifact import Plan, artifact, source_of, to_json
+from etsyml_cli.io.summary import Summary, made_before
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.report.ads import Ads, ads
 from etsyml_cli.report.missing import Missing, unless_missing
@@ -22,7 +23,6 @@ from etsyml_cli.report.plots import Plot, svg_of, write_plot
 from etsyml_cli.report.run import Run, run, run_record_of
 from etsyml_cli.report.search import Search, search
 from etsyml_cli.report.thumbnails import Thumbnails
-from etsyml_cli.stages.summary import Summary, made_before
 
 KIND = "report"
 PAGE, NUMBERS, PLOTS = "report.html", "report.json", "plots"

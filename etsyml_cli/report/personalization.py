@@ -11,13 +11,13 @@ import numpy as np
 from etsyml_cli.io.artifact import MANIFEST
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.metrics.measurement import Measurement
+from etsyml_cli.personalization.store import SHOPS, LdaModel, load_model
+from etsyml_cli.personalization.styles import styles
 from etsyml_cli.report.cards import PHOTOLESS, Card, Cards
 from etsyml_cli.report.measured import measured
 from etsyml_cli.report.missing import Missing, unless_missing
 from etsyml_cli.report.plots import Plot, Series
 from etsyml_cli.report.user_page import FAVORITES, UserPage, user_page
-from etsyml_cli.stages.lda_model import SHOPS, LdaModel, load_model
-from etsyml_cli.stages.styles import styles
 
 GALLERY = 60  # styles, the largest ones
 LEAST_SHARE = 0.01  # of all users: a style below that holds hardly anybody, and looks like the others that do

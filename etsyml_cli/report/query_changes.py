@@ -10,7 +10,7 @@ import numpy as np
 
 from etsyml_cli.metrics.ranking import Floats
 from etsyml_cli.report.plots import Plot, Series
-from etsyml_cli.stages.evaluate_ltr import PageFigures
+from etsyml_cli.search.evaluate import PageFigures
 
 SHOWN = 8  # queries that gained, and that lost
 BINS = 10

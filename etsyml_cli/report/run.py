@@ -11,9 +11,9 @@ import msgspec
 
 from etsyml_cli.core.errors import EtsymlError
 from etsyml_cli.io.artifact import RUN, Manifest, read_manifest
-from etsyml_cli.io.features import REJECTS
 from etsyml_cli.io.tables import rejects_path, run_path, table_manifest
 from etsyml_cli.io.workspace import Workspace
+from etsyml_cli.photos.store import REJECTS
 from etsyml_cli.report.lineage import Lineage, lineage
 from etsyml_cli.report.missing import Missing
 

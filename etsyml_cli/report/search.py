@@ -11,19 +11,19 @@ import numpy as np
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.io.artifact import MANIFEST
-from etsyml_cli.io.features import read_image_features
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import parse_metric
+from etsyml_cli.photos.choose import features_of_model, features_to_train_on
+from etsyml_cli.photos.store import read_image_features
 from etsyml_cli.report.cards import PHOTOLESS, Card, Cards
 from etsyml_cli.report.measured import SEED, measured
 from etsyml_cli.report.missing import Missing, unless_missing
 from etsyml_cli.report.query_changes import Changes, Compared, QueryChange, compare
-from etsyml_cli.stages.evaluate_ltr import SHOWN, figures_of_pages
-from etsyml_cli.stages.image_choice import features_of_model, features_to_train_on
-from etsyml_cli.stages.ltr_rows import is_of_rows
-from etsyml_cli.stages.rank import AFTER, BEFORE, PERCENTILES, before_and_after
-from etsyml_cli.stages.similar import similar
+from etsyml_cli.search.evaluate import SHOWN, figures_of_pages
+from etsyml_cli.search.rank import AFTER, BEFORE, PERCENTILES, before_and_after
+from etsyml_cli.search.svmlight_ranker import is_of_rows
+from etsyml_cli.similar.search import similar
 
 METRIC = "ndcg@10"
 QUERIES = 3  # whose results are shown

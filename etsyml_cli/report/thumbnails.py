@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 
 from etsyml_cli.core.errors import EtsymlError
-from etsyml_cli.features.images_config import ImagesConfig
-from etsyml_cli.features.photos import Pixels, read_photo
-from etsyml_cli.features.pixels import PhotoError, Preprocessing
 from etsyml_cli.io.tables import table_manifest
 from etsyml_cli.io.workspace import Workspace
+from etsyml_cli.photos.config import ImagesConfig
+from etsyml_cli.photos.pixels import PhotoError, Preprocessing
+from etsyml_cli.photos.reader import Pixels, read_photo
 
 SIDE = 96  # pixels
 QUALITY = 60  # of WebP, 0 … 100: about 2 kB a photo

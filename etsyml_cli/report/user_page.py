@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 
 from etsyml_cli.io.workspace import Workspace
+from etsyml_cli.personalization.recommend import Wish, recommend
+from etsyml_cli.personalization.store import LdaModel
+from etsyml_cli.personalization.styles import styles_of
+from etsyml_cli.personalization.users import users_of
 from etsyml_cli.report.cards import Card, Cards
-from etsyml_cli.stages.lda_model import LdaModel
-from etsyml_cli.stages.lda_people import users_of
-from etsyml_cli.stages.recommend import Wish, recommend
-from etsyml_cli.stages.styles import styles_of
 
 FAVORITES = 12
 ROW, LIST = 6, 6  # listings

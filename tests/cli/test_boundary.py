@@ -128,7 +128,7 @@ def test_a_bug_keeps_its_traceback_for_vv(etsyml: Etsyml, monkeypatch: pytest.Mo
     def broken(*_: object) -> None:
         raise KeyError("inside")
 
-    monkeypatch.setattr("etsyml_cli.stages.doctor.examine", broken)
+    monkeypatch.setattr("etsyml_cli.workspace.doctor.examine", broken)
     ended = etsyml("doctor")
     assert ended.code == 1
     assert (
@@ -146,7 +146,7 @@ def test_how_a_run_can_be_cut_short(
         raise raised
 
     monkeypatch.setattr("os.dup2", lambda *_: None)  # stdout of the test itself stays
-    monkeypatch.setattr("etsyml_cli.stages.doctor.examine", cut)
+    monkeypatch.setattr("etsyml_cli.workspace.doctor.examine", cut)
     assert etsyml("doctor").code == code
 
 

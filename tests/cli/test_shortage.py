@@ -44,7 +44,7 @@ NEEDED = {"numpy": "1,125,899.9 GB needed, ", "python": "", "duckdb": r"4\.2 MB 
 def test_memory_that_a_library_cannot_get_is_exit_7_with_needed_and_available(
     etsyml: Etsyml, monkeypatch: pytest.MonkeyPatch, library: str
 ) -> None:
-    monkeypatch.setattr("etsyml_cli.stages.doctor.examine", lambda *_: too_much(library))
+    monkeypatch.setattr("etsyml_cli.workspace.doctor.examine", lambda *_: too_much(library))
     ended = etsyml("doctor")
     assert (ended.code, ended.out) == (7, "")
     needed = NEEDED.get(library, NEEDED["numpy"])
@@ -55,7 +55,7 @@ def test_the_limit_of_a_process_counts() -> None:
     """A command under `ulimit -v` that is too small for it."""
     program = (
         "import resource, sys\nimport numpy as np\nfrom etsyml_cli.cli.main import run\n"
-        "import etsyml_cli.stages.doctor as doctor\n"
+        "import etsyml_cli.workspace.doctor as doctor\n"
         "doctor.examine = lambda *_: np.ones(3 << 27)\n"  # 3.2 GB
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + (2 << 30),) * 2)\n"

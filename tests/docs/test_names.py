@@ -99,7 +99,7 @@ def test_what_is_not_there_is_noticed() -> None:
     with pytest.raises(Exception, match="alhpa"):
         check_command("etsyml train ctr --set alhpa=0.1")
     with pytest.raises(AttributeError):
-        resolve_name("etsyml_cli.models.ctr.ftrl.unlearn")
+        resolve_name("etsyml_cli.ads.model.ftrl.unlearn")
     assert commands_of("a `etsyml doctor` b\n```sh\netsyml rank --query a \\\n  -k 3\n```\n") == [
         "etsyml doctor",
         "etsyml rank --query a -k 3",

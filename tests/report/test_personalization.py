@@ -10,13 +10,13 @@ import pytest
 
 from etsyml_cli.io.tables import read_table
 from etsyml_cli.io.workspace import Workspace
-from etsyml_cli.models.lda.config import LdaConfig
+from etsyml_cli.personalization.config import LdaConfig
+from etsyml_cli.personalization.store import load_model
 from etsyml_cli.report.cards import Card
 from etsyml_cli.report.missing import Missing
 from etsyml_cli.report.personalization import GALLERY, LEAST_SHARE, Personalization, personalization
 from etsyml_cli.report.thumbnails import Photo
 from etsyml_cli.report.user_page import FAVORITES
-from etsyml_cli.stages.lda_model import load_model
 from tests.conftest import Etsyml
 from tests.lda_chain import table_of, train, two_tastes
 from tests.report.sample_workspace import page, sample, told

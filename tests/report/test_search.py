@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etsyml_cli.ingest.config import IngestConfig
+from etsyml_cli.ingest.ingest import ingest
 from etsyml_cli.io.tables import read_table
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.metrics.names import parse_metric
@@ -19,8 +20,7 @@ from etsyml_cli.report.missing import Missing
 from etsyml_cli.report.query_changes import compare
 from etsyml_cli.report.search import LEAST_MATCHING, QUERIES, Search, Similar, search
 from etsyml_cli.report.thumbnails import Photo
-from etsyml_cli.stages.evaluate_ltr import PageFigures, figures_of_pages
-from etsyml_cli.stages.ingest import ingest
+from etsyml_cli.search.evaluate import PageFigures, figures_of_pages
 from tests.conftest import Etsyml
 from tests.report.sample_workspace import page, sample, told
 

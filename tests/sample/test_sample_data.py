@@ -23,15 +23,15 @@ from etsyml_cli.io.truth import (
     read_truth,
     read_users,
 )
+from etsyml_cli.sample import write_listings as sample_listings
 from etsyml_cli.sample.config import SampleConfig
 from etsyml_cli.sample.world import build_world
-from etsyml_cli.stages import sample_listings
-from etsyml_cli.stages.sample_data import sample_data
-from tests.conftest import Etsyml
+from etsyml_cli.sample.write import sample_data
+from tests.conftest import REPOSITORY, Etsyml
 from tests.places import names_in
 
 SMALL = SampleConfig(listings=40, users=30, searches=50, impressions=700, styles=3, days=10)
-COMMITTED = Path(__file__).parents[2] / "sample_data"
+COMMITTED = REPOSITORY / "sample_data"
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,141 @@
+"""The click matrix of two columns, such as listing and query, reduced by a truncated SVD: A ≈ U Σ Vᵀ.
+
+A holds log(1 + clicks) of the days before the week that it is used in, so no label reaches a feature of its own day.
+A value's numbers are its row of U √Σ or V √Σ, and a pair's the product of its two rows, its entry of the reduced A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from etsyml_cli.ads.features.sparse_svd import sparse_svd
+from etsyml_cli.history.history import add_counts, places_of
+from etsyml_cli.text.hashing import Numbers
+
+Floats = NDArray[np.float64]
+UInts = NDArray[np.uint64]
+
+DAYS_OF_A_FIT = 7
+RIGHT = np.uint64(0xFFFFFFFF)  # the part of a pair's key that is its second column's
+
+
+@dataclass(frozen=True)
+class Side:
+    """`x`, (M, K), of the values of one column, whose `keys`, (M,), ascend."""
+
+    keys: UInts
+    x: Floats
+
+
+class ClickSvd:
+    """Clicks of M pairs on all days before `today`: `keys`, (M,), ascend; and what was fitted to them last.
+
+    A pair's key is the hash of its first value, times 2^32, and the hash of its second.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        today: int,
+        keys: UInts | None = None,
+        clicks: Floats | None = None,
+        sides: tuple[Side, Side] | None = None,
+        fitted: bool = True,
+    ) -> None:
+        nothing = Side(np.empty(0, np.uint64), np.empty((0, dim)))
+        self.dim = dim
+        self.today = today
+        self.keys = np.empty(0, np.uint64) if keys is None else keys
+        self.clicks = np.empty(0) if clicks is None else clicks
+        self.left, self.right = sides or (nothing, nothing)
+        self._fitted = fitted  # to all that was counted
+        self._open: list[tuple[UInts, Floats]] = []
+
+    def add(self, keys: UInts, clicks: Floats) -> None:
+        """Count rows of today, each array (N,)."""
+        clicked = clicks > 0
+        self._open.append((keys[clicked], clicks[clicked]))
+
+    def begin(self, day: int) -> None:
+        """From now on it is `day`: with a new week the matrix of what was counted before is reduced anew."""
+        if day == self.today:
+            return
+        for keys, clicks in self._open:
+            self.keys, sums = add_counts(self.keys, self.clicks[:, None], keys, clicks[:, None])
+            self.clicks = sums[:, 0]
+            self._fitted = self._fitted and not len(keys)
+        self._open = []
+        if day // DAYS_OF_A_FIT != self.today // DAYS_OF_A_FIT and not self._fitted:
+            self.left, self.right = self._fit()
+            self._fitted = True
+        self.today = day
+
+    def numbers(self, name: str, keys: UInts, present: NDArray[np.bool_]) -> list[Numbers]:
+        """What is known of the two values of each `present` row, both (N,), and of them together."""
+        left, right = (
+            np.where(present, places_of(side.keys, of), -1)
+            for side, of in ((self.left, keys >> np.uint64(32)), (self.right, keys & RIGHT))
+        )
+        both = np.flatnonzero((left >= 0) & (right >= 0))
+        codes = np.full(len(keys), -1)
+        codes[both] = np.arange(len(both))
+        together = (self.left.x[left[both]] * self.right.x[right[both]]).sum(axis=1, keepdims=True)
+        return [
+            Numbers([f"{name}.left{i}" for i in range(self.dim)], self.left.x, left),
+            Numbers([f"{name}.right{i}" for i in range(self.dim)], self.right.x, right),
+            Numbers([f"{name}.svd"], together, codes),
+        ]
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """What makes the same reduction again, as it is known today."""
+        return {
+            "keys": self.keys,
+            "clicks": self.clicks,
+            "today": np.array([self.today]),
+            "fitted": np.array([self._fitted], np.uint8),
+            "left.keys": self.left.keys,
+            "left": self.left.x,
+            "right.keys": self.right.keys,
+            "right": self.right.x,
+        }
+
+    def _fit(self) -> tuple[Side, Side]:
+        """The strongest directions, turned near to those of the last fit, so that what was learned goes on fitting."""
+        from scipy import sparse
+
+        left, rows = np.unique(self.keys >> np.uint64(32), return_inverse=True)
+        right, columns = np.unique(self.keys & RIGHT, return_inverse=True)
+        matrix = sparse.csr_matrix((np.log1p(self.clicks), (rows, columns)), (len(left), len(right)))
+        k = min(self.dim, min(matrix.shape) - 1)
+        if k < 1:
+            return self.left, self.right
+        u, strength, v = sparse_svd(matrix, k)
+        x_left, x_right = (np.pad(x * np.sqrt(strength), ((0, 0), (0, self.dim - k))) for x in (u, v))
+        turn = self._turn(right, x_right)
+        return Side(left, x_left @ turn), Side(right, x_right @ turn)
+
+    def _turn(self, right: UInts, x: Floats) -> Floats:
+        before = places_of(self.right.keys, right)
+        known = before >= 0
+        if not known.any():
+            return np.eye(self.dim)
+        from scipy.linalg import orthogonal_procrustes  # loaded where it is used: most models reduce no clicks
+
+        with threadpool_limits(1, user_api="blas"):
+            turn: Floats = orthogonal_procrustes(x[known], self.right.x[before[known]])[0]
+        return turn
+
+
+def click_svd_of(dim: int, tensors: Mapping[str, NDArray[Any]]) -> ClickSvd:
+    """The reduction that `ClickSvd.tensors` was taken from. Raises ValueError for what does not fit together."""
+    sides = tuple(Side(tensors[f"{side}.keys"], tensors[side]) for side in ("left", "right"))
+    if any(side.x.shape != (len(side.keys), dim) for side in sides) or len(tensors["keys"]) != len(tensors["clicks"]):
+        raise ValueError("the parts of a click matrix do not fit each other")
+    today, fitted = int(tensors["today"][0]), bool(tensors["fitted"][0])
+    return ClickSvd(dim, today, tensors["keys"], tensors["clicks"], (sides[0], sides[1]), fitted)

@@ -1,0 +1,138 @@
+"""Names for hashed features: the values of a row are hashed again, each with its name beside it.
+
+`listing_id=L17`, `title:wool`, `price~9.03…11.9` (a bucket, from … to), `query*listing_id=red scarf*L17`,
+`query*title:red*wool` (a pair of words), `shop_id.rate` (a number), and `bias`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from etsyml_cli.ads.features.rows import (
+    BUCKETS_PER_E_FOLD,
+    Feature,
+    Hashes,
+    RowHasher,
+    buckets_of,
+    hash_categories,
+    hash_numbers,
+    hash_words,
+    word_cross_seed,
+    words_of,
+)
+from etsyml_cli.text.hashing import Field, Numbers, feature_seed, pair_field
+
+BIAS = "bias"
+
+Places = NDArray[np.int64]  # of the rows in the listings table, (N,), −1 where they have none
+
+
+class NamedFeature(NamedTuple):
+    """A feature of a row: its value `x` in `slot`. Two features of a row may share a slot."""
+
+    name: str
+    slot: int
+    x: float
+
+
+def named_features(
+    hasher: RowHasher, rows: pa.RecordBatch, listings: pa.Table | None, numbers: Sequence[Numbers] = ()
+) -> list[list[NamedFeature]]:
+    """The features of N rows that `hasher`, made with these listings, adds up to its hashed rows; the bias first."""
+    found = [[NamedFeature(BIAS, 1 << hasher.bits, 1.0)] for _ in range(rows.num_rows)]
+    place = hasher.listing_of(rows)
+    for feature in hasher.features:
+        for values in _values(feature.column, rows, place, listings):
+            names = NAMES[feature.hashed](values, feature.column)
+            _add(found, names, feature.hashed(values, feature.column), hasher.bits)
+    for cross in hasher.crosses:
+        crossed = hasher.crossed(cross, rows, place)
+        texts = [_texts(feature.column, rows, place, listings) for feature in cross]
+        columns = "*".join(feature.column for feature in cross)
+        for t in np.flatnonzero(crossed.codes >= 0).tolist():
+            name = f"{columns}={'*'.join(str(of_column[t]) for of_column in texts)}"
+            found[t].append(NamedFeature(name, _slot(crossed.hashes[t], hasher.bits), 1.0))
+    for first, second in hasher.word_crosses:
+        of_columns = (list(_values(feature.column, rows, place, listings)) for feature in (first, second))
+        for texts_a, texts_b in product(*of_columns):
+            names = _word_pairs(f"{first.column}*{second.column}", texts_a, texts_b)
+            _add(found, names, _hash_word_pairs(first, second, texts_a, texts_b), hasher.bits)
+    for numbers_of_rows in numbers:
+        slots = [_slot(feature_seed(name), hasher.bits) for name in numbers_of_rows.names]
+        for t in np.flatnonzero(numbers_of_rows.codes >= 0).tolist():
+            x = numbers_of_rows.x[numbers_of_rows.codes[t]].tolist()
+            found[t] += map(NamedFeature, numbers_of_rows.names, slots, x)
+    return found
+
+
+def _word_pairs(columns: str, texts_a: pa.Array, texts_b: pa.Array) -> list[str]:
+    pairs_of_rows = (product(*words) for words in zip(words_of(texts_a), words_of(texts_b), strict=True))
+    return [f"{columns}:{a}*{b}" for pairs in pairs_of_rows for a, b in pairs]
+
+
+def _hash_word_pairs(first: Feature, second: Feature, texts_a: pa.Array, texts_b: pa.Array) -> Hashes:
+    each_row = np.arange(len(texts_a))
+    fields = Field(each_row, *hash_words(texts_a, first.column)), Field(each_row, *hash_words(texts_b, second.column))
+    pairs = pair_field(*fields, word_cross_seed(first, second))
+    return Hashes(pairs.ptr, pairs.hashes)
+
+
+def _values(column: str, rows: pa.RecordBatch, place: Places, listings: pa.Table | None) -> Iterator[pa.Array]:
+    """What the rows say themselves, shape (N,), then what the listings say of the others; null where nothing."""
+    unsaid = np.ones(rows.num_rows, bool)
+    if column in rows.schema.names:
+        own = rows.column(column)
+        yield own.dictionary_decode() if pa.types.is_dictionary(own.type) else own
+        unsaid = own.is_null().to_numpy(zero_copy_only=False)
+    if listings is not None and column in listings.column_names and column != "listing_id":
+        wanted = pa.array(place, mask=~unsaid | (place < 0))
+        yield listings[column].combine_chunks().take(wanted)
+
+
+def _texts(column: str, rows: pa.RecordBatch, place: Places, listings: pa.Table | None) -> list[str | None]:
+    texts: list[str | None] = [None] * rows.num_rows
+    for values in _values(column, rows, place, listings):
+        said = values.cast(pa.string()).to_pylist()
+        texts = [old if new is None else new for old, new in zip(texts, said, strict=True)]
+    return texts
+
+
+def _add(found: list[list[NamedFeature]], names: list[str], hashes: Hashes, bits: int) -> None:
+    for t, row in enumerate(found):
+        for k in range(hashes.ptr[t], hashes.ptr[t + 1]):
+            row.append(NamedFeature(names[k], _slot(hashes.hashes[k], bits), 1.0))
+
+
+def _slot(hashed: int | np.uint32, bits: int) -> int:
+    return int(hashed) & ((1 << bits) - 1)
+
+
+def _categories(values: pa.Array, column: str) -> list[str]:
+    return [f"{column}={text}" for text in values.drop_null().cast(pa.string()).to_pylist()]
+
+
+def _words(values: pa.Array, column: str) -> list[str]:
+    return [f"{column}:{word}" for text in words_of(values) for word in text]
+
+
+def _buckets(values: pa.Array, column: str) -> list[str]:
+    return [f"{column}~{_start(b):.3g}…{_start(b + 1):.3g}" for b in buckets_of(values, column).tolist()]
+
+
+def _start(bucket: int) -> float:
+    """The smallest number in a bucket."""
+    return float(np.sign(bucket) * np.expm1(abs(bucket) / BUCKETS_PER_E_FOLD))
+
+
+# what hashes values -> what names those hashes, in the same order
+NAMES: dict[Callable[[pa.Array, str], Hashes], Callable[[pa.Array, str], list[str]]] = {
+    hash_categories: _categories,
+    hash_words: _words,
+    hash_numbers: _buckets,
+}

@@ -1,0 +1,226 @@
+"""Rows of the impressions table, with what the listings table adds, as hashed features.
+
+A row's own value of a column comes first, its listing's value where the row has none; a value that neither has
+is no feature. What comes from a listing is hashed once, when the hasher is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, product
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import DataError
+from etsyml_cli.text.hashing import (
+    Field,
+    HashedRows,
+    Numbers,
+    dense_field,
+    feature_seed,
+    hash_strings,
+    hash_together,
+    hashed_rows,
+    pair_field,
+    take_first,
+)
+from etsyml_cli.text.words import tokenize
+
+BUCKETS_PER_E_FOLD = 4  # a bucket of a number is 28% wide
+
+
+class Hashes(NamedTuple):
+    """Hashes of V values: value v owns `hashes[ptr[v]:ptr[v + 1]]`. Each counts 1."""
+
+    ptr: NDArray[np.int64]
+    hashes: NDArray[np.uint32]
+
+
+class Feature(NamedTuple):
+    """The column that a feature reads and how it hashes distinct values of it."""
+
+    column: str
+    hashed: Callable[[pa.Array, str], Hashes]
+
+
+class Keys(NamedTuple):
+    """What N rows are counted by: `values`, (N,), where `present`, (N,)."""
+
+    values: NDArray[np.uint64]
+    present: NDArray[np.bool_]
+
+
+class RowHasher:
+    """Turns record batches of impressions into hashed rows over 2**bits slots."""
+
+    def __init__(
+        self,
+        *,
+        categorical: Sequence[str],
+        text: Sequence[str] = (),
+        crosses: Sequence[Sequence[str]] = (),
+        word_crosses: Sequence[Sequence[str]] = (),
+        numeric: Sequence[str] = (),
+        counts: Sequence[Sequence[str]] = (),
+        bits: int,
+        listings: pa.Table | None,
+    ) -> None:
+        self.features = [
+            *(Feature(column, hash_categories) for column in categorical),
+            *(Feature(column, hash_words) for column in text),
+            *(Feature(column, hash_numbers) for column in numeric),
+        ]
+        self.crosses = [[Feature(column, hash_categories) for column in cross] for cross in crosses]
+        self.word_crosses = [[Feature(column, hash_words) for column in cross] for cross in word_crosses]
+        self.counts = [[Feature(column, hash_categories) for column in columns] for columns in counts]
+        self.bits = bits
+        self.listing_ids = None if listings is None else listings["listing_id"].combine_chunks()
+        self.of_listings: dict[Feature, Hashes] = {}
+        self._latest: dict[Feature | str, tuple[pa.Array, Any]] = {}
+        for feature in {*self.features, *chain(*self.crosses, *self.word_crosses, *self.counts)}:
+            if listings is not None and feature.column in listings.column_names and feature.column != "listing_id":
+                values = listings[feature.column].combine_chunks()
+                self.of_listings[feature] = feature.hashed(values, feature.column)
+
+    def __call__(self, rows: pa.RecordBatch, numbers: Sequence[Numbers] = ()) -> HashedRows:
+        """The hashed features of N rows, and `numbers`. Raises DataError for a number that is NaN or infinite."""
+        listing = self.listing_of(rows)
+        fields = [field for feature in self.features for field in self._fields(feature, rows, listing)]
+        fields += [self.crossed(cross, rows, listing) for cross in self.crosses]
+        for first, second in self.word_crosses:
+            seed = word_cross_seed(first, second)
+            pairs = product(self._fields(first, rows, listing), self._fields(second, rows, listing))
+            fields += [pair_field(*pair, seed) for pair in pairs]
+        fields += [dense_field(found) for found in numbers]
+        return hashed_rows(fields, rows.num_rows, self.bits)
+
+    def keys(self, rows: pa.RecordBatch) -> list[Keys]:
+        """For each of `counts` one number a row that stands for its one or two values, and which rows have them."""
+        listing = self.listing_of(rows)
+        keys = []
+        for columns in self.counts:
+            parts, complete = self._parts(columns, rows, listing)
+            first, last = parts[0].astype(np.uint64), parts[-1].astype(np.uint64)
+            keys.append(Keys(first << np.uint64(32) | last, complete))
+        return keys
+
+    def listing_of(self, rows: pa.RecordBatch) -> NDArray[np.int64]:
+        """The row's place in the listings table, shape (N,), −1 where it has none."""
+        if self.listing_ids is None or "listing_id" not in rows.schema.names:
+            return np.full(rows.num_rows, -1)
+        ids = rows.column("listing_id").dictionary_encode()
+        places = self._remembered("listing_id", ids.dictionary, self._places_of)
+        return np.append(places, -1)[_codes(ids.indices)]
+
+    def _places_of(self, listing_ids: pa.Array) -> NDArray[np.int64]:
+        return _codes(pc.index_in(listing_ids, value_set=self.listing_ids))
+
+    def _fields(self, feature: Feature, rows: pa.RecordBatch, listing: NDArray[np.int64]) -> Iterator[Field]:
+        if feature.column in rows.schema.names:
+            values = rows.column(feature.column).dictionary_encode()
+            codes = _codes(values.indices)
+            hashes = self._remembered(feature, values.dictionary, lambda found: feature.hashed(found, feature.column))
+            yield Field(codes, *hashes)
+            listing = np.where(codes < 0, listing, -1)
+        if feature in self.of_listings:
+            yield Field(listing, *self.of_listings[feature])
+
+    def _remembered(self, what: Feature | str, values: pa.Array, make: Callable[[pa.Array], Any]) -> Any:
+        """What `make` makes of distinct values: batches of a row group mostly have the same."""
+        if what not in self._latest or not self._latest[what][0].equals(values):
+            self._latest[what] = values, make(values)
+        return self._latest[what][1]
+
+    def crossed(self, cross: list[Feature], rows: pa.RecordBatch, listing: NDArray[np.int64]) -> Field:
+        """One hash of the values' hashes for each row that has them all."""
+        parts, complete = self._parts(cross, rows, listing)
+        hashes = hash_together(parts, feature_seed("*".join(feature.column for feature in cross)))
+        every = np.arange(rows.num_rows)
+        return Field(np.where(complete, every, -1), np.arange(rows.num_rows + 1), hashes)
+
+    def _parts(
+        self, cross: list[Feature], rows: pa.RecordBatch, listing: NDArray[np.int64]
+    ) -> tuple[list[NDArray[np.uint32]], NDArray[np.bool_]]:
+        """The hash of each row's value of each feature, (N,) each, and which rows have them all, (N,)."""
+        parts = []
+        complete = np.ones(rows.num_rows, bool)
+        for feature in cross:
+            part, present = np.zeros(rows.num_rows, np.uint32), np.zeros(rows.num_rows, bool)
+            for field in self._fields(feature, rows, listing):
+                take_first(field.codes, field.ptr, field.hashes, part, present)
+            parts.append(part)
+            complete &= present
+        return parts, complete
+
+
+def word_cross_seed(first: Feature, second: Feature) -> int:
+    """The seed under which pairs of two columns' words are hashed."""
+    return feature_seed(f"{first.column}*{second.column}.words")
+
+
+def hash_categories(values: pa.Array, column: str) -> Hashes:
+    """One hash for each value, as text; none for a null."""
+    return _one_each(values, hash_strings(values.drop_null().cast(pa.large_string()), feature_seed(column)))
+
+
+def hash_words(values: pa.Array, column: str) -> Hashes:
+    """A hash for each word of each text or list of texts."""
+    if pa.types.is_list(values.type):
+        ends = np.cumsum([0, *pc.list_value_length(values).fill_null(0).to_numpy()])
+        of_texts = hash_words(values.flatten(), column)
+        return Hashes(of_texts.ptr[ends], of_texts.hashes)
+    texts = pc.split_pattern(values.fill_null(""), " ")  # no word spans a space, so each different piece is read once
+    pieces = texts.values.dictionary_encode()
+    words = words_of(pieces.dictionary)
+    hashes = hash_strings(pa.array(chain(*words), pa.string()), feature_seed(f"{column}.words"))
+    piece = _codes(pieces.indices)
+    ends = np.cumsum([0, *map(len, words)])
+    ptr, places = _runs(ends[piece], ends[piece + 1])
+    return Hashes(ptr[texts.offsets.to_numpy()], hashes[places])
+
+
+def words_of(values: pa.Array) -> list[list[str]]:
+    """The words of each text or list of texts, none of a null."""
+    return [tokenize(" ".join(value) if isinstance(value, list) else value) for value in values.to_pylist()]
+
+
+def hash_numbers(values: pa.Array, column: str) -> Hashes:
+    """One hash for the bucket of each number; none for a null. Raises what `buckets_of` raises."""
+    texts = pa.array(buckets_of(values, column)).cast(pa.string())
+    return _one_each(values, hash_strings(texts, feature_seed(f"{column}.log")))
+
+
+def buckets_of(values: pa.Array, column: str) -> NDArray[np.int64]:
+    """The bucket of the logarithm, sgn(v)·log(1 + |v|), of each value v that is not null.
+
+    Raises DataError for text that is no number, NaN and infinity.
+    """
+    try:
+        numbers = values.drop_null().cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"features.numeric: {column!r} has a value that is no number: {error}") from None
+    if not np.all(np.isfinite(numbers)):
+        raise DataError(f"features.numeric: {column!r} has a value that is NaN or infinite")
+    buckets = np.floor(BUCKETS_PER_E_FOLD * np.sign(numbers) * np.log1p(np.abs(numbers)))
+    return np.asarray(buckets, np.int64)
+
+
+def _one_each(values: pa.Array, hashes: NDArray[np.uint32]) -> Hashes:
+    ptr = np.concatenate([[0], np.cumsum(values.is_valid().to_numpy(zero_copy_only=False))])
+    return Hashes(ptr, hashes)
+
+
+def _runs(starts: NDArray[np.int64], stops: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each of N runs starts … stops − 1 begins in their concatenation, (N + 1,), and the concatenation."""
+    ptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(stops - starts)])
+    return ptr, np.arange(ptr[-1]) + np.repeat(starts - ptr[:-1], stops - starts)
+
+
+def _codes(indices: pa.Array) -> NDArray[np.int64]:
+    """Arrow indices as integers, a null as −1."""
+    codes: NDArray[np.int64] = indices.cast(pa.int64()).fill_null(-1).to_numpy()
+    return codes

@@ -1,0 +1,104 @@
+"""What the content model knows of listings beside their columns: photos and words, both reduced by an SVD."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from etsyml_cli.ads.config import CtrConfig
+from etsyml_cli.ads.features.listing_numbers import ListingNumbers
+from etsyml_cli.ads.features.rows import words_of
+from etsyml_cli.ads.features.text_svd import TextSvd, fit_text_svd
+from etsyml_cli.core.rng import generator
+from etsyml_cli.photos.reduced import photo_svd, reduced, reduced_width
+from etsyml_cli.photos.store import ImageFeatures
+from etsyml_cli.photos.svd import Svd
+from etsyml_cli.text.hashing import Numbers
+
+QUERY = "query"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What stands beside the log: the listings table and photo features, None where there are none."""
+
+    listings: pa.Table | None
+    photos: ImageFeatures | None
+
+
+@dataclass(frozen=True)
+class Reductions:
+    """How photos and words are reduced; None where they are not."""
+
+    photos: Svd | None
+    words: TextSvd | None
+
+
+@dataclass(frozen=True)
+class OfListings:
+    """The reduced photos and words of listings; None where there are none."""
+
+    reductions: Reductions
+    photos: ListingNumbers | None
+    words: ListingNumbers | None
+
+    def numbers(self, rows: pa.RecordBatch) -> list[Numbers]:
+        """What is known of the listings that N rows show, and how near their words are to the rows' queries."""
+        numbers = [known.of(rows) for known in (self.photos, self.words) if known]
+        if self.words and self.reductions.words and QUERY in rows.schema.names:
+            numbers.append(_nearness(rows.column(QUERY), self.words.of(rows), self.reductions.words))
+        return numbers
+
+
+def learn_reductions(beside: Beside, config: CtrConfig) -> Reductions:
+    """Fitted on the listings and photos that there are; labels play no part."""
+    photos = photo_svd(beside.photos, config.photo_dim) if config.photo_dim else None
+    words = (
+        fit_text_svd(_words(beside.listings, config.features.text_svd), config.svd_dim)
+        if beside.listings is not None
+        else None
+    )
+    return Reductions(photos, words)
+
+
+def of_listings(beside: Beside, reductions: Reductions, config: CtrConfig) -> OfListings:
+    """The numbers of the listings and photos that there are."""
+    photos = words = None
+    if beside.photos and config.photo_dim:
+        z = reduced(beside.photos, np.arange(len(beside.photos.ids)), reductions.photos)
+        names = [f"photo.{i}" for i in range(reduced_width(beside.photos, reductions.photos))]
+        photos = ListingNumbers(names, pa.array(beside.photos.ids, pa.string()), z.astype(np.float32))
+    if beside.listings is not None and reductions.words:
+        x = reductions.words.project(_words(beside.listings, config.features.text_svd))
+        ids = beside.listings["listing_id"].combine_chunks()
+        words = ListingNumbers([f"words.{i}" for i in range(x.shape[1])], ids, x)
+    return OfListings(reductions, photos, words)
+
+
+def dealt_anew(known: OfListings, seed: int) -> OfListings:
+    """The same with every photo dealt to another listing at random: what photos tell is gone, their number is not."""
+    if known.photos is None:
+        return known
+    order = generator(seed, "photos dealt anew").permutation(len(known.photos.x))
+    return replace(known, photos=replace(known.photos, x=known.photos.x[order]))
+
+
+def _nearness(queries: pa.Array, words: Numbers, svd: TextSvd) -> Numbers:
+    """The cosine of each row's query and its listing's words, both reduced."""
+    distinct = queries.dictionary_encode()
+    query = distinct.indices.fill_null(-1).to_numpy().astype(np.int64)
+    reduced_query = svd.project(words_of(distinct.dictionary)).astype(np.float64)
+    both = np.flatnonzero((query >= 0) & (words.codes >= 0))
+    codes = np.full(len(queries), -1)
+    codes[both] = np.arange(len(both))
+    cosine = (reduced_query[query[both]] * words.x[words.codes[both]]).sum(axis=1, keepdims=True)
+    return Numbers([f"{QUERY}.words"], cosine, codes)
+
+
+def _words(listings: pa.Table, columns: Sequence[str]) -> list[list[str]]:
+    """The words of all the columns together, listing by listing."""
+    texts = [words_of(listings[column].combine_chunks()) for column in columns if column in listings.column_names]
+    return [[word for words in of_listing for word in words] for of_listing in zip(*texts, strict=True)]

@@ -1,0 +1,212 @@
+"""What was shown, ads or listings on pages of search results, as a stream: its rows with labels in time order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from etsyml_cli.ads.row_order import TIME, microseconds, ordered
+from etsyml_cli.ads.sampling import IMPRESSION_ID
+from etsyml_cli.core.errors import DataError, InputError, UsageError, did_you_mean
+from etsyml_cli.io.tables import open_table
+from etsyml_cli.splits.days import days_of
+
+IMPRESSIONS, SEARCHES = LOGS = ("impressions", "searches")  # the tables that tell what was shown
+CLICKED, CONVERTED = "clicked", "converted"
+EVENTS = {CLICKED: "click", CONVERTED: "conversion"}  # what can be predicted -> what to call one of it
+BATCH_ROWS = 1 << 16
+EVENT = "event"
+
+
+class RowGroup(NamedTuple):
+    """Row group `number` of the file: its rows from `start` on, and the days that they span."""
+
+    number: int
+    start: int
+    first_day: int
+    last_day: int
+
+
+@dataclass(frozen=True)
+class AdLog:
+    """What one look at the times of the table, one of LOGS, tells; of its rows every `every`-th is used.
+
+    `label` says which event is counted: CLICKED or CONVERTED. In searches a click is any event but an impression.
+    `seed` is that of the order of equal times.
+    """
+
+    path: Path
+    table: str
+    columns: dict[str, pa.DataType]
+    groups: list[RowGroup]
+    rows_of_day: dict[int, int]
+    in_order: bool
+    every: int
+    label: str = CLICKED
+    seed: int = 0
+
+    def rows(self, first_day: int, end_day: int) -> int:
+        """How many rows lie in first_day … end_day − 1."""
+        return sum(rows for day, rows in self.rows_of_day.items() if first_day <= day < end_day)
+
+    def days(self) -> NDArray[np.int64]:
+        """The days that have rows."""
+        return np.array(sorted(self.rows_of_day), np.int64)
+
+    def until(self, last_day: int) -> AdLog:
+        """The log as it was at the end of this day."""
+        return replace(self, rows_of_day={day: rows for day, rows in self.rows_of_day.items() if day <= last_day})
+
+    def batches(self, columns: list[str], first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
+        """Rows of first_day … end_day − 1 by time, equal times by a hash of the row; time and labels come along."""
+        stored = [*self.columns, *([EVENT] if self.table == SEARCHES else [])]  # all: a row's place must not depend on
+        source = self._as_stored(stored, first_day, end_day) if self.in_order else self._sorted(stored)
+        inside = (rows for rows in (_inside(batch, first_day, end_day) for batch in source) if rows.num_rows)
+        for rows in ordered(inside, self.seed, BATCH_ROWS):
+            yield self._with_label(rows.select(self._wanted(columns)))
+
+    def unordered(self, columns: list[str], first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
+        """The rows of `batches` as they are stored."""
+        for batch in self._as_stored(self._wanted(columns), first_day, end_day):
+            yield self._with_label(_inside(batch, first_day, end_day))
+
+    def _wanted(self, columns: list[str]) -> list[str]:
+        return list(dict.fromkeys([TIME, *columns, *self._labels()]))
+
+    def _labels(self) -> list[str]:
+        if self.table == SEARCHES:
+            return [EVENT]
+        if self.label == CONVERTED or CLICKED in self.columns:
+            return [self.label]
+        return ["clicks", "impressions"]
+
+    def _with_label(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        if self.table != SEARCHES:
+            return rows
+        events = rows.column(EVENT)
+        happened = pc.equal(events, "purchase") if self.label == CONVERTED else pc.not_equal(events, "impression")
+        return rows.drop_columns([EVENT]).append_column(self.label, happened.cast(pa.int8()))
+
+    def _as_stored(self, columns: list[str], first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
+        texts = {name for name, kind in self.columns.items() if pa.types.is_string(kind)}
+        file = open_table(self.path, self.table, dictionaries=texts & set(columns) - {IMPRESSION_ID})
+        for group in self.groups:
+            if group.last_day < first_day or group.first_day >= end_day:
+                continue
+            row = group.start
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group.number], columns=columns, use_threads=False):
+                yield batch.filter(_every(row, batch.num_rows, self.every)) if self.every > 1 else batch
+                row += batch.num_rows
+
+    def _sorted(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        from etsyml_cli.io.sql import database  # only a table out of order needs DuckDB
+
+        # columns go by number: to SQL a name is the same in capitals, and file_row_number DuckDB's own
+        number = {name: f"c{i}" for i, name in enumerate(columns_of(open_table(self.path, self.table)))}
+        query = f"""
+            SELECT {", ".join(number[name] for name in columns)}
+            FROM read_parquet(?) AS log({", ".join(number.values())})
+            WHERE file_row_number % {self.every} = 0 ORDER BY {number[TIME]}
+        """  # noqa: S608
+        with TemporaryDirectory() as scratch, database(Path(scratch)) as connection:
+            for batch in connection.sql(query, params=[str(self.path)]).to_arrow_reader(BATCH_ROWS):
+                yield batch.rename_columns(columns)
+
+
+def open_log(path: Path, limit: int | None, label: str = CLICKED, table: str = IMPRESSIONS, seed: int = 0) -> AdLog:
+    """Look at the times of the table, one of LOGS. With `limit`, evenly spread rows are used, so that all days stay.
+
+    Raises UsageError for a label that is none of EVENTS, InputError where the table does not hold it, or no times.
+    """
+    file = open_table(path, table)
+    columns = columns_of(file)
+    _expect_label(path, table, columns, label)
+    if TIME not in columns:
+        raise InputError(f"{path}: has no times, so no day to hold out", hint=f"Ingest the {table} with {TIME}.")
+    every = 1 if limit is None else max(1, -(-file.metadata.num_rows // limit))
+    groups, rows_of_day = [], Counter[int]()
+    in_order, last, start = True, None, 0
+    for index in range(file.num_row_groups):
+        stored = file.read_row_group(index, [TIME])
+        if stored[TIME].null_count:
+            raise InputError(f"{path}: has rows without a time", hint=f"Ingest the {table} again, all with {TIME}.")
+        times = microseconds(stored)
+        if len(times) == 0:
+            continue
+        in_order = in_order and bool(np.all(np.diff(times, prepend=times[0] if last is None else last) >= 0))
+        days = days_of(times)
+        groups.append(RowGroup(index, start, int(days.min()), int(days.max())))
+        present, rows = np.unique(days[-start % every :: every], return_counts=True)
+        rows_of_day.update(dict(zip(present.tolist(), rows.tolist(), strict=True)))
+        last, start = times[-1], start + len(times)
+    if not rows_of_day:
+        raise DataError(f"{path}: no rows")
+    if table == SEARCHES:
+        del columns[EVENT]  # the label, and so no feature
+    return AdLog(path, table, columns, groups, dict(rows_of_day), in_order, every, label, seed)
+
+
+def columns_of(file: pq.ParquetFile) -> dict[str, pa.DataType]:
+    """The columns of a table and what they hold."""
+    schema = file.schema_arrow
+    return dict(zip(schema.names, schema.types, strict=True))
+
+
+def counts(rows: pa.RecordBatch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Events and impressions of each row of an AdLog, both (N,). A row that was seen once has one impression."""
+    labels = [rows.column(name) for name in (*EVENTS, "clicks", "impressions") if name in rows.schema.names]
+    if any(label.null_count for label in labels):
+        raise DataError("the impressions table has rows without a label", hint="A label is 0 or 1. Ingest it again.")
+    clicks, *several = (label.to_numpy().astype(np.float64) for label in labels)
+    impressions = several[0] if several else np.ones(rows.num_rows)
+    if not np.all((clicks >= 0) & (clicks <= impressions)):
+        raise DataError("a row has clicks below 0 or above its impressions", hint="A label is 0 or 1. Ingest again.")
+    return clicks, impressions
+
+
+def day_by_day(rows: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Rows in time order, cut where a day ends."""
+    days = _days(rows)
+    starts = np.flatnonzero(np.diff(days, prepend=-1))
+    for start, end in zip(starts, [*starts[1:], rows.num_rows], strict=True):
+        yield int(days[start]), rows.slice(start, end - start)
+
+
+def _expect_label(path: Path, table: str, columns: Collection[str], label: str) -> None:
+    if label not in EVENTS:
+        raise UsageError(f"nothing learns {label!r}", hint=did_you_mean(label, EVENTS))
+    if table == SEARCHES:
+        return
+    if label == CONVERTED and CONVERTED not in columns:
+        raise InputError(
+            f"{path}: has no column {CONVERTED!r}", hint="Ingest the impressions with it: 1 where one led to a sale."
+        )
+    if label == CONVERTED and CLICKED not in columns:
+        raise InputError(
+            f"{path}: a row counts several impressions", hint="Conversions need a row for each impression."
+        )
+
+
+def _days(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    return days_of(microseconds(batch))
+
+
+def _inside(rows: pa.RecordBatch, first_day: int, end_day: int) -> pa.RecordBatch:
+    days = _days(rows)
+    inside = (days >= first_day) & (days < end_day)
+    return rows if inside.all() else rows.filter(pa.array(inside))
+
+
+def _every(row: int, n: int, step: int) -> pa.Array:
+    """Which of the n rows from `row` on have a number that `step` divides."""
+    return pa.array(np.arange(row, row + n) % step == 0)

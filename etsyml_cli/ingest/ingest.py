@@ -1,0 +1,148 @@
+"""Foreign logs to a table: read in blocks, checked against the row contract, written; then repeats are settled."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from etsyml_cli.core.errors import DataError, InputError
+from etsyml_cli.core.log import logger
+from etsyml_cli.ingest.config import IngestConfig
+from etsyml_cli.ingest.contract import Contract
+from etsyml_cli.ingest.rows import Tally, read_rows
+from etsyml_cli.ingest.rules import rules_of
+from etsyml_cli.ingest.settle_repeats import settle_repeats
+from etsyml_cli.ingest.sources import Inputs, agreed_mapping, opened_inputs
+from etsyml_cli.io.artifact import Plan
+from etsyml_cli.io.rejects import WHAT_HELPS, Reject
+from etsyml_cli.io.schema import TableSchema, table_schema
+from etsyml_cli.io.summary import Summary, up_to_date
+from etsyml_cli.io.tables import TableDraft, seal, table_draft, table_is_up_to_date, table_manifest
+
+PHOTOS = {"image", "images"}
+
+
+def ingest(
+    table: str,
+    files: list[str],
+    *,
+    out: Path,
+    config: IngestConfig,
+    force: bool = False,
+    limit: int | None = None,
+    may_shrink: bool = True,
+) -> Summary:
+    """Write the table `table` to `out` from foreign `files` (paths, globs, `-` for stdin; the first `limit` rows).
+
+    Every row is in the table, merged into another one, or in the rejects beside it with a reason.
+    Raises DataError, and keeps the table at `out`, if more than `max_bad_rate` of the rows are rejected, or if the new
+    table would have fewer rows and `may_shrink` is false.
+    """
+    schema = table_schema(table)
+    with opened_inputs(files, out.parent / f".{out.stem}.stdin", config.delimiter) as inputs:
+        contract = contract_for(schema, inputs, config)
+        plan = _plan(inputs, contract, config, limit, out)
+        if not force and table_is_up_to_date(out, plan):
+            return up_to_date(out, table_manifest(out))
+        with table_draft(out, plan, force=force) as draft:
+            _fill(draft, inputs, contract, config, limit)
+            if not may_shrink:
+                _expect_no_fewer_rows(out, draft.rows["out"])
+    return Summary(kind=plan.kind, path=str(out), rows=draft.rows, facts=draft.facts)
+
+
+def contract_for(schema: TableSchema, inputs: Inputs, config: IngestConfig) -> Contract:
+    """What the rows of `inputs` must be. Raises UsageError and InputError where the mapping does not work out."""
+    mapping = agreed_mapping(schema, inputs, config.map)
+    image_root = os.path.abspath(config.image_root or inputs.folder)  # noqa: PTH100  resolve() would follow links
+    if PHOTOS & mapping.columns.keys() and not os.path.isdir(image_root):  # noqa: PTH112  False where it may not look
+        raise InputError(
+            f"--image-root {config.image_root}: no such folder", hint="Name the folder that holds the images."
+        )
+    spaced = frozenset().union(*(header.spaced for _, header in inputs.files))
+    return Contract(schema, mapping, rules_of(config, image_root), spaced)
+
+
+def _plan(inputs: Inputs, contract: Contract, config: IngestConfig, limit: int | None, out: Path) -> Plan:
+    settings = msgspec.to_builtins(config) | {"image_root": _image_root(contract, out.parent), "limit": limit}
+    return Plan(kind=f"table:{contract.schema.name}", config=settings, inputs={"files": inputs.sources()})
+
+
+def _image_root(contract: Contract, folder: Path) -> str | None:
+    """From the table's folder, so that both can move together; None for a table without photos.
+
+    From its real place, since `..` leads there even where the folder is reached by a link.
+    """
+    if not PHOTOS & contract.mapping.columns.keys():
+        return None
+    return os.path.relpath(contract.rules.image_root, os.path.realpath(folder))
+
+
+def _fill(draft: TableDraft, inputs: Inputs, contract: Contract, config: IngestConfig, limit: int | None) -> None:
+    table, tally = read_rows(inputs, contract, draft, limit)
+    if tally.late_keys:
+        logger.info("keys that came late: %s", ", ".join(tally.late_keys))
+        inputs = inputs.with_keys(list(tally.late_keys))
+        late = contract_for(contract.schema, inputs, config)
+        if late.mapping.columns != contract.mapping.columns:  # the table takes them: read again, with them
+            table.writer.close()
+            table, tally = read_rows(inputs, late, draft, limit)
+        contract = replace(contract, mapping=late.mapping)
+    table = settle_repeats(table, tally, inputs, contract, draft)
+    _tell(draft, tally, contract)
+    _judge(draft, tally, inputs, config)
+    seal(table.writer, draft)
+
+
+def _tell(draft: TableDraft, tally: Tally, contract: Contract) -> None:
+    rejected = tally.reasons.total()
+    draft.rows = {
+        "in": tally.rows_in,
+        "out": tally.rows_in - tally.merged - rejected,
+        "merged": tally.merged,
+        "rejected": rejected,
+    }
+    draft.facts = {
+        "reasons": {reason.value: n for reason, n in sorted(tally.reasons.items())},
+        "trailing_empty_fields": tally.trailing_empty,
+        "mapping": {ours: theirs for ours, theirs in contract.mapping.columns.items() if ours != theirs},
+        "left_out": contract.mapping.left_out,
+        "image_root": _image_root(contract, draft.scratch.parent),
+    }
+
+
+def _judge(draft: TableDraft, tally: Tally, inputs: Inputs, config: IngestConfig) -> None:
+    """Raises DataError where too many rows are bad or none is left."""
+    rows_in, rejected = draft.rows["in"], draft.rows["rejected"]
+    if not rows_in:
+        raise DataError(f"{', '.join(file.name for file, _ in inputs.files)}: no rows")
+    if draft.rows["out"] and rejected <= config.max_bad_rate * rows_in:
+        return
+    share = f"{rejected / rows_in:.1%}, allowed {config.max_bad_rate:.1%}"
+    reasons = ", ".join(f"{n:,} {reason}" for reason, n in tally.reasons.most_common(3))
+    examples = "; ".join(_shown(reject) for reject in tally.examples)
+    commonest = tally.reasons.most_common(1)[0][0]
+    raise DataError(
+        f"{rejected:,} of {rows_in:,} rows are bad ({share}): {reasons}\n{examples}",
+        hint=WHAT_HELPS.get(commonest, "Look with --check, or allow more with --max-bad-rate."),
+    )
+
+
+def _expect_no_fewer_rows(out: Path, rows: int) -> None:
+    try:
+        before = table_manifest(out).rows["out"] if out.is_file() else 0
+    except InputError:  # damaged, or of another schema version: there is nothing to lose
+        return
+    if rows < before:
+        raise DataError(
+            f"{out}: has {before:,} rows, the new table would have {rows:,}",
+            hint="Replace it with --replace, or keep both: write to another --out or --workspace.",
+        )
+
+
+def _shown(reject: Reject) -> str:
+    where = f"{reject.field}: " if reject.field else ""
+    return f"{reject.file}:{reject.line}: {where}{reject.reason}"

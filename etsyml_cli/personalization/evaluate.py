@@ -1,0 +1,209 @@
+"""Judge the style model on the favorites that `train lda` held out, beside popularity."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.log import logger
+from etsyml_cli.io.artifact import expect_same_input
+from etsyml_cli.io.model import SPLIT, load_json
+from etsyml_cli.metrics.bootstrap import Statistic, compared, compared_means, resampled
+from etsyml_cli.metrics.measurement import Measurement
+from etsyml_cli.metrics.names import MetricName
+from etsyml_cli.metrics.recommendation import (
+    OVER_LISTINGS,
+    PER_USER,
+    PerUser,
+    best_match_cosine,
+    hits_of,
+    in_long_tail,
+    lists_of_users,
+    log_likelihood,
+    mean_of_places,
+    of_shops,
+    surprise,
+)
+from etsyml_cli.personalization.catalog import shops_of
+from etsyml_cli.personalization.model.favorites import Favorites
+from etsyml_cli.personalization.model.lda_parameters import LdaParameters, one_style
+from etsyml_cli.personalization.model.top_k import Ranker, top_listings
+from etsyml_cli.personalization.store import LdaModel, load_model, manifest_of
+from etsyml_cli.splits.users import UserSplit
+
+BASELINE = "popularity"
+MAP_DEPTH = 1000  # how far down `map` without a cutoff looks
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The B users with held-out favorites: what each variant recommends to them and what they favorited.
+
+    top: (B, k) for each variant. held_out: what the lists are judged by; train: what they leave out. pair_user,
+    pair_log_p: for each held-out favorite of a listing with training favorites, its user among the B and its log
+    likelihood by each variant. favorites: (I,), how many training favorites each listing has, of n_users users.
+    shop_of: (I,), where it was asked for.
+    """
+
+    top: dict[str, NDArray[np.int32]]
+    held_out: Favorites
+    train: Favorites
+    favorites: NDArray[np.int64]
+    n_users: int
+    shop_of: NDArray[np.int32] | None
+    pair_user: NDArray[np.int64]
+    pair_log_p: dict[str, NDArray[np.float64]]
+
+
+def evaluate_lda(
+    *,
+    model: Path,
+    favorites: Path,
+    metrics: list[MetricName],
+    seed: int,
+    truth: Path | None = None,
+    listings: Path | None = None,
+) -> list[Measurement]:
+    """Every metric of popularity, styles, item neighbours and their mix over the users with held-out favorites.
+
+    style_cosine needs `truth`, same_shop the table of `listings`.
+    Training favorites are left out of every list, held-out ones are what it should hold. Perplexity is that of the
+    held-out favorites of listings with at least one training favorite, under 99% model + 1% unigram.
+    Raises DataError where nothing is held out or no listing has a shop, InputError for other favorites than the model
+    was trained on.
+    """
+    expect_same_input(manifest_of(model), "favorites", favorites)
+    trained = load_model(model)
+    measured = []
+    shop_of = None if listings is None else shops_of(trained, listings)
+    judged = _judge(model, trained, max(map(_depth, metrics)), shop_of)
+    for metric in _measurable(metrics, judged):
+        if metric.name == "style_cosine" and truth is not None:
+            measured += _style_cosine(trained, truth, seed)
+        else:
+            measured += _measure(metric, judged, seed)
+    return measured
+
+
+def _measurable(metrics: list[MetricName], judged: Judged) -> list[MetricName]:
+    """The metrics without perplexity if no favorite can be judged by it. Raises DataError if none is left."""
+    found = [metric for metric in metrics if metric.name != "perplexity" or len(judged.pair_user)]
+    if len(found) < len(metrics):
+        reason = "perplexity: no held-out favorite is of a listing with training favorites"
+        if not found:
+            raise DataError(reason, hint="Train on a longer log, or ask for another metric, such as recall@20.")
+        logger.warning("%s; it is left out", reason)
+    return found
+
+
+def _depth(metric: MetricName) -> int:
+    return metric.cutoff or (MAP_DEPTH if metric.name == "map" else 1)
+
+
+def _judge(directory: Path, model: LdaModel, depth: int, shop_of: NDArray[np.int32] | None) -> Judged:
+    users = np.flatnonzero(model.test.per_user())
+    if len(users) == 0:
+        raise _nothing_held_out(directory)
+    counts = np.bincount(model.train.indices, minlength=len(model.listing_ids))
+    train, test = model.train.take(users), model.test.take(users)
+    popular = one_style(counts, len(model.user_ids))
+    top = {BASELINE: top_listings(Ranker(popular.beta), popular.theta[users], train, train, depth)[0]}
+    unknown = ~model.known[users]
+    for name, ranker in model.rankers().items():
+        top[name] = top_listings(ranker, model.parameters.theta[users], train, train, depth)[0]
+        top[name][unknown] = top[BASELINE][unknown]  # as `recommend` does
+    pair_user, listing = test.users(), test.indices
+    learned = counts[listing] > 0
+    pair_user, listing = pair_user[learned], listing[learned]
+
+    def log_p(found: LdaParameters) -> NDArray[np.float64]:
+        return log_likelihood(found.theta, found.beta, counts / counts.sum(), users[pair_user], listing)
+
+    likely = {BASELINE: log_p(popular), "lda": log_p(model.parameters)}
+    n_users = int((model.train.per_user() > 0).sum())
+    return Judged(top, test, train, counts, n_users, shop_of, pair_user, likely)
+
+
+def _measure(metric: MetricName, judged: Judged, seed: int) -> list[Measurement]:
+    n = len(judged.held_out.per_user())
+    everyone = np.arange(n)
+    values, draws = {}, {}
+    for variant in judged.pair_log_p if metric.name == "perplexity" else judged.top:
+        statistic = _statistic(metric, judged, variant)
+        values[variant] = statistic(everyone)
+        draws[variant] = resampled(statistic, n, seed)
+        if metric.name in OVER_LISTINGS:  # a resample holds 63% of the users, who cover less: only the spread counts
+            draws[variant] = np.clip(draws[variant] + values[variant] - np.median(draws[variant]), 0, 1)
+    units = len(judged.pair_user) if metric.name == "perplexity" else n
+    return compared(str(metric), values, draws, units)
+
+
+def _statistic(metric: MetricName, judged: Judged, variant: str) -> Statistic:
+    """The metric as a function of the users that it is taken over, drawn with repetition."""
+    top = judged.top[variant][:, : _depth(metric)]
+    held = judged.held_out.per_user()
+    if metric.name in OVER_LISTINGS:
+        over_listings, lists = OVER_LISTINGS[metric.name], lists_of_users(top, len(judged.favorites))
+        return lambda draws: over_listings(lists @ np.bincount(draws, minlength=len(held)))
+    if metric.name == "perplexity":
+        log_p = np.bincount(judged.pair_user, judged.pair_log_p[variant], len(held))
+        pairs = np.bincount(judged.pair_user, minlength=len(held))
+
+        def perplexity(draws: NDArray[np.int64]) -> float:
+            n_pairs = pairs[draws].sum()  # a draw of few users may have none
+            return float(np.exp(-log_p[draws].sum() / n_pairs)) if n_pairs else math.nan
+
+        return perplexity
+    per_user = _per_user(metric, judged, top)
+    return lambda draws: float(per_user[draws].mean())
+
+
+def _per_user(metric: MetricName, judged: Judged, top: NDArray[np.int32]) -> PerUser:
+    if metric.name == "longtail":
+        return mean_of_places(in_long_tail(judged.favorites)[top], top)
+    if metric.name == "novelty":
+        return mean_of_places(surprise(judged.favorites, judged.n_users)[top], top)
+    if metric.name == "same_shop" and judged.shop_of is not None:
+        return mean_of_places(of_shops(top, judged.shop_of, *judged.train), top)
+    hits = hits_of(top, judged.held_out.indptr, judged.held_out.indices)
+    return PER_USER[metric.name](hits, judged.held_out.per_user())
+
+
+def _nothing_held_out(directory: Path) -> DataError:
+    split: UserSplit = load_json(directory, SPLIT, UserSplit)
+    if split.rule == "none":
+        return DataError(
+            f"{directory}: trained with --holdout none, no favorite is left to judge it", hint="Train without it."
+        )
+    if split.rule == "file":
+        name = (split.file or {})["name"]
+        return DataError(f"{directory}: no held-out favorites, as {name} names none of the favorites")
+    return DataError(
+        f"{directory}: no held-out favorites, as nobody has {split.min_favorites} of them",
+        hint="Name test favorites with --holdout FILE, or train on more favorites.",
+    )
+
+
+def _style_cosine(model: LdaModel, truth: Path, seed: int) -> list[Measurement]:
+    """Mean over the planted styles of the cosine with the learned style that is most like it."""
+    from etsyml_cli.io.truth import read_styles
+
+    planted_ids, planted = read_styles(truth)
+    everything = sorted({*planted_ids, *model.listing_ids})
+    cosines = best_match_cosine(
+        _on(everything, planted_ids, planted), _on(everything, model.listing_ids, model.parameters.beta)
+    )
+    return compared_means("style_cosine", {"lda": cosines}, seed)
+
+
+def _on(everything: list[str], listing_ids: list[str], beta: NDArray[np.floating]) -> NDArray[np.float64]:
+    """beta, (K, I), with a column for each of `everything`, 0 where it knows nothing."""
+    place = {listing_id: i for i, listing_id in enumerate(everything)}
+    wide = np.zeros((len(beta), len(everything)))
+    wide[:, [place[listing_id] for listing_id in listing_ids]] = beta
+    return wide

@@ -1,0 +1,216 @@
+"""The favorites table as arrays, and the part of it that is held out for the test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.core.log import logger
+from etsyml_cli.io.atomic import sha256_of
+from etsyml_cli.io.tables import read_table
+from etsyml_cli.personalization.config import LdaConfig
+from etsyml_cli.splits.users import MIN_FAVORITES, UserSplit, hold_out, random_key
+
+PAIR = ["user_id", "listing_id"]
+MICROSECONDS_A_DAY = 86_400 * 10**6
+LEAST_WEIGHT = 2.0**-20  # of an old favorite: sums over few weights that are smaller underflow, and nothing is learned
+
+
+@dataclass(frozen=True)
+class FavoritesTable:
+    """P favorites: ids in the order of their bytes, and for each favorite the index of its user and listing."""
+
+    user_ids: pa.Array
+    listing_ids: pa.Array
+    user: NDArray[np.int64]
+    listing: NDArray[np.int64]
+    created_at: NDArray[np.int64] | None  # microseconds; None unless every favorite has a time
+    weight: NDArray[np.float64] | None  # None unless asked for; NaN where the table has none
+
+
+def read_favorites(path: Path, *, weights: bool, limit: int | None) -> FavoritesTable:
+    """The table, or its first `limit` rows. Raises DataError where it is empty or weights are missing."""
+    table = read_table(path, "favorites", [*PAIR, "created_at", "weight"]).slice(0, limit).combine_chunks()
+    if table.num_rows == 0:
+        raise DataError(f"{path}: the favorites table is empty", hint="Were all rows rejected when it was ingested?")
+    times = table["created_at"]
+    user_ids, listing_ids = (pc.unique(table[name]).sort() for name in PAIR)
+    return FavoritesTable(
+        user_ids,
+        listing_ids,
+        _indices(table["user_id"], user_ids),
+        _indices(table["listing_id"], listing_ids),
+        None if times.null_count else times.cast(pa.int64()).to_numpy(),
+        table["weight"].to_numpy() if weights else None,
+    )
+
+
+def of_shops(favorites: FavoritesTable, listings: Path) -> FavoritesTable:
+    """The favorites with each listing replaced by its shop: a pair is as heavy as its favorites, as old as the first.
+
+    Raises DataError where no favorite is of a listing with a shop.
+    """
+    table = read_table(listings, "listings", ["listing_id", "shop_id"]).combine_chunks()
+    place = pc.index_in(favorites.listing_ids, value_set=table["listing_id"].combine_chunks())
+    shop_of_listing = table["shop_id"].combine_chunks().take(place)
+    shop_ids = pc.unique(shop_of_listing.drop_null()).sort()
+    shop = pc.fill_null(pc.index_in(shop_of_listing, value_set=shop_ids), -1).to_numpy().astype(np.int64)
+    kept = shop[favorites.listing] >= 0
+    if not kept.any():
+        raise DataError(f"{listings}: no favorite is of a listing with a shop_id", hint="Train without --shops.")
+    if not kept.all():
+        logger.warning("%d favorites of listings without a shop are left out", int((~kept).sum()))
+    pair = favorites.user[kept] * len(shop_ids) + shop[favorites.listing[kept]]
+    pairs, number = np.unique(pair, return_inverse=True)
+    weight = np.ones(len(pair)) if favorites.weight is None else favorites.weight[kept]
+    first = None
+    if favorites.created_at is not None:
+        first = np.full(len(pairs), np.iinfo(np.int64).max)
+        np.minimum.at(first, number, favorites.created_at[kept])
+    user, of_shop = np.divmod(pairs, len(shop_ids))
+    weights = np.bincount(number, weights=weight).astype(np.float64)
+    return FavoritesTable(favorites.user_ids, shop_ids, user, of_shop, first, weights)
+
+
+def split_favorites(
+    favorites: FavoritesTable, holdout: str | None, config: LdaConfig, seed: int
+) -> tuple[NDArray[np.bool_], UserSplit]:
+    """Which favorites are held out, shape (P,), and the rule.
+
+    `holdout` is None (the configured share of each user's favorites), "none", a share, or a file of favorites.
+    Raises UsageError where it is none of these.
+    """
+    if holdout == "none":
+        return np.zeros(len(favorites.user), bool), UserSplit(rule="none")
+    share = config.holdout_share if holdout is None else _share(holdout)
+    if share is None:
+        return _named_in_file(favorites, Path(str(holdout)))
+    held = hold_out(favorites.user, favorites.listing, latest_last(favorites, seed), share)
+    if favorites.created_at is not None:
+        return held, UserSplit(rule="latest", share=share, min_favorites=MIN_FAVORITES)
+    return held, UserSplit(rule="random", share=share, min_favorites=MIN_FAVORITES, seed=seed)
+
+
+def latest_last(favorites: FavoritesTable, seed: int) -> NDArray[np.int64]:
+    """What puts each user's favorites in order, shape (P,): their times, or random numbers where there are none."""
+    if favorites.created_at is not None:
+        return favorites.created_at
+    users = favorites.user_ids.cast(pa.large_string()).take(favorites.user)
+    listings = favorites.listing_ids.cast(pa.large_string()).take(favorites.listing)
+    return random_key(users.to_pylist(), listings.to_pylist(), seed)
+
+
+def that_teach(favorites: FavoritesTable, train: NDArray[np.bool_], config: LdaConfig, seed: int) -> NDArray[np.bool_]:
+    """Which of the training favorites are learned from, shape (P,): of users and listings with enough, none with more
+    than `max_user_favorites`: of these the latest teach.
+    """
+    per_user = np.bincount(favorites.user[train], minlength=len(favorites.user_ids))
+    per_listing = np.bincount(favorites.listing[train], minlength=len(favorites.listing_ids))
+    enough = (per_user >= config.min_user_favorites)[favorites.user]
+    used: NDArray[np.bool_] = train & enough & (per_listing >= config.min_listing_favorites)[favorites.listing]
+    crowded = np.flatnonzero(per_user > config.max_user_favorites)
+    if len(crowded):
+        key = latest_last(favorites, seed)
+        for user in crowded:
+            mine = np.flatnonzero(used & (favorites.user == user))
+            order = np.lexsort((favorites.listing[mine], key[mine]))
+            used[mine[order[: -config.max_user_favorites]]] = False
+    return used
+
+
+def to_choose_on(
+    favorites: FavoritesTable, used: NDArray[np.bool_], rule: str, config: LdaConfig, seed: int
+) -> NDArray[np.bool_]:
+    """Which of the favorites that teach are first set aside to choose on, shape (P,).
+
+    The latest of each user where the test was split by time, else random ones: what is chosen on should be like it.
+    """
+    by_time = replace(favorites, created_at=favorites.created_at if rule in ("latest", "none") else None)
+    key = latest_last(by_time, seed + 1)[used]  # not the numbers that the test was drawn by
+    held = np.zeros(len(favorites.user), bool)
+    if used.any():
+        held[used] = hold_out(favorites.user[used], favorites.listing[used], key, config.valid_share)
+    return held
+
+
+def weights_of(favorites: FavoritesTable, used: NDArray[np.bool_], config: LdaConfig) -> NDArray[np.float64]:
+    """How much each favorite counts, shape (P,). Raises DataError where ages are asked for and times are missing."""
+    weight = np.ones(len(favorites.user)) if favorites.weight is None else favorites.weight
+    if config.half_life_days is None:
+        return weight
+    if favorites.created_at is None:
+        raise DataError(
+            "half_life_days: the favorites have no created_at", hint="Train with --set half_life_days=null."
+        )
+    age = np.maximum(_newest(favorites.created_at[used]) - favorites.created_at, 0) / MICROSECONDS_A_DAY
+    halved: NDArray[np.float64] = weight * np.maximum(0.5 ** (age / config.half_life_days), LEAST_WEIGHT)
+    return halved
+
+
+def _newest(times: NDArray[np.int64]) -> int:
+    """The time that ages count from: the 99% quantile, never the last one of several.
+
+    A few times in the future, by a wrong clock, would else make everything old.
+    """
+    return int(np.quantile(times, 0.99, method="lower")) if len(times) else 0
+
+
+def holdout_file(holdout: str | None) -> Path | None:
+    """The file that `holdout` names, if it names one."""
+    return None if holdout in (None, "none") or _share(holdout) is not None else Path(holdout)
+
+
+def _share(holdout: str) -> float | None:
+    """The share that `holdout` names; None where it names a file. Raises UsageError for what is neither."""
+    try:
+        share = float(holdout)
+    except ValueError:
+        if Path(holdout).is_file():
+            return None
+        raise UsageError(
+            f"--holdout {holdout}: neither none, nor a share such as 0.2, nor a file that is here"
+        ) from None
+    if not 0 < share < 1:
+        raise UsageError(f"--holdout {holdout}: a share lies between 0 and 1")
+    return share
+
+
+def _named_in_file(favorites: FavoritesTable, path: Path) -> tuple[NDArray[np.bool_], UserSplit]:
+    named = _read_pairs(path)
+    users = pc.fill_null(pc.index_in(named["user_id"], favorites.user_ids), -1).to_numpy().astype(np.int64)
+    listings = pc.fill_null(pc.index_in(named["listing_id"], favorites.listing_ids), -1).to_numpy().astype(np.int64)
+    known = (users >= 0) & (listings >= 0)
+    n_listings = len(favorites.listing_ids)
+    pairs = np.unique(users[known] * n_listings + listings[known])
+    held = np.isin(favorites.user * n_listings + favorites.listing, pairs)
+    missing = int((~known).sum()) + len(pairs) - int(held.sum())
+    source = {"name": path.name, "sha256": sha256_of(path)}
+    return held, UserSplit(rule="file", file=source, not_in_favorites=missing)
+
+
+def _read_pairs(path: Path) -> pa.Table:
+    """user_id and listing_id of a CSV (gzipped or not) or Parquet file, as text."""
+    try:
+        if path.suffix == ".parquet":
+            table = pq.read_table(path, columns=PAIR)
+        else:
+            as_text = pa_csv.ConvertOptions(column_types=dict.fromkeys(PAIR, pa.string()), include_columns=PAIR)
+            table = pa_csv.read_csv(path, convert_options=as_text)
+        return pa.table({name: table[name].cast(pa.large_string()).combine_chunks() for name in PAIR})
+    except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        hint = "A holdout file is CSV or Parquet with the columns user_id and listing_id."
+        raise InputError(f"{path}: {reason}", hint=hint) from None
+
+
+def _indices(column: pa.ChunkedArray, ids: pa.Array) -> NDArray[np.int64]:
+    indices: NDArray[np.int64] = pc.index_in(column, ids).to_numpy().astype(np.int64)
+    return indices

@@ -1,0 +1,60 @@
+"""Users for users: the most similar style profiles of a trained style model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from etsyml_cli.core.log import logger
+from etsyml_cli.personalization.similar_profiles.search import Found
+from etsyml_cli.personalization.similar_profiles.search import similar_users as search
+from etsyml_cli.personalization.store import load_model
+from etsyml_cli.personalization.users import some_of
+
+SCHEMA_VERSION = 1
+
+
+def similar_users(
+    *, model: Path, users: list[str] | None, k: int, method: str | None = None, seed: int = 0
+) -> Iterator[dict[str, Any]]:
+    """The k users most like each of `users`, or of all with a profile where None, one `recommend --json` object each.
+
+    The score is the cosine of the two profiles. A user of whom nothing was learned has no profile: such a one is in no
+    list, and gets an empty one where named. For `method` see `models.lda.similar_users`.
+    """
+    trained = load_model(model)
+    with_profile = np.flatnonzero(trained.known)
+    ids = [trained.user_ids[user] for user in with_profile]
+    row_of = {user_id: row for row, user_id in enumerate(ids)}
+    named = ids if users is None else users
+    _warn_of_no_profile([user_id for user_id in named if user_id not in row_of])
+    asked = np.array(sorted({row_of[user_id] for user_id in named if user_id in row_of}), np.int32)
+    found = search(trained.parameters.theta[with_profile], asked, k, method=method, seed=seed)
+    logger.info("similar users: %s", _how(found))
+    for user_id in named:
+        items = _items(found, int(np.searchsorted(asked, row_of[user_id])), ids) if user_id in row_of else []
+        yield {"schema_version": SCHEMA_VERSION, "user_id": user_id, "what": "users", "items": items}
+
+
+def _items(found: Found, slot: int, ids: list[str]) -> list[dict[str, Any]]:
+    listed = zip(found.lists.users[slot].tolist(), found.lists.cosines[slot].tolist(), strict=True)
+    return [
+        {"rank": rank, "id": ids[other], "score": score} for rank, (other, score) in enumerate(listed, 1) if other >= 0
+    ]
+
+
+def _how(found: Found) -> str:
+    if found.method == "exact":
+        return "exact"
+    tables = f", {found.tables} tables of {2**found.bits:,} buckets ({found.bits} bits)" if found.tables else ""
+    k = found.lists.users.shape[1]
+    return f"{found.method}{tables}, recall@{k} {found.recall:.3f} measured on {found.measured:,} users"
+
+
+def _warn_of_no_profile(user_ids: list[str]) -> None:
+    if user_ids:
+        some = some_of(user_ids)
+        logger.warning("users without a style profile have no similar users: %d (%s)", len(user_ids), some)

@@ -1,0 +1,231 @@
+"""What a style model learned, in words: each style's typical listings and words, and whose style is what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from etsyml_cli.core.errors import InputError, UsageError, did_you_mean, like_this_id
+from etsyml_cli.core.log import logger
+from etsyml_cli.personalization.model.styles import (
+    Doubles,
+    Floats,
+    Ints,
+    coherence,
+    highest,
+    log_odds,
+    nearest_styles,
+    npmi,
+    styles_of_listings,
+    together,
+)
+from etsyml_cli.personalization.store import LdaModel, load_model
+from etsyml_cli.personalization.style_words import Catalogue, Groups, read_catalogue
+from etsyml_cli.personalization.users import place_of
+
+SCHEMA_VERSION = 1
+ORDERS = ("share", "coherence", "number")
+JUDGED = 10  # listings of a style whose coherence is measured
+NEAR = 3  # styles
+WORDS, SHOPS = 10, 3
+BY_CHANCE = 2.0  # standard errors: what is not above them is no word or shop of the style
+
+Style = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A model of K styles and I listings with what is known of them.
+
+    share: (K,), the mean theta of the users that were learned from. favorites: (I,), how many each listing has.
+    style: (K, I), p(style | listing).
+    """
+
+    model: LdaModel
+    catalogue: Catalogue
+    share: Doubles
+    favorites: Doubles
+    style: Floats
+
+    def inside(self, number: int) -> Doubles:
+        """How many of each listing's favorites are expected to be of this style, (I,)."""
+        return np.asarray(self.favorites * self.style[number])
+
+
+def styles(
+    *,
+    model: Path,
+    listings: Path | None,
+    k: int,
+    numbers: list[int] | None = None,
+    order: str | None = None,
+    n_words: int = WORDS,
+) -> list[Style]:
+    """The styles of these numbers, or all, as `styles --json` shows them, each with k listings and `n_words` words.
+
+    A style's number is its row in beta. Listings, words and shops come by how typical they are of the style: the
+    log-odds of its favorites against those of all others. Raises UsageError for an order or number that is not there.
+    """
+    order = order or ORDERS[0]
+    if order not in ORDERS:
+        raise UsageError(f"--sort {order}: no such order", hint=did_you_mean(order, ORDERS))
+    learned = read_learned(model, listings)
+    n_styles = len(learned.share)
+    for number in numbers or []:
+        if not 0 <= number < n_styles:
+            raise UsageError(f"--style {number}: no such style", hint=f"{model} has the styles 0 to {n_styles - 1}.")
+    asked = list(range(n_styles) if numbers is None else dict.fromkeys(numbers))
+    typical = _typical_listings(learned, asked, max(k, JUDGED))
+    coherent = _coherence(learned, [listings for listings, _ in typical])
+    near, alike = nearest_styles(learned.model.parameters.beta, NEAR)
+    told = [
+        _told(learned, number, n_words)
+        | {
+            "coherence": of_style,
+            "nearest": [
+                {"style": other, "similarity": how}
+                for other, how in zip(near[number].tolist(), alike[number].tolist(), strict=True)
+            ],
+            "items": _items(learned, number, best[:k], scores[:k]),
+        }
+        for number, (best, scores), of_style in zip(asked, typical, coherent.tolist(), strict=True)
+    ]
+    return sorted(told, key=lambda style: (-style[order] if order != "number" else 0, style["style"]))
+
+
+def styles_of(
+    *, model: Path, listings: Path | None, k: int, users: Iterable[str] = (), of_listings: Iterable[str] = ()
+) -> Iterator[dict[str, Any]]:
+    """Theta of each user and p(style | listing) of each listing, one JSON object each, over all styles.
+
+    Those that it has more of than users have on average come first, the largest part first. Each style comes with its
+    typical words and k listings. Raises InputError for an id that the model lacks.
+    """
+    learned = read_learned(model, listings)
+    trained = learned.model
+    rows = [_find(model, "user", user, trained.user_ids) for user in users]
+    columns = [_find(model, "listing", listing, trained.listing_ids) for listing in of_listings]
+    asked = range(len(learned.share))
+    typical = _typical_listings(learned, asked, k)
+    told = [
+        {
+            "words": [word["word"] for word in _typical(learned, learned.catalogue.words, "word", number, WORDS)],
+            "listings": [_named(learned, listing) for listing in best.tolist()],
+        }
+        for number, (best, _) in zip(asked, typical, strict=True)
+    ]
+    for row in rows:
+        if not trained.known[row]:
+            logger.warning("no favorite of user %r was learned from: its styles are the prior's", trained.user_ids[row])
+        parts = trained.parameters.theta[row].astype(np.float64)
+        yield {
+            "schema_version": SCHEMA_VERSION,
+            "user_id": trained.user_ids[row],
+            "items": _parts(learned, parts, told),
+        }
+    for column in columns:
+        parts = learned.style[:, column].astype(np.float64)
+        items = _parts(learned, parts, told)
+        yield {"schema_version": SCHEMA_VERSION, "listing_id": trained.listing_ids[column], "items": items}
+
+
+def read_learned(model: Path, listings: Path | None) -> Learned:
+    """The model with the listings table, where there is one. Raises InputError where it is not there or damaged."""
+    trained = load_model(model)
+    share = trained.parameters.theta[trained.known].mean(axis=0, dtype=np.float64)
+    return Learned(
+        trained,
+        read_catalogue(trained, listings),
+        share,
+        np.bincount(trained.train.indices, minlength=len(trained.listing_ids)).astype(np.float64),
+        styles_of_listings(share, trained.parameters.beta),
+    )
+
+
+def _typical_listings(learned: Learned, numbers: Iterable[int], n: int) -> list[tuple[Ints, Doubles]]:
+    """The n most typical listings of each style, best first, and their log-odds."""
+    found = []
+    for number in numbers:
+        inside = learned.inside(number)
+        scores = log_odds(inside, learned.favorites - inside)
+        best = highest(scores, n)
+        found.append((best, scores[best]))
+    return found
+
+
+def _coherence(learned: Learned, typical: list[Ints]) -> Doubles:
+    train = learned.model.train
+    tops = np.stack([best[:JUDGED] for best in typical])
+    counts = together(train, tops, len(learned.model.listing_ids))
+    return coherence(npmi(counts, int((train.per_user() > 0).sum())))
+
+
+def _told(learned: Learned, number: int, n_words: int) -> Style:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "style": number,
+        "share": float(learned.share[number]),
+        "words": _typical(learned, learned.catalogue.words, "word", number, n_words),
+        "shops": _typical(learned, learned.catalogue.shops, "shop_id", number, SHOPS),
+    }
+
+
+def _typical(learned: Learned, groups: Groups, called: str, number: int, n: int) -> list[dict[str, Any]]:
+    """Up to n words or shops that the style's favorites have more of than the others', the most typical first."""
+    inside, everywhere = learned.inside(number), learned.favorites
+    counts, total = inside @ groups.members, everywhere @ groups.members
+    scores = log_odds(counts, total - counts)
+    return [
+        {
+            called: groups.names[place],
+            "share": float(counts[place] / inside.sum()),
+            "lift": float(counts[place] / inside.sum() / (total[place] / everywhere.sum())),
+        }
+        for place in highest(scores, n).tolist()
+        if scores[place] > BY_CHANCE
+    ]
+
+
+def _items(learned: Learned, number: int, best: Ints, scores: Doubles) -> list[dict[str, Any]]:
+    beta, style, share = learned.model.parameters.beta, learned.style, learned.share
+    return [
+        {"rank": rank, "score": score}
+        | _named(learned, listing)
+        | {
+            "probability": float(beta[number, listing]),
+            "lift": float(style[number, listing] / share[number]),
+        }
+        for rank, (listing, score) in enumerate(zip(best.tolist(), scores.tolist(), strict=True), 1)
+    ]
+
+
+def _parts(learned: Learned, parts: Doubles, told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All styles, those above their share first, by what part of a user or listing each is: parts, (K,)."""
+    order = np.lexsort((-parts, parts <= learned.share))
+    return [
+        {
+            "rank": rank,
+            "style": number,
+            "probability": float(parts[number]),
+            "lift": float(parts[number] / learned.share[number]),
+            **told[number],
+        }
+        for rank, number in enumerate(order.tolist(), 1)
+    ]
+
+
+def _named(learned: Learned, listing: int) -> dict[str, str]:
+    title = learned.catalogue.titles[listing]
+    return {"id": learned.model.listing_ids[listing]} | ({"title": title} if title else {})
+
+
+def _find(model: Path, what: str, wanted: str, ids: list[str]) -> int:
+    """The place of `wanted` in sorted ids."""
+    place = place_of(ids, wanted)
+    if place is None:
+        raise InputError(f"{model}: no {what} {wanted!r}", hint=like_this_id(wanted, ids))
+    return place

@@ -1,0 +1,167 @@
+"""Photos -> photo features, batch by batch in threads; what is done stays done when the run is stopped."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.core.log import logger, progress
+from etsyml_cli.io.artifact import Plan, artifact, read_manifest, refuse_to_overwrite, source_of
+from etsyml_cli.io.summary import Summary, made_before
+from etsyml_cli.io.tables import table_source
+from etsyml_cli.photos.config import ImagesConfig
+from etsyml_cli.photos.inputs import Photos, look_at, read_named_photos
+from etsyml_cli.photos.load_network import NetworkChoice, choose_network, load_network
+from etsyml_cli.photos.network import Extractor, batches_in_threads
+from etsyml_cli.photos.output import load_svd, tell_rejects, write_features
+from etsyml_cli.photos.reader import STATUSES, read_photos
+from etsyml_cli.photos.store import KIND, SVD, PhotoRows
+from etsyml_cli.photos.svd import Svd
+
+OF_THE_OUTPUT = ("dim", "normalize", "dtype")  # settings that the network's own rows do not depend on
+
+
+def extract_images(
+    *,
+    listings: Path,
+    out: Path,
+    config: ImagesConfig,
+    seed: int,
+    limit: int | None = None,
+    force: bool = False,
+) -> Summary:
+    """Write the features of the listings' photos to `out`; `limit` takes the first listings only."""
+    named = read_named_photos(listings, limit)
+    choice = choose_network(config)
+    threads = config.threads or torch.get_num_threads()
+    photos = look_at(named, threads)
+    plan = _plan(listings, photos, choice, config, seed, limit)
+    with_svd = None if force else _with_svd_there(plan, out)
+    for possible in filter(None, (plan, with_svd)):
+        if there := made_before(out, possible, force=force):
+            return there
+    refuse_to_overwrite(out, KIND, force=force)
+    svd = load_svd(out) if with_svd else None
+    _refuse_what_cannot_work(photos, config, choice.backbone.dimension, svd)
+    network = load_network(choice, seed, folder=out.parent)
+    with artifact(out, with_svd or plan, force=force, resume=None if force else _of_the_rows(plan)) as draft:
+        rows = PhotoRows(draft.path, len(photos.first), choice.backbone.dimension, choice.batch_size)
+        _compute(rows, photos, network.extractor, choice, config, threads)
+        draft.facts |= network.facts
+        write_features(draft, rows, photos, config, svd)
+    made = read_manifest(out)
+    return Summary(kind=KIND, path=str(out), rows=made.rows, facts=made.facts)
+
+
+def _plan(
+    listings: Path, photos: Photos, choice: NetworkChoice, config: ImagesConfig, seed: int, limit: int | None
+) -> Plan:
+    """What the features depend on: not the threads; what is taken, where the configuration says auto; no folder."""
+    settings = msgspec.to_builtins(config) | {
+        "device": choice.device.type,
+        "engine": choice.engine,
+        "precision": choice.precision,
+        "batch_size": choice.batch_size,
+        "limit": limit,
+    }
+    del settings["threads"]
+    inputs = {"listings": [table_source(listings, "listings")], "photos": [photos.source]}
+    if choice.weights is not None:
+        inputs["weights"] = [source_of(choice.weights)]
+    if config.weights not in ("default", "none"):
+        settings["weights"] = Path(config.weights).name
+    return Plan(kind=KIND, config=settings, inputs=inputs, seed=seed if choice.weights is None else None)
+
+
+def _of_the_rows(plan: Plan) -> Plan:
+    """The part of the plan that the network's own rows depend on."""
+    settings = {name: value for name, value in plan.config.items() if name not in OF_THE_OUTPUT}
+    return msgspec.structs.replace(plan, config=settings)
+
+
+def _with_svd_there(plan: Plan, out: Path) -> Plan | None:
+    """The plan with the SVD of the features at `out` as an input, where the same network and `dim` made them.
+
+    So models that were trained on those features keep their meaning when listings are added. An SVD that was fitted
+    on the first listings only, for a quick try, is not kept.
+    """
+    try:
+        manifest = read_manifest(out)
+    except InputError:
+        return None
+    before = manifest.plan
+    alike = all(before.config.get(key) == plan.config[key] for key in ("backbone", "weights", "dim"))
+    alike &= before.inputs.get("weights") == plan.inputs.get("weights") and before.seed == plan.seed
+    quick_try = before.config.get("limit") is not None and "svd" not in before.inputs
+    if not alike or quick_try or SVD not in manifest.outputs:
+        return None
+    svd = source_of(out / SVD)
+    if svd.sha256 != manifest.outputs[SVD]:
+        raise InputError(f"{out / SVD}: not the file that was written here", hint="Fit it anew with --force.")
+    return msgspec.structs.replace(plan, inputs={**plan.inputs, "svd": [svd]})
+
+
+def _refuse_what_cannot_work(photos: Photos, config: ImagesConfig, dimension: int, svd: Svd | None) -> None:
+    """Before the network works for hours."""
+    if not len(photos.first):
+        tell_rejects(Counter(STATUSES[code] for code in photos.status), photos)
+    if config.dim is None:
+        return
+    if config.dim > dimension:
+        raise UsageError(f"dim {config.dim:,}: {config.backbone} gives {dimension:,} features", hint="Ask for fewer.")
+    if svd is None and config.dim >= photos.n_listings():
+        raise DataError(
+            f"dim {config.dim:,} needs more listings with photos than that; here are {photos.n_listings():,}",
+            hint="Ask for fewer dimensions.",
+        )
+    if svd is not None:
+        logger.info("the features are reduced by the SVD that is there already; --force fits a new one")
+
+
+def _compute(
+    rows: PhotoRows, photos: Photos, extractor: Extractor, choice: NetworkChoice, config: ImagesConfig, threads: int
+) -> None:
+    """Append the rows of the distinct photos that are missing. Every run cuts the same batches."""
+
+    batch_size, preprocessing = choice.batch_size, choice.backbone.preprocessing
+
+    def work(batch: slice) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        images = photos.images.take(photos.first[batch]).to_pylist()
+        digests = [digest.tobytes() for digest in photos.digests[batch]]
+        pixels, status = read_photos(photos.root, images, digests, preprocessing, config.max_pixels)
+        return extractor.features(_filled(pixels, batch_size))[: len(images)], status
+
+    n_photos, n_done = len(photos.first), len(rows.status())
+    starts = range(n_done, n_photos, batch_size)
+    if n_done:
+        logger.info("going on where the last run stopped: %s of %s photos are done", f"{n_done:,}", f"{n_photos:,}")
+    with progress("photos", n_photos) as advance, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")  # its remarks on odd files: rejects.jsonl says what matters
+        advance(n_done)
+        batches = (slice(start, min(start + batch_size, n_photos)) for start in starts)
+        for features, status in batches_in_threads(work, batches, threads):
+            _refuse_what_is_not_finite(features[status == 0], config)
+            rows.append(features, status)
+            advance(len(status))
+
+
+def _filled(pixels: NDArray[np.uint8], batch_size: int) -> NDArray[np.uint8]:
+    """A whole batch, black where there is no photo: the bits of a row may depend on how many are computed at once."""
+    missing = batch_size - len(pixels)
+    return np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.uint8)]) if missing else pixels
+
+
+def _refuse_what_is_not_finite(rows: NDArray[Any], config: ImagesConfig) -> None:
+    if not np.isfinite(rows).all():
+        raise DataError(
+            f"{config.backbone}: some features are not finite numbers",
+            hint="Are the weights sound? On a GPU try --set precision=float32.",
+        )

@@ -1,0 +1,139 @@
+"""Which network computes the photo features, where and how; and that network, ready to be fed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from etsyml_cli.core.errors import InputError, MissingPartError, UsageError
+from etsyml_cli.core.log import logger
+from etsyml_cli.photos.backbones import Backbone, backbone_named
+from etsyml_cli.photos.config import ImagesConfig
+from etsyml_cli.photos.network import (
+    Extractor,
+    PhotoNetwork,
+    pick_device,
+    random_network,
+    trained_network,
+    weights_sha256,
+)
+from etsyml_cli.photos.torch_network import TorchExtractor
+from etsyml_cli.photos.weights import read_state_dict
+
+CPU_BATCH, GPU_BATCH = 2, 64  # photos: so few stay in a CPU's cache, so many keep a GPU busy
+INSTALL_ONNX = "pip install 'etsyml[onnx]'"
+
+ENGINE_NAMES = {"torch": "torch", "onnx": "ONNX Runtime"}
+Engine = Literal["torch", "onnx"]
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """What computes the features, before anything heavy is loaded."""
+
+    name: str
+    backbone: Backbone
+    weights: Path | None  # None: random
+    device: torch.device
+    engine: Engine
+    precision: Literal["float32", "float16"]
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """A network ready to be fed, and what is to be remembered of it beside its features."""
+
+    facts: dict[str, Any]
+    extractor: Extractor
+
+
+def choose_network(config: ImagesConfig) -> NetworkChoice:
+    """What `config` stands for on this machine. Raises MissingPartError and UsageError for what cannot be had here."""
+    backbone = backbone_named(config.backbone)
+    device = pick_device(config.device)
+    engine = _engine(config.engine, device)
+    on_gpu = device.type != "cpu"
+    return NetworkChoice(
+        name=config.backbone,
+        backbone=backbone,
+        weights=_weights_file(backbone, config.weights),
+        device=device,
+        engine=engine,
+        precision="float16" if on_gpu and config.precision == "auto" else "float32",
+        batch_size=config.batch_size or (GPU_BATCH if on_gpu else CPU_BATCH),
+    )
+
+
+def load_network(choice: NetworkChoice, seed: int, folder: Path) -> LoadedNetwork:
+    """The network that was chosen; where ONNX Runtime runs it, its export is kept in `folder`."""
+    network = _network(choice, seed)
+    sha256 = weights_sha256(network)
+    kept = folder / f"{choice.name}-{sha256[:12]}.onnx"
+    extractor = _extractor(choice, PhotoNetwork(choice.backbone, network), kept)
+    logger.info("%s: %s on %s, %s", choice.name, ENGINE_NAMES[choice.engine], choice.device.type, choice.precision)
+    if choice.engine == "torch" and choice.device.type == "cpu" and missing_onnx_packages():
+        logger.info("ONNX Runtime would take less time than torch on this CPU: %s", INSTALL_ONNX)
+    facts = {
+        "backbone": choice.name,
+        "layer": choice.backbone.layer,
+        "preprocessing": asdict(choice.backbone.preprocessing),
+        "random_weights": choice.weights is None,
+        "weights_sha256": sha256,
+        "engine": choice.engine,
+        "precision": choice.precision,
+    }
+    return LoadedNetwork(facts, extractor)
+
+
+def missing_onnx_packages() -> list[str]:
+    """Those of the extra `onnx` that are not installed; none is imported."""
+    return [name for name in ("onnxruntime", "onnx", "onnxscript") if find_spec(name) is None]
+
+
+def _engine(wanted: str, device: torch.device) -> Engine:
+    if wanted == "torch" or (wanted == "auto" and device.type != "cpu"):
+        return "torch"
+    missing = missing_onnx_packages()
+    if wanted == "auto" and missing:
+        return "torch"
+    if device.type != "cpu":
+        raise UsageError(
+            f"engine onnx runs on the CPU, not on {device.type}", hint="Use --device cpu, or --set engine=torch."
+        )
+    if missing:
+        raise MissingPartError(f"engine onnx: {', '.join(missing)} not installed", hint=INSTALL_ONNX)
+    return "onnx"
+
+
+def _weights_file(backbone: Backbone, weights: str) -> Path | None:
+    """The file of the weights; None: they are random."""
+    if weights == "none":
+        return None
+    if weights == "default":
+        return backbone.default_weights() if backbone.default_weights else None
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise InputError(f"{path}: no file of weights here", hint="Name a state dict: --set weights=PATH")
+    return path
+
+
+def _network(choice: NetworkChoice, seed: int) -> nn.Module:
+    if choice.weights is not None:
+        return trained_network(choice.backbone, read_state_dict(choice.weights), str(choice.weights))
+    logger.warning("%s runs with random weights: its features say nothing about the photos", choice.name)
+    return random_network(choice.backbone, seed)
+
+
+def _extractor(choice: NetworkChoice, network: PhotoNetwork, kept: Path) -> Extractor:
+    in_torch = TorchExtractor(network, choice.device, getattr(torch, choice.precision))
+    if choice.engine == "torch":
+        return in_torch
+    from etsyml_cli.photos.onnx_export import in_onnx_runtime  # needs packages that may be missing
+
+    return in_onnx_runtime(network, like=in_torch, kept=None if choice.weights is None else kept)

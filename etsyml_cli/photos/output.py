@@ -1,0 +1,141 @@
+"""From the rows of distinct photos to the features of listings: averaged, reduced, normalized, written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.log import logger
+from etsyml_cli.io.artifact import Draft
+from etsyml_cli.io.atomic import sha256_of
+from etsyml_cli.io.model import load_tensors, save_ids, save_tensors
+from etsyml_cli.photos.config import ImagesConfig
+from etsyml_cli.photos.inputs import Ints, Photos
+from etsyml_cli.photos.reader import STATUSES
+from etsyml_cli.photos.store import FEATURES, IDS, REJECTS, SVD, PhotoRows, write_matrix
+from etsyml_cli.photos.svd import Svd, fit_svd, normalized
+
+LISTINGS_AT_ONCE = 1024
+
+
+def write_features(draft: Draft, rows: PhotoRows, photos: Photos, config: ImagesConfig, fitted: Svd | None) -> None:
+    """Write features, ids and rejects, and count it all; with `dim`, reduce by the SVD `fitted` or by a new one."""
+    distinct_status = rows.status()
+    status = _status_of_named(distinct_status, photos)
+    reasons = _write_rejects(draft.path / REJECTS, photos, status)
+    tell_rejects(reasons, photos)
+    listings, row_of_photo, n_photos = _sound_photos(distinct_status, status, photos)
+    svd = fitted
+    if config.dim is not None and svd is None:
+        svd = fit_svd(_means(rows, row_of_photo, n_photos), config.dim)
+        draft.facts["variance_kept"] = svd.explained
+    blocks = _finished(_means(rows, row_of_photo, n_photos), svd, config)
+    shape = (len(listings), config.dim or rows.dimension)
+    write_matrix(draft.path / FEATURES, blocks, shape, config.dtype)
+    save_ids(draft.path, IDS, photos.listing_ids.take(listings).to_pylist())
+    if svd is not None:
+        _save_svd(draft.path, svd)
+    draft.facts |= {
+        "dimension": shape[1],
+        "normalize": config.normalize,
+        "svd_sha256": sha256_of(draft.path / SVD) if svd else None,
+        "photos": {"named": len(status), "distinct": len(photos.first)},
+        "rejects": dict(reasons),
+    }
+    draft.rows = {
+        "in": len(photos.listing_ids),
+        "out": len(listings),
+        "rejected": photos.n_listings() - len(listings),
+        "without_photo": len(photos.listing_ids) - photos.n_listings(),
+    }
+
+
+def tell_rejects(reasons: Counter[str], photos: Photos) -> None:
+    """Warn of photos that cannot be read. Raises DataError where none can."""
+    n_photos = len(photos.images)
+    said = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
+    if reasons.total() == n_photos:
+        raise DataError(
+            f"{photos.root}: none of {n_photos:,} photos could be read ({said})",
+            hint="Is this the right folder? Name it with: etsyml ingest listings FILE --image-root DIR"
+            if "missing" in reasons
+            else None,
+        )
+    if reasons:
+        logger.warning("%s of %s photos could not be read: %s", f"{reasons.total():,}", f"{n_photos:,}", said)
+
+
+def load_svd(directory: Path) -> Svd:
+    """The SVD beside the features in `directory`. Raises InputError where it is damaged."""
+    shapes = {"mean": (None,), "components": (None, None), "explained": (1,)}
+    tensors = load_tensors(directory, shapes, SVD, hint="Fit it anew with --force.")
+    return Svd(tensors["mean"], tensors["components"], float(tensors["explained"][0]))
+
+
+def _save_svd(directory: Path, svd: Svd) -> None:
+    tensors = {"mean": svd.mean, "components": svd.components, "explained": np.array([svd.explained])}
+    save_tensors(directory, tensors, SVD)
+
+
+def _status_of_named(distinct_status: NDArray[np.int8], photos: Photos) -> NDArray[np.int8]:
+    """The status (N,) of every named photo, from that of the distinct ones (M,)."""
+    status = photos.status.copy()
+    opened = status == 0
+    status[opened] = distinct_status[photos.distinct[opened]]
+    return status
+
+
+def _write_rejects(path: Path, photos: Photos, status: NDArray[np.int8]) -> Counter[str]:
+    """One line for each named photo that could not be read; how many there are of each reason."""
+    reasons: Counter[str] = Counter()
+    with path.open("wb") as file:
+        for n in np.flatnonzero(status):
+            reason = STATUSES[status[n]]
+            listing_id = photos.listing_ids[photos.listing[n]].as_py()
+            reject = {"listing_id": listing_id, "image": photos.images[n].as_py(), "reason": reason}
+            file.write(msgspec.json.encode(reject) + b"\n")
+            reasons[reason] += 1
+    return reasons
+
+
+def _sound_photos(
+    distinct_status: NDArray[np.int8], status: NDArray[np.int8], photos: Photos
+) -> tuple[Ints, Ints, Ints]:
+    """Listings with a sound photo (I',), the row of each such photo (N',), and how many of them a listing has (I',).
+
+    One that a listing has under two names counts once.
+    """
+    row_of_distinct = np.cumsum(distinct_status == 0) - 1
+    sound = status == 0
+    pairs = np.unique(np.column_stack([photos.listing[sound], row_of_distinct[photos.distinct[sound]]]), axis=0)
+    listings, n_photos = np.unique(pairs[:, 0], return_counts=True)
+    return listings, pairs[:, 1], n_photos
+
+
+def _means(rows: PhotoRows, row_of_photo: Ints, n_photos: Ints) -> Iterator[NDArray[np.float32]]:
+    """The mean of each listing's photos, in blocks (LISTINGS_AT_ONCE, D)."""
+    first = np.concatenate([[0], np.cumsum(n_photos)])
+    for start in range(0, len(n_photos), LISTINGS_AT_ONCE):
+        edges = first[start : start + LISTINGS_AT_ONCE + 1]
+        block = rows.take(row_of_photo[edges[0] : edges[-1]])
+        sums = np.add.reduceat(block, edges[:-1] - edges[0], axis=0, dtype=np.float64)
+        yield (sums / np.diff(edges)[:, None]).astype(np.float32)
+
+
+def _finished(blocks: Iterable[NDArray[np.float32]], svd: Svd | None, config: ImagesConfig) -> Iterator[NDArray[Any]]:
+    """The blocks as they are to be written: reduced, of length 1 and in `dtype`, as far as that is asked for."""
+    for rows in blocks:
+        reduced = rows if svd is None else svd.project(rows)
+        scaled = normalized(reduced) if config.normalize else reduced
+        with np.errstate(over="ignore"):
+            finished = scaled.astype(config.dtype)
+        if not np.isfinite(finished).all():
+            raise DataError(f"some features are too large for {config.dtype}", hint="Use dtype float32 or normalize.")
+        yield finished

@@ -1,0 +1,76 @@
+"""Photos as few numbers each: the features of `etsyml extract-images` reduced by an SVD that a model keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import DataError, InputError
+from etsyml_cli.core.rng import generator
+from etsyml_cli.core.vectors import unit_rows
+from etsyml_cli.photos.store import ImageFeatures, made_by, read_image_features
+from etsyml_cli.photos.svd import Svd, fit_svd
+
+Ints = NDArray[np.int64]
+
+PHOTOS_FOR_SVD = 50_000
+ROWS_AT_ONCE = 4096
+
+
+def photos_like(trained_on: str | None, images: Path | None) -> ImageFeatures | None:
+    """The photo features `images` for a model whose manifest says what made those that it was trained on.
+
+    None where that is None. Raises InputError where `images` were made by anything else, or are not named.
+    """
+    if trained_on is None:
+        return None
+    if images is None:
+        raise InputError(
+            f"the model was trained on photo features of {trained_on}, none were given",
+            hint="Name them with --images, or train without them.",
+        )
+    photos = read_image_features(images)
+    if (found := made_by(photos.facts)) != trained_on:
+        raise InputError(
+            f"{images}: photo features of {found}; the model was trained on {trained_on}",
+            hint="Name such features with --images, or train again.",
+        )
+    return photos
+
+
+def photo_svd(photos: ImageFeatures | None, dim: int) -> Svd | None:
+    """Fitted on photos spread evenly over the file, enough of them for `dim` directions."""
+    if photos is None or photos.matrix.shape[1] <= dim or len(photos.ids) <= dim:
+        return None
+    rows = np.unique(np.linspace(0, len(photos.ids) - 1, min(PHOTOS_FOR_SVD, len(photos.ids))).astype(np.int64))
+    pieces = (unit_rows(photos.matrix[rows[i : i + ROWS_AT_ONCE]]) for i in range(0, len(rows), ROWS_AT_ONCE))
+    try:
+        return fit_svd(pieces, dim)
+    except DataError as error:
+        raise DataError(
+            error.message, hint="Set a smaller photo_dim, 0 for no photos, or extract them again."
+        ) from None
+
+
+def reduced_width(photos: ImageFeatures, svd: Svd | None) -> int:
+    """K, how many numbers a photo is reduced to."""
+    return int(photos.matrix.shape[1]) if svd is None else len(svd.components)
+
+
+def reduced(photos: ImageFeatures, photo: Ints, svd: Svd | None) -> NDArray[np.float64]:
+    """z of rows `photo`, shape (P,), brought to length 1; zeros for a row of -1, no photo."""
+    z = np.zeros((len(photo), reduced_width(photos, svd)))
+    has = np.flatnonzero(photo >= 0)
+    for start in range(0, len(has), ROWS_AT_ONCE):
+        piece = has[start : start + ROWS_AT_ONCE]
+        rows = unit_rows(photos.matrix[photo[piece]])
+        z[piece] = unit_rows(rows if svd is None else svd.project(rows))
+    return z
+
+
+def permuted(photos: ImageFeatures, listing_ids: list[str], seed: int, number: int) -> NDArray[np.int64]:
+    """A photo's row for each listing, -1 for none, shape (I,); the photos are dealt anew among those that have one."""
+    dealt = np.append(generator(seed, "permuted photos", number).permutation(len(photos.ids)), -1)
+    return dealt[photos.rows_for(listing_ids)]

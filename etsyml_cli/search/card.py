@@ -1,0 +1,165 @@
+"""The README.md of a search ranker: what it is, what it learned from, how good it looked, how to use it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from etsyml_cli.search.config import LtrConfig
+
+TEMPLATE = """\
+# Search ranker
+
+Ranks the listings that match a query. The score is linear, a sum over blocks of features:
+{blocks}
+
+Shape: {shape}
+
+The weights {minimise} the {loss} loss over {pairs} of a stronger and a weaker event (purchase, cart, click,
+impression) on the same result page (Lynch, Aryafar, Attenberg, KDD'16), each page counting alike{debias}, plus L2 per
+block{l1}.
+
+## Data
+
+{rows}
+
+Split: {split}.
+Words and their frequencies come from the listings table alone. The overlap's l2 is fixed.
+{choice} The weights were then fitted on training and validation pages together.
+The test pages were not looked at.
+
+## Validation
+
+| variant | l2 | nDCG@10 |
+|---|---|---|
+{figures}
+{examination}
+## Use
+
+    etsyml evaluate --metric ndcg@10
+    etsyml rank --query "..."
+
+Clicks follow what was shown: a listing near the top is clicked more often than it deserves. `debias: position` weighs
+clicks by how likely their position was looked at.
+"""
+
+BLOCKS = {
+    "overlap": "overlap: BM25 of the query over title and tags, shares of the query's words in title and in tags, "
+    "whether all of them stand in the title, and in the listing",
+    "text": "d_T: {n_terms:,} terms of title and tags, brought to length 1",
+    "word_crosses": "word_crosses: query word × listing term, hashed",
+    "image": "d_I: photo features of {photos}, brought to length 1",
+    "photo_crosses": "photo_crosses: query word × photo features reduced to {photo_dim} numbers",
+}
+
+SHAPES = {
+    "query": "query. One model for all queries; words and photos mean what the query's words make of them, "
+    "so it serves queries that it never saw.",
+    "per-query": "per-query. One model for all queries, and beside it weights of its own for each query with enough "
+    "searches (Daumé, ACL'07): the shared ones serve all other queries.",
+    "global": "global. [d_T, d_I] alone, Algorithms 1 and 2 to the letter: it knows the listing, not the query.",
+}
+
+MINIMISE = {"lbfgs": "minimise", "descent": "come near to minimising"}
+
+PAIRS = {
+    "all": "all pairs",
+    "adjacent": "pairs of neighbours on the page",
+    "skip-above": "pairs whose weaker one stood above (Joachims, KDD'02; this rewards low positions)",
+}
+
+CHOSEN = """\
+That of each other block was chosen on the {pages:,} validation pages with a click, by nDCG@10 with linear
+gains (impression 0, click 1, cart 2, purchase 3)."""
+
+NOT_CHOSEN = """\
+That of each other block is the strongest of those that were offered: no validation page holds a click by
+which to choose."""
+
+EXAMINATION = """
+How likely a position is looked at, relative to the top, from listings that one query showed at several positions:
+
+| position | examination |
+|---|---|
+{curve}
+"""
+
+
+def model_card(
+    *,
+    config: LtrConfig,
+    n_terms: int,
+    photos: str | None,
+    rows: dict[str, int],
+    split: str,
+    valid: dict[str, Any],
+    examination: dict[str, float] | None,
+) -> str:
+    """The card as Markdown. `valid` is what `metrics.json` holds under that name."""
+    variants = valid["variants"].items()
+    used = dict.fromkeys(block for _, found in variants for block in found["l2"])
+    words = {"n_terms": n_terms, "photos": photos, "photo_dim": config.photo_dim}
+    curve = "\n".join(f"| {place} | {value:.3f} |" for place, value in (examination or {}).items())
+    return TEMPLATE.format(
+        blocks="\n".join(f"- {BLOCKS[block].format(**words)}" for block in used),
+        shape=SHAPES[config.shape],
+        minimise=MINIMISE[config.solver],
+        loss={"logistic": "logistic", "hinge": "squared hinge"}[config.loss],
+        pairs=PAIRS[config.pairs],
+        debias=", each pair weighed by the inverse propensity of its position" if config.debias == "position" else "",
+        l1=f" and L1 {config.l1:g}" if config.l1 else "",
+        rows="\n".join(f"- {name.replace('_', ' ')}: {count:,}" for name, count in rows.items()),
+        split=split,
+        choice=CHOSEN.format(pages=valid["pages"]) if valid["pages"] else NOT_CHOSEN,
+        figures="\n".join(f"| {name} | {_l2(found['l2'])} | {_figure(found['value'])} |" for name, found in variants),
+        examination=EXAMINATION.format(curve=curve) if curve else "",
+    )
+
+
+def _l2(of_block: dict[str, float]) -> str:
+    return ", ".join(f"{block} {value:g}" for block, value in of_block.items())
+
+
+def _figure(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.4f}"
+
+
+ROWS_TEMPLATE = """\
+# Search ranker over features of your own
+
+The score is linear in {columns:,} columns. The weights {minimise} the {loss} loss over {pairs} of a row with a higher
+and one with a lower grade on the same page, each page counting alike, plus L2{l1}; columns are brought to a root mean
+square of 1 first. On dense hand-made features boosted trees (LightGBM's lambdarank) rank better.
+
+## Data
+
+{rows}
+
+Split: {split}. {choice}
+
+| l2 | nDCG@10 on validation pages |
+|---|---|
+| {l2} | {value} |
+
+## Use
+
+    etsyml evaluate --features FILE
+    etsyml rank --features FILE
+"""
+
+
+def rows_card(*, config: LtrConfig, columns: int, rows: dict[str, int], split: str, valid: dict[str, Any]) -> str:
+    """The card of a ranker that learned from rows of features, as Markdown."""
+    found = valid["variants"]["features"]
+    return ROWS_TEMPLATE.format(
+        columns=columns,
+        minimise=MINIMISE[config.solver],
+        loss={"logistic": "logistic", "hinge": "squared hinge"}[config.loss],
+        pairs=PAIRS[config.pairs],
+        l1=f" and L1 {config.l1:g}" if config.l1 else "",
+        rows="\n".join(f"- {name}: {count:,}" for name, count in rows.items()),
+        split=split,
+        choice=f"The {valid['pages']:,} validation pages chose the l2; the weights were then fitted on all.",
+        l2=_l2(found["l2"]),
+        value=_figure(found["value"]),
+    )

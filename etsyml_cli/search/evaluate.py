@@ -1,0 +1,256 @@
+"""Judge the search ranker on the pages that `train ltr` set aside, beside the shown order, chance and BM25."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
+from etsyml_cli.core.log import logger
+from etsyml_cli.core.rng import generator
+from etsyml_cli.io.artifact import expect_same_input
+from etsyml_cli.io.model import SPLIT, load_json
+from etsyml_cli.io.runs import write_lists
+from etsyml_cli.io.trec import write_qrels
+from etsyml_cli.metrics.bootstrap import compared_means
+from etsyml_cli.metrics.measurement import Measurement
+from etsyml_cli.metrics.names import MetricName
+from etsyml_cli.metrics.ranking import PER_PAGE, Floats, RankedPages, best_first, byte_order, rank_pages
+from etsyml_cli.photos.reduced import permuted
+from etsyml_cli.photos.store import ImageFeatures
+from etsyml_cli.search.features import asked_in, log_blocks, photo_blocks
+from etsyml_cli.search.gains import gains_of
+from etsyml_cli.search.log import Ints, SearchLog, read_searches
+from etsyml_cli.search.model.blocks import Rows
+from etsyml_cli.search.model.score import Blocks, score
+from etsyml_cli.search.parts import BY_SELLER, parted
+from etsyml_cli.search.store import CONTROL, LtrModel, load_model, manifest_of, photos_for
+from etsyml_cli.search.svmlight_ranker import evaluate_rows, is_of_rows
+from etsyml_cli.splits.days import TEST
+from etsyml_cli.splits.pages import holds_out_a_test, split_from
+from etsyml_cli.text.listings import Listings, read_listings
+from etsyml_cli.text.words import OVERLAP_FEATURES
+
+Bools = NDArray[np.bool_]
+
+SHOWN = "shown"
+TEXT = "text"
+OF_PAIRS = "pair_accuracy"
+UNSEEN = "unseen"
+
+
+def evaluate_ltr(
+    *,
+    model: Path,
+    listings: Path,
+    searches: Path,
+    images: Path | None,
+    metrics: list[MetricName],
+    seed: int,
+    truth: Path | None = None,
+    qrels: Path | None = None,
+    baseline: str | None = None,
+    runs: Path | None = None,
+    features: Path | None = None,
+    groups: Path | None = None,
+) -> list[Measurement]:
+    """Every metric of every variant on the test pages that hold a relevant listing; the others are counted in the log.
+
+    A listing's gain is its event (impression 0, click 1, cart 2, purchase 3), with `truth` its planted grade, or with
+    `qrels` its grade there for the page's query (words joined by `_`), 0 where it has none. Differences are to
+    `baseline`, the text ranker by default. `permuted`, the mean of the controls that were trained on photos dealt to
+    other listings, judges what photos add. In `runs` the judged pages and every variant's ranking are written as TREC
+    files, one query a page. `pair_accuracy` is also measured on the slice `unseen`, pairs of listings that no page of
+    training or validation showed.
+    A ranker that learned from rows of features is judged on those in `features` (and `groups`).
+    Raises InputError for other searches than the model was trained on, or, split by seller, other listings; DataError
+    where it held nothing out, no test page has a relevant listing or `truth` does not know a listing of one.
+    """
+    if is_of_rows(model):
+        if features is None:
+            raise UsageError(f"{model}: learned from rows of features", hint="Name rows to judge with --features FILE.")
+        if given := [name for name, one in {"qrels": qrels, "baseline": baseline, "runs": runs}.items() if one]:
+            raise UsageError(f"--{given[0]} judges rankers of listings; {model} learned from rows of features")
+        return evaluate_rows(model=model, features=features, groups=groups, metrics=metrics, seed=seed)
+    if features is not None or groups is not None:
+        raise UsageError(f"{model}: learned from listings, not from rows of features", hint="Leave out --features.")
+    log, unseen, scores, controls = _open(model, listings, searches, images, seed)
+    gains = gains_of(log, truth, qrels)
+    if baseline is not None and baseline not in scores:
+        raise UsageError(f"--baseline {baseline}: no variant of {model}", hint=did_you_mean(baseline, scores))
+    id_order = byte_order(log.listing_ids)[log.listing]
+    rank = partial(_ranked, log, scores, controls, gains, id_order)
+    ranked = rank(np.ones(len(gains), dtype=bool))
+    judged = _judged(ranked)
+    if not judged.all():
+        logger.info("%d of %d test pages have no relevant listing and are left out", (~judged).sum(), len(judged))
+    if runs is not None:
+        _write_runs(runs, log, judged, gains, scores, id_order)
+    chosen = baseline or (TEXT if TEXT in scores else SHOWN)
+    measured = []
+    for metric in metrics:
+        measured += compared_means(str(metric), _values(metric, ranked, judged), seed, chosen)
+        if metric.name != OF_PAIRS:
+            continue
+        of_unseen = _values(metric, rank(unseen), judged)
+        if np.isnan(of_unseen[SHOWN]).all():
+            logger.info("%s: no test page holds two listings of unequal gain that training never showed", metric)
+        else:
+            measured += compared_means(str(metric), of_unseen, seed, chosen, slice_=UNSEEN)
+    return measured
+
+
+@dataclass(frozen=True)
+class PageFigures:
+    """A metric of each of Q judged pages, (Q,) a variant; ids and queries of the pages."""
+
+    search_ids: list[str]
+    queries: list[str]
+    values: dict[str, Floats]
+
+
+def figures_of_pages(
+    *, model: Path, listings: Path, searches: Path, images: Path | None, metric: MetricName, seed: int
+) -> PageFigures:
+    """The values whose means `evaluate_ltr` gives, by the log's own events. Raises as it does."""
+    log, _, scores, controls = _open(model, listings, searches, images, seed)
+    id_order = byte_order(log.listing_ids)[log.listing]
+    gains = gains_of(log, None, None)
+    ranked = _ranked(log, scores, controls, gains, id_order, np.ones(len(gains), dtype=bool))
+    judged = _judged(ranked)
+    pages = np.flatnonzero(judged).tolist()
+    return PageFigures(
+        [log.search_ids[q] for q in pages], [log.queries[q] for q in pages], _values(metric, ranked, judged)
+    )
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The same Q pages by every variant, and by every control."""
+
+    variants: dict[str, RankedPages]
+    controls: list[RankedPages]
+
+
+def _ranked(
+    log: SearchLog, scores: dict[str, Floats], controls: list[Floats], gains: Floats, id_order: Ints, rows: Bools
+) -> Ranked:
+    """The pages of the log with these rows, shape (N,), alone; a page may be left with none."""
+    sizes = np.bincount(log.page_of_row()[rows], minlength=len(log.search_ids))
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+
+    def rank(s: Floats) -> RankedPages:
+        return rank_pages(s[rows], gains[rows], offsets, id_order[rows])
+
+    return Ranked({variant: rank(s) for variant, s in scores.items()}, [rank(s) for s in controls])
+
+
+def _values(metric: MetricName, ranked: Ranked, judged: Bools) -> dict[str, Floats]:
+    """The metric of every judged page, (Q,), by each variant, and its mean over the controls."""
+
+    def per_page(pages: RankedPages) -> Floats:
+        values: Floats = PER_PAGE[metric.name](pages, metric)[judged]
+        return values
+
+    values = {variant: per_page(pages) for variant, pages in ranked.variants.items()}
+    if ranked.controls:
+        values[CONTROL] = np.mean([per_page(pages) for pages in ranked.controls], axis=0)
+    return values
+
+
+def _judged(ranked: Ranked) -> Bools:
+    """Which pages hold a relevant listing, (Q,). Raises DataError where none does."""
+    judged = ranked.variants[SHOWN].has_relevant()
+    if not judged.any():
+        raise DataError(f"none of {len(judged):,} test pages has a relevant listing")
+    return judged
+
+
+def _open(
+    model: Path, listings: Path, searches: Path, images: Path | None, seed: int
+) -> tuple[SearchLog, Bools, dict[str, Floats], list[Floats]]:
+    """The test pages, which of their rows were never shown before, and all rows' scores by variants and controls."""
+    catalogue = read_listings(listings)
+    log, unseen = _test_pages(model, searches, listings, catalogue)
+    return log, unseen, *_scores(log, model, catalogue, images, seed)
+
+
+def _test_pages(model: Path, searches: Path, listings: Path, catalogue: Listings) -> tuple[SearchLog, Bools]:
+    """The pages that the model's own split sets aside, of the rows that it was trained on.
+
+    And which of their rows, shape (N,), show a listing that no page of training or validation showed.
+    """
+    manifest = manifest_of(model)
+    log = read_searches(searches, manifest.plan.config["limit"])
+    expect_same_input(manifest, "searches", searches)
+    split = split_from(load_json(model, SPLIT))
+    if not holds_out_a_test(split):
+        raise DataError(f"{model}: trained with --holdout none, no page is left to judge it", hint="Train without it.")
+    by = manifest.plan.config["split"]
+    if by == BY_SELLER:
+        expect_same_input(manifest, "listings", listings)
+    log, part = parted(log, split, by, catalogue)
+    if not (part == TEST).any():
+        raise DataError(f"{model}: no page fell into its test part", hint="Train again with a larger --holdout.")
+    test, seen = log.take(part == TEST), set(log.take(part != TEST).listing_ids)
+    if by == BY_SELLER:
+        logger.info("judged on the rows of held-out shops, %s of %s", f"{len(test.listing):,}", f"{len(log.listing):,}")
+    return test, np.array([listing_id not in seen for listing_id in test.listing_ids])[test.listing]
+
+
+def _scores(
+    log: SearchLog, model: Path, catalogue: Listings, images: Path | None, seed: int
+) -> tuple[dict[str, Floats], list[Floats]]:
+    """The score of every row, shape (N,), by each baseline and variant of the model, and by each of its controls."""
+    ranker = load_model(model)
+    photos = photos_for(model, images)
+    blocks = log_blocks(ranker.known, catalogue, photos, log)
+    scores = {
+        SHOWN: -log.position.astype(np.float64),
+        "random": generator(seed, "random order").random(len(log.listing)),
+    }
+    overlap = blocks.get("overlap")
+    if isinstance(overlap, Rows):
+        scores["bm25"] = overlap.x[:, OVERLAP_FEATURES.index("bm25")]
+    scores |= {variant: score(weights, blocks) for variant, weights in ranker.variants.items()}
+    return scores, [] if photos is None else _control_scores(ranker, photos, log, blocks, manifest_of(model).plan.seed)
+
+
+def _control_scores(
+    model: LtrModel, photos: ImageFeatures, log: SearchLog, blocks: Blocks, seed: int | None
+) -> list[Floats]:
+    """The score of every row by each control, with the photos dealt to the listings as when it was trained."""
+    deals = [permuted(photos, log.listing_ids, seed or 0, number) for number in range(len(model.controls))]
+    return [
+        score(weights, {**blocks, **wrong})
+        for weights, wrong in zip(model.controls, photo_blocks(model.known, photos, deals, asked_in(log)), strict=True)
+    ]
+
+
+def _write_runs(
+    runs: Path, log: SearchLog, judged: Bools, gains: Floats, scores: dict[str, Floats], id_order: Ints
+) -> None:
+    """`qrels.txt` and `VARIANT.trec` of the judged pages: trec_eval gets the same figures from them."""
+    page = log.page_of_row()
+    rows = zip(page.tolist(), log.listing.tolist(), gains.astype(np.int64).tolist(), strict=True)
+    grades = ((log.search_ids[q], log.listing_ids[i], grade) for q, i, grade in rows if judged[q])
+    write_qrels(grades, runs / "qrels.txt")
+    for variant, s in scores.items():
+        lists = _lists(log, judged, s, best_first(s, id_order, page))
+        write_lists(lists, runs / f"{variant}.trec", subject="search_id")
+
+
+def _lists(log: SearchLog, judged: Bools, scores: Floats, order: Ints) -> Iterator[dict[str, Any]]:
+    for q in np.flatnonzero(judged).tolist():
+        rows = order[log.offsets[q] : log.offsets[q + 1]].tolist()
+        items = [
+            {"rank": rank, "id": log.listing_ids[log.listing[row]], "score": float(np.float32(scores[row]))}
+            for rank, row in enumerate(rows, 1)
+        ]
+        yield {"search_id": log.search_ids[q], "items": items}

@@ -1,0 +1,46 @@
+"""What each row of a logged page is worth to a judge of rankings: by its event, a planted grade or a qrels file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from etsyml_cli.core.errors import DataError, InputError
+from etsyml_cli.io.trec import query_key, read_qrels
+from etsyml_cli.metrics.ranking import Floats
+from etsyml_cli.search.log import SearchLog
+
+
+def gains_of(log: SearchLog, truth: Path | None, qrels: Path | None) -> Floats:
+    """What each row is worth, shape (N,), by the first that there is: qrels, planted truth, the log's own events."""
+    if qrels is not None:
+        return _judged(log, qrels)
+    return log.level.astype(np.float64) if truth is None else _grades(log, truth)
+
+
+def _grades(log: SearchLog, truth: Path) -> Floats:
+    """The planted grade of every row, shape (N,)."""
+    from etsyml_cli.io.truth import read_page_grades
+
+    table = read_page_grades(truth)
+    pairs = zip(table["search_id"].to_pylist(), table["listing_id"].to_pylist(), strict=True)
+    grade_of = dict(zip(pairs, table["grade"].to_pylist(), strict=True))
+    rows = zip(log.page_of_row(), log.listing, strict=True)
+    grades = [grade_of.get((log.search_ids[q], log.listing_ids[i])) for q, i in rows]
+    if unknown := grades.count(None):
+        raise DataError(f"{truth} does not know {unknown:,} of {len(grades):,} rows of the test pages")
+    return np.array(grades, dtype=np.float64)
+
+
+def _judged(log: SearchLog, qrels: Path) -> Floats:
+    """The grade of every row in a qrels file, at least 0, shape (N,)."""
+    grades = read_qrels(qrels)
+    of_page = [grades.get(query_key(query), {}) for query in log.queries]
+    if not any(of_page):
+        raise InputError(
+            f"{qrels}: no query of the {len(of_page):,} test pages is judged there",
+            hint=f"A query's words are joined by _ there, as in {query_key(log.queries[0])}.",
+        )
+    rows = zip(log.page_of_row().tolist(), log.listing.tolist(), strict=True)
+    return np.array([max(of_page[q].get(log.listing_ids[i], 0), 0) for q, i in rows], dtype=np.float64)

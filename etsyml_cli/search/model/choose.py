@@ -1,0 +1,95 @@
+"""Choose each block's L2 on pages that were set aside for it, then fit on all pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+import numpy as np
+
+from etsyml_cli.core.log import logger
+from etsyml_cli.search.model.blocks import Block
+from etsyml_cli.search.model.descent import descend
+from etsyml_cli.search.model.fit import Fitted, Objective, fit
+from etsyml_cli.search.model.pairs import Pages, count_pairs
+from etsyml_cli.search.model.score import OVERLAP, Blocks, Weights, take
+
+OVERLAP_L2 = 1e-6  # a few weights need no shrinking; this only keeps the best ones unique
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """What a combination of L2s, one a block, reached on the validation pages."""
+
+    l2: dict[str, float]
+    value: float
+
+
+def with_pairs(pages: Pages, blocks: Blocks, objective: Objective) -> tuple[Pages, dict[str, Block]]:
+    """The pages that hold a pair, and the blocks for their rows."""
+    useful = count_pairs(pages, objective.pairs) > 0
+    return pages.take(useful), take(blocks, pages.rows(useful))
+
+
+def choose_l2(
+    pages: Pages,
+    blocks: Blocks,
+    names: tuple[str, ...],
+    grid: tuple[float, ...],
+    objective: Objective,
+    judge: Callable[[Weights], float],
+) -> tuple[Tried, list[Tried]]:
+    """Walk over the grid, one block at a time, as long as `judge` values a step more: where it ends, and all tried.
+
+    Every variant is searched the same way from the same start, the strongest L2s, so none is tuned more than another.
+    `pages` are those that hold a pair. Each fit starts from the weights of the one before.
+    """
+    strengths = sorted(grid, reverse=True)
+    weights = zeros(blocks, names)
+    seen: dict[tuple[int, ...], float] = {}
+
+    def value(at: tuple[int, ...]) -> float:
+        nonlocal weights
+        if at not in seen:
+            fitted = _solve(pages, blocks, l2_at(names, strengths, at), objective, start=weights)
+            weights = fitted.weights
+            seen[at] = judge(weights)
+        return seen[at]
+
+    at = (0,) * len(names)
+    best = value(at)
+    improved = True
+    while improved:
+        improved = False
+        for place, name in enumerate(names):
+            for step in (1, -1):
+                while name != OVERLAP and 0 <= at[place] + step < len(strengths):
+                    beside = (*at[:place], at[place] + step, *at[place + 1 :])
+                    if not value(beside) > best:
+                        break
+                    at, best, improved = beside, seen[beside], True
+    tried = [Tried(l2_at(names, strengths, place), found) for place, found in seen.items()]
+    return Tried(l2_at(names, strengths, at), best), tried
+
+
+def l2_at(names: tuple[str, ...], strengths: list[float], at: tuple[int, ...]) -> dict[str, float]:
+    return {name: OVERLAP_L2 if name == OVERLAP else strengths[i] for name, i in zip(names, at, strict=True)}
+
+
+def zeros(blocks: Blocks, names: tuple[str, ...]) -> Weights:
+    return {name: np.zeros(blocks[name].width) for name in names}
+
+
+def fit_on_all(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Objective, *, what: str) -> Fitted:
+    """The weights that minimise the objective over pages that hold a pair, from zero; says how it settled."""
+    fitted = _solve(pages, blocks, l2, objective, start=zeros(blocks, tuple(l2)))
+    if fitted.passes:
+        logger.info("%s: objective %s on the passes", what, ", ".join(f"{value:.4f}" for value in fitted.passes))
+    if not fitted.settled:
+        rounds = "passes" if fitted.passes else "iterations"
+        logger.info("%s: stopped after %d %s, before the ranker had settled", what, fitted.iterations, rounds)
+    return fitted
+
+
+def _solve(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Objective, *, start: Weights) -> Fitted:
+    solve = {"lbfgs": fit, "descent": descend}[objective.solver]
+    return solve(pages, blocks, l2, objective, start=start)

@@ -1,0 +1,182 @@
+"""Rank listings: those that match a query, the candidates of a file, or the rows of logged result pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import InputError
+from etsyml_cli.core.log import logger
+from etsyml_cli.io.text import read_text
+from etsyml_cli.metrics.ranking import best_first, byte_order
+from etsyml_cli.photos.store import ImageFeatures
+from etsyml_cli.search.features import Asked, blocks_of, log_blocks
+from etsyml_cli.search.index import is_usable, load_index, search
+from etsyml_cli.search.log import Ints, read_searches
+from etsyml_cli.search.model.score import OVERLAP, Blocks, Floats, Weights, score
+from etsyml_cli.search.store import LtrModel, load_model, photos_for
+from etsyml_cli.text.listings import Listings, read_listings, shown_listings
+from etsyml_cli.text.words import OVERLAP_FEATURES, tokenize
+
+PERCENTILES = (90, 80, 70, 60, 50)
+BEFORE, AFTER = "text", "multimodal"
+
+
+def rank(
+    *,
+    model: Path,
+    listings: Path,
+    images: Path | None,
+    query: str,
+    k: int,
+    candidates: Path | None = None,
+    explain: bool = False,
+    index: Path | None = None,
+) -> dict[str, Any]:
+    """The k best listings for `query`, as `rank --json` shows them.
+
+    They are among those with one of its words in title or tags, or among the ids in `candidates`, one a line. The
+    multimodal ranker scores them, or the only one that there is. Ties go as in the metrics. Without `candidates`
+    the `index` answers, where it is one of this model and these listings.
+    """
+    ranker = load_model(model)
+    variant = main_variant(ranker)
+    indexed = candidates is None and index is not None and is_usable(index, model, listings, images)
+    photos = None if indexed and not explain else photos_for(model, images)
+    if indexed and index is not None:
+        catalogue = load_index(index, ranker)
+        rows, scores = search(catalogue, ranker, variant, query, k)
+        best = catalogue.listings(rows)
+    else:
+        best, scores = _best(ranker, variant, photos, query, k, _asked_for(query, listings, candidates))
+    if not best.ids:
+        logger.warning("no listing holds a word of %r" if candidates is None else "no candidate for %r", query)
+    items = _items(best, scores, np.arange(len(best.ids)))
+    if explain:
+        why = _explained(ranker.variants[variant], _blocks_for(query, ranker, best, photos))
+        items = [item | {"why": reasons} for item, reasons in zip(items, why, strict=True)]
+    return {"schema_version": 1, "query": query, "items": items}
+
+
+def rank_searches(
+    *, model: Path, listings: Path, images: Path | None, searches: Path, k: int
+) -> Iterator[dict[str, Any]]:
+    """Every logged result page of the table ranked anew, the k best listings of each."""
+    ranker, photos, catalogue = _open(model, images, listings)
+    log = read_searches(searches)
+    scores = score(ranker.variants[main_variant(ranker)], log_blocks(ranker.known, catalogue, photos, log))
+    shown = shown_listings(catalogue, log.listing_ids)
+    order = best_first(scores, byte_order(log.listing_ids)[log.listing], log.page_of_row())
+    for q, search_id in enumerate(log.search_ids):
+        best = order[log.offsets[q] : log.offsets[q + 1]][:k]
+        items = _items(shown, scores, best, log.listing[best])
+        yield {"schema_version": 1, "search_id": search_id, "query": log.queries[q], "items": items}
+
+
+def before_and_after(
+    *, model: Path, listings: Path, images: Path | None, queries: Iterable[str]
+) -> Iterator[dict[str, Any]]:
+    """The talk's before/after view: at each percentile of the matching listings, who stands there by text and by both.
+
+    The 90th percentile is the listing that 90% of the others rank below.
+    """
+    ranker, photos, catalogue = _open(model, images, listings)
+    for variant in (BEFORE, AFTER):
+        if variant not in ranker.variants:
+            raise InputError(
+                f"{model}: has no {variant} ranker", hint="Run etsyml extract-images, then etsyml train ltr."
+            )
+    for query in queries:
+        matching = catalogue.take(_matching(query, catalogue))
+        rows = _at_percentiles(ranker, matching, _blocks_for(query, ranker, matching, photos))
+        yield {"schema_version": 1, "query": query, "matching": len(matching.ids), "rows": rows}
+
+
+def _at_percentiles(ranker: LtrModel, matching: Listings, blocks: Blocks) -> list[dict[str, Any]]:
+    id_order = byte_order(matching.ids)
+    ranked = {variant: score(ranker.variants[variant], blocks) for variant in (BEFORE, AFTER)}
+    orders = {variant: best_first(scores, id_order) for variant, scores in ranked.items()}
+    rows = []
+    for percentile in PERCENTILES if matching.ids else ():
+        place = round((100 - percentile) / 100 * (len(matching.ids) - 1))
+        found = {
+            variant: _items(matching, ranked[variant], order[place : place + 1])[0] | {"rank": place + 1}
+            for variant, order in orders.items()
+        }
+        rows.append({"percentile": percentile, **found})
+    return rows
+
+
+def main_variant(ranker: LtrModel) -> str:
+    """The best-informed variant."""
+    return next(name for name in (AFTER, BEFORE, *ranker.variants) if name in ranker.variants)
+
+
+def _open(model: Path, images: Path | None, listings: Path) -> tuple[LtrModel, ImageFeatures | None, Listings]:
+    return load_model(model), photos_for(model, images), read_listings(listings)
+
+
+def _asked_for(query: str, listings: Path, candidates: Path | None) -> Listings:
+    """The listings that match the query, or the candidates."""
+    catalogue = read_listings(listings)
+    return catalogue.take(_matching(query, catalogue) if candidates is None else _rows_of(candidates, catalogue))
+
+
+def _best(
+    ranker: LtrModel, variant: str, photos: ImageFeatures | None, query: str, k: int, among: Listings
+) -> tuple[Listings, Floats]:
+    """The k best of some listings, best first, and their scores."""
+    scores = score(ranker.variants[variant], _blocks_for(query, ranker, among, photos))
+    best = best_first(scores, byte_order(among.ids))[:k]
+    return among.take(best.tolist()), scores[best]
+
+
+def _blocks_for(query: str, ranker: LtrModel, listings: Listings, photos: ImageFeatures | None) -> Blocks:
+    n = len(listings.ids)
+    return blocks_of(ranker.known, listings, photos, Asked([query], np.zeros(n, np.int64), np.arange(n)))
+
+
+def _items(
+    listings: Listings, scores: NDArray[np.floating], best: Ints, listing: Ints | None = None
+) -> list[dict[str, Any]]:
+    """What a list says of the rows `best`; `listing` names their listings where rows are not listings."""
+    rows = zip(best.tolist(), (best if listing is None else listing).tolist(), strict=True)
+    return [
+        {"rank": place, "id": listings.ids[i], "score": float(np.float32(scores[row])), "title": listings.titles[i]}
+        for place, (row, i) in enumerate(rows, start=1)
+    ]
+
+
+def _explained(weights: Weights, blocks: Blocks) -> list[list[dict[str, Any]]]:
+    """What adds how much to each row's score, the most telling first: overlaps, blocks of words and photo."""
+    parts = {name: blocks[name].scores(w) for name, w in weights.items() if name != OVERLAP}
+    n = len(next(iter(parts.values())))
+    overlap = blocks[OVERLAP].matrix().toarray() * weights[OVERLAP] if OVERLAP in weights else np.empty((n, 0))
+    reasons = []
+    for row in range(n):
+        of_overlap = zip(OVERLAP_FEATURES, overlap[row].tolist(), strict=False)
+        told = [{"what": name, "adds": value} for name, value in of_overlap]
+        told += [{"what": name, "adds": float(values[row])} for name, values in parts.items()]
+        reasons.append(sorted(told, key=lambda one: -abs(one["adds"])))
+    return reasons
+
+
+def _rows_of(candidates: Path, catalogue: Listings) -> list[int]:
+    """The rows of the candidates, each once. Raises InputError for an id that the catalogue lacks."""
+    row_of = {listing_id: row for row, listing_id in enumerate(catalogue.ids)}
+    wanted = list(dict.fromkeys(line.strip() for line in read_text(candidates).splitlines() if line.strip()))
+    unknown = [listing_id for listing_id in wanted if listing_id not in row_of]
+    if unknown:
+        raise InputError(f"{candidates}: {len(unknown):,} ids are not in the listings table ({unknown[0]!r} ...)")
+    return [row_of[listing_id] for listing_id in wanted]
+
+
+def _matching(query: str, catalogue: Listings) -> list[int]:
+    """The rows of the listings with a word of the query."""
+    wanted = set(tokenize(query))
+    texts = zip(catalogue.title_words, catalogue.tag_words, strict=True)
+    return [row for row, (title, tags) in enumerate(texts) if not wanted.isdisjoint([*title, *tags])]

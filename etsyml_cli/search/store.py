@@ -1,0 +1,128 @@
+"""The trained search ranker on disk: what features are made with, and the weights of each variant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import InputError
+from etsyml_cli.io.artifact import Manifest, expect_kind
+from etsyml_cli.io.atomic import of_one_version
+from etsyml_cli.io.model import load_config, load_ids, load_tensors, save_config, save_ids, save_tensors
+from etsyml_cli.photos.reduced import photos_like
+from etsyml_cli.photos.store import ImageFeatures
+from etsyml_cli.photos.svd import Svd
+from etsyml_cli.search.config import LtrConfig
+from etsyml_cli.search.features import Known
+from etsyml_cli.search.model.score import OVERLAP, Weights
+from etsyml_cli.text.terms import Terms
+from etsyml_cli.text.words import OVERLAP_FEATURES, Vocabulary
+
+KIND = "model:ltr"
+CONTROL = "permuted"
+SEPARATOR = "."
+
+
+@dataclass(frozen=True)
+class LtrModel:
+    """What features are made with; the weights of each variant; and of each control, trained on permuted photos."""
+
+    known: Known
+    variants: dict[str, Weights]
+    controls: list[Weights]
+
+
+def save_model(directory: Path, model: LtrModel) -> None:
+    """Write everything that scoring needs into a model's directory."""
+    known, vocabulary = model.known, model.known.vocabulary
+    save_config(directory, known.config)
+    save_ids(directory, "words", vocabulary.words)
+    save_ids(directory, "query_words", known.query_words)
+    save_ids(directory, "own_queries", sorted(known.own_queries))
+    if known.terms.names is not None:
+        save_ids(directory, "terms", known.terms.names)
+    tensors: dict[str, NDArray[Any]] = {
+        "document_frequency": vocabulary.document_frequency,
+        "n_listings": np.array([vocabulary.n_listings]),
+        "mean_length": np.array([vocabulary.mean_length]),
+        "idf": known.terms.idf,
+        "pairs": known.pairs,
+    }
+    if known.svd is not None:
+        tensors |= {"svd_mean": known.svd.mean, "svd_components": known.svd.components}
+    for variant, weights in _all_weights(model).items():
+        tensors |= {f"{variant}{SEPARATOR}{block}": w for block, w in weights.items()}
+    save_tensors(directory, tensors)
+
+
+@of_one_version
+def load_model(directory: Path) -> LtrModel:
+    """The ranker in `directory`. Raises InputError where none was trained or a file is damaged."""
+    manifest = manifest_of(directory)
+    config: LtrConfig = load_config(directory, LtrConfig)
+    words, query_words = load_ids(directory, "words"), load_ids(directory, "query_words")
+    names = None if config.text.hash_bits else load_ids(directory, "terms")
+    blocks_of: dict[str, list[str]] = manifest.facts["blocks"]
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "document_frequency": (len(words),),
+        "n_listings": (1,),
+        "mean_length": (1,),
+        "idf": (None if names is None else len(names),),
+        "pairs": (None,),
+    }
+    shapes |= {f"{variant}{SEPARATOR}{block}": (None,) for variant, blocks in blocks_of.items() for block in blocks}
+    tensors = load_tensors(directory, shapes)
+    svd = Svd(tensors["svd_mean"], tensors["svd_components"], np.nan) if "svd_mean" in tensors else None
+    known = Known(
+        config,
+        Vocabulary(
+            words, tensors["document_frequency"], int(tensors["n_listings"][0]), float(tensors["mean_length"][0])
+        ),
+        Terms(tensors["idf"], names),
+        query_words,
+        frozenset(load_ids(directory, "own_queries")),
+        tensors["pairs"],
+        svd,
+    )
+    weights = {
+        variant: {block: tensors[f"{variant}{SEPARATOR}{block}"] for block in blocks}
+        for variant, blocks in blocks_of.items()
+    }
+    _expect_fitting(directory, known, weights)
+    controls = [weights.pop(name) for name in sorted(weights) if name.startswith(CONTROL)]
+    return LtrModel(known, weights, controls)
+
+
+def blocks_in(model: LtrModel) -> dict[str, list[str]]:
+    """Which blocks each variant and each control has weights for; the manifest says it."""
+    return {variant: list(weights) for variant, weights in _all_weights(model).items()}
+
+
+def manifest_of(directory: Path) -> Manifest:
+    """What the model in `directory` was made from. Raises InputError where none was trained."""
+    return expect_kind(directory, KIND, made_by="etsyml train ltr")
+
+
+def photos_for(directory: Path, images: Path | None) -> ImageFeatures | None:
+    """Photo features for the model in `directory`, None where it was trained without. Raises as `photos_like` does."""
+    return photos_like(manifest_of(directory).facts["photos"], images)
+
+
+def _all_weights(model: LtrModel) -> dict[str, Weights]:
+    return model.variants | {f"{CONTROL}-{number}": weights for number, weights in enumerate(model.controls)}
+
+
+def _expect_fitting(directory: Path, known: Known, weights: dict[str, Weights]) -> None:
+    """Raises InputError where a block's weights are not as many as its features; photos tell theirs when they come."""
+    widths = {OVERLAP: len(OVERLAP_FEATURES), "text": known.terms.width, "word_crosses": len(known.pairs)}
+    for variant, of_block in weights.items():
+        for block, w in of_block.items():
+            if len(w) != widths.get(block, len(w)):
+                raise InputError(
+                    f"{directory}: {variant}{SEPARATOR}{block} does not fit the files beside it",
+                    hint="Train the model again with --force.",
+                )

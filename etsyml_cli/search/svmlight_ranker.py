@@ -1,0 +1,168 @@
+"""Rank by features of the user's own: SVMlight or LETOR rows instead of listings, searches and photos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from etsyml_cli.core.errors import DataError, InputError
+from etsyml_cli.core.log import logger
+from etsyml_cli.core.rng import generator
+from etsyml_cli.io.artifact import Plan, artifact, expect_kind, source_of
+from etsyml_cli.io.model import CARD, METRICS, SPLIT, load_json, load_tensors, save_config, save_json, save_tensors
+from etsyml_cli.io.summary import Summary, made_before
+from etsyml_cli.metrics.bootstrap import compared_means
+from etsyml_cli.metrics.measurement import Measurement
+from etsyml_cli.metrics.names import MetricName
+from etsyml_cli.metrics.ranking import PER_PAGE, Floats, best_first, byte_order, rank_pages
+from etsyml_cli.search.card import rows_card
+from etsyml_cli.search.config import LtrConfig
+from etsyml_cli.search.learn import learn_weights, objective_of
+from etsyml_cli.search.model.blocks import Rows
+from etsyml_cli.search.model.pairs import Pages, count_pairs
+from etsyml_cli.search.store import KIND
+from etsyml_cli.search.svmlight import RankingRows, read_svmlight
+from etsyml_cli.splits.days import TEST, held_out_share
+from etsyml_cli.splits.pages import HashSplit, describe
+
+FEATURES = "features"
+HIGHEST_GRADE = 127
+
+
+def train_on_rows(
+    *,
+    features: Path,
+    groups: Path | None,
+    out: Path,
+    config: LtrConfig,
+    seed: int,
+    holdout: str | None = None,
+    force: bool = False,
+) -> Summary:
+    """Train a pairwise ranker on the rows of a file and write it to `out`.
+
+    Nothing is held out unless `holdout` is a share of the pages: such files mostly come with a test file. A share of
+    `config.valid_share` chooses the l2. Columns are brought to a root mean square of 1 while training.
+    """
+    objective = objective_of(config, seed)
+    inputs = {FEATURES: [source_of(features)]} | ({"groups": [source_of(groups)]} if groups else {})
+    plan = Plan(kind=KIND, config=msgspec.to_builtins(config) | {"holdout": holdout}, inputs=inputs, seed=seed)
+    if there := made_before(out, plan, force=force):
+        return there
+    rows = read_svmlight(features, groups)
+    test_share = 0.0 if holdout is None else held_out_share(holdout)
+    split = HashSplit(seed=seed, test_below=test_share, valid_below=test_share + config.valid_share)
+    part = split.part_of(rows.qids)
+    pages = pages_of(rows, features)
+    known = part != TEST
+    scale = _root_mean_square(rows.features)
+    scaled = Rows((rows.features @ sparse.diags_array(1 / scale)).tocsr()).take(pages.rows(known))
+    ids = byte_order(names_of(rows))[pages.rows(known)]
+    with artifact(out, plan, force=force) as draft:
+        weights, valid = learn_weights(pages.take(known), {FEATURES: scaled}, part[known], ids, config.l2, objective)
+        draft.rows = {"pages": len(rows.qids), "rows": len(rows.labels), "pairs": int(count_pairs(pages).sum())}
+        draft.facts = {"shape": FEATURES, "photos": None, "columns": len(scale)}
+        save_config(draft.path, config)
+        save_tensors(draft.path, {FEATURES: weights[FEATURES][FEATURES] / scale})
+        save_json(draft.path, SPLIT, split)
+        save_json(draft.path, METRICS, {"valid": valid})
+        card = rows_card(config=config, columns=len(scale), rows=draft.rows, split=describe(split), valid=valid)
+        (draft.path / CARD).write_text(card, encoding="utf-8")
+    return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
+
+
+def evaluate_rows(
+    *, model: Path, features: Path, groups: Path | None, metrics: list[MetricName], seed: int
+) -> list[Measurement]:
+    """Every metric of the ranker and of chance on a file's pages: all, or those held out of the file it learned from.
+
+    Raises DataError where no page has a relevant row.
+    """
+    rows, scores = _scored(model, features, groups)
+    pages = pages_of(rows, features)
+    mine = _to_judge(model, features, rows.qids)
+    of_rows = pages.rows(mine)
+    judged_pages, gains = pages.take(mine), rows.labels[of_rows]
+    variants = {"random": generator(seed, "random order").random(len(gains)), FEATURES: scores[of_rows]}
+    order = byte_order(names_of(rows))[of_rows]
+    ranked = {variant: rank_pages(s, gains, judged_pages.offsets, order) for variant, s in variants.items()}
+    judged = ranked[FEATURES].has_relevant()
+    if not judged.any():
+        raise DataError(f"{features}: none of {len(judged):,} pages has a relevant row")
+    if not judged.all():
+        logger.info("%d of %d pages have no relevant row and are left out", (~judged).sum(), len(judged))
+    measured = []
+    for metric in metrics:
+        values = {variant: PER_PAGE[metric.name](pages, metric)[judged] for variant, pages in ranked.items()}
+        measured += compared_means(str(metric), values, seed)
+    return measured
+
+
+def rank_rows(*, model: Path, features: Path, groups: Path | None, k: int) -> Iterator[dict[str, Any]]:
+    """The k best rows of each page; a row is called by the line of the file in which it stands."""
+    rows, scores = _scored(model, features, groups)
+    names = names_of(rows)
+    pages = np.repeat(np.arange(len(rows.qids)), np.diff(rows.offsets))
+    order = best_first(scores, byte_order(names), pages)
+    for q, qid in enumerate(rows.qids):
+        best = order[rows.offsets[q] : rows.offsets[q + 1]][:k].tolist()
+        items = [
+            {"rank": rank, "id": names[row], "score": float(np.float32(scores[row]))}
+            for rank, row in enumerate(best, 1)
+        ]
+        yield {"schema_version": 1, "query": qid, "items": items}
+
+
+def pages_of(rows: RankingRows, path: Path) -> Pages:
+    """The file's pages. Raises DataError for a label that is no grade."""
+    labels = rows.labels
+    wrong = np.flatnonzero((labels < 0) | (labels > HIGHEST_GRADE) | (labels != np.floor(labels)))
+    if len(wrong):
+        raise DataError(
+            f"{path}:{rows.lines[wrong[0]]}: the label {labels[wrong[0]]:g} is no grade",
+            hint=f"Grades are whole numbers from 0 to {HIGHEST_GRADE}.",
+        )
+    sizes = np.diff(rows.offsets)
+    position = np.arange(len(labels)) - np.repeat(rows.offsets[:-1], sizes) + 1
+    return Pages(labels.astype(np.int8), position, np.ones(len(labels)), rows.offsets)
+
+
+def names_of(rows: RankingRows) -> list[str]:
+    return [str(line) for line in rows.lines.tolist()]
+
+
+def is_of_rows(model: Path) -> bool:
+    """Whether the ranker in `model` learned from rows of features."""
+    return bool(expect_kind(model, KIND, made_by="etsyml train ltr").facts.get("shape") == FEATURES)
+
+
+def _scored(model: Path, features: Path, groups: Path | None) -> tuple[RankingRows, Floats]:
+    if not is_of_rows(model):
+        raise InputError(f"{model}: learned from listings, not from rows of features", hint="Train with --features.")
+    w = load_tensors(model, {FEATURES: (None,)})[FEATURES]
+    rows = read_svmlight(features, groups, n_features=len(w))
+    return rows, np.asarray(rows.features @ w)
+
+
+def _to_judge(model: Path, features: Path, qids: list[str]) -> NDArray[np.bool_]:
+    """All pages; of the very file that the model learned from, those that were held out."""
+    manifest = expect_kind(model, KIND, made_by="etsyml train ltr")
+    if source_of(features).sha256 not in {source.sha256 for source in manifest.plan.inputs[FEATURES]}:
+        return np.ones(len(qids), bool)
+    held_out: NDArray[np.bool_] = load_json(model, SPLIT, HashSplit).part_of(qids) == TEST
+    if not held_out.any():
+        raise DataError(f"{features}: the model learned from all its pages", hint="Judge another file, or --holdout.")
+    return held_out
+
+
+def _root_mean_square(x: sparse.csr_matrix) -> Floats:
+    """Of each column, shape (D,); 1 for a column of zeros."""
+    mean_square = np.asarray(x.multiply(x).mean(axis=0)).ravel()
+    scale: Floats = np.where(mean_square > 0, np.sqrt(mean_square), 1.0)
+    return scale

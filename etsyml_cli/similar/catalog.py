@@ -1,0 +1,72 @@
+"""What lists of similar listings are made of, read from the listings table and the photo features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from etsyml_cli.metrics.ranking import byte_order
+from etsyml_cli.photos.store import read_image_features
+from etsyml_cli.similar.nearest import Ints, Vectors
+from etsyml_cli.similar.photos import Photos, SketchedPhotos, photos_of
+from etsyml_cli.similar.words import Words, words_of
+from etsyml_cli.text.listings import Listings, read_listings
+from etsyml_cli.text.terms import build_terms, term_rows, terms_of
+
+VARIANTS = {"text": ("text",), "image": ("image",), "multimodal": ("text", "image")}
+LEAST_K = 10  # a shorter list is picked from as many as this one
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """I listings: ids and titles, shops by number (-1: none), places among the sorted ids, tf-idf words, photos.
+
+    `terms` names the words' columns. `factor` says how many times k listings each variant's scan has to put forward.
+    """
+
+    ids: pa.Array
+    titles: pa.Array
+    shop: Ints
+    id_order: Ints
+    terms: pa.Array
+    words: Words
+    photos: Photos | SketchedPhotos | None
+    factor: Mapping[str, int] = field(default_factory=dict)
+
+    def parts(self, variant: str) -> list[Vectors]:
+        """What the variant compares; the photos must be there where it does them."""
+        found: dict[str, Vectors | None] = {"text": self.words, "image": self.photos}
+        return [part for name in VARIANTS[variant] if (part := found[name]) is not None]
+
+    def reach(self, variant: str, k: int) -> int:
+        return self.factor.get(variant, 1) * max(k, LEAST_K)
+
+
+def read_shelf(listings: Path, images: Path | None) -> Shelf:
+    """The shelf of a listings table and, where there are any, photo features."""
+    catalogue = read_listings(listings)
+    words = [terms_of(t, g, 1) for t, g in zip(catalogue.title_words, catalogue.tag_words, strict=True)]
+    terms = build_terms(words, min_count=1, hash_bits=None)
+    return Shelf(
+        ids=pa.array(catalogue.ids, pa.large_string()),
+        titles=pa.array(catalogue.titles, pa.large_string()),
+        shop=_shop_numbers(catalogue),
+        id_order=byte_order(catalogue.ids),
+        terms=pa.array(terms.names, pa.large_string()),
+        words=words_of(term_rows(words, terms, "tf-idf")),
+        photos=None if images is None else _photos(catalogue, images),
+    )
+
+
+def _photos(catalogue: Listings, images: Path) -> Photos:
+    features = read_image_features(images)
+    return photos_of(np.asarray(features.matrix), features.rows_for(catalogue.ids))
+
+
+def _shop_numbers(catalogue: Listings) -> Ints:
+    number_of = {shop: number for number, shop in enumerate(dict.fromkeys(filter(None, catalogue.shops)))}
+    return np.array([number_of.get(shop, -1) for shop in catalogue.shops], np.int64)

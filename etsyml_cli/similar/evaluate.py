@@ -1,0 +1,80 @@
+"""Judge lists of similar listings: do people favorite, or click on one page, what stands together in them?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import sparse
+
+from etsyml_cli.core.errors import DataError, InputError
+from etsyml_cli.core.log import logger
+from etsyml_cli.io.tables import read_table
+from etsyml_cli.metrics.bootstrap import compared_means
+from etsyml_cli.metrics.measurement import Measurement
+from etsyml_cli.similar.catalog import VARIANTS
+from etsyml_cli.similar.search import similar
+
+CONTROL = "text"
+
+
+def judge_similar(
+    *, listings: Path, images: Path | None, favorites: Path | None, searches: Path | None, k: int, seed: int
+) -> list[Measurement]:
+    """recall@k of each variant's lists, over listings with related ones, beside chance; overlap@k with the control.
+
+    Related are listings that one user favorited or, without a favorites table, that were clicked on one result page.
+    Raises InputError where there is neither table, DataError where no two listings are related.
+    """
+    ids = read_table(listings, "listings", ["listing_id"])["listing_id"].combine_chunks()
+    together = _together(ids, favorites, searches)
+    variants = [name for name, blocks in VARIANTS.items() if images is not None or "image" not in blocks]
+    lists = {
+        name: [
+            [item["id"] for item in one["items"]]
+            for one in similar(listings=listings, images=images, asked=None, k=k, variant=name)
+        ]
+        for name in variants
+    }
+    row_of = {listing_id: row for row, listing_id in enumerate(ids.to_pylist())}
+    recall: dict[str, list[float]] = {name: [] for name in [*variants, "chance"]}
+    overlap: dict[str, list[float]] = {name: [] for name in variants if name != CONTROL}
+    by_listing = together.T.tocsr()
+    for row in range(len(ids)):
+        related = set(together[by_listing[row].indices].indices.tolist()) - {row}
+        if not related:
+            continue
+        listed = {name: {row_of[listing_id] for listing_id in lists[name][row]} for name in variants}
+        for name in variants:
+            recall[name].append(len(related & listed[name]) / len(related))
+        for name in overlap:
+            overlap[name].append(len(listed[name] & listed[CONTROL]) / k)
+        recall["chance"].append(min(k / (len(ids) - 1), 1.0))
+    if not recall[CONTROL]:
+        raise DataError("no two listings were favorited or clicked together", hint="Give a longer log.")
+    measured = compared_means(f"recall@{k}", {n: np.array(values) for n, values in recall.items()}, seed, CONTROL)
+    if overlap:
+        for name, values in overlap.items():  # each is a comparison already
+            measured += compared_means(f"overlap@{k}", {name: np.array(values)}, seed)
+    return measured
+
+
+def _together(ids: pa.Array, favorites: Path | None, searches: Path | None) -> sparse.csr_matrix:
+    """Which of I listings each user favorited, or each page's clicks hold, shape (groups, I)."""
+    if favorites is not None:
+        logger.info("related: favorited by one user")
+        table = read_table(favorites, "favorites", ["user_id", "listing_id"])
+    elif searches is not None:
+        logger.info("related: clicked on one result page")
+        table = read_table(searches, "searches", ["search_id", "listing_id", "event"])
+        table = table.filter(pc.not_equal(table["event"], "impression"))
+    else:
+        raise InputError("no favorites and no searches to judge by", hint="Make one: etsyml ingest favorites FILE")
+    group = table.column(0).combine_chunks().dictionary_encode().indices.to_numpy()
+    listing = pc.index_in(table["listing_id"].combine_chunks(), ids)
+    known = pc.is_valid(listing).to_numpy(zero_copy_only=False)
+    column = listing.fill_null(0).to_numpy()[known]
+    shape = (int(group.max(initial=-1)) + 1, len(ids))
+    return sparse.csr_matrix((np.ones(len(column), bool), (group[known], column)), shape=shape)

@@ -1,0 +1,189 @@
+"""A stored index for lists of similar listings: all that they need, memory-mapped, and short sketches of the photos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from etsyml_cli.core.errors import InputError
+from etsyml_cli.core.log import logger
+from etsyml_cli.io.arrays import map_array, save_arrays
+from etsyml_cli.io.artifact import Manifest, Plan, artifact, expect_kind, is_fresh, source_of
+from etsyml_cli.io.atomic import of_one_version
+from etsyml_cli.io.columns import map_columns, save_columns
+from etsyml_cli.io.summary import Summary, made_before
+from etsyml_cli.io.tables import table_source
+from etsyml_cli.photos.store import features_facts, made_by, read_image_features, write_matrix
+from etsyml_cli.similar.catalog import LEAST_K, VARIANTS, Shelf, read_shelf
+from etsyml_cli.similar.nearest import Ints, nearest
+from etsyml_cli.similar.photos import Photos, SketchedPhotos, sketch_dimension, sketches
+from etsyml_cli.similar.words import Words
+
+KIND = "index:similar"
+MADE_BY = "etsyml index similar"
+MAKE_AGAIN = f"Make it again: {MADE_BY} --force"
+LISTINGS, TERMS, SKETCHES = "listings", "terms", "sketches"
+LISTING_COLUMNS = pa.schema(
+    {"listing_id": pa.large_string(), "title": pa.large_string()}
+    | {name: pa.int64() for name in ("shop", "id_order", "photo")}
+    | {"photo_length": pa.float64()}
+)
+TERM_COLUMNS = pa.schema({"term": pa.large_string()})
+WORDS: dict[str, type[np.generic]] = {
+    "ptr": np.int64,
+    "terms": np.int32,
+    "values": np.float64,
+    "starts": np.int64,
+    "listings": np.int32,
+    "weights": np.float32,
+}
+SAMPLE = 200
+FACTORS = (1, 2, 4, 8, 16, 32, 64)
+
+
+def index_similar(*, listings: Path, images: Path | None, out: Path, recall: float, force: bool = False) -> Summary:
+    """Write the index of a listings table and, where there are any, its photo features to `out`.
+
+    `recall` is the share of the exact lists that the index's lists are to hold; how far its scan must reach for that is
+    measured on a sample of listings and becomes a fact of the manifest.
+    """
+    plan = _plan(listings, images, recall)
+    if there := made_before(out, plan, force=force):
+        return there
+    shelf = read_shelf(listings, images)
+    with artifact(out, plan, force=force) as draft:
+        _save(draft.path, shelf)
+        draft.rows = {"listings": len(shelf.ids), "words": len(shelf.terms)}
+        if images is not None and isinstance(shelf.photos, Photos):
+            draft.rows["with_photo"] = int((shelf.photos.photo >= 0).sum())
+            photos = shelf.photos
+            shape = (len(shelf.ids), sketch_dimension(photos))
+            write_matrix(draft.path / f"{SKETCHES}.npy", sketches(photos), shape, "<i2")
+            sketch = map_array(draft.path, SKETCHES, shape, np.int16, hint=MAKE_AGAIN)
+            draft.facts = {"photos": made_by(features_facts(images))} | _reach(
+                shelf, SketchedPhotos(photos, sketch), recall
+            )
+    return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
+
+
+@of_one_version
+def index_that_fits(index: Path, listings: Path, images: Path | None) -> Shelf | None:
+    """The index at `index`; None, with a warning, where it was made from other inputs. Raises InputError for damage."""
+    manifest = expect_kind(index, KIND, made_by=MADE_BY)
+    if not is_fresh(index, _plan(listings, images, manifest.plan.config.get("recall", 0)), made_by=MADE_BY):
+        return None
+    return _load(index, manifest, images)
+
+
+def _plan(listings: Path, images: Path | None, recall: float) -> Plan:
+    inputs = {"listings": [table_source(listings, "listings")]}
+    if images is not None:
+        inputs["images"] = [source_of(images)]
+    return Plan(kind=KIND, config={"recall": recall}, inputs=inputs)
+
+
+def _reach(shelf: Shelf, sketched: SketchedPhotos, recall: float) -> dict[str, Any]:
+    """The least factor with which each variant's lists have the recall, and what recall they have then.
+
+    Judged on the lists of SAMPLE listings with photos, evenly spaced over the table.
+    """
+    has = np.flatnonzero(sketched.photos.length > 0)
+    sample = has[np.linspace(0, len(has) - 1, min(len(has), SAMPLE)).astype(np.int64)]
+    facts: dict[str, Any] = {"factor": {}, f"recall@{LEAST_K}": {}}
+    for variant in (name for name, parts in VARIANTS.items() if "image" in parts):
+        exact = list(_lists(shelf, variant, sample))
+        for factor in FACTORS:
+            found = _lists(replace(shelf, photos=sketched, factor={variant: factor}), variant, sample)
+            share = _recall(exact, found)
+            if share >= recall:
+                break
+        else:
+            logger.warning("%s: recall %.3f is the best that the index reaches; --exact leaves it out", variant, share)
+        facts["factor"][variant] = factor
+        facts[f"recall@{LEAST_K}"][variant] = share
+    return facts
+
+
+def _lists(shelf: Shelf, variant: str, asked: Ints) -> Iterator[set[int]]:
+    found = nearest(
+        asked,
+        shelf.parts(variant),
+        shelf.id_order,
+        LEAST_K,
+        lambda listing, rows: rows != listing,
+        shelf.reach(variant, LEAST_K),
+    )
+    return (set(best.tolist()) for _, best, _ in found)
+
+
+def _recall(exact: list[set[int]], found: Iterator[set[int]]) -> float:
+    shares = [len(one & other) / len(one) for one, other in zip(exact, found, strict=True) if one]
+    return float(np.mean(shares)) if shares else 1.0
+
+
+def _save(directory: Path, shelf: Shelf) -> None:
+    photos = shelf.photos if isinstance(shelf.photos, Photos) else None
+    none = np.full(len(shelf.ids), -1, np.int64)
+    columns = {
+        "listing_id": shelf.ids,
+        "title": shelf.titles,
+        "shop": shelf.shop,
+        "id_order": shelf.id_order,
+        "photo": none if photos is None else photos.photo,
+        "photo_length": np.zeros(len(none)) if photos is None else photos.length,
+    }
+    save_columns(directory, LISTINGS, {name: pa.array(values) for name, values in columns.items()})
+    save_columns(directory, TERMS, {"term": shelf.terms})
+    save_arrays(directory, {f"words_{name}": getattr(shelf.words, name) for name in WORDS})
+
+
+def _load(directory: Path, manifest: Manifest, images: Path | None) -> Shelf:
+    columns = map_columns(directory, LISTINGS, LISTING_COLUMNS, MAKE_AGAIN)
+    terms = map_columns(directory, TERMS, TERM_COLUMNS, MAKE_AGAIN)["term"]
+    n, d = len(columns["listing_id"]), len(terms)
+    shapes = {"ptr": (n + 1,), "starts": (d + 1,)}
+    arrays = {
+        name: map_array(directory, f"words_{name}", shapes.get(name, (None,)), dtype, hint=MAKE_AGAIN)
+        for name, dtype in WORDS.items()
+    }
+    words = Words(**arrays)
+    numbers = {name: columns[name].to_numpy() for name in ("shop", "id_order", "photo", "photo_length")}
+    photos = None
+    if images is not None:
+        matrix = np.asarray(read_image_features(images).matrix)
+        whole = Photos(matrix, numbers["photo"], numbers["photo_length"])
+        shape = (n, sketch_dimension(whole))
+        photos = SketchedPhotos(whole, map_array(directory, SKETCHES, shape, np.int16, hint=MAKE_AGAIN))
+    shelf = Shelf(
+        ids=columns["listing_id"],
+        titles=columns["title"],
+        shop=numbers["shop"],
+        id_order=numbers["id_order"],
+        terms=terms,
+        words=words,
+        photos=photos,
+        factor=manifest.facts.get("factor", {}),
+    )
+    if manifest.rows.get("listings") != n or not _is_sound(shelf):
+        raise InputError(f"{directory}: damaged, its files do not fit each other", hint=MAKE_AGAIN)
+    return shelf
+
+
+def _is_sound(shelf: Shelf) -> bool:
+    """Whether all numbers that point somewhere stay inside: compiled code does not look."""
+    n, words = len(shelf.ids), shelf.words
+    pointers = [(words.ptr, len(words.terms)), (words.starts, len(words.listings))]
+    inside: list[tuple[NDArray[Any], int]] = [(words.terms, len(shelf.terms)), (words.listings, n), (shelf.id_order, n)]
+    if isinstance(shelf.photos, SketchedPhotos):
+        inside.append((shelf.photos.photos.photo + 1, len(shelf.photos.photos.matrix) + 1))
+    return (
+        len(words.terms) == len(words.values) == len(words.listings) == len(words.weights)
+        and all(ptr[0] == 0 and ptr[-1] == end and bool((np.diff(ptr) >= 0).all()) for ptr, end in pointers)
+        and all(not len(places) or (places.min() >= 0 and places.max() < end) for places, end in inside)
+    )

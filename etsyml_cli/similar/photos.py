@@ -1,0 +1,126 @@
+"""Listings' photo features as vectors, whole and as short sketches, for lists of similar listings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from etsyml_cli.core.errors import DataError
+from etsyml_cli.similar.nearest import Doubles, Floats, Ints, Scan
+
+ROWS_AT_ONCE = 4096
+TINY = 1e-12  # keeps a photo of zeros at zero
+DIMENSION = 128
+LEARNED_FROM = 20_000  # photos; the directions of more hardly differ
+SCALE = 2**11  # a power of two divides without rounding, and products stay below 2²⁴
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Rows of `matrix`, (P, D), which may be a memory map: it is read in pieces.
+
+    `photo`, (I,), is a listing's row of it or -1; `length`, (I,), the row's length, 0 where there is none.
+    """
+
+    matrix: NDArray[Any]
+    photo: Ints
+    length: Doubles
+
+    def scan(self, asked: Ints) -> Scan:
+        mine = self.unit(asked)
+
+        def add(first: int, sums: Floats) -> None:
+            sums += mine @ self.unit(np.arange(first, first + sums.shape[1])).T
+
+        return add
+
+    def exactly(self, listing: int, among: Ints) -> Doubles:
+        cosines = np.zeros(len(among))
+        if not self.length[listing]:
+            return cosines
+        mine = self.matrix[self.photo[listing]].astype(np.float64)
+        there = np.flatnonzero(self.length[among] > 0)
+        for start in range(0, len(there), ROWS_AT_ONCE):
+            piece = there[start : start + ROWS_AT_ONCE]
+            products = self.matrix[self.photo[among[piece]]].astype(np.float64) * mine
+            cosines[piece] = products.sum(axis=1) / (self.length[among[piece]] * self.length[listing])
+        return cosines
+
+    def unit(self, rows: Ints) -> Floats:
+        """Unit rows (N, D) of these listings, of zeros where there is no photo."""
+        unit = np.zeros((len(rows), self.matrix.shape[1]), np.float32)
+        has = self.photo[rows] >= 0
+        unit[has] = self.matrix[self.photo[rows[has]]]
+        unit /= np.maximum(self.length[rows], TINY).astype(np.float32)[:, None]
+        return unit
+
+
+@dataclass(frozen=True)
+class SketchedPhotos:
+    """Photos that are scanned by short vectors of whole numbers, (I, K), their products SCALE² times the cosine.
+
+    Sums of whole numbers below 2²⁴ are exact in float32 in any order: the scan is the same for any number of threads.
+    """
+
+    photos: Photos
+    sketch: NDArray[np.int16]
+
+    def scan(self, asked: Ints) -> Scan:
+        mine = self.sketch[asked].astype(np.float32) / SCALE**2
+
+        def add(first: int, sums: Floats) -> None:
+            sums += mine @ self.sketch[first : first + sums.shape[1]].astype(np.float32).T
+
+        return add
+
+    def exactly(self, listing: int, among: Ints) -> Doubles:
+        return self.photos.exactly(listing, among)
+
+
+def photos_of(matrix: NDArray[Any], photo: Ints) -> Photos:
+    """Photos with their lengths measured, some at a time. Raises DataError for a feature that is not finite."""
+    length = np.zeros(len(photo))
+    has = np.flatnonzero(photo >= 0)
+    for start in range(0, len(has), ROWS_AT_ONCE):
+        piece = has[start : start + ROWS_AT_ONCE]
+        length[piece] = np.sqrt((matrix[photo[piece]].astype(np.float64) ** 2).sum(axis=1))
+    if not np.isfinite(length).all():
+        raise DataError("a feature of a photo is not a finite number", hint="Extract the photos again.")
+    return Photos(matrix, photo, length)
+
+
+def sketches(photos: Photos) -> Iterator[NDArray[np.int16]]:
+    """The listings' sketches, some at a time: what their unit rows hold of the directions that hold most of all."""
+    directions = _directions(photos)
+    for start in range(0, len(photos.photo), ROWS_AT_ONCE):
+        unit = photos.unit(np.arange(start, min(start + ROWS_AT_ONCE, len(photos.photo))))
+        with threadpool_limits(1, user_api="blas"):  # the sums keep their order on any machine
+            yield np.rint(SCALE * (unit @ directions)).astype(np.int16)
+
+
+def sketch_dimension(photos: Photos) -> int:
+    return min(DIMENSION, int(photos.matrix.shape[1]))
+
+
+def _directions(photos: Photos) -> Floats:
+    """The orthonormal columns (D, K) of the unit rows' truncated SVD, not centred: products are to stay what they are.
+
+    No other K numbers keep a photo's products better (Eckart & Young, 1936). They come from LEARNED_FROM photos, evenly
+    spaced over the table.
+    """
+    has = np.flatnonzero(photos.length > 0)
+    sample = has[np.linspace(0, len(has) - 1, min(len(has), LEARNED_FROM)).astype(np.int64)]
+    width = photos.matrix.shape[1]
+    products = np.zeros((width, width))
+    with threadpool_limits(1, user_api="blas"):
+        for start in range(0, len(sample), ROWS_AT_ONCE):
+            unit = photos.unit(sample[start : start + ROWS_AT_ONCE]).astype(np.float64)
+            products += unit.T @ unit
+        _, vectors = scipy.linalg.eigh(products, subset_by_index=(width - sketch_dimension(photos), width - 1))
+    return np.asarray(vectors, np.float32)

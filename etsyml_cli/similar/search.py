@@ -1,0 +1,89 @@
+"""Listings most like a listing, by their words (the talk's control) and by words and photo (its variant)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etsyml_cli.core.errors import InputError, UsageError, did_you_mean, like_this_id
+from etsyml_cli.core.log import progress
+from etsyml_cli.similar.catalog import VARIANTS, Shelf, read_shelf
+from etsyml_cli.similar.index import index_that_fits
+from etsyml_cli.similar.nearest import Bools, Ints, nearest
+
+WORDS_TOLD = 5
+
+
+def similar(
+    *,
+    listings: Path,
+    images: Path | None,
+    asked: list[str] | None,
+    k: int,
+    index: Path | None = None,
+    variant: str | None = None,
+    other_shops: bool = False,
+    explain: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """The k listings most like each of `asked` (all where None), never itself, as `similar --json` shows them.
+
+    Words are tf-idf of title and tags, photos the features of `images`; both count alike, and one that a listing lacks
+    counts 0. `variant` is multimodal where there are photos, else text. `other_shops` leaves the listing's shop out,
+    `explain` says what made each score. An `index` that fits the inputs finds nearly the same lists sooner.
+    Raises InputError for an id that the table lacks or missing photos, UsageError for an unknown variant.
+    """
+    chosen = variant or ("text" if images is None else "multimodal")
+    if chosen not in VARIANTS:
+        raise UsageError(f"--variant {chosen}: no such list", hint=did_you_mean(chosen, VARIANTS))
+    if "image" in VARIANTS[chosen] and images is None:
+        raise InputError("no photo features here", hint="Make them with: etsyml extract-images")
+    indexed = None if index is None else index_that_fits(index, listings, images)
+    shelf = indexed or read_shelf(listings, images if "image" in VARIANTS[chosen] else None)
+    rows = np.arange(len(shelf.ids)) if asked is None else _rows_of(asked, shelf.ids, listings)
+
+    def allowed(listing: int, others: Ints) -> Bools:
+        if not other_shops or shelf.shop[listing] < 0:
+            return np.asarray(others != listing)
+        return np.asarray(shelf.shop[others] != shelf.shop[listing])
+
+    found = nearest(rows, shelf.parts(chosen), shelf.id_order, k, allowed, shelf.reach(chosen, k))
+    with progress("similar listings", len(rows)) as advance:
+        for listing, best, scores in found:
+            items = [
+                {"rank": rank, "id": shelf.ids[row].as_py(), "score": float(score), "title": shelf.titles[row].as_py()}
+                | ({"why": _why(shelf, chosen, listing, row)} if explain else {})
+                for rank, (row, score) in enumerate(zip(best.tolist(), scores, strict=True), 1)
+            ]
+            yield {"schema_version": 1, "listing_id": shelf.ids[listing].as_py(), "variant": chosen, "items": items}
+            advance(1)
+
+
+def _rows_of(asked: list[str], ids: pa.Array, listings: Path) -> Ints:
+    rows = pc.index_in(pa.array(asked, ids.type), value_set=ids)
+    for listing_id, row in zip(asked, rows.to_pylist(), strict=True):
+        if row is None:
+            hint = like_this_id(listing_id, ids.to_pylist())
+            raise InputError(f"{listings}: no listing {listing_id!r}", hint=hint)
+    return np.asarray(rows.to_numpy(zero_copy_only=False), np.int64)
+
+
+def _why(shelf: Shelf, variant: str, listing: int, other: int) -> list[dict[str, Any]]:
+    """What adds how much to the score of two listings: the words that add most, all others, the photo."""
+    share = 1 / len(VARIANTS[variant])
+    told: list[dict[str, Any]] = []
+    if "text" in VARIANTS[variant]:
+        shared = shelf.words.shared(listing, other)
+        told += [
+            {"what": "word", "word": shelf.terms[term].as_py(), "adds": share * adds}
+            for term, adds in shared[:WORDS_TOLD]
+        ]
+        if shared[WORDS_TOLD:]:
+            told.append({"what": "other words", "adds": share * sum(adds for _, adds in shared[WORDS_TOLD:])})
+    if shelf.photos is not None and "image" in VARIANTS[variant]:
+        told.append({"what": "photo", "adds": share * float(shelf.photos.exactly(listing, np.array([other]))[0])})
+    return told

@@ -1,0 +1,91 @@
+"""Listings' words as sparse vectors, row by row and term by term, for lists of similar listings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy import sparse
+
+from etsyml_cli.similar.nearest import Doubles, Floats, Ints, Scan
+
+
+@dataclass(frozen=True)
+class Words:
+    """Rows of length 1, or 0, of a sparse (I, D); all arrays may be memory maps.
+
+    Listing i has `values[ptr[i]:ptr[i + 1]]` at the `terms` there, ascending. Term t stands in the listings
+    `listings[starts[t]:starts[t + 1]]`, ascending, with these `weights`: the same numbers, rounded to float32.
+    """
+
+    ptr: Ints
+    terms: NDArray[np.int32]
+    values: Doubles
+    starts: Ints
+    listings: NDArray[np.int32]
+    weights: Floats
+
+    def scan(self, asked: Ints) -> Scan:
+        def add(first: int, sums: Floats) -> None:
+            _add(asked, self.ptr, self.terms, self.values, self.starts, self.listings, self.weights, first, sums)
+
+        return add
+
+    def exactly(self, listing: int, among: Ints) -> Doubles:
+        cosines = np.empty(len(among))
+        _dots(self.ptr, self.terms, self.values, listing, among, cosines)
+        return cosines
+
+    def shared(self, listing: int, other: int) -> list[tuple[int, float]]:
+        """The terms that two listings share and what each adds to their cosine, the most first."""
+        mine, theirs = (slice(self.ptr[row], self.ptr[row + 1]) for row in (listing, other))
+        terms, at, there = np.intersect1d(self.terms[mine], self.terms[theirs], return_indices=True)
+        adds = self.values[mine][at] * self.values[theirs][there]
+        return sorted(zip(terms.tolist(), adds.tolist(), strict=True), key=lambda one: -one[1])
+
+
+def words_of(rows: sparse.csr_matrix) -> Words:
+    """The Words of rows (I, D)."""
+    columns = rows.tocsc()
+    return Words(
+        ptr=rows.indptr.astype(np.int64),
+        terms=rows.indices.astype(np.int32),
+        values=rows.data.astype(np.float64),
+        starts=columns.indptr.astype(np.int64),
+        listings=columns.indices.astype(np.int32),
+        weights=columns.data.astype(np.float32),
+    )
+
+
+@njit(cache=True, nogil=True)
+def _add(asked, ptr, terms, values, starts, listings, weights, first, sums):  # type: ignore[no-untyped-def]
+    end = first + sums.shape[1]
+    for b in range(len(asked)):
+        for j in range(ptr[asked[b]], ptr[asked[b] + 1]):
+            stop = starts[terms[j] + 1]
+            p = starts[terms[j]]
+            p += np.searchsorted(listings[p:stop], first)
+            while p < stop and listings[p] < end:
+                sums[b, listings[p] - first] += values[j] * weights[p]
+                p += 1
+
+
+@njit(cache=True, nogil=True)
+def _dots(ptr, terms, values, listing, among, cosines):  # type: ignore[no-untyped-def]
+    """Two ascending runs of terms, walked side by side."""
+    for n in range(len(among)):
+        i, j = ptr[listing], ptr[among[n]]
+        i_stop, j_stop = ptr[listing + 1], ptr[among[n] + 1]
+        total = 0.0
+        while i < i_stop and j < j_stop:
+            if terms[i] == terms[j]:
+                total += values[i] * values[j]
+                i += 1
+                j += 1
+            elif terms[i] < terms[j]:
+                i += 1
+            else:
+                j += 1
+        cosines[n] = total

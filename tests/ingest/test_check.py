@@ -1,0 +1,158 @@
+"""`ingest --check`: guesses from names and values, first rejects, the command to run; and nothing is written."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from etsyml_cli.core.errors import UsageError
+from etsyml_cli.ingest.check import check
+from etsyml_cli.ingest.config import IngestConfig
+from etsyml_cli.ingest.guess import event_map_of, kind_of, time_unit_of
+from etsyml_cli.ingest.ingest import ingest
+from tests.conftest import REPOSITORY
+from tests.places import names_in
+
+DATA = REPOSITORY.parent / "shared/data"
+
+
+def looked(folder: Path, table: str, rows: list[dict], **config):
+    path = folder / "log.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return check(table, [str(path)], config=IngestConfig(**config))
+
+
+def test_it_guesses_map_unit_and_events(tmp_path):
+    rows = [
+        {"sessionId": f"s{i}", "searchTerm": "mug", "ItemID": i, "Rank": i + 1, "action": action, "ts": 1398902403 + i}
+        for i, action in enumerate(["view", "add_to_cart", "click", "Buy"])
+    ]
+    report = looked(tmp_path, "searches", rows)
+    assert report.config.map == {
+        "search_id": "sessionId", "query": "searchTerm", "listing_id": "ItemID", "position": "Rank", "event": "action",
+        "created_at": "ts",
+    }  # fmt: skip
+    assert report.config.time_unit == "s"
+    assert report.config.event_map == {"view": "impression", "add_to_cart": "cart", "Buy": "purchase"}
+    assert (report.missing, report.rejected, report.rows_looked_at) == ([], {}, 4)
+    assert {column.name: column.kind for column in report.columns} == {
+        "sessionId": "text", "searchTerm": "text", "ItemID": "whole number", "Rank": "whole number", "action": "event",
+        "ts": "time as number",
+    }  # fmt: skip
+    assert (
+        ingest("searches", [f"{tmp_path}/log.jsonl"], out=tmp_path / "o.parquet", config=report.config).rows["out"] == 4
+    )
+
+
+def test_the_command_is_complete_and_can_be_pasted(tmp_path):
+    rows = [{"user": "u", "my item": "i", "time": "2014-05-01 10:00:00"}]
+    report = looked(tmp_path, "favorites", rows, map={"listing_id": "my item"}, max_bad_rate=0.2)
+    assert shlex.split(report.command) == [
+        "etsyml", "ingest", "favorites", f"{tmp_path}/log.jsonl", "--map", "listing_id=my item", "--map", "user_id=user",
+        "--map", "created_at=time", "--tz", "UTC", "--max-bad-rate", "0.2",
+    ]  # fmt: skip
+
+
+def test_what_cannot_be_guessed_is_asked_for(tmp_path):
+    report = looked(tmp_path, "favorites", [{"user_id": "u", "mystery": "x"}])
+    assert report.missing == ["listing_id"]
+    assert "'listing_id=?'" in report.command
+    assert report.rejects == []
+
+
+def test_a_name_alone_does_not_make_a_column(tmp_path):
+    report = looked(
+        tmp_path, "listings", [{"id": 1, "name": "Mug", "cost": "on request", "picture": "https://x/y.jpg"}]
+    )
+    assert report.config.map == {"listing_id": "id", "title": "name"}
+
+
+def test_lists_of_photos_are_guessed_by_name_and_values(tmp_path):
+    row = {"id": 1, "name": "Mug", "photo": "a.jpg", "photos": ["a.jpg", "b.jpg"]}
+    assert looked(tmp_path, "listings", [row]).config.map == {
+        "listing_id": "id", "title": "name", "image": "photo", "images": "photos",
+    }  # fmt: skip
+    assert "images" not in looked(tmp_path, "listings", [{**row, "photos": ["https://x/y.jpg"]}]).config.map
+
+
+def test_a_column_that_names_clicks_a_second_time_is_not_guessed(tmp_path):
+    row = {"created_at": "2014-05-01T00:00:00Z", "listing_id": "L", "click": 1, "n_clicks": 2, "views": 3}
+    assert looked(tmp_path, "impressions", [row]).config.map == {"clicked": "click", "clicks": "n_clicks"}
+    report = looked(tmp_path, "impressions", [row], map={"clicked": ""})
+    assert report.config.map == {"clicked": "", "clicks": "n_clicks", "impressions": "views"}
+
+
+def test_first_rejects_are_shown_and_nothing_is_written(tmp_path):
+    rows = [{"listing_id": f"L{i}", "title": "", "price": 1} for i in range(8)]
+    report = looked(tmp_path, "listings", rows)
+    assert report.rejected == {"missing value": 8}
+    assert [(reject.line, reject.field) for reject in report.rejects] == [(line, "title") for line in range(1, 6)]
+    assert names_in(tmp_path) == ["log.jsonl"]
+
+
+def test_wrong_maps_are_told(tmp_path):
+    with pytest.raises(UsageError, match="no column 'usr'"):
+        looked(tmp_path, "favorites", [{"user": 1, "item": 2}], map={"user_id": "usr"})
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([], "empty"),
+        (["0", "1"], "flag"),
+        ([3, 4], "whole number"),
+        (["3.5", "4"], "number"),
+        (["2014-05-01T00:00:00Z"], "time"),
+        (["2014-05-01"], "time without zone"),
+        ([1398902403000], "time as number"),
+        (["view", "click"], "event"),
+        ([["a"]], "list"),
+        (["a word"], "text"),
+    ],
+)
+def test_kinds(values, kind):
+    assert kind_of(values) == kind
+
+
+@pytest.mark.parametrize("unit", [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
+def test_units_by_magnitude(unit):
+    name, scale = unit
+    assert time_unit_of([881250949 * scale, str(1398902403 * scale)]) == name
+    assert time_unit_of([201308, 201309]) is None
+
+
+def test_events_keep_the_names_that_were_given():
+    assert event_map_of(["view", "hover", "click"], {"hover": "click"}) == {"hover": "click", "view": "impression"}
+
+
+REAL = [
+    ("favorites", "gowalla/train.csv.gz", "--map listing_id=item_id"),
+    (
+        "listings",
+        "bookcrossing/items_info_as_published.tsv.gz",
+        "--map listing_id=Book_ID --map title=Book-Title --map shop_id=Publisher",
+    ),
+    (
+        "favorites",
+        "movielens-100k/ml-100k.inter.gz",
+        "--map listing_id=item_id --map created_at=timestamp --map weight=rating --time-unit s",
+    ),
+    (
+        "impressions",
+        "open-bandit/bts/men.csv.gz",
+        "--map created_at=timestamp --map listing_id=item_id --map clicked=click",
+    ),
+    ("searches", "market/searches.csv.gz", ""),
+]
+
+
+@pytest.mark.parametrize(("table", "file", "options"), REAL, ids=[case[1] for case in REAL])
+def test_real_logs(table, file, options):
+    if not (DATA / file).exists():
+        pytest.skip(f"no shared/data/{file} beside the checkout")
+    report = check(table, [str(DATA / file)], config=IngestConfig())
+    assert report.command == f"etsyml ingest {table} {DATA / file} {options}".strip()
+    assert report.rows_looked_at == 10_000

@@ -1,0 +1,99 @@
+"""Which models a request asks for, what a gate is, and what is said of the inputs. The stages have their own tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etsyml_cli.core.errors import GateError, UsageError
+from etsyml_cli.io.artifact import MANIFEST
+from etsyml_cli.metrics.measurement import Measurement
+from etsyml_cli.workspace.evaluate import Evaluation, asks_for_one, evaluate, hold, parse_gate
+from tests.lda_chain import table_of, train, two_tastes
+
+ALL = {kind: Path(kind) for kind in ("ltr", "lda", "ctr")}
+
+
+@pytest.mark.parametrize(
+    ("models", "metrics", "gates", "one"),
+    [
+        (["lda"], [], [], True),
+        (["lda"], ["ndcg@5"], [], True),
+        (["ltr", "lda", "ctr"], [], [], False),
+        (["ltr", "lda", "ctr"], ["auc", "ne"], [], True),
+        (["ltr", "lda", "ctr"], ["ndcg@5"], [], False),
+        (["ltr", "lda", "ctr"], ["auc"], ["mrr=0.1"], False),
+        (["ltr", "lda", "ctr"], [], ["auc=0.1"], True),
+    ],
+)
+def test_the_request_alone_says_whether_one_model_is_meant(
+    models: list[str], metrics: list[str], gates: list[str], one: bool
+) -> None:
+    assert asks_for_one({kind: ALL[kind] for kind in models}, metrics, gates) is one
+
+
+@pytest.mark.parametrize("text", ["auc", "0.7", "=0.7", "auc=", "auc=high", "ndcg(gains=exp)@10", ""])
+def test_a_gate_that_is_none_is_told_as_it_was_written(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_gate(text)
+    assert caught.value.message == f"--min {text}: expected METRIC=NUMBER, as in auc=0.7"
+
+
+def test_a_gate_may_have_parameters() -> None:
+    gate = parse_gate("ndcg(gains=exp)@10=0.3")
+    assert (str(gate.metric), gate.least) == ("ndcg(gains=exp)@10", 0.3)
+
+
+@pytest.mark.parametrize("metric", ["perplexity", "gini@10", "logloss", "ne", "calibration"])
+def test_no_gate_stands_on_what_is_not_better_when_higher(metric: str) -> None:
+    with pytest.raises(UsageError, match="is not better when it is higher"):
+        parse_gate(f"{metric}=1")
+
+
+def test_a_gate_is_missed_by_nan() -> None:
+    nan = float("nan")
+    measured = Measurement(name="auc", variant="content", slice="mixed", value=nan, low=nan, high=nan, n=1)
+    with pytest.raises(GateError, match="below 0"):
+        hold(["auc=0"], [Evaluation(model="ctr", data={}, metrics=[measured])])
+
+
+def test_a_gate_looks_at_the_whole_and_not_at_a_slice_of_it() -> None:
+    whole, part = (
+        Measurement(name="pair_accuracy", variant="multimodal", slice=slice_, value=value, low=0, high=1, n=1)
+        for slice_, value in (("all", 0.8), ("unseen", 0.6))
+    )
+    found = [Evaluation(model="ltr", data={}, metrics=[whole, part])]
+    hold(["pair_accuracy=0.7"], found)
+    with pytest.raises(GateError, match=r"is 0\.8000, below 0\.9"):
+        hold(["pair_accuracy=0.9"], found)
+
+
+def test_what_compares_with_a_planted_truth_needs_one() -> None:
+    with pytest.raises(UsageError, match="style_cosine compares with a planted truth") as caught:
+        evaluate(models=ALL, inputs={}, metrics=["style_cosine"], gates=[], seed=0)
+    assert caught.value.hint == "Name it with --truth DIR."
+
+
+def test_each_metric_is_measured_once_and_the_truth_is_among_the_data(tmp_path: Path) -> None:
+    favorites = table_of(two_tastes(20), tmp_path / "f.parquet")
+    train(favorites, tmp_path / "lda")
+    [found] = evaluate(
+        models={"lda": tmp_path / "lda"},
+        inputs={"favorites": favorites},
+        metrics=["recall@5", "recall@5"],
+        gates=["recall@5=0.1", "hit@5=0.1"],
+        seed=0,
+        truth=tmp_path,
+    )
+    assert [(one.name, one.variant) for one in found.metrics] == [
+        (name, variant) for name in ("recall@5", "hit@5") for variant in ("popularity", "lda", "item-knn", "mix")
+    ]
+    assert found.data == {"favorites": str(favorites), "truth": str(tmp_path)}
+
+
+@pytest.mark.parametrize(("option", "judged"), [("backtest", "lda"), ("qrels", "ctr")])
+def test_an_option_is_refused_where_no_judge_takes_it(tmp_path: Path, option: str, judged: str) -> None:
+    (tmp_path / MANIFEST).touch()
+    with pytest.raises(UsageError, match=f"--{option} is for (ctr|ltr) models, none is judged"):
+        evaluate(models={judged: tmp_path}, inputs={}, metrics=[], gates=[], seed=0, options={option: 3})
