@@ -24,8 +24,9 @@ from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.features.rows import RowHasher
 from etsyml_cli.ads.log import counts, open_log
 from etsyml_cli.ads.model.ftrl import learn, new_state, start_at
+from etsyml_cli.core.types import F64
 from etsyml_cli.io.tables import read_table
-from etsyml_cli.metrics.probability import Floats, figures
+from etsyml_cli.metrics.probability import figures
 from etsyml_cli.text.hashing import HashedRows
 
 TRAIN, TEST = range(DAYS - 1), range(DAYS - 1, DAYS)
@@ -133,9 +134,7 @@ def kernel(root: Path) -> None:
         print(f"  {name:<22}{KERNEL_ROWS / spent:10,.0f} rows/s {best['read, add, write'] / spent:6.0%} of the bound")
 
 
-def seconds(
-    step: Callable[..., object], zn: np.ndarray, parts: Sequence[HashedRows], clicks: Sequence[Floats]
-) -> float:
+def seconds(step: Callable[..., object], zn: np.ndarray, parts: Sequence[HashedRows], clicks: Sequence[F64]) -> float:
     started = time.perf_counter()
     for rows, y in zip(parts, clicks, strict=True):
         step(zn, rows, y)
@@ -175,7 +174,7 @@ def calibration(root: Path) -> None:
     )
 
 
-def hashed(tables: Path) -> Iterator[tuple[HashedRows, Floats]]:
+def hashed(tables: Path) -> Iterator[tuple[HashedRows, F64]]:
     """The whole log as the content model takes it, batch by batch, and the clicks."""
     hash_rows = RowHasher(**FEATURES, bits=BITS, listings=read_table(tables / "listings.parquet", "listings"))
     log = open_log(tables / "impressions.parquet", None)

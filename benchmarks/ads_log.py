@@ -62,7 +62,7 @@ FEATURES = {
 INTERACTIONS = ["-q", "qc", "-q", "hc", "-q", "do"]  # the crosses, as Vowpal Wabbit's options
 
 
-class Catalogue(NamedTuple):
+class Catalog(NamedTuple):
     """The listings as a table, and how far each sways the log-odds of a click, shape (LISTINGS,)."""
 
     table: pa.Table
@@ -86,14 +86,14 @@ def draw(n_rows: int, days: range, intercept: float = -3.0) -> Iterator[Rows]:
         rng = generator(0, "rows", start)
         values = {name: zipf(rng, column.values, column.slope, len(number)) for name, column in OF_ROW.items()}
         listing = zipf(rng, LISTINGS, 0.85, len(number))
-        log_odds = intercept + catalogue().pull[listing] + sum(sways()[name][values[name]] for name in OF_ROW)
+        log_odds = intercept + catalog().pull[listing] + sum(sways()[name][values[name]] for name in OF_ROW)
         clicked = rng.random(len(number)) < 1 / (1 + np.exp(-log_odds))
         yield Rows(START + number * DAYS * 86_400 // n_rows, listing, values, clicked)
 
 
 def write_tables(directory: Path, rows: Iterable[Rows]) -> None:
     """The tables `listings` and `impressions`."""
-    _write(directory, "listings", [catalogue().table])
+    _write(directory, "listings", [catalog().table])
     _write(directory, "impressions", map(impressions, rows))
 
 
@@ -105,7 +105,7 @@ def write_text(path: Path, rows: Iterable[Rows]) -> None:
 
 
 @cache
-def catalogue() -> Catalogue:
+def catalog() -> Catalog:
     """Listings whose title words, shop, category and price sway the log-odds, and each by itself."""
     rng = generator(0, "catalogue")
     shop, category = zipf(rng, SHOPS, 0.8, LISTINGS), zipf(rng, CATEGORIES, 0.9, LISTINGS)
@@ -121,7 +121,7 @@ def catalogue() -> Catalogue:
         "category": named("C", CATEGORIES).take(pa.array(category)),
         "price": pa.array(np.exp(log_price).round(2)),
     }
-    return Catalogue(pa.table(columns), pull)
+    return Catalog(pa.table(columns), pull)
 
 
 @cache
@@ -143,7 +143,7 @@ def impressions(rows: Rows) -> pa.Table:
     """Rows of the impressions table."""
     columns = {
         "created_at": pa.array(rows.second, pa.timestamp("s", tz="UTC")),
-        "listing_id": catalogue().table["listing_id"].take(pa.array(rows.listing)),
+        "listing_id": catalog().table["listing_id"].take(pa.array(rows.listing)),
         "clicked": pa.array(rows.clicked.astype(np.int8)),
     }
     return pa.table(columns | {name: names()[name].take(pa.array(values)) for name, values in rows.values.items()})
@@ -164,7 +164,7 @@ def lines(rows: Rows) -> pa.Array:
 @cache
 def listing_texts() -> pa.Array:
     """What Vowpal Wabbit reads of each listing, the price as its bucket."""
-    table = catalogue().table.combine_chunks()
+    table = catalog().table.combine_chunks()
     parts: list[pa.Array | str] = []
     for name, namespace in (("listing_id", "l"), ("shop_id", "s"), ("category", "c"), ("title", "t")):
         parts += [f" |{namespace} ", table[name].chunk(0)]

@@ -1,4 +1,4 @@
-"""`rank --query` in a fresh process over a million listings, by the index, beside a catalogue of a hundred.
+"""`rank --query` in a fresh process over a million listings, by the index, beside a catalog of a hundred.
 
 `python -m benchmarks million` needs the market data beside the checkout; it ingests and indexes for minutes.
 """
@@ -23,8 +23,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         learn(root)
-        catalogue(root / "many.csv", LISTINGS)
-        catalogue(root / "few.csv", 100)
+        catalog(root / "many.csv", LISTINGS)
+        catalog(root / "few.csv", 100)
         for name in ("many", "few"):
             cost_of(etsyml("-w", str(root / name), "ingest", "listings", str(root / f"{name}.csv")))
             index = cost_of(command(root, name, "index", "ltr"))
@@ -49,7 +49,7 @@ def learn(root: Path) -> None:
         subprocess.run(etsyml("-w", str(root / "market"), *arguments), check=True, capture_output=True)
 
 
-def catalogue(path: Path, n_listings: int) -> None:
+def catalog(path: Path, n_listings: int) -> None:
     """Listings of the market's words: the title of one, the tags of another and a number of its own."""
     with (MARKET / "listings.csv").open(newline="", encoding="utf-8") as file:
         known = list(csv.DictReader(file))

@@ -1,6 +1,6 @@
 """Do photos whose features are near show the same thing? Labels of the 5 nearest in the clothing data set.
 
-`python -m benchmarks neighbours`; `python -m benchmarks.neighbours SHEET.png` draws some photos beside their nearest.
+`python -m benchmarks neighbors`; `python -m benchmarks.neighbors SHEET.png` draws some photos beside their nearest.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def draw(sheet: Path, names: list[str], label: np.ndarray, nearest_of: np.ndarra
         for x, number in enumerate([query, *nearest_of[query]]):
             with Image.open(CLOTHING / "images" / f"{names[number]}.jpg") as photo:
                 picture.paste(ImageOps.contain(photo, (SIDE - 4, SIDE - 4)), (x * SIDE, y * SIDE))
-            colour = "black" if label[number] == label[query] else "red"
-            pen.text((x * SIDE + 4, y * SIDE + 4), label[number], colour, stroke_width=2, stroke_fill="white")
+            color = "black" if label[number] == label[query] else "red"
+            pen.text((x * SIDE + 4, y * SIDE + 4), label[number], color, stroke_width=2, stroke_fill="white")
     picture.save(sheet)
 
 

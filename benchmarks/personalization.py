@@ -117,7 +117,7 @@ def lists(data: Data, learned: LdaParameters) -> None:
     """The best listings of all users without their favorites."""
     theta, beta, seen = learned.theta, learned.beta, data.train
     by_listing, liked = np.ascontiguousarray(beta.T), data.counts.astype(np.float32)
-    mix = Ranker(beta, nearest_listings(data.counts, LdaConfig().neighbours), 0.7)
+    mix = Ranker(beta, nearest_listings(data.counts, LdaConfig().neighbors), 0.7)
     ways: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
         "implicit, 2 threads": lambda: topk(by_listing, theta, AT, filter_query_items=liked, num_threads=2),
         "etsyml, styles": lambda: top_listings(Ranker(beta), theta, seen, seen, AT),

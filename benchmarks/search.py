@@ -26,7 +26,7 @@ from etsyml_cli.search.model.descent import descend
 from etsyml_cli.search.model.fit import Fitted, Objective, fit
 from etsyml_cli.search.model.pairs import Pages, iterate_pairs
 from etsyml_cli.search.model.score import take
-from etsyml_cli.search.prepare import Inputs, prepare
+from etsyml_cli.search.prepare import Inputs, load_training_data
 from etsyml_cli.search.svmlight import read_svmlight
 from etsyml_cli.search.svmlight_ranker import pages_of
 
@@ -76,11 +76,11 @@ def market_training(workspace: Path) -> None:
     """The text ranker's fit on the market data, at fixed strengths."""
     print("market, text ranker: CPU seconds of training, nDCG@10 of clicks on the last 10% of the training days")
     tables = {name: workspace / "tables" / f"{name}.parquet" for name in ("listings", "searches")}
-    ready = prepare(Inputs(**tables, images=None, config=LtrConfig(), seed=0))
+    ready = load_training_data(Inputs(**tables, images=None, config=LtrConfig(), seed=0))
     train, last = ready.part == 0, ready.part == 1
     pages, blocks = with_pairs(ready.pages.take(train), take(ready.blocks, ready.pages.rows(train)), Objective())
     strengths = {"overlap": 1e-6, "text": 3e-3, "word_crosses": 3e-5}
-    # a block's l2 as a scale of its features, so that solvers with one strength minimise the same
+    # a block's l2 as a scale of its features, so that solvers with one strength minimize the same
     names = list(strengths)
     x = sparse.hstack([blocks[n].matrix() * (3e-5 / strengths[n]) ** 0.5 for n in names], format="csr")
     rows = ready.pages.rows(last)

@@ -63,8 +63,8 @@ def held_out_pairs(model: Path) -> set[tuple[str, str]]:
 
 def recommend(**asked: object) -> Iterator[dict]:
     """The stage, with what is wished beside what else is asked."""
-    wished = {name: asked.pop(name) for name in stage.Wish.__dataclass_fields__ if name in asked}
-    return stage.recommend(**asked, wish=stage.Wish(**wished))  # type: ignore[arg-type]
+    wished = {name: asked.pop(name) for name in stage.ListOptions.__dataclass_fields__ if name in asked}
+    return stage.recommend(**asked, wish=stage.ListOptions(**wished))  # type: ignore[arg-type]
 
 
 def ids(listed: dict) -> list[str]:

@@ -12,7 +12,8 @@ from etsyml_cli.ads.features.rows import RowHasher
 from etsyml_cli.ads.log import AdLog, counts, day_by_day
 from etsyml_cli.ads.model.ftrl import learn, new_state, start_at
 from etsyml_cli.core.log import progress
-from etsyml_cli.metrics.probability import Floats, log_losses
+from etsyml_cli.core.types import F64
+from etsyml_cli.metrics.probability import log_losses
 from etsyml_cli.splits.days import DaySplit
 
 ALPHAS = (0.02, 0.05, 0.1, 0.2, 0.5)
@@ -20,9 +21,7 @@ CHOICE_DAYS = 7  # the last training days, on which the least progressive log lo
 MOST_BITS = 20  # five models are in memory at once, of few features
 
 
-def baseline_rates(
-    log: AdLog, listings: pa.Table | None, config: CtrConfig, split: DaySplit, base_rate: float
-) -> Floats:
+def baseline_rates(log: AdLog, listings: pa.Table | None, config: CtrConfig, split: DaySplit, base_rate: float) -> F64:
     """Click probability of each row of the split's test days in time order, (N,).
 
     By the columns of `config.history.categorical`, learned in one pass over all days before; where there are none,
@@ -52,7 +51,7 @@ def baseline_rates(
     return np.concatenate([np.empty(0), *(best.predict(rows, []) for rows in tested)])
 
 
-def _learn(candidates: list[Part], rows: pa.RecordBatch) -> Floats:
+def _learn(candidates: list[Part], rows: pa.RecordBatch) -> F64:
     """Let all learn from the rows; returns each one's log loss, summed over what it predicted just before, (C,)."""
     clicks, impressions = counts(rows)
     hashed = candidates[0].hash_rows(rows)

@@ -26,7 +26,7 @@ ROLES = {
 PLAIN = ("categorical", "text", "numeric")  # roles of a column by itself
 
 
-def fed_by(config: CtrConfig, available: Mapping[str, pa.DataType]) -> CtrConfig:
+def resolve_columns(config: CtrConfig, available: Mapping[str, pa.DataType]) -> CtrConfig:
     """The configuration with the features whose columns are `available`.
 
     A list that stands as in the defaults may lose some. The ad's own history is always there: the blend needs it.

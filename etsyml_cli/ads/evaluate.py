@@ -11,22 +11,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etsyml_cli.ads.baseline import baseline_rates
-from etsyml_cli.ads.click_model import CONTENT, ENSEMBLE, CtrModel, Judged, judge_days, variants_of
+from etsyml_cli.ads.click_model import CONTENT, ENSEMBLE, CtrModel, ScoredRows, judge_days, variants_of
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.learn import learn_model
-from etsyml_cli.ads.listing_features import Beside, dealt_anew
+from etsyml_cli.ads.listing_features import SideInputs, shuffle_photos
 from etsyml_cli.ads.log import CLICKED, IMPRESSIONS, SEARCHES, AdLog, open_log
-from etsyml_cli.ads.slices import Tested, compared_with, measure_days, measure_slices
+from etsyml_cli.ads.slices import VariantScores, compared_with, measure_days, measure_slices
 from etsyml_cli.ads.split import split_days
-from etsyml_cli.ads.store import base_rate_of, beside_of, load_model, manifest_of
+from etsyml_cli.ads.store import base_rate_of, load_model, manifest_of, side_inputs_of
 from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
+from etsyml_cli.core.types import F64
 from etsyml_cli.io.artifact import Manifest, expect_same_input
 from etsyml_cli.io.model import SPLIT, load_config, load_json
 from etsyml_cli.io.truth import read_click_probabilities
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.probability import METRICS as JUDGED_BY
-from etsyml_cli.metrics.probability import Floats
 from etsyml_cli.splits.days import DaySplit
 
 PERMUTED = {CONTENT: "permuted", ENSEMBLE: "ens-permuted"}  # what variants are called whose photos were dealt anew
@@ -68,14 +68,14 @@ def evaluate_ctr(
     if backtest is None:
         tested = on_test_days(model, trained_on, truth).tested
         return measure_slices(compared_with(baseline, tested), names, seed)
-    manifest, log, beside = trained_on
+    manifest, log, side = trained_on
     config: CtrConfig = load_config(model, CtrConfig)
     days = []
     for day in days_to_test(log, backtest):
         known = log.until(day)
         split = split_days(known.days(), None, manifest.plan.config.get("train_days"))
-        trained, learned = learn_model(known, beside, config, split, manifest.plan.seed or 0)
-        tested = _test(trained, known, beside, split, learned["train"]["base_rate"], truth).tested
+        trained, learned = learn_model(known, side, config, split, manifest.plan.seed or 0)
+        tested = _test(trained, known, side, split, learned["train"]["base_rate"], truth).tested
         days.append(compared_with(baseline, tested))
     return measure_days(days, names, seed)
 
@@ -85,7 +85,7 @@ class TrainedOn(NamedTuple):
 
     manifest: Manifest
     log: AdLog
-    beside: Beside
+    side: SideInputs
 
 
 def inputs_of(
@@ -97,19 +97,19 @@ def inputs_of(
         listings = None
     elif listings is None:
         raise UsageError(f"{model} was trained with a listings table", hint="Name it with --listings.")
-    return TrainedOn(manifest, _log_of(manifest, impressions, searches), beside_of(model, listings, images))
+    return TrainedOn(manifest, _log_of(manifest, impressions, searches), side_inputs_of(model, listings, images))
 
 
-class OnTestDays(NamedTuple):
+class TestRun(NamedTuple):
     """A model at its test days: what its parts said of each row, and what every variant makes of that."""
 
     model: CtrModel
     split: DaySplit
-    judged: Judged
-    tested: Tested
+    judged: ScoredRows
+    tested: VariantScores
 
 
-def on_test_days(model: Path, trained_on: TrainedOn, truth: Path | None = None) -> OnTestDays:
+def on_test_days(model: Path, trained_on: TrainedOn, truth: Path | None = None) -> TestRun:
     """The model in `model` at the days that `train ctr` set aside. Raises DataError where there are none."""
     split: DaySplit = load_json(model, SPLIT, DaySplit)
     if split.test_from is None:
@@ -117,8 +117,8 @@ def on_test_days(model: Path, trained_on: TrainedOn, truth: Path | None = None) 
             f"{model} was trained with --holdout none: nothing is left to judge it on",
             hint="Judge its configuration on days of the past: --backtest 5.",
         )
-    trained = load_model(model, trained_on.beside)
-    return _test(trained, trained_on.log, trained_on.beside, split, base_rate_of(model), truth)
+    trained = load_model(model, trained_on.side)
+    return _test(trained, trained_on.log, trained_on.side, split, base_rate_of(model), truth)
 
 
 def _log_of(manifest: Manifest, impressions: Path | None, searches: Path | None) -> AdLog:
@@ -145,24 +145,24 @@ def days_to_test(log: AdLog, number: int) -> list[int]:
 
 
 def _test(
-    model: CtrModel, log: AdLog, beside: Beside, split: DaySplit, base_rate: float, truth: Path | None
-) -> OnTestDays:
+    model: CtrModel, log: AdLog, side: SideInputs, split: DaySplit, base_rate: float, truth: Path | None
+) -> TestRun:
     """The model at the split's test days."""
     days = split.test_begins, split.last + 1
     judged = judge_days(model, log, *days)
-    ids_alone = baseline_rates(log, beside.listings, model.parts[CONTENT].config, split, base_rate)
+    ids_alone = baseline_rates(log, side.listings, model.parts[CONTENT].config, split, base_rate)
     rates = {"baseline": ids_alone, **variants_of(model, judged)}
-    if model.of_listings.photos:
-        dealt = replace(model, of_listings=dealt_anew(model.of_listings, model.seed))
+    if model.listing_features.photos:
+        dealt = replace(model, listing_features=shuffle_photos(model.listing_features, model.seed))
         permuted = variants_of(dealt, judge_days(dealt, log, *days))
         rates |= {PERMUTED[name]: permuted[name] for name in PERMUTED if name in permuted}
     if truth is not None:
         rates["oracle"] = _planted(truth, log, *days)
     cold = judged.shown < model.config.cold if model.histories else None
-    return OnTestDays(model, split, judged, Tested(days[0], rates, judged.clicks, judged.impressions, cold))
+    return TestRun(model, split, judged, VariantScores(days[0], rates, judged.clicks, judged.impressions, cold))
 
 
-def _planted(truth: Path, log: AdLog, first_day: int, end_day: int) -> Floats:
+def _planted(truth: Path, log: AdLog, first_day: int, end_day: int) -> F64:
     """The true click probability of each row of these days, shape (N,)."""
     planted = read_click_probabilities(truth)
     if "impression_id" not in log.columns:
@@ -173,5 +173,5 @@ def _planted(truth: Path, log: AdLog, first_day: int, end_day: int) -> Floats:
     places = pc.index_in(ids, value_set=planted["impression_id"])
     if places.null_count:
         raise DataError(f"{truth} does not know {places.null_count:,} of {len(ids):,} impressions of the test days")
-    probability: Floats = planted["probability"].take(places).to_numpy().astype(np.float64)
+    probability: F64 = planted["probability"].take(places).to_numpy().astype(np.float64)
     return probability

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etsyml_cli.ads.config import CtrConfig
-from etsyml_cli.ads.features.derived import CLOCK
+from etsyml_cli.ads.features.derived import DERIVED_COLUMNS
 from etsyml_cli.ads.row_order import TIME
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.ingest.rules import Rules
@@ -50,11 +50,11 @@ def json_objects(rows: Iterable[bytes]) -> Iterator[Numbered]:
 def as_batch(objects: list[Numbered], config: CtrConfig) -> pa.RecordBatch:
     """The objects' fields that are features, as they would stand in the impressions table."""
     wanted = config.columns()
-    of_time = [name for name in CLOCK if name in wanted]
+    of_time = [name for name in DERIVED_COLUMNS if name in wanted]
     columns = dict.fromkeys(["listing_id", *wanted, *([TIME] if of_time else [])])
     arrays = {name: _column(objects, name, _type_of(name)) for name in columns}
     for name in of_time:  # where a row does not say it
-        arrays[name] = pc.coalesce(arrays[name], CLOCK[name](arrays[TIME]).cast(pa.string()))
+        arrays[name] = pc.coalesce(arrays[name], DERIVED_COLUMNS[name](arrays[TIME]).cast(pa.string()))
     return pa.record_batch(arrays)
 
 

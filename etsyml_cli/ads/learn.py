@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from etsyml_cli.ads.click_model import CtrModel, Judged, Looks, judge_days, learn_days, together, variants_of
+from etsyml_cli.ads.click_model import CtrModel, Predictions, ScoredRows, judge_days, learn_days, together, variants_of
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.day_totals import first_averages, last_days_with, totals_by_day
-from etsyml_cli.ads.listing_features import Beside
+from etsyml_cli.ads.listing_features import SideInputs
 from etsyml_cli.ads.log import AdLog
 from etsyml_cli.ads.model.blend import Blend, calibrated, fit_blend, level_kept
 from etsyml_cli.ads.model.ftrl import hashing_figures
@@ -39,13 +39,13 @@ class Kept:
 
     def __init__(self, log: AdLog, days: set[int]) -> None:
         self._step = -(-sum(log.rows(day, day + 1) for day in days) // MOST_KEPT)
-        self._of_day: dict[int, list[Judged]] = {day: [] for day in days}
+        self._of_day: dict[int, list[ScoredRows]] = {day: [] for day in days}
 
-    def add(self, day: int, judged: Judged) -> None:
+    def add(self, day: int, judged: ScoredRows) -> None:
         if day in self._of_day:
-            self._of_day[day].append(Judged(*(column[:: self._step] for column in judged)))
+            self._of_day[day].append(ScoredRows(*(column[:: self._step] for column in judged)))
 
-    def of(self, days: list[int]) -> Judged:
+    def of(self, days: list[int]) -> ScoredRows:
         return together([part for day in days for part in self._of_day[day]])
 
 
@@ -58,35 +58,35 @@ class LooksAgain:
     def __init__(self, model: CtrModel, log: AdLog, days: list[int]) -> None:
         self._model, self._days = model, days
         self._step = -(-sum(log.rows(day, day + 1) for day in days) // MOST_AGAIN)
-        self._before: list[Judged] = []
-        self._again: list[Callable[[], Looks]] = []
+        self._before: list[ScoredRows] = []
+        self._again: list[Callable[[], Predictions]] = []
 
-    def add(self, day: int, rows: pa.RecordBatch, judged: Judged) -> None:
+    def add(self, day: int, rows: pa.RecordBatch, judged: ScoredRows) -> None:
         """Rows of the model's day that it has just learned, and their predictions just before."""
         if day in self._days:
-            self._before.append(Judged(*(column[:: self._step] for column in judged)))
+            self._before.append(ScoredRows(*(column[:: self._step] for column in judged)))
             self._again.append(self._model.looker(rows.take(pa.array(np.arange(0, rows.num_rows, self._step)))))
 
-    def before(self) -> Judged:
+    def before(self) -> ScoredRows:
         return together(self._before)
 
-    def now(self) -> Looks:
-        return Looks(*(np.concatenate(column) for column in zip(*(look() for look in self._again), strict=True)))
+    def now(self) -> Predictions:
+        return Predictions(*(np.concatenate(column) for column in zip(*(look() for look in self._again), strict=True)))
 
 
 def learn_model(
-    log: AdLog, beside: Beside, config: CtrConfig, split: DaySplit, seed: int = 0
+    log: AdLog, side: SideInputs, config: CtrConfig, split: DaySplit, seed: int = 0
 ) -> tuple[CtrModel, dict[str, Any]]:
     """A model that learned all days before the split's test, and the figures of its training.
 
     `config` is what `fed_by` gives. Raises DataError where the training days have rows of one class only.
     """
     totals = totals_by_day(log, split.first, split.test_begins)
-    model = new_model(config, beside, first_averages(log, totals, split.valid_from), split.first, seed)
-    return model, go_on(model, log, split)
+    model = new_model(config, side, first_averages(log, totals, split.valid_from), split.first, seed)
+    return model, train_incremental(model, log, split)
 
 
-def go_on(model: CtrModel, log: AdLog, split: DaySplit, known_rate: float | None = None) -> dict[str, Any]:
+def train_incremental(model: CtrModel, log: AdLog, split: DaySplit, known_rate: float | None = None) -> dict[str, Any]:
     """Learn the training days, judge on the validation days, learn those too; returns the figures of all that.
 
     A model that has learned earlier days, at a click rate of `known_rate`, keeps its blend or calibration if the days
@@ -140,7 +140,7 @@ def _days_to_fit_on(log: AdLog, split: DaySplit, *, warm: bool) -> FitDays:
 
 def _first_pass(
     model: CtrModel, log: AdLog, split: DaySplit, advance: Advance
-) -> Iterator[tuple[int, pa.RecordBatch, Judged]]:
+) -> Iterator[tuple[int, pa.RecordBatch, ScoredRows]]:
     """Learn the training days in all passes; yields what `learn_days` yields in the first, before rows are known."""
     for number in range(model.config.passes):
         if number:
@@ -176,7 +176,7 @@ def _steps(log: AdLog, split: DaySplit, config: CtrConfig) -> int:
     return config.passes * log.rows(split.first, split.valid_from) + log.rows(split.valid_from, split.test_begins)
 
 
-def _count(days: list[dict[str, Any]], day: int, model: CtrModel, judged: Judged) -> None:
+def _count(days: list[dict[str, Any]], day: int, model: CtrModel, judged: ScoredRows) -> None:
     """Add rows of a day to its figures: how many, and the log loss of each part just before it learned them."""
     if not days or days[-1]["day"] != day:
         days.append({"day": day, "rows": 0, "impressions": 0.0, "clicks": 0.0, **dict.fromkeys(model.parts, 0.0)})
@@ -207,7 +207,7 @@ def _click_rate(days: list[dict[str, Any]], known_rate: float | None) -> float:
     return known_rate
 
 
-def _validate(model: CtrModel, judged: Judged, base_rate: float) -> dict[str, dict[str, float]]:
+def _validate(model: CtrModel, judged: ScoredRows, base_rate: float) -> dict[str, dict[str, float]]:
     """The figures of the validation day, by variant; none where that day cannot judge."""
     clicks, impressions = judged.clicks, judged.impressions
     if not 0 < clicks.sum() < impressions.sum():

@@ -22,7 +22,7 @@ QUERY = "query"
 
 
 @dataclass(frozen=True)
-class Beside:
+class SideInputs:
     """What stands beside the log: the listings table and photo features, None where there are none."""
 
     listings: pa.Table | None
@@ -38,7 +38,7 @@ class Reductions:
 
 
 @dataclass(frozen=True)
-class OfListings:
+class ListingFeatures:
     """The reduced photos and words of listings; None where there are none."""
 
     reductions: Reductions
@@ -47,43 +47,43 @@ class OfListings:
 
     def numbers(self, rows: pa.RecordBatch) -> list[Numbers]:
         """What is known of the listings that N rows show, and how near their words are to the rows' queries."""
-        numbers = [known.of(rows) for known in (self.photos, self.words) if known]
+        numbers = [features.of(rows) for features in (self.photos, self.words) if features]
         if self.words and self.reductions.words and QUERY in rows.schema.names:
             numbers.append(_nearness(rows.column(QUERY), self.words.of(rows), self.reductions.words))
         return numbers
 
 
-def learn_reductions(beside: Beside, config: CtrConfig) -> Reductions:
+def learn_reductions(side: SideInputs, config: CtrConfig) -> Reductions:
     """Fitted on the listings and photos that there are; labels play no part."""
-    photos = photo_svd(beside.photos, config.photo_dim) if config.photo_dim else None
+    photos = photo_svd(side.photos, config.photo_dim) if config.photo_dim else None
     words = (
-        fit_text_svd(_words(beside.listings, config.features.text_svd), config.svd_dim)
-        if beside.listings is not None
+        fit_text_svd(_words(side.listings, config.features.text_svd), config.svd_dim)
+        if side.listings is not None
         else None
     )
     return Reductions(photos, words)
 
 
-def of_listings(beside: Beside, reductions: Reductions, config: CtrConfig) -> OfListings:
+def listing_features(side: SideInputs, reductions: Reductions, config: CtrConfig) -> ListingFeatures:
     """The numbers of the listings and photos that there are."""
     photos = words = None
-    if beside.photos and config.photo_dim:
-        z = reduced(beside.photos, np.arange(len(beside.photos.ids)), reductions.photos)
-        names = [f"photo.{i}" for i in range(reduced_width(beside.photos, reductions.photos))]
-        photos = ListingNumbers(names, pa.array(beside.photos.ids, pa.string()), z.astype(np.float32))
-    if beside.listings is not None and reductions.words:
-        x = reductions.words.project(_words(beside.listings, config.features.text_svd))
-        ids = beside.listings["listing_id"].combine_chunks()
+    if side.photos and config.photo_dim:
+        z = reduced(side.photos, np.arange(len(side.photos.ids)), reductions.photos)
+        names = [f"photo.{i}" for i in range(reduced_width(side.photos, reductions.photos))]
+        photos = ListingNumbers(names, pa.array(side.photos.ids, pa.string()), z.astype(np.float32))
+    if side.listings is not None and reductions.words:
+        x = reductions.words.project(_words(side.listings, config.features.text_svd))
+        ids = side.listings["listing_id"].combine_chunks()
         words = ListingNumbers([f"words.{i}" for i in range(x.shape[1])], ids, x)
-    return OfListings(reductions, photos, words)
+    return ListingFeatures(reductions, photos, words)
 
 
-def dealt_anew(known: OfListings, seed: int) -> OfListings:
+def shuffle_photos(features: ListingFeatures, seed: int) -> ListingFeatures:
     """The same with every photo dealt to another listing at random: what photos tell is gone, their number is not."""
-    if known.photos is None:
-        return known
-    order = generator(seed, "photos dealt anew").permutation(len(known.photos.x))
-    return replace(known, photos=replace(known.photos, x=known.photos.x[order]))
+    if features.photos is None:
+        return features
+    order = generator(seed, "photos dealt anew").permutation(len(features.photos.x))
+    return replace(features, photos=replace(features.photos, x=features.photos.x[order]))
 
 
 def _nearness(queries: pa.Array, words: Numbers, svd: TextSvd) -> Numbers:

@@ -13,7 +13,7 @@ from etsyml_cli.ads.click_model import CONTENT, HISTORICAL, CtrModel, Part, new_
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.day_totals import Averages
 from etsyml_cli.ads.features.rows import RowHasher
-from etsyml_cli.ads.listing_features import Beside, learn_reductions, of_listings
+from etsyml_cli.ads.listing_features import SideInputs, learn_reductions, listing_features
 from etsyml_cli.ads.log import columns_of
 from etsyml_cli.ads.model.blend import plain_blend
 from etsyml_cli.ads.model.ftrl import new_state, start_at
@@ -35,10 +35,10 @@ def read_feature_columns(config: CtrConfig, listings: Path | None) -> pa.Table |
     return read_table(listings, "listings", [name for name in listing_columns(listings) if name in wanted])
 
 
-def new_model(config: CtrConfig, beside: Beside, average: Averages, day: int, seed: int = 0) -> CtrModel:
+def new_model(config: CtrConfig, side: SideInputs, average: Averages, day: int, seed: int = 0) -> CtrModel:
     """A model that predicts the average click rate for every row, on `day`."""
     states = {name: new_state(config.bits) for name in part_names(config)}
-    parts = parts_with(config, average.impressions, states, beside.listings)
+    parts = parts_with(config, average.impressions, states, side.listings)
     of_all = average.click_rate
     of_learned = of_all / (of_all + (1 - of_all) * config.negatives)
     for part in parts.values():
@@ -47,7 +47,7 @@ def new_model(config: CtrConfig, beside: Beside, average: Averages, day: int, se
         config=config,
         row_size=average.impressions,
         parts=parts,
-        of_listings=of_listings(beside, learn_reductions(beside, config), config),
+        listing_features=listing_features(side, learn_reductions(side, config), config),
         histories=new_histories(config, day),
         clicks=new_clicks(config, day),
         blend=plain_blend(len(states)),
@@ -55,13 +55,13 @@ def new_model(config: CtrConfig, beside: Beside, average: Averages, day: int, se
     )
 
 
-def new_beside(config: CtrConfig, listings: Path | None, images: Path | None) -> Beside:
+def new_side_inputs(config: CtrConfig, listings: Path | None, images: Path | None) -> SideInputs:
     """What a model of this configuration will need beside a log."""
-    beside = Beside(read_feature_columns(config, listings), read_image_features(images) if images else None)
-    ids = beside.listings["listing_id"].to_pylist() if beside.listings is not None else []
-    if ids and beside.photos and set(ids).isdisjoint(beside.photos.ids):
+    side = SideInputs(read_feature_columns(config, listings), read_image_features(images) if images else None)
+    ids = side.listings["listing_id"].to_pylist() if side.listings is not None else []
+    if ids and side.photos and set(ids).isdisjoint(side.photos.ids):
         logger.warning("%s: its photos are of none of the listings in %s", images, listings)
-    return beside
+    return side
 
 
 def part_names(config: CtrConfig) -> list[str]:

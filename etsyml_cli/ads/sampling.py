@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.core.errors import DataError, UsageError
+from etsyml_cli.core.types import F64
 from etsyml_cli.text.hashing import feature_seed, hash_strings
-
-Floats = NDArray[np.float64]
 
 IMPRESSION_ID = "impression_id"
 HASHES = 1 << 32
@@ -26,9 +25,9 @@ class Chosen(NamedTuple):
     """
 
     rows: NDArray[np.bool_]
-    clicks: Floats
-    impressions: Floats
-    standing_for: Floats
+    clicks: F64
+    impressions: F64
+    standing_for: F64
 
 
 def columns_to_choose(config: CtrConfig) -> list[str]:
@@ -36,7 +35,7 @@ def columns_to_choose(config: CtrConfig) -> list[str]:
     return [*([IMPRESSION_ID] if config.negatives < 1 else []), *([config.weight] if config.weight else [])]
 
 
-def choose(rows: pa.RecordBatch, clicks: Floats, impressions: Floats, config: CtrConfig, seed: int) -> Chosen:
+def choose(rows: pa.RecordBatch, clicks: F64, impressions: F64, config: CtrConfig, seed: int) -> Chosen:
     """All rows with a click and `config.negatives` of the others, by a hash of the impression's id and the seed.
 
     So neither order nor batches matter. Raises DataError for weights that are no numbers from 0 to MOST_WEIGHT, for
@@ -49,7 +48,7 @@ def choose(rows: pa.RecordBatch, clicks: Floats, impressions: Floats, config: Ct
     return Chosen(chosen, events, shown, np.where(events > 0, shown, shown / config.negatives))
 
 
-def _balanced(rows: pa.RecordBatch, clicks: Floats, rate: float, seed: int) -> NDArray[np.bool_]:
+def _balanced(rows: pa.RecordBatch, clicks: F64, rate: float, seed: int) -> NDArray[np.bool_]:
     if "impressions" in rows.schema.names:
         raise DataError("negatives: a row that counts several impressions cannot be left out", hint="Set negatives=1.")
     if IMPRESSION_ID not in rows.schema.names or rows.column(IMPRESSION_ID).null_count:
@@ -61,7 +60,7 @@ def _balanced(rows: pa.RecordBatch, clicks: Floats, rate: float, seed: int) -> N
     return (clicks > 0) | (hashes < rate * HASHES)
 
 
-def _weights(rows: pa.RecordBatch, column: str) -> Floats:
+def _weights(rows: pa.RecordBatch, column: str) -> F64:
     if column not in rows.schema.names:
         raise UsageError(
             f"weight: the log has no column {column!r}", hint="A weight is a row's own, not its listing's."
@@ -70,7 +69,7 @@ def _weights(rows: pa.RecordBatch, column: str) -> Floats:
         values = rows.column(column).cast(pa.string()).cast(pa.float64())  # what no table declares is text
     except pa.ArrowInvalid as error:
         raise DataError(f"weight: {column!r} has a value that is no number: {error}") from None
-    weights: Floats = values.fill_null(np.nan).to_numpy(zero_copy_only=False)
+    weights: F64 = values.fill_null(np.nan).to_numpy(zero_copy_only=False)
     if not np.all((weights >= 0) & (weights <= MOST_WEIGHT)):
         raise DataError(f"weight: {column!r} has a value that is missing, negative or above {MOST_WEIGHT:,.0f}")
     return weights

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 from etsyml_cli.ads.click_model import CtrModel
 from etsyml_cli.ads.explain import explain as reasons
 from etsyml_cli.ads.json_rows import as_batch, json_objects
-from etsyml_cli.ads.listing_features import Beside
+from etsyml_cli.ads.listing_features import SideInputs
 from etsyml_cli.ads.log import BATCH_ROWS, LOGS
 from etsyml_cli.ads.row_order import TIME
-from etsyml_cli.ads.store import beside_of, load_model, manifest_of
+from etsyml_cli.ads.store import load_model, manifest_of, side_inputs_of
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.log import logger, progress
 from etsyml_cli.io.artifact import Manifest, Plan, source_of, was_made_by
@@ -41,16 +41,14 @@ def score_rows(
     With `explain`, `why` says what adds how much to the logit of that.
     Raises InputError, naming the line, for what is no JSON object and for a value of the wrong kind.
     """
-    beside = _beside(model, listings, images)
-    scorer = load_model(model, beside)
+    side = _side_inputs(model, listings, images)
+    scorer = load_model(model, side)
     objects = json_objects(rows)
     while some := list(islice(objects, LINES_AT_ONCE)):
         batch = as_batch(some, scorer.config)
         found = [{"score": p} for p in scorer.predict(batch).tolist()]
         if explain:
-            found = [
-                one | {"why": why} for one, why in zip(found, reasons(scorer, batch, beside.listings), strict=True)
-            ]
+            found = [one | {"why": why} for one, why in zip(found, reasons(scorer, batch, side.listings), strict=True)]
         yield from (row | one for (_, row), one in zip(some, found, strict=True))
 
 
@@ -122,7 +120,7 @@ def score_table(
     if not force and _is_up_to_date(out, plan):
         return up_to_date(out, done)
     with whole_file(out, force=force) as partial:
-        _write_scores(partial, file, load_model(model, _beside(model, listings, images)), done)
+        _write_scores(partial, file, load_model(model, _side_inputs(model, listings, images)), done)
     return Summary(kind=KIND, path=str(out), rows=done.rows)
 
 
@@ -157,8 +155,8 @@ def _is_up_to_date(out: Path, plan: Plan) -> bool:
         return False
 
 
-def _beside(model: Path, listings: Path | None, images: Path | None) -> Beside:
+def _side_inputs(model: Path, listings: Path | None, images: Path | None) -> SideInputs:
     manifest = manifest_of(model)
     if listings is None and "listings" in manifest.plan.inputs:
         logger.warning("%s was trained with a listings table: without it, rows have only their own columns", model)
-    return beside_of(model, listings, images)
+    return side_inputs_of(model, listings, images)

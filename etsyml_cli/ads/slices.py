@@ -11,20 +11,21 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import UsageError, did_you_mean
 from etsyml_cli.core.log import logger
+from etsyml_cli.core.types import F64
 from etsyml_cli.metrics.measurement import Measurement, OverDays
-from etsyml_cli.metrics.probability import Floats, figures, measure
+from etsyml_cli.metrics.probability import figures, measure
 
 
-class Tested(NamedTuple):
+class VariantScores(NamedTuple):
     """N rows from `day` on: what each variant said of them, the baseline first, and what became of them, (N,) each.
 
     `cold` is None where nobody counted how often an ad was shown before.
     """
 
     day: int
-    rates: Mapping[str, Floats]
-    clicks: Floats
-    impressions: Floats
+    rates: Mapping[str, F64]
+    clicks: F64
+    impressions: F64
     cold: NDArray[np.bool_] | None
 
     def hold_both(self) -> bool:
@@ -32,7 +33,7 @@ class Tested(NamedTuple):
         return bool(0 < self.clicks.sum() < self.impressions.sum())
 
 
-def compared_with(baseline: str | None, tested: Tested) -> Tested:
+def compared_with(baseline: str | None, tested: VariantScores) -> VariantScores:
     """The same with this variant first, which the others are compared with. Raises UsageError where there is none."""
     if baseline is None:
         return tested
@@ -41,7 +42,7 @@ def compared_with(baseline: str | None, tested: Tested) -> Tested:
     return tested._replace(rates={baseline: tested.rates[baseline], **tested.rates})
 
 
-def measure_slices(tested: Tested, names: list[str], seed: int) -> list[Measurement]:
+def measure_slices(tested: VariantScores, names: list[str], seed: int) -> list[Measurement]:
     """Every metric of every variant on every slice. Raises DataError where all rows are of one class."""
     measured = []
     for slice_, rows in _slices(tested):
@@ -52,7 +53,7 @@ def measure_slices(tested: Tested, names: list[str], seed: int) -> list[Measurem
     return measured
 
 
-def measure_days(days: list[Tested], names: list[str], seed: int) -> list[Measurement]:
+def measure_days(days: list[VariantScores], names: list[str], seed: int) -> list[Measurement]:
     """`measure_slices` of the rows of all days together, with the figures of each day beside them."""
     of_day = {str(date(1970, 1, 1) + timedelta(days=day.day)): day for day in days}
     by_day = {name: _figures_of_slices(name, day) for name, day in of_day.items()}
@@ -70,7 +71,7 @@ def over_days(values: dict[str, float]) -> OverDays:
     return OverDays(mean=float(mean), sd=float(sd), values=values)
 
 
-def _figures_of_slices(name: str, day: Tested) -> dict[str, dict[str, dict[str, float]]]:
+def _figures_of_slices(name: str, day: VariantScores) -> dict[str, dict[str, dict[str, float]]]:
     """Slice -> variant -> metric -> value, without slices of one class only."""
     found = {}
     for slice_, rows in _slices(day):
@@ -83,25 +84,25 @@ def _figures_of_slices(name: str, day: Tested) -> dict[str, dict[str, dict[str, 
     return found
 
 
-def _slices(tested: Tested) -> Iterator[tuple[str, Tested]]:
+def _slices(tested: VariantScores) -> Iterator[tuple[str, VariantScores]]:
     yield "mixed", tested
     if tested.cold is not None:
         yield "cold", _some(tested, tested.cold)
         yield "warm", _some(tested, ~tested.cold)
 
 
-def _some(tested: Tested, rows: NDArray[np.bool_]) -> Tested:
+def _some(tested: VariantScores, rows: NDArray[np.bool_]) -> VariantScores:
     rates = {variant: found[rows] for variant, found in tested.rates.items()}
-    return Tested(tested.day, rates, tested.clicks[rows], tested.impressions[rows], None)
+    return VariantScores(tested.day, rates, tested.clicks[rows], tested.impressions[rows], None)
 
 
-def _one_class(rows: Tested) -> str:
+def _one_class(rows: VariantScores) -> str:
     return f"{len(rows.clicks):,} rows without both clicks and non-clicks"
 
 
-def _together(days: list[Tested]) -> Tested:
+def _together(days: list[VariantScores]) -> VariantScores:
     first = days[0]
-    return Tested(
+    return VariantScores(
         first.day,
         {variant: np.concatenate([day.rates[variant] for day in days]) for variant in first.rates},
         np.concatenate([day.clicks for day in days]),

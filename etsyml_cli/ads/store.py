@@ -13,7 +13,7 @@ from etsyml_cli.ads.click_model import KIND, CtrModel
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.features.click_svd import ClickSvd, click_svd_of
 from etsyml_cli.ads.features.text_svd import TextSvd
-from etsyml_cli.ads.listing_features import Beside, Reductions, of_listings
+from etsyml_cli.ads.listing_features import Reductions, SideInputs, listing_features
 from etsyml_cli.ads.model.blend import Blend
 from etsyml_cli.ads.model.ftrl import state_of, used_slots
 from etsyml_cli.ads.new_model import part_names, parts_with, read_feature_columns
@@ -33,7 +33,7 @@ from etsyml_cli.io.model import (
     save_ids,
     save_tensors,
 )
-from etsyml_cli.photos.reduced import photos_like
+from etsyml_cli.photos.reduced import load_matching_photos
 from etsyml_cli.photos.svd import Svd
 
 Tensors = dict[str, NDArray[Any]]
@@ -74,7 +74,7 @@ def save_model(directory: Path, model: CtrModel) -> None:
     counted: list[History | ClickSvd] = [*model.histories, *model.clicks]
     for name, of_name in zip(_counted(model.config), counted, strict=True):
         tensors |= {f"{name}.{part}": values for part, values in of_name.tensors().items()}
-    photos, words = model.of_listings.reductions.photos, model.of_listings.reductions.words
+    photos, words = model.listing_features.reductions.photos, model.listing_features.reductions.words
     if photos:
         tensors |= {"photos.mean": photos.mean, "photos.components": photos.components}
     if words:
@@ -84,14 +84,14 @@ def save_model(directory: Path, model: CtrModel) -> None:
     save_config(directory, model.config)
 
 
-def beside_of(directory: Path, listings: Path | None, images: Path | None) -> Beside:
+def side_inputs_of(directory: Path, listings: Path | None, images: Path | None) -> SideInputs:
     """What the model in `directory` needs beside a log. Raises InputError where it holds none, and as `photos_like`."""
-    photos = photos_like(manifest_of(directory).facts.get("photos"), images)
-    return Beside(read_feature_columns(load_config(directory, CtrConfig), listings), photos)
+    photos = load_matching_photos(manifest_of(directory).facts.get("photos"), images)
+    return SideInputs(read_feature_columns(load_config(directory, CtrConfig), listings), photos)
 
 
 @of_one_version
-def load_model(directory: Path, beside: Beside, seed: int = 0) -> CtrModel:
+def load_model(directory: Path, side: SideInputs, seed: int = 0) -> CtrModel:
     """A trained model. Raises InputError where `directory` holds none, or a damaged one."""
     _expect_whole(directory)
     config: CtrConfig = load_config(directory, CtrConfig)
@@ -106,8 +106,8 @@ def load_model(directory: Path, beside: Beside, seed: int = 0) -> CtrModel:
         return CtrModel(
             config=config,
             row_size=row_size,
-            parts=parts_with(config, row_size, states, beside.listings),
-            of_listings=of_listings(beside, _reductions(directory, tensors), config),
+            parts=parts_with(config, row_size, states, side.listings),
+            listing_features=listing_features(side, _reductions(directory, tensors), config),
             histories=[history_of(config.days, found) for found in counted[:n_histories]],
             clicks=[click_svd_of(config.svd_dim, found) for found in counted[n_histories:]],
             blend=Blend(tensors["blend"], tensors["platt"]),

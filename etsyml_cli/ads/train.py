@@ -9,28 +9,28 @@ import msgspec
 
 from etsyml_cli.ads.card import LATEST_DAYS, model_card
 from etsyml_cli.ads.click_model import KIND, CtrModel
-from etsyml_cli.ads.columns import fed_by
+from etsyml_cli.ads.columns import resolve_columns
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.day_totals import totals_by_day
-from etsyml_cli.ads.features.derived import CLOCK, CLOCK_TYPE
-from etsyml_cli.ads.learn import go_on, learn_model
+from etsyml_cli.ads.features.derived import CLOCK_TYPE, DERIVED_COLUMNS
+from etsyml_cli.ads.learn import learn_model, train_incremental
 from etsyml_cli.ads.log import CLICKED, EVENTS, IMPRESSIONS, LOGS, AdLog, open_log
-from etsyml_cli.ads.new_model import listing_columns, new_beside
+from etsyml_cli.ads.new_model import listing_columns, new_side_inputs
 from etsyml_cli.ads.split import split_days
-from etsyml_cli.ads.store import base_rate_of, beside_of, load_model, save_model
-from etsyml_cli.ads.warm_start import config_to_go_on, split_new_days
+from etsyml_cli.ads.store import base_rate_of, load_model, save_model, side_inputs_of
+from etsyml_cli.ads.warm_start import split_new_days, warm_start_config
 from etsyml_cli.core.errors import UsageError, did_you_mean
 from etsyml_cli.core.log import logger
 from etsyml_cli.io.artifact import Draft, Plan, artifact, source_of
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_json
 from etsyml_cli.io.schema import table_schema
-from etsyml_cli.io.summary import Summary, made_before
+from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.io.tables import table_source
 from etsyml_cli.photos.store import made_by
 from etsyml_cli.splits.days import DaySplit, held_out_share
 from etsyml_cli.splits.small_parts import warn_of_few_events, warn_of_few_rows
 
-MOST_NAMED = 8  # columns in a message
+MAX_NAMES_IN_MESSAGE = 8  # columns in a message
 
 
 def train_ctr(
@@ -62,30 +62,30 @@ def train_ctr(
         raise UsageError(f"no log of what was shown is called {source!r}", hint=did_you_mean(source, LOGS))
     share = None if holdout is None else held_out_share(holdout)
     if warm_start:
-        config = config_to_go_on(warm_start, source, label)
+        config = warm_start_config(warm_start, source, label)
     images = images if config.photo_dim else None
     inputs = {source: impressions, "listings": listings, "images": images, "model": warm_start}
     options = {"label": label, "holdout": holdout, "train_days": train_days, "limit": limit}
     plan = _plan(inputs, config, options, seed)
-    if there := made_before(out, plan, force=force):
+    if there := existing_result(out, plan, force=force):
         return there
     log = open_log(impressions, limit, label, source, seed)
     split = split_new_days(warm_start, log, share) if warm_start else split_days(log.days(), share, train_days)
     _warn_of_small_parts(log, split)
-    clock = dict.fromkeys(CLOCK, CLOCK_TYPE)
+    clock = dict.fromkeys(DERIVED_COLUMNS, CLOCK_TYPE)
     available = clock | log.columns | listing_columns(listings)  # of two types the listings' is the stricter
-    fed = config if warm_start else fed_by(config, available)
-    beside = beside_of(warm_start, listings, images) if warm_start else new_beside(fed, listings, images)
+    fed = config if warm_start else resolve_columns(config, available)
+    side = side_inputs_of(warm_start, listings, images) if warm_start else new_side_inputs(fed, listings, images)
     absent = [column for column in config.columns() if column not in available]
     own = [*table_schema(source).names(), *fed.columns(), fed.weight]
     _tell_columns(absent, [name for name in log.columns if name not in own])
     with artifact(out, plan, force=force) as draft:
         draft.rows = _rows(log, split)
         if warm_start:
-            model = load_model(warm_start, beside, seed)
-            learned = go_on(model, log, split, base_rate_of(warm_start))
+            model = load_model(warm_start, side, seed)
+            learned = train_incremental(model, log, split, base_rate_of(warm_start))
         else:
-            model, learned = learn_model(log, beside, fed, split, seed)
+            model, learned = learn_model(log, side, fed, split, seed)
         said = {"source": source, "label": label, "train_days": train_days, "absent_columns": absent}
         metrics = said | learned
         draft.facts = {
@@ -93,7 +93,7 @@ def train_ctr(
             "slots_used": sum(found["slots_used"] for found in metrics["hashing"].values()),
             "base_rate": metrics["train"]["base_rate"],
             "progressive_logloss": _progressive(learned["progressive"], list(model.parts)),
-            "photos": made_by(beside.photos.facts) if beside.photos else None,
+            "photos": made_by(side.photos.facts) if side.photos else None,
             **({"refitted": learned["refitted"]} if warm_start else {}),
         }
         _write(draft, model, split, metrics)
@@ -121,8 +121,8 @@ def _tell_columns(absent: list[str], unused: list[str]) -> None:
     if absent:
         logger.info("neither table has %s: trained without", ", ".join(absent))
     if unused:
-        others = f" and {len(unused) - MOST_NAMED} others" if len(unused) > MOST_NAMED else ""
-        named = ", ".join(unused[:MOST_NAMED])
+        others = f" and {len(unused) - MAX_NAMES_IN_MESSAGE} others" if len(unused) > MAX_NAMES_IN_MESSAGE else ""
+        named = ", ".join(unused[:MAX_NAMES_IN_MESSAGE])
         logger.info("no feature uses %s%s: see `etsyml config show ctr`", named, others)
 
 

@@ -17,7 +17,7 @@ from etsyml_cli.io.model import SPLIT, load_config, load_json
 from etsyml_cli.splits.days import DaySplit
 
 
-def config_to_go_on(model: Path, source: str, label: str) -> CtrConfig:
+def warm_start_config(model: Path, source: str, label: str) -> CtrConfig:
     """The settings of the model, which it goes on with. Raises UsageError where it cannot, InputError for no model."""
     plan = manifest_of(model).plan
     known = plan.config.get("label", CLICKED)

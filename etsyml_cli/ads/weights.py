@@ -10,12 +10,12 @@ import msgspec
 import pyarrow as pa
 
 from etsyml_cli.ads.click_model import CtrModel
-from etsyml_cli.ads.features.derived import with_clock
+from etsyml_cli.ads.features.derived import add_time_columns
 from etsyml_cli.ads.features.names import named_features
 from etsyml_cli.ads.log import CLICKED, IMPRESSIONS, SEARCHES, AdLog, open_log
 from etsyml_cli.ads.model.ftrl import used_slots, weights
 from etsyml_cli.ads.row_order import TIME
-from etsyml_cli.ads.store import beside_of, load_model, manifest_of
+from etsyml_cli.ads.store import load_model, manifest_of, side_inputs_of
 from etsyml_cli.core.log import progress
 from etsyml_cli.io.atomic import whole_file
 from etsyml_cli.io.summary import Summary
@@ -37,11 +37,11 @@ class Weight(msgspec.Struct, frozen=True, kw_only=True):
 def model_weights(*, model: Path, log: Path, listings: Path | None, images: Path | None = None) -> list[Weight]:
     """Every weight that is not 0, the largest first; named by NAMING_ROWS rows of the impressions or searches `log`."""
     plan = manifest_of(model).plan
-    beside = beside_of(model, listings, images)
-    loaded = load_model(model, beside)
+    side = side_inputs_of(model, listings, images)
+    loaded = load_model(model, side)
     table = SEARCHES if SEARCHES in plan.inputs else IMPRESSIONS
     opened = open_log(log, NAMING_ROWS, plan.config.get("label", CLICKED), table)
-    names = _names(loaded, opened, beside.listings)
+    names = _names(loaded, opened, side.listings)
     found = [weight for part in loaded.parts for weight in _weights_of(loaded, part, names[part])]
     return sorted(found, key=lambda one: (-abs(one.weight), one.model, one.slot))
 
@@ -74,10 +74,10 @@ def _names(model: CtrModel, log: AdLog, listings: pa.Table | None) -> dict[str, 
     columns = [column for column in ("listing_id", *model.config.columns()) if column in log.columns]
     with progress("name the weights", log.rows(int(days[0]), int(days[-1]) + 1)) as advance:
         for batch in log.batches(columns, int(days[0]), int(days[-1]) + 1):
-            rows = with_clock(batch, TIME, model.config.columns())
-            known = model.known(rows, model.keys(rows))
+            rows = add_time_columns(batch, TIME, model.config.columns())
+            side_features = model.side_features(rows, model.keys(rows))
             for name, part in model.parts.items():
-                for features in named_features(part.hash_rows, rows, listings, known.numbers[name]):
+                for features in named_features(part.hash_rows, rows, listings, side_features.numbers[name]):
                     for feature in features:
                         found[name][feature.slot].add(feature.name)
             advance(rows.num_rows)

@@ -44,7 +44,7 @@ def auction(
         _write(rows, COLUMNS, out, force)
     elif session.json:
         show.print_json({"schema_version": show.SCHEMA_VERSION, "rows": list(rows)})
-    elif show.for_a_person() and out is None:
+    elif show.is_interactive() and out is None:
         _draw(list(rows))
     else:
         for row in rows:

@@ -20,7 +20,7 @@ def show_check(report: CheckReport) -> None:
     import msgspec
 
     report = msgspec.structs.replace(report, command=in_this_workspace(report.command))
-    if session.json or not show.for_a_person():
+    if session.json or not show.is_interactive():
         show.print_json({"schema_version": show.SCHEMA_VERSION, **msgspec.to_builtins(report)})
         return
     for file in report.files:

@@ -27,7 +27,7 @@ def doctor() -> None:
     if session.json:
         show.print_json({"schema_version": 1, "findings": findings})
         return
-    if show.for_a_person():
+    if show.is_interactive():
         rows = ([finding.what, finding.state, finding.found, finding.todo] for finding in findings)
         show.table("", ["what", "state", "found", "to do"], rows, numbers_from=9)
         return

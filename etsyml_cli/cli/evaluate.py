@@ -110,7 +110,7 @@ def evaluate(
         ],
     )
     show_evaluations(evaluations, one=stage.asks_for_one(models, metric or [], least or []))
-    stage.hold(least or [], evaluations)
+    stage.check_gates(least or [], evaluations)
 
 
 def _models(asked: str | None) -> dict[str, Path]:
@@ -132,7 +132,7 @@ def show_evaluations(evaluations: list[Evaluation], *, one: bool) -> None:
         show.print_json(evaluations[0] if one else {"schema_version": 1, "evaluations": evaluations})
         return
     for evaluation in evaluations:
-        if show.for_a_person():
+        if show.is_interactive():
             _draw(evaluation)
         else:
             for measurement in evaluation.metrics:
@@ -156,7 +156,7 @@ def show_measurements(title: str, measurements: list[Measurement], whole: object
     """`whole` as one JSON object with --json, a table for a person, a JSON line a figure for a pipe."""
     if session.json:
         show.print_json(whole)
-    elif show.for_a_person():
+    elif show.is_interactive():
         draw_measurements(title, measurements)
     else:
         for measurement in measurements:

@@ -22,7 +22,7 @@ def ltr(
     out: options.Out = None,
     force: options.Force = False,
 ) -> None:
-    """Prepare the search ranker for a catalogue: `etsyml rank --query` then reads what the query needs.
+    """Prepare the search ranker for a catalog: `etsyml rank --query` then reads what the query needs.
 
     Make it anew after training and when listings have changed; an index of other ones is not used.
 

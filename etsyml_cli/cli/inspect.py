@@ -27,7 +27,7 @@ def inspect(
     from etsyml_cli.workspace.inspect import inspect as look
 
     found = look(path)
-    if session.json or not show.for_a_person():
+    if session.json or not show.is_interactive():
         show.print_json({"schema_version": 1, **found})
         return
     _draw(found)

@@ -28,7 +28,9 @@ def refuse_without_effect(out: Path | None) -> None:
         refuse("with --json", "text_format")
 
 
-def give(ranked: Iterable[RankedList], *, subject: str, out: Path | None, text_format: str | None, force: bool) -> None:
+def output_lists(
+    ranked: Iterable[RankedList], *, subject: str, out: Path | None, text_format: str | None, force: bool
+) -> None:
     """Show or write lists; `subject` is the key that says what a list is for: query, user_id or listing_id."""
     from etsyml_cli.io.runs import print_lists
 
@@ -37,7 +39,7 @@ def give(ranked: Iterable[RankedList], *, subject: str, out: Path | None, text_f
     elif session.json:
         lists = list(ranked)
         show.print_json(lists[0] if len(lists) == 1 else {"schema_version": show.SCHEMA_VERSION, "lists": lists})
-    elif show.for_a_person() and out is None and text_format is None:
+    elif show.is_interactive() and out is None and text_format is None:
         for one in ranked:
             _draw(one, subject)
     else:

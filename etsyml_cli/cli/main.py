@@ -137,21 +137,21 @@ def run(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except EtsymlError as error:
-        return _say(error)
+        return _report_error(error)
     except TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help page
             print(error.format_message(), file=sys.stderr)  # noqa: T201
             return EXIT_USAGE
-        return _complain(error.format_message(), hint=_help_of(error), code=EXIT_USAGE)
+        return _print_error(error.format_message(), hint=_help_of(error), code=EXIT_USAGE)
     except (OutputClosed, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit must not fail too
         return EXIT_BROKEN_PIPE
     except (KeyboardInterrupt, typer.Abort):
-        return _complain("interrupted", hint=None, code=EXIT_INTERRUPTED)
+        return _print_error("interrupted", hint=None, code=EXIT_INTERRUPTED)
     except Exception as error:
         if shortage := shortage_of(error, session.workspace.root):
-            return _say(shortage)
-        return _say(_file_trouble(error)) if isinstance(error, OSError) else _confess(error)
+            return _report_error(shortage)
+        return _report_error(_file_trouble(error)) if isinstance(error, OSError) else _report_bug(error)
 
 
 def open_streams() -> None:
@@ -181,23 +181,23 @@ def _help_of(error: TyperException) -> str | None:
     return f"See: {context.command_path} --help" if context else None
 
 
-def _say(error: EtsymlError) -> int:
+def _report_error(error: EtsymlError) -> int:
     if session.verbose > 1:
         traceback.print_exc()
-    return _complain(error.message, error.hint, error.exit_code)
+    return _print_error(error.message, error.hint, error.exit_code)
 
 
-def _confess(error: Exception) -> int:
+def _report_bug(error: Exception) -> int:
     if session.verbose > 1:
         traceback.print_exc()
-    return _complain(
+    return _print_error(
         f"this is a bug in etsyml: {type(error).__name__}: {error}",
         hint="Run it again with -vv and report what it prints.",
         code=EXIT_BUG,
     )
 
 
-def _complain(message: str, hint: str | None, code: int) -> int:
+def _print_error(message: str, hint: str | None, code: int) -> int:
     print(f"error: {printable(message)}", file=sys.stderr)  # noqa: T201
     if hint:
         print(f"  {printable(in_this_workspace(hint))}", file=sys.stderr)  # noqa: T201

@@ -72,7 +72,7 @@ def rank(
     ranker = model or place.model("ltr")
     if features is not None:
         ranked = rank_rows(model=ranker, features=features, groups=groups, k=k)
-        lists.give(ranked, subject="query", out=out, text_format=text_format, force=force)
+        lists.output_lists(ranked, subject="query", out=out, text_format=text_format, force=force)
         return
     inputs: dict[str, Any] = {
         "model": ranker,
@@ -81,18 +81,18 @@ def rank(
     }
     if searches is not None:
         pages = stage.rank_searches(**inputs, searches=searches, k=k)
-        lists.give(pages, subject="search_id", out=out, text_format=text_format, force=force)
+        lists.output_lists(pages, subject="search_id", out=out, text_format=text_format, force=force)
     elif query is not None and before_after:
         _show_before_after(*stage.before_and_after(**inputs, queries=[query]))
     elif query is not None:
         found = stage.rank(
             **inputs, query=query, k=k, candidates=candidates, explain=explain, index=index or place.index("ltr")
         )
-        lists.give([found], subject="query", out=out, text_format=text_format, force=force)
+        lists.output_lists([found], subject="query", out=out, text_format=text_format, force=force)
 
 
 def _show_before_after(found: dict[str, Any]) -> None:
-    if not show.for_a_person():
+    if not show.is_interactive():
         show.print_json(found)
         return
     rows = (

@@ -88,7 +88,7 @@ def recommend(
     common: dict[str, Any] = {
         "model": styles,
         "listings": listings or place.table_if_here("listings"),
-        "wish": stage.Wish(k, exclude_seen, per_shop, by_style, explain),
+        "wish": stage.ListOptions(k, exclude_seen, per_shop, by_style, explain),
     }
     new: dict[str, Any] = {}
     if new_listings:
@@ -131,9 +131,9 @@ def _refuse_without_effect(
 def _give(
     found: Iterable[dict[str, Any]], *, many: bool, out: Path | None, text_format: str | None, force: bool
 ) -> None:
-    if many and out is None and show.for_a_person() and text_format is None:
+    if many and out is None and show.is_interactive() and text_format is None:
         out, force = session.workspace.lists() / "recommend.jsonl", True  # nobody reads many lists on a terminal
-    lists.give(found, subject="user_id", out=out, text_format=text_format, force=force)
+    lists.output_lists(found, subject="user_id", out=out, text_format=text_format, force=force)
 
 
 def _named(user: list[str] | None, users: str | None) -> list[str]:

@@ -40,7 +40,7 @@ def summary(result: Any) -> None:
             logger.info("  %s: %s", name.replace("_", " "), _words(fact))
 
 
-def for_a_person() -> bool:
+def is_interactive() -> bool:
     return sys.stdout.isatty() and not session.json
 
 

@@ -95,6 +95,6 @@ def similar(
         other_shops=other_shops,
         explain=explain,
     )
-    if everything and out is None and show.for_a_person() and text_format is None:
+    if everything and out is None and show.is_interactive() and text_format is None:
         out, force = place.lists() / "similar.jsonl", True  # nobody reads many lists on a terminal
-    lists.give(found, subject="listing_id", out=out, text_format=text_format, force=force)
+    lists.output_lists(found, subject="listing_id", out=out, text_format=text_format, force=force)

@@ -96,7 +96,7 @@ def _give(
     elif session.json:
         whole = {"schema_version": show.SCHEMA_VERSION, "styles" if subject == "style" else "lists": found}
         show.print_json(found[0] if len(found) == 1 else whole)
-    elif not show.for_a_person() or out is not None:
+    elif not show.is_interactive() or out is not None:
         print_lists(found, sys.stdout, "jsonl", subject=subject)
     elif subject != "style":
         for one in found:

@@ -55,7 +55,7 @@ def weights(
     found = model_weights(**inputs)[:k]
     if session.json:
         show.print_json({"schema_version": show.SCHEMA_VERSION, "weights": found})
-    elif show.for_a_person():
+    elif show.is_interactive():
         rows = [[one.model, f"{one.weight:+.4f}", " | ".join(one.features) or f"slot {one.slot}"] for one in found]
         show.table(str(ctr), ["model", "weight", "features"], rows, numbers_from=9)
     else:

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-UInts = NDArray[np.uint64]
+from etsyml_cli.core.types import F64, U64
 
 CLICKS, SHOWN, RECENT_CLICKS, RECENT_SHOWN, BORN = range(5)  # columns of History.counts
 FEATURES = ("rate", "shown", "recent_rate", "recent_shown", "age")
@@ -33,8 +32,8 @@ class DayCounts(NamedTuple):
     """Clicks and impressions, `sums` (K, 2), of one day's different `keys` (K,), ascending."""
 
     day: int
-    keys: UInts
-    sums: Floats
+    keys: U64
+    sums: F64
 
 
 class History:
@@ -48,8 +47,8 @@ class History:
         self,
         days: int,
         today: int,
-        keys: UInts | None = None,
-        counts: Floats | None = None,
+        keys: U64 | None = None,
+        counts: F64 | None = None,
         recent: Iterable[DayCounts] = (),
     ) -> None:
         self.days = days
@@ -60,7 +59,7 @@ class History:
         self._open: list[DayCounts] = []
         self._fit_priors()
 
-    def add(self, keys: UInts, clicks: Floats, impressions: Floats) -> None:
+    def add(self, keys: U64, clicks: F64, impressions: F64) -> None:
         """Count rows of today, each array (N,): features know them from tomorrow on."""
         if len(keys):
             self._open.append(_summed(self.today, keys, np.column_stack([clicks, impressions])))
@@ -90,11 +89,11 @@ class History:
             "recent.sums": np.concatenate(sums),
         }
 
-    def shown(self, keys: UInts) -> Floats:
+    def shown(self, keys: U64) -> F64:
         """Impressions of each key on earlier days, (N,)."""
         return self._counts_of(keys)[:, SHOWN]
 
-    def features(self, keys: UInts) -> Floats:
+    def features(self, keys: U64) -> F64:
         """FEATURES of each key, (N, 5): 0 is what a key has that was never shown.
 
         A rate is the log-odds of its posterior mean under the prior, less those of the prior's mean.
@@ -111,7 +110,7 @@ class History:
             ]
         )
 
-    def _counts_of(self, keys: UInts) -> Floats:
+    def _counts_of(self, keys: U64) -> F64:
         found = np.zeros((len(keys), 5))
         places = places_of(self.keys, keys)
         known = places >= 0
@@ -152,7 +151,7 @@ def history_of(days: int, tensors: Mapping[str, NDArray[Any]]) -> History:
     return History(days, int(tensors["today"][0]), tensors["keys"], tensors["counts"], recent)
 
 
-def places_of(sorted_keys: UInts, keys: UInts) -> NDArray[np.int64]:
+def places_of(sorted_keys: U64, keys: U64) -> NDArray[np.int64]:
     """Where each of `keys` stands among the ascending ones, −1 where it does not, (N,)."""
     places = np.searchsorted(sorted_keys, keys)
     known = places < len(sorted_keys)
@@ -160,14 +159,14 @@ def places_of(sorted_keys: UInts, keys: UInts) -> NDArray[np.int64]:
     return np.where(known, places, -1)
 
 
-def add_counts(keys: UInts, counts: Floats, more: UInts, of_more: Floats) -> tuple[UInts, Floats]:
+def add_counts(keys: U64, counts: F64, more: U64, of_more: F64) -> tuple[U64, F64]:
     """Keys, (K,) ascending, with counts (K, C), and N more, that may repeat, counted together."""
     together, places = np.unique(np.concatenate([keys, more]), return_inverse=True)
     every = np.concatenate([counts, of_more])
     return together, np.column_stack([np.bincount(places, column, len(together)) for column in every.T])
 
 
-def beta_prior(clicks: Floats, shown: Floats) -> Prior | None:
+def beta_prior(clicks: F64, shown: F64) -> Prior | None:
     """The beta distribution of the keys' click rates by moments; None without both clicks and non-clicks.
 
     The variance between keys is what is left of the weighted variance of their rates when the binomial's share is
@@ -186,7 +185,7 @@ def beta_prior(clicks: Floats, shown: Floats) -> Prior | None:
     return Prior(mean, float(np.clip(weight, 1.0, MOST_ROWS)))
 
 
-def _rate(clicks: Floats, shown: Floats, prior: Prior | None) -> Floats:
+def _rate(clicks: F64, shown: F64, prior: Prior | None) -> F64:
     if prior is None:
         return np.zeros(len(clicks))
     before, against = prior.mean * prior.weight, (1 - prior.mean) * prior.weight
@@ -194,6 +193,6 @@ def _rate(clicks: Floats, shown: Floats, prior: Prior | None) -> Floats:
     return np.asarray(np.clip(log_odds, -FARTHEST, FARTHEST))
 
 
-def _summed(day: int, keys: UInts, sums: Floats) -> DayCounts:
+def _summed(day: int, keys: U64, sums: F64) -> DayCounts:
     """Rows of equal keys become one."""
     return DayCounts(day, *add_counts(np.empty(0, np.uint64), np.empty((0, 2)), keys, sums))

@@ -20,7 +20,7 @@ class Summary(msgspec.Struct, kw_only=True):
     facts: dict[str, Any] = {}
 
 
-def made_before(out: Path, plan: Plan, *, force: bool) -> Summary | None:
+def existing_result(out: Path, plan: Plan, *, force: bool) -> Summary | None:
     """What lies at `out` if just this plan made it, unless `force` asks to make it again."""
     if force or not is_up_to_date(out, plan):
         return None

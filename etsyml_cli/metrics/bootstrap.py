@@ -9,23 +9,23 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.rng import generator
+from etsyml_cli.core.types import F64
 from etsyml_cli.metrics.measurement import Difference, Measurement, without_intervals_of_few
 from etsyml_cli.metrics.randomization import ROUNDING, p_values
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 
-Floats = NDArray[np.float64]
 Statistic = Callable[[NDArray[np.int64]], float]  # of the units that were drawn, with repetition
 
 
-def percentile_interval(resampled: Floats) -> tuple[float, float]:
+def percentile_interval(resampled: F64) -> tuple[float, float]:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(resampled, [tail, 1 - tail])
     return float(low), float(high)
 
 
-def resampled(statistic: Statistic, n: int, seed: int) -> Floats:
+def resampled(statistic: Statistic, n: int, seed: int) -> F64:
     """`statistic` of bootstrap draws from n units, shape (RESAMPLES,); equal n and seed draw the same units."""
     rng = generator(seed, "bootstrap")
     return np.array([statistic(rng.integers(0, n, n)) for _ in range(RESAMPLES)])
@@ -34,7 +34,7 @@ def resampled(statistic: Statistic, n: int, seed: int) -> Floats:
 def compared(
     name: str,
     values: Mapping[str, float],
-    draws: Mapping[str, Floats],
+    draws: Mapping[str, F64],
     n: int,
     baseline: str | None = None,
     slice_: str = "all",
@@ -58,7 +58,7 @@ def compared(
 
 
 def compared_means(
-    name: str, values: Mapping[str, Floats], seed: int, baseline: str | None = None, slice_: str = "all"
+    name: str, values: Mapping[str, F64], seed: int, baseline: str | None = None, slice_: str = "all"
 ) -> list[Measurement]:
     """`compared` for a metric that is the mean over N units, with a randomization test of each difference.
 
@@ -77,14 +77,14 @@ def compared_means(
     return measured
 
 
-def _resampled_means(units: Floats, seed: int) -> Floats:
+def _resampled_means(units: F64, seed: int) -> F64:
     """`resampled` of the mean of each row of `units`, (V, N), shape (V, RESAMPLES)."""
     rng = generator(seed, "bootstrap")
     n = units.shape[1]
     return np.array([units.take(rng.integers(0, n, n), axis=1).mean(axis=1) for _ in range(RESAMPLES)]).T
 
 
-def _test(measured: list[Measurement], units: Mapping[str, Floats], seed: int) -> None:
+def _test(measured: list[Measurement], units: Mapping[str, F64], seed: int) -> None:
     """Add to each difference its p-value and how many of the units, (N,) a variant, gained and lost."""
     tested = [(m.variant, m.against) for m in measured if m.against]
     if not tested:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from etsyml_cli.metrics.probability import Floats
+from etsyml_cli.core.types import F64
 
 Z = 1.959964  # of a 95% interval
 
@@ -18,21 +18,21 @@ Z = 1.959964  # of a 95% interval
 class Curves(NamedTuple):
     """At T thresholds from the highest to the lowest p, (T,) each; a first one selects nothing, with precision 1."""
 
-    false_positives: Floats  # share of non-clicks at or above the threshold
-    recall: Floats  # share of clicks there
-    precision: Floats  # share of clicks among what is there
+    false_positives: F64  # share of non-clicks at or above the threshold
+    recall: F64  # share of clicks there
+    precision: F64  # share of clicks among what is there
 
 
 class Groups(NamedTuple):
     """Groups of rows, (G,) each: mean predicted and observed click rate, with the observed one's 95% interval."""
 
-    predicted: Floats
-    observed: Floats
-    low: Floats
-    high: Floats
+    predicted: F64
+    observed: F64
+    low: F64
+    high: F64
 
 
-def curves(p: Floats, clicks: Floats, impressions: Floats, most: int = 200) -> Curves:
+def curves(p: F64, clicks: F64, impressions: F64, most: int = 200) -> Curves:
     """ROC and precision-recall, at every distinct p or at about `most` of them, evenly spread along the ROC curve."""
     order = np.argsort(-p, kind="stable")
     ends = np.flatnonzero(np.diff(p[order], append=-np.inf))  # equal p stand and fall together
@@ -46,14 +46,14 @@ def curves(p: Floats, clicks: Floats, impressions: Floats, most: int = 200) -> C
     )
 
 
-def equal_groups(values: Floats, n: int) -> NDArray[np.intp]:
+def equal_groups(values: F64, n: int) -> NDArray[np.intp]:
     """For each of N rows the number of its group, (N,): at most `n`, ascending, as equal as equal values allow."""
     edges = np.unique(np.sort(values)[len(values) * np.arange(1, n) // n])
     groups = np.searchsorted(edges, values, side="right")
     return np.unique(groups, return_inverse=True)[1]
 
 
-def rates_of(groups: NDArray[np.intp], p: Floats, clicks: Floats, impressions: Floats) -> Groups:
+def rates_of(groups: NDArray[np.intp], p: F64, clicks: F64, impressions: F64) -> Groups:
     """Predicted and observed rate of each group, the interval by Wilson (JASA 1927)."""
     shown = np.bincount(groups, impressions)
     observed = np.bincount(groups, clicks) / shown

@@ -12,15 +12,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.rng import generator
+from etsyml_cli.core.types import F64
 from etsyml_cli.metrics.bootstrap import percentile_interval
 from etsyml_cli.metrics.measurement import Difference, Measurement, Observed, without_intervals_of_few
 
-Floats = NDArray[np.float64]
-Weighted = Callable[[Floats], float]
+Weighted = Callable[[F64], float]
 
 POISSON_RESAMPLES = 500  # half of bootstrap.RESAMPLES: each is a pass over every row of a log, not over its queries
 LEAST_P = np.finfo(np.float64).eps  # the logarithm of less counts as that of this, as in scikit-learn
@@ -30,24 +29,24 @@ _DRAWS = 1 << 16
 _POISSON = np.searchsorted(np.cumsum(np.exp(-1) / np.cumprod([1, *range(1, 20)])), (np.arange(_DRAWS) + 0.5) / _DRAWS)
 
 
-def auc(p: Floats, clicks: Floats, impressions: Floats) -> Weighted:
+def auc(p: F64, clicks: F64, impressions: F64) -> Weighted:
     """Probability that a click was scored above a non-click, ties counting half (Mann & Whitney, 1947)."""
     order = np.argsort(p, kind="stable")
     sorted_p, clicked, ignored = p[order], clicks[order], (impressions - clicks)[order]
     return lambda weights: float(_auc(order, sorted_p, clicked, ignored, weights))
 
 
-def logloss(p: Floats, clicks: Floats, impressions: Floats) -> Weighted:
+def logloss(p: F64, clicks: F64, impressions: F64) -> Weighted:
     """Mean of −y·ln p − (1 − y)·ln(1 − p) over the impressions, in nats."""
     losses = log_losses(p, clicks, impressions)
     return lambda weights: _ratio(_sum(weights, losses), _sum(weights, impressions))
 
 
-def ne(p: Floats, clicks: Floats, impressions: Floats) -> Weighted:
+def ne(p: F64, clicks: F64, impressions: F64) -> Weighted:
     """Normalized entropy: log loss over the entropy of these rows' own base rate (He et al., AdKDD'14, eq. 1)."""
     average = logloss(p, clicks, impressions)
 
-    def value(weights: Floats) -> float:
+    def value(weights: F64) -> float:
         return average(weights) / entropy(_ratio(_sum(weights, clicks), _sum(weights, impressions)))
 
     return value
@@ -58,13 +57,13 @@ def entropy(rate: float) -> float:
     return -rate * math.log(rate) - (1 - rate) * math.log1p(-rate) if 0 < rate < 1 else math.nan
 
 
-def calibration(p: Floats, clicks: Floats, impressions: Floats) -> Weighted:
+def calibration(p: F64, clicks: F64, impressions: F64) -> Weighted:
     """Predicted clicks over observed clicks; 1 is right."""
     predicted = p * impressions
     return lambda weights: _ratio(_sum(weights, predicted), _sum(weights, clicks))
 
 
-METRICS: dict[str, Callable[[Floats, Floats, Floats], Weighted]] = {
+METRICS: dict[str, Callable[[F64, F64, F64], Weighted]] = {
     "auc": auc,
     "logloss": logloss,
     "ne": ne,
@@ -72,20 +71,20 @@ METRICS: dict[str, Callable[[Floats, Floats, Floats], Weighted]] = {
 }
 
 
-def log_losses(p: Floats, clicks: Floats, impressions: Floats) -> Floats:
+def log_losses(p: F64, clicks: F64, impressions: F64) -> F64:
     """The log loss of each row, summed over its impressions, shape (N,)."""
     ln_p, ln_not_p = np.log(np.maximum(p, LEAST_P)), np.log(np.maximum(1 - p, LEAST_P))
     return -clicks * ln_p - (impressions - clicks) * ln_not_p
 
 
-def figures(p: Floats, clicks: Floats, impressions: Floats) -> dict[str, float]:
+def figures(p: F64, clicks: F64, impressions: F64) -> dict[str, float]:
     """Every metric by its name."""
     check(p, clicks, impressions)
     return {name: metric(p, clicks, impressions)(np.ones(len(p))) for name, metric in METRICS.items()}
 
 
 def measure(
-    names: list[str], p: Mapping[str, Floats], clicks: Floats, impressions: Floats, *, slice_: str, seed: int
+    names: list[str], p: Mapping[str, F64], clicks: F64, impressions: F64, *, slice_: str, seed: int
 ) -> list[Measurement]:
     """Each metric of each variant in `p`, the first of which is the baseline that the others are paired with.
 
@@ -112,7 +111,7 @@ def measure(
     return without_intervals_of_few(measured, observed.events, "events")
 
 
-def check(p: Floats, clicks: Floats, impressions: Floats) -> None:
+def check(p: F64, clicks: F64, impressions: F64) -> None:
     """Raises DataError for no rows, for what is no probability, and for rows of one class only."""
     if len(p) == 0:
         raise DataError("no rows to judge")
@@ -124,12 +123,12 @@ def check(p: Floats, clicks: Floats, impressions: Floats) -> None:
         raise DataError(f"{len(p):,} rows to judge hold {what}", hint="Judge days that hold clicks and non-clicks.")
 
 
-def _observed(clicks: Floats, impressions: Floats) -> Observed:
+def _observed(clicks: F64, impressions: F64) -> Observed:
     clicked, shown = float(clicks.sum()), float(impressions.sum())
     return Observed(impressions=shown, events=clicked, entropy=entropy(clicked / shown))
 
 
-def _sum(weights: Floats, values: Floats) -> float:
+def _sum(weights: F64, values: F64) -> float:
     """Σ weights·values, added up in NumPy's fixed order: a BLAS product would depend on the number of threads."""
     return float(np.sum(weights * values))
 
@@ -138,13 +137,13 @@ def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
 
 
-def _interval(draws: Floats) -> tuple[float, float]:
+def _interval(draws: F64) -> tuple[float, float]:
     """Over the resamples that have a value: without a click in it a resample has no AUC."""
     return percentile_interval(draws[np.isfinite(draws)]) if np.isfinite(draws).any() else (np.nan, np.nan)
 
 
 def _measurement(
-    name: str, slice_: str, variants: list[str], k: int, values: list[float], draws: Floats, n: int
+    name: str, slice_: str, variants: list[str], k: int, values: list[float], draws: F64, n: int
 ) -> Measurement:
     """The k-th variant's figure; `draws`, one row a resample, one column a variant, are those of all variants."""
     low, high = _interval(draws[:, k])

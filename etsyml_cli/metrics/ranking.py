@@ -14,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.types import F64, I64
 from etsyml_cli.metrics.names import MetricName
 
 LARGEST_EXPONENT = 1000  # of 2^grade: sums of what lies far above are infinite
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -30,12 +28,12 @@ class RankedPages:
     """
 
     scores: NDArray[np.float32]
-    gains: Floats
-    page: Ints
-    rank: Ints
+    gains: F64
+    page: I64
+    rank: I64
     n_pages: int
 
-    def sums(self, values: Floats) -> Floats:
+    def sums(self, values: F64) -> F64:
         """The sum of `values`, shape (N,), over each page, shape (Q,)."""
         return np.bincount(self.page, weights=values, minlength=self.n_pages).astype(np.float64)
 
@@ -52,20 +50,20 @@ class RankedPages:
         return self.sums((self.gains > 0).astype(np.float64)) > 0
 
 
-def byte_order(ids: Sequence[str]) -> Ints:
+def byte_order(ids: Sequence[str]) -> I64:
     """The place of each id among all of them sorted by bytes, shape (N,). Code points sort as UTF-8's bytes do."""
     places = np.empty(len(ids), dtype=np.int64)
     places[sorted(range(len(ids)), key=ids.__getitem__)] = np.arange(len(ids))
     return places
 
 
-def best_first(scores: NDArray[np.floating], id_order: Ints, page: Ints | None = None) -> Ints:
+def best_first(scores: NDArray[np.floating], id_order: I64, page: I64 | None = None) -> I64:
     """The rows sorted by page, then score (float32) downwards, then id downwards; shape (N,)."""
     keys = (-id_order, -scores.astype(np.float32))
     return np.lexsort(keys if page is None else (*keys, page))
 
 
-def rank_pages(scores: Floats, gains: Floats, offsets: Ints, id_order: Ints) -> RankedPages:
+def rank_pages(scores: F64, gains: F64, offsets: I64, id_order: I64) -> RankedPages:
     """Rank each page by its scores, −inf for a listing that the ranking lacks.
 
     `scores`, `gains` (at least 0) and `id_order` (see `byte_order`) have shape (N,); page q is rows
@@ -78,7 +76,7 @@ def rank_pages(scores: Floats, gains: Floats, offsets: Ints, id_order: Ints) -> 
     return RankedPages(scores[order].astype(np.float32), gains[order], page, rank, len(sizes))
 
 
-def ndcg(pages: RankedPages, k: int | None = None, *, exponential: bool = False) -> Floats:
+def ndcg(pages: RankedPages, k: int | None = None, *, exponential: bool = False) -> F64:
     """DCG@k = Σ gain / log2(rank + 1), over its value in the best order (Järvelin & Kekäläinen 2002); shape (Q,).
 
     The gain is the grade itself, as in trec_eval, or 2^grade − 1 (Burges et al. 2005) where `exponential`.
@@ -92,7 +90,7 @@ def ndcg(pages: RankedPages, k: int | None = None, *, exponential: bool = False)
     )
 
 
-def average_precision(pages: RankedPages, k: int | None = None) -> Floats:
+def average_precision(pages: RankedPages, k: int | None = None) -> F64:
     """Σ over relevant listings of the precision at their rank, over the number of relevant ones; shape (Q,)."""
     relevant = (pages.gains > 0).astype(np.float64)
     so_far = np.cumsum(relevant)
@@ -101,7 +99,7 @@ def average_precision(pages: RankedPages, k: int | None = None) -> Floats:
     return _ratio(pages.sums(relevant * precision_at_rank * pages.within(k)), pages.sums(relevant))
 
 
-def reciprocal_rank(pages: RankedPages, k: int | None = None) -> Floats:
+def reciprocal_rank(pages: RankedPages, k: int | None = None) -> F64:
     """1 / rank of the first relevant listing, 0 where none stands among the first k; shape (Q,)."""
     found = (pages.gains > 0) & pages.within(k)
     values = np.zeros(pages.n_pages)
@@ -109,12 +107,12 @@ def reciprocal_rank(pages: RankedPages, k: int | None = None) -> Floats:
     return values
 
 
-def precision(pages: RankedPages, k: int) -> Floats:
+def precision(pages: RankedPages, k: int) -> F64:
     """Relevant listings among the first k, over k, also where a page is shorter; shape (Q,)."""
     return pages.sums(((pages.gains > 0) & pages.within(k)).astype(np.float64)) / k
 
 
-def pair_accuracy(pages: RankedPages) -> Floats:
+def pair_accuracy(pages: RankedPages) -> F64:
     """Share of the pairs of unequal gain that the scores order right, equal scores counting half; shape (Q,).
 
     NaN for a page without such a pair. Time grows with N times the number of distinct gains.
@@ -131,14 +129,14 @@ def pair_accuracy(pages: RankedPages) -> Floats:
     return _ratio(pages.sums(right), pages.sums(pairs), undefined=np.nan)
 
 
-def _bounds(breaks: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+def _bounds(breaks: NDArray[np.bool_]) -> tuple[I64, I64]:
     """For each of N rows where its run begins and ends; `breaks`, (N - 1,), says after which rows one ends."""
     edges = np.concatenate([[0], np.flatnonzero(breaks) + 1, [len(breaks) + 1]])
     run = np.concatenate([[0], np.cumsum(breaks)])
     return edges[run], edges[run + 1]
 
 
-PER_PAGE: dict[str, Callable[[RankedPages, MetricName], Floats]] = {
+PER_PAGE: dict[str, Callable[[RankedPages, MetricName], F64]] = {
     "ndcg": lambda pages, name: ndcg(pages, name.cutoff, exponential=name.parameters.get("gains") == "exp"),
     "map": lambda pages, name: average_precision(pages, name.cutoff),
     "mrr": lambda pages, name: reciprocal_rank(pages, name.cutoff),
@@ -147,7 +145,7 @@ PER_PAGE: dict[str, Callable[[RankedPages, MetricName], Floats]] = {
 }
 
 
-def _exponential(gains: Floats) -> Floats:
+def _exponential(gains: F64) -> F64:
     """2^grade − 1. Raises DataError for a grade that is no exponent of use."""
     if gains.max(initial=0) > LARGEST_EXPONENT:
         raise DataError(
@@ -156,5 +154,5 @@ def _exponential(gains: Floats) -> Floats:
     return np.exp2(gains) - 1
 
 
-def _ratio(part: Floats, whole: Floats, undefined: float = 0.0) -> Floats:
+def _ratio(part: F64, whole: F64, undefined: float = 0.0) -> F64:
     return np.divide(part, whole, out=np.full_like(part, undefined), where=whole > 0)

@@ -1,4 +1,4 @@
-"""How good lists of recommendations are: per user, over the catalogue, and as a likelihood.
+"""How good lists of recommendations are: per user, over the catalog, and as a likelihood.
 
 `top` are (U, k) listings, -1 for an empty place at the end of a list. `hits` are (U, k) booleans: whether the listing
 at each rank of a user's list is one of the held-out favorites.
@@ -102,7 +102,7 @@ def lists_of_users(top: Top, n_listings: int) -> sparse.csr_array:
 
 
 def coverage(times: Counts) -> float:
-    """Share of the catalogue that is in anyone's list; times, (I,): in how many lists each listing is."""
+    """Share of the catalog that is in anyone's list; times, (I,): in how many lists each listing is."""
     return float((times > 0).mean())
 
 

@@ -17,7 +17,7 @@ Listings = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Shelf:
+class CatalogSnapshot:
     """Of the I listings of a model: a number for each's shop, (I,), or -1; those sold out; those that each user owns.
 
     A model of shops has shops for listings.
@@ -31,10 +31,10 @@ class Shelf:
         return self.owned.get(user_id, np.empty(0, np.int32))
 
 
-def read_shelf(model: LdaModel, listings: Path | None) -> Shelf:
+def read_snapshot(model: LdaModel, listings: Path | None) -> CatalogSnapshot:
     """The shelf as the table has it now; without one nothing is known."""
     n = len(model.listing_ids)
-    nothing = Shelf(np.full(n, -1, np.int64), np.empty(0, np.int32), {})
+    nothing = CatalogSnapshot(np.full(n, -1, np.int64), np.empty(0, np.int32), {})
     if listings is None:
         return nothing
     from etsyml_cli.io.tables import read_table
@@ -49,14 +49,14 @@ def read_shelf(model: LdaModel, listings: Path | None) -> Shelf:
             owned.setdefault(owner, set()).add(i)
     owners = {owner: np.array(sorted(own), np.int32) for owner, own in owned.items()}
     if model.things == "shops":
-        return Shelf(nothing.shop, nothing.sold_out, owners)
+        return CatalogSnapshot(nothing.shop, nothing.sold_out, owners)
     number_of = {shop: number for number, shop in enumerate(dict.fromkeys(filter(None, column["shop_id"])))}
     shop = nothing.shop.copy()
     for i, name in zip(things, column["shop_id"], strict=True):
         if i >= 0 and name is not None:
             shop[i] = number_of[name]
     sold_out = [i for i, left in zip(things, column["quantity"], strict=True) if i >= 0 and left == 0]
-    return Shelf(shop, np.array(sorted(sold_out), np.int32), owners)
+    return CatalogSnapshot(shop, np.array(sorted(sold_out), np.int32), owners)
 
 
 def shops_of(model: LdaModel, listings: Path) -> NDArray[np.int32]:
@@ -64,7 +64,7 @@ def shops_of(model: LdaModel, listings: Path) -> NDArray[np.int32]:
 
     Raises InputError where the table of `listings` is missing, DataError where none of them has a shop there.
     """
-    shop = read_shelf(model, listings).shop
+    shop = read_snapshot(model, listings).shop
     alone = shop < 0
     if alone.all():
         hint = "Ingest the listings with one, as in --map shop_id=brand."

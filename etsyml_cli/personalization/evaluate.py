@@ -41,7 +41,7 @@ MAP_DEPTH = 1000  # how far down `map` without a cutoff looks
 
 
 @dataclass(frozen=True)
-class Judged:
+class TestLists:
     """The B users with held-out favorites: what each variant recommends to them and what they favorited.
 
     top: (B, k) for each variant. held_out: what the lists are judged by; train: what they leave out. pair_user,
@@ -69,7 +69,7 @@ def evaluate_lda(
     truth: Path | None = None,
     listings: Path | None = None,
 ) -> list[Measurement]:
-    """Every metric of popularity, styles, item neighbours and their mix over the users with held-out favorites.
+    """Every metric of popularity, styles, item neighbors and their mix over the users with held-out favorites.
 
     style_cosine needs `truth`, same_shop the table of `listings`.
     Training favorites are left out of every list, held-out ones are what it should hold. Perplexity is that of the
@@ -90,7 +90,7 @@ def evaluate_lda(
     return measured
 
 
-def _measurable(metrics: list[MetricName], judged: Judged) -> list[MetricName]:
+def _measurable(metrics: list[MetricName], judged: TestLists) -> list[MetricName]:
     """The metrics without perplexity if no favorite can be judged by it. Raises DataError if none is left."""
     found = [metric for metric in metrics if metric.name != "perplexity" or len(judged.pair_user)]
     if len(found) < len(metrics):
@@ -105,7 +105,7 @@ def _depth(metric: MetricName) -> int:
     return metric.cutoff or (MAP_DEPTH if metric.name == "map" else 1)
 
 
-def _judge(directory: Path, model: LdaModel, depth: int, shop_of: NDArray[np.int32] | None) -> Judged:
+def _judge(directory: Path, model: LdaModel, depth: int, shop_of: NDArray[np.int32] | None) -> TestLists:
     users = np.flatnonzero(model.test.per_user())
     if len(users) == 0:
         raise _nothing_held_out(directory)
@@ -126,10 +126,10 @@ def _judge(directory: Path, model: LdaModel, depth: int, shop_of: NDArray[np.int
 
     likely = {BASELINE: log_p(popular), "lda": log_p(model.parameters)}
     n_users = int((model.train.per_user() > 0).sum())
-    return Judged(top, test, train, counts, n_users, shop_of, pair_user, likely)
+    return TestLists(top, test, train, counts, n_users, shop_of, pair_user, likely)
 
 
-def _measure(metric: MetricName, judged: Judged, seed: int) -> list[Measurement]:
+def _measure(metric: MetricName, judged: TestLists, seed: int) -> list[Measurement]:
     n = len(judged.held_out.per_user())
     everyone = np.arange(n)
     values, draws = {}, {}
@@ -143,7 +143,7 @@ def _measure(metric: MetricName, judged: Judged, seed: int) -> list[Measurement]
     return compared(str(metric), values, draws, units)
 
 
-def _statistic(metric: MetricName, judged: Judged, variant: str) -> Statistic:
+def _statistic(metric: MetricName, judged: TestLists, variant: str) -> Statistic:
     """The metric as a function of the users that it is taken over, drawn with repetition."""
     top = judged.top[variant][:, : _depth(metric)]
     held = judged.held_out.per_user()
@@ -163,7 +163,7 @@ def _statistic(metric: MetricName, judged: Judged, variant: str) -> Statistic:
     return lambda draws: float(per_user[draws].mean())
 
 
-def _per_user(metric: MetricName, judged: Judged, top: NDArray[np.int32]) -> PerUser:
+def _per_user(metric: MetricName, judged: TestLists, top: NDArray[np.int32]) -> PerUser:
     if metric.name == "longtail":
         return mean_of_places(in_long_tail(judged.favorites)[top], top)
     if metric.name == "novelty":

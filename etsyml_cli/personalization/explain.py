@@ -8,16 +8,16 @@ import numpy as np
 
 from etsyml_cli.personalization.model.top_k import Ranker
 from etsyml_cli.personalization.store import LdaModel
-from etsyml_cli.personalization.users import Person
+from etsyml_cli.personalization.users import Profile
 
-TOLD = 3  # styles, and favorites; the others are told as one sum
+N_REASONS = 3  # styles, and favorites; the others are told as one sum
 
 
-def explained(model: LdaModel, ranker: Ranker, person: Person, listings: list[int]) -> list[list[dict[str, Any]]]:
+def explained(model: LdaModel, ranker: Ranker, profile: Profile, listings: list[int]) -> list[list[dict[str, Any]]]:
     """What adds how much to each listing's score, the most telling first; the addends sum up to it."""
-    theta = np.asarray(person.theta, np.float64)
+    theta = np.asarray(profile.theta, np.float64)
     of_styles, of_favorites = 1.0, 0.0
-    near = _similarities(ranker, person)
+    near = _similarities(ranker, profile)
     if ranker.share > 0:
         of_styles = (1 - ranker.share) / max(float((theta @ ranker.beta).max()), 1e-30)
         of_favorites = ranker.share / max(float(near.sum(axis=0).max()), 1e-30)
@@ -25,12 +25,14 @@ def explained(model: LdaModel, ranker: Ranker, person: Person, listings: list[in
     for listing in listings:
         styles = of_styles * theta * ranker.beta[:, listing]
         favorites = of_favorites * near[:, listing]
-        best_styles, best_favorites = (np.argsort(-adds, kind="stable")[:TOLD].tolist() for adds in (styles, favorites))
+        best_styles, best_favorites = (
+            np.argsort(-adds, kind="stable")[:N_REASONS].tolist() for adds in (styles, favorites)
+        )
         reasons: list[dict[str, Any]] = [
             {"what": "style", "style": style, "adds": float(styles[style])} for style in best_styles
         ]
         reasons += [
-            {"what": "favorite", "id": model.listing_ids[person.favorites[at]], "adds": float(favorites[at])}
+            {"what": "favorite", "id": model.listing_ids[profile.favorites[at]], "adds": float(favorites[at])}
             for at in best_favorites
             if favorites[at] > 0
         ]
@@ -42,11 +44,11 @@ def explained(model: LdaModel, ranker: Ranker, person: Person, listings: list[in
     return told
 
 
-def _similarities(ranker: Ranker, person: Person) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _similarities(ranker: Ranker, profile: Profile) -> np.ndarray[Any, np.dtype[np.float64]]:
     """How similar each listing is to each favorite of the person, (favorites, I)."""
-    near = np.zeros((len(person.favorites), ranker.beta.shape[1]))
-    ptr, listings, similarity = ranker.neighbours
-    for row, favorite in enumerate(person.favorites.tolist()):
+    near = np.zeros((len(profile.favorites), ranker.beta.shape[1]))
+    ptr, listings, similarity = ranker.neighbors
+    for row, favorite in enumerate(profile.favorites.tolist()):
         span = slice(ptr[favorite], ptr[favorite + 1])
         near[row, listings[span]] = similarity[span]
     return near

@@ -1,4 +1,4 @@
-"""Learn styles and neighbours; how long, and how to mix them, is chosen on favorites set aside, which teach later."""
+"""Learn styles and neighbors; how long, and how to mix them, is chosen on favorites set aside, which teach later."""
 
 from __future__ import annotations
 
@@ -8,48 +8,45 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.rng import generator
 from etsyml_cli.metrics.recommendation import hits_of, log_likelihood, recall
 from etsyml_cli.personalization.config import LdaConfig
-from etsyml_cli.personalization.model.favorites import Favorites, Neighbours
+from etsyml_cli.personalization.model.favorites import Favorites, Neighbors
 from etsyml_cli.personalization.model.item_knn import nearest_listings
 from etsyml_cli.personalization.model.lda import STARTS, expect_positive, fit
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters, Start, one_style
 from etsyml_cli.personalization.model.top_k import Ranker, top_listings
 
-Bools = NDArray[np.bool_]
-
 SHARES = tuple(round(0.1 * tenth, 1) for tenth in range(11))
-SHARE_UNCHOSEN = 0.7  # of the neighbours, where nobody has enough favorites to set some aside
+SHARE_UNCHOSEN = 0.7  # of the neighbors, where nobody has enough favorites to set some aside
 JUDGED_AT = 20
 MOST_JUDGED = 5000  # users; more would cost time and choose the same
 PATIENCE = 2  # whole passes without a better perplexity
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What LDA and item neighbours learned, the neighbours' share of the mix, and how the choices came out."""
+class FittedMix:
+    """What LDA and item neighbors learned, the neighbors' share of the mix, and how the choices came out."""
 
     parameters: LdaParameters
-    neighbours: Neighbours
+    neighbors: Neighbors
     share: float
     choices: dict[str, Any]
 
 
 def learn(
     counts: sparse.csr_matrix, valid: Favorites, config: LdaConfig, seed: int, start: Start | None = None
-) -> Learned:
+) -> FittedMix:
     """Learn from `counts`, (U, I); `valid` are those of their favorites on which is chosen, perhaps none."""
     expect_positive(counts)
     choices: dict[str, Any] = {}
     share = SHARE_UNCHOSEN
     if len(valid.indices):
         part = _without(counts, valid)
-        judge = _Judge(part, valid)
+        judge = ValidationPerplexity(part, valid)
         trials = [_Trial(judge, eta) for eta in _etas(config, start)]
         for trial in trials:
             fit(part, msgspec.structs.replace(config, eta=trial.eta), seed, trial, start)
@@ -67,17 +64,19 @@ def learn(
         }
     else:
         logger.info("nobody has enough favorites to choose on: %s of the lists are neighbours", f"{share:.0%}")
-    return Learned(fit(counts, config, seed, start=start), nearest_listings(counts, config.neighbours), share, choices)
+    return FittedMix(
+        fit(counts, config, seed, start=start), nearest_listings(counts, config.neighbours), share, choices
+    )
 
 
 def _etas(config: LdaConfig, start: Start | None) -> tuple[float | None, ...]:
-    """Where the prior of a style's listings may start: what suits broad catalogues hurts narrow ones."""
+    """Where the prior of a style's listings may start: what suits broad catalogs hurts narrow ones."""
     if start is not None:
         return (start.eta,)
     return (config.eta,) if config.eta else STARTS[config.engine]
 
 
-class _Judge:
+class ValidationPerplexity:
     """Knows the perplexity of the favorites set aside, of listings that the others teach, and that of popularity."""
 
     def __init__(self, part: sparse.csr_matrix, valid: Favorites) -> None:
@@ -99,7 +98,7 @@ class _Judge:
 class _Trial:
     """Watches a fit from one start: what the judge says after each pass, the best of them, and when to stop."""
 
-    def __init__(self, judge: _Judge, eta: float | None) -> None:
+    def __init__(self, judge: ValidationPerplexity, eta: float | None) -> None:
         self.eta = eta
         self._judge = judge
         self.perplexities: list[float] = []
@@ -117,16 +116,16 @@ class _Trial:
 def _recalls(
     part: sparse.csr_matrix, valid: Favorites, learned: LdaParameters, config: LdaConfig, seed: int
 ) -> dict[float, float]:
-    """Recall of the favorites set aside, by each share of the neighbours, over at most MOST_JUDGED users."""
+    """Recall of the favorites set aside, by each share of the neighbors, over at most MOST_JUDGED users."""
     users = np.flatnonzero(valid.per_user())
     if len(users) > MOST_JUDGED:
         users = np.sort(generator(seed, "lda", "judged").choice(users, MOST_JUDGED, replace=False))
-    neighbours = nearest_listings(part, config.neighbours)
+    neighbors = nearest_listings(part, config.neighbours)
     known = Favorites(part.indptr.astype(np.int64), part.indices).take(users)
     held = valid.take(users)
     found = {}
     for share in SHARES:
-        top, _ = top_listings(Ranker(learned.beta, neighbours, share), learned.theta[users], known, known, JUDGED_AT)
+        top, _ = top_listings(Ranker(learned.beta, neighbors, share), learned.theta[users], known, known, JUDGED_AT)
         found[share] = float(recall(hits_of(top, held.indptr, held.indices), held.per_user()).mean())
     return found
 

@@ -93,13 +93,13 @@ def split_favorites(
     share = config.holdout_share if holdout is None else _share(holdout)
     if share is None:
         return _named_in_file(favorites, Path(str(holdout)))
-    held = hold_out(favorites.user, favorites.listing, latest_last(favorites, seed), share)
+    held = hold_out(favorites.user, favorites.listing, recency_key(favorites, seed), share)
     if favorites.created_at is not None:
         return held, UserSplit(rule="latest", share=share, min_favorites=MIN_FAVORITES)
     return held, UserSplit(rule="random", share=share, min_favorites=MIN_FAVORITES, seed=seed)
 
 
-def latest_last(favorites: FavoritesTable, seed: int) -> NDArray[np.int64]:
+def recency_key(favorites: FavoritesTable, seed: int) -> NDArray[np.int64]:
     """What puts each user's favorites in order, shape (P,): their times, or random numbers where there are none."""
     if favorites.created_at is not None:
         return favorites.created_at
@@ -108,7 +108,9 @@ def latest_last(favorites: FavoritesTable, seed: int) -> NDArray[np.int64]:
     return random_key(users.to_pylist(), listings.to_pylist(), seed)
 
 
-def that_teach(favorites: FavoritesTable, train: NDArray[np.bool_], config: LdaConfig, seed: int) -> NDArray[np.bool_]:
+def training_mask(
+    favorites: FavoritesTable, train: NDArray[np.bool_], config: LdaConfig, seed: int
+) -> NDArray[np.bool_]:
     """Which of the training favorites are learned from, shape (P,): of users and listings with enough, none with more
     than `max_user_favorites`: of these the latest teach.
     """
@@ -118,7 +120,7 @@ def that_teach(favorites: FavoritesTable, train: NDArray[np.bool_], config: LdaC
     used: NDArray[np.bool_] = train & enough & (per_listing >= config.min_listing_favorites)[favorites.listing]
     crowded = np.flatnonzero(per_user > config.max_user_favorites)
     if len(crowded):
-        key = latest_last(favorites, seed)
+        key = recency_key(favorites, seed)
         for user in crowded:
             mine = np.flatnonzero(used & (favorites.user == user))
             order = np.lexsort((favorites.listing[mine], key[mine]))
@@ -126,7 +128,7 @@ def that_teach(favorites: FavoritesTable, train: NDArray[np.bool_], config: LdaC
     return used
 
 
-def to_choose_on(
+def validation_mask(
     favorites: FavoritesTable, used: NDArray[np.bool_], rule: str, config: LdaConfig, seed: int
 ) -> NDArray[np.bool_]:
     """Which of the favorites that teach are first set aside to choose on, shape (P,).
@@ -134,7 +136,7 @@ def to_choose_on(
     The latest of each user where the test was split by time, else random ones: what is chosen on should be like it.
     """
     by_time = replace(favorites, created_at=favorites.created_at if rule in ("latest", "none") else None)
-    key = latest_last(by_time, seed + 1)[used]  # not the numbers that the test was drawn by
+    key = recency_key(by_time, seed + 1)[used]  # not the numbers that the test was drawn by
     held = np.zeros(len(favorites.user), bool)
     if used.any():
         held[used] = hold_out(favorites.user[used], favorites.listing[used], key, config.valid_share)

@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import progress
-from etsyml_cli.personalization.catalog import Shelf, read_shelf
+from etsyml_cli.personalization.catalog import CatalogSnapshot, read_snapshot
 from etsyml_cli.personalization.explain import explained
 from etsyml_cli.personalization.model.favorites import rows_of
 from etsyml_cli.personalization.model.lda_parameters import one_style
 from etsyml_cli.personalization.model.top_k import Ranker, top_listings
 from etsyml_cli.personalization.store import MIX, LdaModel, load_model
-from etsyml_cli.personalization.users import Person, newcomer, users_of
+from etsyml_cli.personalization.users import Profile, fold_in, users_of
 
 SCHEMA_VERSION = 1
-PEOPLE_AT_ONCE = 1024
+USERS_AT_ONCE = 1024
 STYLES_SHOWN = 3
-DEEPER = 4  # times as long a list is looked at where a shop may stand in it only so often
+OVERSAMPLING = 4  # times as long a list is looked at where a shop may stand in it only so often
 
 
 @dataclass(frozen=True)
-class Wish:
+class ListOptions:
     """What lists should be like: k listings, at most `per_shop` of one shop, without what was seen already.
 
     `by_style` asks for a list of each of the person's main styles, `explain` for what made each score.
@@ -46,7 +46,7 @@ def recommend(
     *,
     model: Path,
     users: list[str] | None,
-    wish: Wish,
+    wish: ListOptions,
     listings: Path | None = None,
     first: int = 0,
     new_listings: bool = False,
@@ -63,20 +63,20 @@ def recommend(
     if new_listings:
         trained = _over_new_listings(trained, listings, images)
     asked = (trained.user_ids if users is None else users)[first:]
-    shelf = read_shelf(trained, listings)
+    snapshot = read_snapshot(trained, listings)
     with progress("users", len(asked)) as advance:
-        for listed in _lists(trained, shelf, users_of(trained, asked), wish, trained.things):
+        for listed in _lists(trained, snapshot, users_of(trained, asked), wish, trained.things):
             yield listed
             advance(1)
 
 
 def recommend_newcomer(
-    *, model: Path, name: str, favorites: list[str], wish: Wish, listings: Path | None = None
+    *, model: Path, name: str, favorites: list[str], wish: ListOptions, listings: Path | None = None
 ) -> Iterator[dict[str, Any]]:
     """What `recommend` gives, for somebody who is known by these favorites alone; nothing is trained."""
     trained = load_model(model)
-    shelf = read_shelf(trained, listings)
-    return _lists(trained, shelf, iter([newcomer(trained, name, favorites)]), wish, trained.things)
+    snapshot = read_snapshot(trained, listings)
+    return _lists(trained, snapshot, iter([fold_in(trained, name, favorites)]), wish, trained.things)
 
 
 def _over_new_listings(model: LdaModel, listings: Path | None, images: Path | None) -> LdaModel:
@@ -89,27 +89,29 @@ def _over_new_listings(model: LdaModel, listings: Path | None, images: Path | No
     return with_new_listings(model, listings, images)
 
 
-def _lists(model: LdaModel, shelf: Shelf, people: Iterator[Person], wish: Wish, what: str) -> Iterator[dict[str, Any]]:
+def _lists(
+    model: LdaModel, snapshot: CatalogSnapshot, profiles: Iterator[Profile], wish: ListOptions, what: str
+) -> Iterator[dict[str, Any]]:
     ranker = model.rankers()[MIX]
-    average, popular = _for_strangers(model)
-    while block := list(islice(people, PEOPLE_AT_ONCE)):
-        known = [person for person in block if person.theta is not None]
-        strangers = [person._replace(theta=average) for person in block if person.theta is None]
-        of_known = _by_style(ranker, known, shelf, wish) if wish.by_style else _whole(ranker, known, shelf, wish)
-        of_strangers = _whole(popular, strangers, shelf, wish)
-        for person in block:
-            for row in next(of_strangers if person.theta is None else of_known):
+    average, popular = _popularity_ranker(model)
+    while block := list(islice(profiles, USERS_AT_ONCE)):
+        known = [profile for profile in block if profile.theta is not None]
+        strangers = [profile._replace(theta=average) for profile in block if profile.theta is None]
+        of_known = _by_style(ranker, known, snapshot, wish) if wish.by_style else _whole(ranker, known, snapshot, wish)
+        of_strangers = _whole(popular, strangers, snapshot, wish)
+        for profile in block:
+            for row in next(of_strangers if profile.theta is None else of_known):
                 yield {
                     "schema_version": SCHEMA_VERSION,
-                    "user_id": person.id,
-                    "fallback": person.theta is None,
+                    "user_id": profile.id,
+                    "fallback": profile.theta is None,
                     "what": what,
                     **row.style,
-                    "items": _items(model, ranker, person, row, wish),
+                    "items": _items(model, ranker, profile, row, wish),
                 }
 
 
-def _for_strangers(model: LdaModel) -> tuple[NDArray[np.float32], Ranker]:
+def _popularity_ranker(model: LdaModel) -> tuple[NDArray[np.float32], Ranker]:
     """A profile and what ranks by it: popularity, or the average style where nothing was ever favorited."""
     counts = np.bincount(model.train.indices, minlength=len(model.listing_ids))
     if not counts.any():
@@ -125,83 +127,93 @@ class Row(NamedTuple):
     style: dict[str, Any] = {}  # noqa: RUF012  nobody changes it
 
 
-def _whole(ranker: Ranker, people: list[Person], shelf: Shelf, wish: Wish) -> Iterator[list[Row]]:
+def _whole(
+    ranker: Ranker, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions
+) -> Iterator[list[Row]]:
     """One list for each person."""
-    return ([Row(found)] for found in _best(ranker, people, shelf, wish, wish.k))
+    return ([Row(found)] for found in _best(ranker, profiles, snapshot, wish, wish.k))
 
 
-def _by_style(ranker: Ranker, people: list[Person], shelf: Shelf, wish: Wish) -> Iterator[list[Row]]:
+def _by_style(
+    ranker: Ranker, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions
+) -> Iterator[list[Row]]:
     """For each person a list of each of the main styles, by beta; no listing stands in two."""
-    for person in people:
-        theta = _profile(person)
+    for profile in profiles:
+        theta = _profile(profile)
         rows: list[Row] = []
-        looking = person
+        looking = profile
         for style in np.argsort(-theta, kind="stable")[:STYLES_SHOWN].tolist():
             alone = Ranker(ranker.beta[[style]])
-            [found] = _best(alone, [looking._replace(theta=np.ones(1, np.float32))], shelf, wish, wish.k)
+            [found] = _best(alone, [looking._replace(theta=np.ones(1, np.float32))], snapshot, wish, wish.k)
             rows.append(Row(found, {"style": style, "share": float(theta[style])}))
             shown = np.array([listing for listing, _ in found], np.int32)
             looking = looking._replace(hidden=np.concatenate([looking.hidden, shown]))
         yield rows
 
 
-def _best(ranker: Ranker, people: list[Person], shelf: Shelf, wish: Wish, depth: int) -> list[list[tuple[int, float]]]:
+def _best(
+    ranker: Ranker, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions, depth: int
+) -> list[list[tuple[int, float]]]:
     """The list of each person, picked from the `depth` best; from more where a shop crowds out too many."""
-    if not people:
+    if not profiles:
         return []
-    found = _ranked(ranker, people, shelf, wish, depth)
+    found = _ranked(ranker, profiles, snapshot, wish, depth)
     if wish.per_shop is None:
         return found
-    lists = [_thinned(one, shelf, wish.per_shop, wish.k) for one in found]
+    lists = [_thinned(one, snapshot, wish.per_shop, wish.k) for one in found]
     short = [i for i, one in enumerate(lists) if len(one) < wish.k and len(found[i]) == depth]
-    for i, longer in zip(short, _best(ranker, [people[i] for i in short], shelf, wish, DEEPER * depth), strict=True):
+    for i, longer in zip(
+        short, _best(ranker, [profiles[i] for i in short], snapshot, wish, OVERSAMPLING * depth), strict=True
+    ):
         lists[i] = longer
     return lists
 
 
 def _ranked(
-    ranker: Ranker, people: list[Person], shelf: Shelf, wish: Wish, depth: int
+    ranker: Ranker, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions, depth: int
 ) -> list[list[tuple[int, float]]]:
     left_out = [
-        np.concatenate([*([person.seen] if wish.exclude_seen else []), shelf.owned_by(person.id), person.hidden])
-        for person in people
+        np.concatenate([*([profile.seen] if wish.exclude_seen else []), snapshot.owned_by(profile.id), profile.hidden])
+        for profile in profiles
     ]
-    theta = np.stack([_profile(person) for person in people])
-    favorites = rows_of([person.favorites for person in people])
-    top, scores = top_listings(ranker, theta, favorites, rows_of(left_out), depth, shelf.sold_out)
+    theta = np.stack([_profile(profile) for profile in profiles])
+    favorites = rows_of([profile.favorites for profile in profiles])
+    top, scores = top_listings(ranker, theta, favorites, rows_of(left_out), depth, snapshot.sold_out)
     return [
         [(listing, score) for listing, score in zip(row.tolist(), of_row.tolist(), strict=True) if listing >= 0]
         for row, of_row in zip(top, scores, strict=True)
     ]
 
 
-def _thinned(found: list[tuple[int, float]], shelf: Shelf, per_shop: int, k: int) -> list[tuple[int, float]]:
+def _thinned(
+    found: list[tuple[int, float]], snapshot: CatalogSnapshot, per_shop: int, k: int
+) -> list[tuple[int, float]]:
     """The first k, of each shop the first `per_shop`; a listing without shop stands for itself."""
     count: Counter[int] = Counter()
     kept = []
     for listing, score in found:
-        shop = int(shelf.shop[listing])
+        shop = int(snapshot.shop[listing])
         if shop < 0 or count[shop] < per_shop:
             count[shop] += 1
             kept.append((listing, score))
     return kept[:k]
 
 
-def _items(model: LdaModel, ranker: Ranker, person: Person, row: Row, wish: Wish) -> list[dict[str, Any]]:
+def _items(model: LdaModel, ranker: Ranker, profile: Profile, row: Row, wish: ListOptions) -> list[dict[str, Any]]:
     items = []
     for rank, (listing, score) in enumerate(row.found, 1):
         item = {"rank": rank, "id": model.listing_ids[listing], "score": score}
         if model.titles and model.titles[listing]:
             item["title"] = model.titles[listing]
         items.append(item)
-    if wish.explain and person.theta is not None and not row.style:
-        why = explained(model, ranker, person, [listing for listing, _ in row.found])
+    if wish.explain and profile.theta is not None and not row.style:
+        why = explained(model, ranker, profile, [listing for listing, _ in row.found])
         items = [item | {"why": reasons} for item, reasons in zip(items, why, strict=True)]
     return items
 
 
-def _profile(person: Person) -> NDArray[np.float32]:
+def _profile(profile: Profile) -> NDArray[np.float32]:
     """The profile of somebody who has one."""
-    if person.theta is None:
-        raise ValueError(f"{person.id} has no profile")
-    return person.theta
+    if profile.theta is None:
+        raise ValueError(f"{profile.id} has no profile")
+    return profile.theta

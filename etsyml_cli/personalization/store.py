@@ -13,7 +13,7 @@ from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.io.artifact import Manifest, expect_kind
 from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.model import load_ids, load_tensors, save_ids, save_tensors
-from etsyml_cli.personalization.model.favorites import Favorites, Neighbours
+from etsyml_cli.personalization.model.favorites import Favorites, Neighbors
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters, Start
 from etsyml_cli.personalization.model.top_k import Ranker
 
@@ -25,7 +25,7 @@ SHOPS: Literal["shops"] = "shops"
 MADE_BY: dict[Things, str] = {LISTINGS: "etsyml train lda", SHOPS: "etsyml train lda --shops"}
 USERS, THINGS, TITLES = "users", "listings", "titles"
 PARTS = ("train", "test")
-NEAR = "neighbours"
+NEIGHBORS_PREFIX = "neighbours"
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class LdaModel:
     """U users and I listings in the order of their ids' bytes; train and test hold all favorites of the table."""
 
     parameters: LdaParameters
-    neighbours: Neighbours
-    share: float  # of the neighbours in the mix
+    neighbors: Neighbors
+    share: float  # of the neighbors in the mix
     known: NDArray[np.bool_]  # (U,): whether any favorite of the user was learned from
     user_ids: list[str]
     listing_ids: list[str]
@@ -44,9 +44,9 @@ class LdaModel:
     things: Things = LISTINGS
 
     def rankers(self) -> dict[str, Ranker]:
-        """The default, which mixes styles and neighbours, and either alone."""
+        """The default, which mixes styles and neighbors, and either alone."""
         of_share = {"lda": 0.0, "item-knn": 1.0, MIX: self.share}
-        return {name: Ranker(self.parameters.beta, self.neighbours, share) for name, share in of_share.items()}
+        return {name: Ranker(self.parameters.beta, self.neighbors, share) for name, share in of_share.items()}
 
 
 def save_model(directory: Path, model: LdaModel) -> None:
@@ -60,7 +60,7 @@ def save_model(directory: Path, model: LdaModel) -> None:
         "known": model.known,
         "share": np.array([model.share]),
     }
-    tensors |= {f"{NEAR}.{name}": array for name, array in model.neighbours._asdict().items()}
+    tensors |= {f"{NEIGHBORS_PREFIX}.{name}": array for name, array in model.neighbors._asdict().items()}
     for part, favorites in zip(PARTS, (model.train, model.test), strict=True):
         tensors[f"{part}.indptr"], tensors[f"{part}.indices"] = favorites
     save_tensors(directory, tensors)
@@ -77,15 +77,15 @@ def load_model(directory: Path) -> LdaModel:
     user_ids, listing_ids = load_ids(directory, USERS), load_ids(directory, THINGS)
     tensors = load_tensors(directory, _shapes(len(user_ids), len(listing_ids)))
     train, test = (Favorites(tensors[f"{part}.indptr"], tensors[f"{part}.indices"]) for part in PARTS)
-    neighbours = Neighbours(*(tensors[f"{NEAR}.{name}"] for name in Neighbours._fields))
-    for ptr, listings in (train, test, neighbours[:2]):
+    neighbors = Neighbors(*(tensors[f"{NEIGHBORS_PREFIX}.{name}"] for name in Neighbors._fields))
+    for ptr, listings in (train, test, neighbors[:2]):
         if not _points_inside(ptr, listings, len(listing_ids)):
             raise InputError(
                 f"{directory}: damaged, its numbers do not fit each other", hint="Train the model again with --force."
             )
     return LdaModel(
         parameters=LdaParameters(tensors["theta"], tensors["beta"], tensors["alpha"], float(tensors["eta"][0])),
-        neighbours=neighbours,
+        neighbors=neighbors,
         share=float(tensors["share"][0]),
         known=tensors["known"],
         user_ids=user_ids,
@@ -127,9 +127,9 @@ def _shapes(n_users: int, n_listings: int) -> dict[str, tuple[int | None, ...]]:
         "eta": (1,),
         "known": (n_users,),
         "share": (1,),
-        f"{NEAR}.ptr": (n_listings + 1,),
-        f"{NEAR}.listings": (None,),
-        f"{NEAR}.similarity": (None,),
+        f"{NEIGHBORS_PREFIX}.ptr": (n_listings + 1,),
+        f"{NEIGHBORS_PREFIX}.listings": (None,),
+        f"{NEIGHBORS_PREFIX}.similarity": (None,),
     }
     for part in PARTS:
         shapes |= {f"{part}.indptr": (n_users + 1,), f"{part}.indices": (None,)}

@@ -24,7 +24,7 @@ class Groups(NamedTuple):
     members: sparse.csr_matrix
 
 
-class Catalogue(NamedTuple):
+class Catalog(NamedTuple):
     """Titles of I listings ("" where there is none), their words and shops."""
 
     titles: list[str]
@@ -32,20 +32,20 @@ class Catalogue(NamedTuple):
     shops: Groups
 
 
-def read_catalogue(model: LdaModel, listings: Path | None) -> Catalogue:
+def read_catalog(model: LdaModel, listings: Path | None) -> Catalog:
     """The model's listings as the table has them; without a table there are the model's titles, if any."""
     ids = model.listing_ids
     titles = [title or "" for title in model.titles] or [""] * len(ids)
     nothing = groups_of([[]] * len(ids))
     if listings is None:
         logger.warning("no listings table: styles come without words and shops")
-        return Catalogue(titles, nothing, nothing)
+        return Catalog(titles, nothing, nothing)
     table = read_table(listings, "listings", LISTING_COLUMNS)
     row = pc.index_in(pa.array(ids, pa.string()), value_set=table["listing_id"].combine_chunks())
     if row.null_count:
         logger.warning("%s: lacks %d of the model's %d listings: no words", listings, row.null_count, len(ids))
     found = listings_of(table.take(row))
-    return Catalogue(
+    return Catalog(
         [there or learned for there, learned in zip(found.titles, titles, strict=True)],
         groups_of([{*title, *tags} for title, tags in zip(found.title_words, found.tag_words, strict=True)]),
         groups_of([[shop] if shop else [] for shop in found.shops]),

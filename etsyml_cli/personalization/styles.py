@@ -11,10 +11,8 @@ import numpy as np
 
 from etsyml_cli.core.errors import InputError, UsageError, did_you_mean, like_this_id
 from etsyml_cli.core.log import logger
+from etsyml_cli.core.types import F32, F64, I64
 from etsyml_cli.personalization.model.styles import (
-    Doubles,
-    Floats,
-    Ints,
     coherence,
     highest,
     log_odds,
@@ -24,13 +22,13 @@ from etsyml_cli.personalization.model.styles import (
     together,
 )
 from etsyml_cli.personalization.store import LdaModel, load_model
-from etsyml_cli.personalization.style_words import Catalogue, Groups, read_catalogue
+from etsyml_cli.personalization.style_words import Catalog, Groups, read_catalog
 from etsyml_cli.personalization.users import place_of
 
 SCHEMA_VERSION = 1
 ORDERS = ("share", "coherence", "number")
-JUDGED = 10  # listings of a style whose coherence is measured
-NEAR = 3  # styles
+COHERENCE_TOP_N = 10  # listings of a style whose coherence is measured
+N_NEAREST_STYLES = 3  # styles
 WORDS, SHOPS = 10, 3
 BY_CHANCE = 2.0  # standard errors: what is not above them is no word or shop of the style
 
@@ -38,7 +36,7 @@ Style = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Learned:
+class StyleView:
     """A model of K styles and I listings with what is known of them.
 
     share: (K,), the mean theta of the users that were learned from. favorites: (I,), how many each listing has.
@@ -46,12 +44,12 @@ class Learned:
     """
 
     model: LdaModel
-    catalogue: Catalogue
-    share: Doubles
-    favorites: Doubles
-    style: Floats
+    catalog: Catalog
+    share: F64
+    favorites: F64
+    style: F32
 
-    def inside(self, number: int) -> Doubles:
+    def inside(self, number: int) -> F64:
         """How many of each listing's favorites are expected to be of this style, (I,)."""
         return np.asarray(self.favorites * self.style[number])
 
@@ -79,11 +77,11 @@ def styles(
         if not 0 <= number < n_styles:
             raise UsageError(f"--style {number}: no such style", hint=f"{model} has the styles 0 to {n_styles - 1}.")
     asked = list(range(n_styles) if numbers is None else dict.fromkeys(numbers))
-    typical = _typical_listings(learned, asked, max(k, JUDGED))
+    typical = _typical_listings(learned, asked, max(k, COHERENCE_TOP_N))
     coherent = _coherence(learned, [listings for listings, _ in typical])
-    near, alike = nearest_styles(learned.model.parameters.beta, NEAR)
+    near, alike = nearest_styles(learned.model.parameters.beta, N_NEAREST_STYLES)
     told = [
-        _told(learned, number, n_words)
+        _style_summary(learned, number, n_words)
         | {
             "coherence": of_style,
             "nearest": [
@@ -113,7 +111,7 @@ def styles_of(
     typical = _typical_listings(learned, asked, k)
     told = [
         {
-            "words": [word["word"] for word in _typical(learned, learned.catalogue.words, "word", number, WORDS)],
+            "words": [word["word"] for word in _typical(learned, learned.catalog.words, "word", number, WORDS)],
             "listings": [_named(learned, listing) for listing in best.tolist()],
         }
         for number, (best, _) in zip(asked, typical, strict=True)
@@ -133,20 +131,20 @@ def styles_of(
         yield {"schema_version": SCHEMA_VERSION, "listing_id": trained.listing_ids[column], "items": items}
 
 
-def read_learned(model: Path, listings: Path | None) -> Learned:
+def read_learned(model: Path, listings: Path | None) -> StyleView:
     """The model with the listings table, where there is one. Raises InputError where it is not there or damaged."""
     trained = load_model(model)
     share = trained.parameters.theta[trained.known].mean(axis=0, dtype=np.float64)
-    return Learned(
+    return StyleView(
         trained,
-        read_catalogue(trained, listings),
+        read_catalog(trained, listings),
         share,
         np.bincount(trained.train.indices, minlength=len(trained.listing_ids)).astype(np.float64),
         styles_of_listings(share, trained.parameters.beta),
     )
 
 
-def _typical_listings(learned: Learned, numbers: Iterable[int], n: int) -> list[tuple[Ints, Doubles]]:
+def _typical_listings(learned: StyleView, numbers: Iterable[int], n: int) -> list[tuple[I64, F64]]:
     """The n most typical listings of each style, best first, and their log-odds."""
     found = []
     for number in numbers:
@@ -157,24 +155,24 @@ def _typical_listings(learned: Learned, numbers: Iterable[int], n: int) -> list[
     return found
 
 
-def _coherence(learned: Learned, typical: list[Ints]) -> Doubles:
+def _coherence(learned: StyleView, typical: list[I64]) -> F64:
     train = learned.model.train
-    tops = np.stack([best[:JUDGED] for best in typical])
+    tops = np.stack([best[:COHERENCE_TOP_N] for best in typical])
     counts = together(train, tops, len(learned.model.listing_ids))
     return coherence(npmi(counts, int((train.per_user() > 0).sum())))
 
 
-def _told(learned: Learned, number: int, n_words: int) -> Style:
+def _style_summary(learned: StyleView, number: int, n_words: int) -> Style:
     return {
         "schema_version": SCHEMA_VERSION,
         "style": number,
         "share": float(learned.share[number]),
-        "words": _typical(learned, learned.catalogue.words, "word", number, n_words),
-        "shops": _typical(learned, learned.catalogue.shops, "shop_id", number, SHOPS),
+        "words": _typical(learned, learned.catalog.words, "word", number, n_words),
+        "shops": _typical(learned, learned.catalog.shops, "shop_id", number, SHOPS),
     }
 
 
-def _typical(learned: Learned, groups: Groups, called: str, number: int, n: int) -> list[dict[str, Any]]:
+def _typical(learned: StyleView, groups: Groups, called: str, number: int, n: int) -> list[dict[str, Any]]:
     """Up to n words or shops that the style's favorites have more of than the others', the most typical first."""
     inside, everywhere = learned.inside(number), learned.favorites
     counts, total = inside @ groups.members, everywhere @ groups.members
@@ -190,7 +188,7 @@ def _typical(learned: Learned, groups: Groups, called: str, number: int, n: int)
     ]
 
 
-def _items(learned: Learned, number: int, best: Ints, scores: Doubles) -> list[dict[str, Any]]:
+def _items(learned: StyleView, number: int, best: I64, scores: F64) -> list[dict[str, Any]]:
     beta, style, share = learned.model.parameters.beta, learned.style, learned.share
     return [
         {"rank": rank, "score": score}
@@ -203,7 +201,7 @@ def _items(learned: Learned, number: int, best: Ints, scores: Doubles) -> list[d
     ]
 
 
-def _parts(learned: Learned, parts: Doubles, told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _parts(learned: StyleView, parts: F64, told: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """All styles, those above their share first, by what part of a user or listing each is: parts, (K,)."""
     order = np.lexsort((-parts, parts <= learned.share))
     return [
@@ -218,8 +216,8 @@ def _parts(learned: Learned, parts: Doubles, told: list[dict[str, Any]]) -> list
     ]
 
 
-def _named(learned: Learned, listing: int) -> dict[str, str]:
-    title = learned.catalogue.titles[listing]
+def _named(learned: StyleView, listing: int) -> dict[str, str]:
+    title = learned.catalog.titles[listing]
     return {"id": learned.model.listing_ids[listing]} | ({"title": title} if title else {})
 
 

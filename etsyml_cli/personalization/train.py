@@ -14,7 +14,7 @@ from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.io.artifact import Draft, Plan, artifact, source_of
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_config, save_json
-from etsyml_cli.io.summary import Summary, made_before
+from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.io.tables import read_table, table_source
 from etsyml_cli.metrics.recommendation import log_likelihood
 from etsyml_cli.personalization.card import model_card
@@ -26,8 +26,8 @@ from etsyml_cli.personalization.log import (
     of_shops,
     read_favorites,
     split_favorites,
-    that_teach,
-    to_choose_on,
+    training_mask,
+    validation_mask,
     weights_of,
 )
 from etsyml_cli.personalization.model.favorites import Favorites, favorites_of
@@ -58,7 +58,7 @@ def train_lda(
     Parquet file of favorites. `listings` gives titles to the lists; `limit` takes the first favorites only.
     """
     plan = _plan(favorites, listings, config, seed, holdout, limit, shops=shops, start=start)
-    if there := made_before(out, plan, force=force):
+    if there := existing_result(out, plan, force=force):
         return there
     table = read_favorites(favorites, weights=config.use_weights, limit=limit)
     if shops:
@@ -70,9 +70,9 @@ def train_lda(
     held, split = split_favorites(table, holdout, config, seed)
     if split.not_in_favorites:
         logger.warning("%s: %d pairs are no favorites and are left out", holdout, split.not_in_favorites)
-    used = that_teach(table, ~held, config, seed)
+    used = training_mask(table, ~held, config, seed)
     counts = _counts(table, used, weights_of(table, used, config))
-    valid = _favorites(table, to_choose_on(table, used, split.rule, config, seed))
+    valid = _favorites(table, validation_mask(table, used, split.rule, config, seed))
     listing_ids = table.listing_ids.to_pylist()
     _warn_of_small_parts(valid, _favorites(table, held))
     begun = None if start is None else start_of(load_model(start), listing_ids)
@@ -82,7 +82,7 @@ def train_lda(
         learned = learn(counts, valid, config, seed, begun)
         model = LdaModel(
             parameters=learned.parameters,
-            neighbours=learned.neighbours,
+            neighbors=learned.neighbors,
             share=learned.share,
             known=np.diff(counts.indptr) > 0,
             user_ids=table.user_ids.to_pylist(),

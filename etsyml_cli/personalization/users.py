@@ -14,14 +14,14 @@ from etsyml_cli.core.log import logger
 from etsyml_cli.personalization.model.lda_cvb0_kernels import settle_profiles
 from etsyml_cli.personalization.store import LdaModel
 
-NAMED = 3
+MAX_NAMES_IN_MESSAGE = 3
 FOLD_IN_ROUNDS = 30  # after which a profile hardly moves
 
 Listings = NDArray[np.int32]
 NOTHING: Listings = np.empty(0, np.int32)
 
 
-class Person(NamedTuple):
+class Profile(NamedTuple):
     """A profile theta, (K,), None where nothing was learned of the user, who gets popular listings then.
 
     favorites: what lists are made from. seen: those and the held-out ones. hidden: what is not to be listed besides.
@@ -34,7 +34,7 @@ class Person(NamedTuple):
     hidden: Listings = NOTHING
 
 
-def users_of(model: LdaModel, user_ids: Sequence[str]) -> Iterator[Person]:
+def users_of(model: LdaModel, user_ids: Sequence[str]) -> Iterator[Profile]:
     """These users, in that order; warns of those who get popular listings."""
     rows = [place_of(model.user_ids, user_id) for user_id in user_ids]
     row_of = dict(zip(user_ids, rows, strict=True))
@@ -42,10 +42,10 @@ def users_of(model: LdaModel, user_ids: Sequence[str]) -> Iterator[Person]:
     untaught = [name for name, row in row_of.items() if row is not None and not model.known[row]]
     _warn("without a favorite that was learned from", untaught)
     for user_id, row in zip(user_ids, rows, strict=True):
-        yield _stranger(user_id) if row is None else _user(model, row)
+        yield unknown_user(user_id) if row is None else _user(model, row)
 
 
-def newcomer(model: LdaModel, name: str, favorites: Sequence[str]) -> Person:
+def fold_in(model: LdaModel, name: str, favorites: Sequence[str]) -> Profile:
     """Somebody with these favorites, whose profile is settled while the styles stand still: nothing is trained.
 
     Favorites that the model does not know are told of. Raises InputError where it knows none.
@@ -63,7 +63,7 @@ def newcomer(model: LdaModel, name: str, favorites: Sequence[str]) -> Person:
     beta = np.ascontiguousarray(learned.beta[:, known].T)
     indptr, alone = np.array([0, len(known)]), np.arange(len(known))
     settle_profiles(indptr, alone, np.ones(len(known), np.float32), beta, learned.alpha, FOLD_IN_ROUNDS, theta)
-    return Person(name, theta[0], known, known)
+    return Profile(name, theta[0], known, known)
 
 
 def place_of(ids: list[str], wanted: str) -> int | None:
@@ -72,14 +72,14 @@ def place_of(ids: list[str], wanted: str) -> int | None:
     return place if place < len(ids) and ids[place] == wanted else None
 
 
-def _user(model: LdaModel, row: int) -> Person:
+def _user(model: LdaModel, row: int) -> Profile:
     favorites = model.train.of(row)
     theta = model.parameters.theta[row] if model.known[row] else None
-    return Person(model.user_ids[row], theta, favorites, np.concatenate([favorites, model.test.of(row)]))
+    return Profile(model.user_ids[row], theta, favorites, np.concatenate([favorites, model.test.of(row)]))
 
 
-def _stranger(user_id: str) -> Person:
-    return Person(user_id, None, NOTHING, NOTHING)
+def unknown_user(user_id: str) -> Profile:
+    return Profile(user_id, None, NOTHING, NOTHING)
 
 
 def _warn(of_whom: str, user_ids: list[str]) -> None:
@@ -89,4 +89,4 @@ def _warn(of_whom: str, user_ids: list[str]) -> None:
 
 def some_of(names: list[str]) -> str:
     """The first few, for a warning."""
-    return ", ".join(map(repr, names[:NAMED])) + (" ..." if len(names) > NAMED else "")
+    return ", ".join(map(repr, names[:MAX_NAMES_IN_MESSAGE])) + (" ..." if len(names) > MAX_NAMES_IN_MESSAGE else "")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.core.log import logger, progress
 from etsyml_cli.io.artifact import Plan, artifact, read_manifest, refuse_to_overwrite, source_of
-from etsyml_cli.io.summary import Summary, made_before
+from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.io.tables import table_source
 from etsyml_cli.photos.config import ImagesConfig
 from etsyml_cli.photos.inputs import Photos, look_at, read_named_photos
@@ -46,7 +46,7 @@ def extract_images(
     plan = _plan(listings, photos, choice, config, seed, limit)
     with_svd = None if force else _with_svd_there(plan, out)
     for possible in filter(None, (plan, with_svd)):
-        if there := made_before(out, possible, force=force):
+        if there := existing_result(out, possible, force=force):
             return there
     refuse_to_overwrite(out, KIND, force=force)
     svd = load_svd(out) if with_svd else None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.core.log import progress
+from etsyml_cli.core.types import I64
 from etsyml_cli.io.artifact import Source
 from etsyml_cli.io.tables import read_table, table_manifest
 from etsyml_cli.photos.pixels import PhotoError
@@ -24,8 +25,6 @@ LISTINGS_AT_ONCE = 10_000
 PHOTOS_AT_ONCE = 32  # what Ctrl-C waits for
 DIGEST_BYTES = 32
 PATHS = pa.list_(pa.large_string())  # text of more than 2 GiB
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class NamedPhotos:
 
     root: Path
     listing_ids: pa.Array  # (I,)
-    listing: Ints  # (N,)
+    listing: I64  # (N,)
     images: pa.Array  # (N,) paths under `root`
 
     def n_listings(self) -> int:
@@ -50,8 +49,8 @@ class Photos(NamedPhotos):
     """The same after a look at each: photo n is distinct photo `distinct[n]` of M, found first at `first`."""
 
     status: NDArray[np.int8]  # (N,) counts into STATUSES: 0, or why a photo cannot be opened
-    distinct: Ints  # (N,), -1 for what cannot be opened
-    first: Ints  # (M,) places among the N, ascending
+    distinct: I64  # (N,), -1 for what cannot be opened
+    first: I64  # (M,) places among the N, ascending
     digests: NDArray[np.uint8]  # (M, 32)
     source: Source
 
@@ -125,7 +124,7 @@ def _look_at(root: Path, images: pa.Array) -> list[tuple[int, bytes, int]]:
     return found
 
 
-def _same(digests: NDArray[np.uint8], status: NDArray[np.int8]) -> tuple[Ints, Ints]:
+def _same(digests: NDArray[np.uint8], status: NDArray[np.int8]) -> tuple[I64, I64]:
     """Number the distinct photos in the order in which they come; -1 for what cannot be opened."""
     sound = np.flatnonzero(status == 0)
     keys = digests[sound].view(f"V{DIGEST_BYTES}").ravel()

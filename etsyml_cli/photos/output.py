@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.log import logger
+from etsyml_cli.core.types import I64
 from etsyml_cli.io.artifact import Draft
 from etsyml_cli.io.atomic import sha256_of
 from etsyml_cli.io.model import load_tensors, save_ids, save_tensors
 from etsyml_cli.photos.config import ImagesConfig
-from etsyml_cli.photos.inputs import Ints, Photos
+from etsyml_cli.photos.inputs import Photos
 from etsyml_cli.photos.reader import STATUSES
 from etsyml_cli.photos.store import FEATURES, IDS, REJECTS, SVD, PhotoRows, write_matrix
 from etsyml_cli.photos.svd import Svd, fit_svd, normalized
@@ -105,9 +106,7 @@ def _write_rejects(path: Path, photos: Photos, status: NDArray[np.int8]) -> Coun
     return reasons
 
 
-def _sound_photos(
-    distinct_status: NDArray[np.int8], status: NDArray[np.int8], photos: Photos
-) -> tuple[Ints, Ints, Ints]:
+def _sound_photos(distinct_status: NDArray[np.int8], status: NDArray[np.int8], photos: Photos) -> tuple[I64, I64, I64]:
     """Listings with a sound photo (I',), the row of each such photo (N',), and how many of them a listing has (I',).
 
     One that a listing has under two names counts once.
@@ -119,7 +118,7 @@ def _sound_photos(
     return listings, pairs[:, 1], n_photos
 
 
-def _means(rows: PhotoRows, row_of_photo: Ints, n_photos: Ints) -> Iterator[NDArray[np.float32]]:
+def _means(rows: PhotoRows, row_of_photo: I64, n_photos: I64) -> Iterator[NDArray[np.float32]]:
     """The mean of each listing's photos, in blocks (LISTINGS_AT_ONCE, D)."""
     first = np.concatenate([[0], np.cumsum(n_photos)])
     for start in range(0, len(n_photos), LISTINGS_AT_ONCE):

@@ -71,12 +71,12 @@ def _middle_square(photo: Image.Image, wanted: Preprocessing) -> NDArray[np.uint
     """Cut and scale in one step, and turn last: it costs time by the pixel, and the middle stays the middle."""
     enough = math.ceil(DRAFT_MARGIN * wanted.size / wanted.crop)
     photo.draft("RGB", (enough, enough))  # a large JPEG is decoded at 1/2, 1/4 or 1/8 of its size
-    colour = _in_colour(photo)
+    color = _in_color(photo)
     orientation = _orientation(photo)  # after the pixels: a broken PNG fails here as well, and once only
-    side = min(colour.size) * wanted.crop
-    left, top = (colour.width - side) / 2, (colour.height - side) / 2
+    side = min(color.size) * wanted.crop
+    left, top = (color.width - side) / 2, (color.height - side) / 2
     resample = Image.Resampling[wanted.resample.upper()]
-    square = colour.resize((wanted.size, wanted.size), resample, box=(left, top, left + side, top + side))
+    square = color.resize((wanted.size, wanted.size), resample, box=(left, top, left + side, top + side))
     if square.mode == "RGBA":
         square = Image.alpha_composite(Image.new("RGBA", square.size, "white"), square).convert("RGB")
     if orientation in UPRIGHT:
@@ -84,7 +84,7 @@ def _middle_square(photo: Image.Image, wanted: Preprocessing) -> NDArray[np.uint
     return np.asarray(square)
 
 
-def _in_colour(photo: Image.Image) -> Image.Image:
+def _in_color(photo: Image.Image) -> Image.Image:
     """RGB, or RGBA where something shines through."""
     if photo.mode.startswith("I"):  # 16-bit grey, which Pillow would turn into white
         return Image.fromarray((np.asarray(photo) >> 8).astype(np.uint8)).convert("RGB")

@@ -9,17 +9,16 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.core.rng import generator
+from etsyml_cli.core.types import I64
 from etsyml_cli.core.vectors import unit_rows
 from etsyml_cli.photos.store import ImageFeatures, made_by, read_image_features
 from etsyml_cli.photos.svd import Svd, fit_svd
-
-Ints = NDArray[np.int64]
 
 PHOTOS_FOR_SVD = 50_000
 ROWS_AT_ONCE = 4096
 
 
-def photos_like(trained_on: str | None, images: Path | None) -> ImageFeatures | None:
+def load_matching_photos(trained_on: str | None, images: Path | None) -> ImageFeatures | None:
     """The photo features `images` for a model whose manifest says what made those that it was trained on.
 
     None where that is None. Raises InputError where `images` were made by anything else, or are not named.
@@ -59,7 +58,7 @@ def reduced_width(photos: ImageFeatures, svd: Svd | None) -> int:
     return int(photos.matrix.shape[1]) if svd is None else len(svd.components)
 
 
-def reduced(photos: ImageFeatures, photo: Ints, svd: Svd | None) -> NDArray[np.float64]:
+def reduced(photos: ImageFeatures, photo: I64, svd: Svd | None) -> NDArray[np.float64]:
     """z of rows `photo`, shape (P,), brought to length 1; zeros for a row of -1, no photo."""
     z = np.zeros((len(photo), reduced_width(photos, svd)))
     has = np.flatnonzero(photo >= 0)
@@ -70,7 +69,7 @@ def reduced(photos: ImageFeatures, photo: Ints, svd: Svd | None) -> NDArray[np.f
     return z
 
 
-def permuted(photos: ImageFeatures, listing_ids: list[str], seed: int, number: int) -> NDArray[np.int64]:
+def shuffle_photos(photos: ImageFeatures, listing_ids: list[str], seed: int, number: int) -> NDArray[np.int64]:
     """A photo's row for each listing, -1 for none, shape (I,); the photos are dealt anew among those that have one."""
     dealt = np.append(generator(seed, "permuted photos", number).permutation(len(photos.ids)), -1)
     return dealt[photos.rows_for(listing_ids)]

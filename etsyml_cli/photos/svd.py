@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from etsyml_cli.core.errors import DataError, UsageError
+from etsyml_cli.core.types import F64
 
 Rows = NDArray[Any]  # (N, D) of any float type
-Floats = NDArray[np.float64]
 
 EPSILON = np.finfo(np.float64).eps
 
@@ -69,7 +69,7 @@ def normalized(rows: Rows) -> NDArray[np.float32]:
     return exact.astype(np.float32)
 
 
-def _moments(blocks: Iterable[Rows]) -> tuple[int, Floats, Floats]:
+def _moments(blocks: Iterable[Rows]) -> tuple[int, F64, F64]:
     """How many rows there are, their mean (D,) and their scatter about it (D, D).
 
     Chan, Golub & LeVeque 1979, eq. 2.1: blocks are centred on their own means and joined by the difference of the
@@ -95,8 +95,8 @@ def _moments(blocks: Iterable[Rows]) -> tuple[int, Floats, Floats]:
     return n, mean, scatter
 
 
-def _with_fixed_signs(components: Floats) -> Floats:
+def _with_fixed_signs(components: F64) -> F64:
     """Turned so that the entry of largest magnitude of each component is positive: an SVD leaves the sign open."""
     largest = np.abs(components).argmax(axis=1)
-    signs: Floats = np.sign(components[np.arange(len(components)), largest])
+    signs: F64 = np.sign(components[np.arange(len(components)), largest])
     return components * signs[:, None]

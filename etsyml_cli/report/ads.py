@@ -9,14 +9,14 @@ import msgspec
 import numpy as np
 
 from etsyml_cli.ads.click_model import CONTENT, ENSEMBLE, HISTORICAL
-from etsyml_cli.ads.evaluate import OnTestDays, inputs_of, on_test_days
+from etsyml_cli.ads.evaluate import TestRun, inputs_of, on_test_days
 from etsyml_cli.ads.log import EVENTS
 from etsyml_cli.ads.slices import measure_slices
+from etsyml_cli.core.types import F64
 from etsyml_cli.io.artifact import MANIFEST, read_manifest
 from etsyml_cli.io.model import METRICS, load_json
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.metrics.curves import curves, equal_groups, rates_of
-from etsyml_cli.metrics.probability import Floats
 from etsyml_cli.photos.choose import features_of_model
 from etsyml_cli.report.ads_auctions import MOST_ROWS, Auctions, auctions
 from etsyml_cli.report.ads_features import Telling, telling
@@ -80,12 +80,12 @@ def ads(place: Workspace) -> Ads | Missing:
         **_roc_and_precision(found, event),
         progressive=_progressive(load_json(model, METRICS)["progressive"], list(found.model.parts)),
         by_history=_by_history(found, event),
-        telling=telling(found.model, shown, trained_on.beside.listings),
+        telling=telling(found.model, shown, trained_on.side.listings),
         auctions=auctions(place, found.model, shown),
     )
 
 
-def _reliability(found: OnTestDays, event: str) -> Plot:
+def _reliability(found: TestRun, event: str) -> Plot:
     """Predicted against observed rates, of the ensemble before and after calibration."""
     rates = found.tested.rates
     blended = {"calibrated": rates[ENSEMBLE]} if ENSEMBLE in rates else {"not calibrated": rates[CONTENT]}
@@ -109,7 +109,7 @@ def _reliability(found: OnTestDays, event: str) -> Plot:
     )
 
 
-def _roc_and_precision(found: OnTestDays, event: str) -> dict[str, Plot]:
+def _roc_and_precision(found: TestRun, event: str) -> dict[str, Plot]:
     roc, precision = [], []
     for name in DRAWN:
         if name in found.tested.rates:
@@ -158,7 +158,7 @@ def _progressive(days: list[dict[str, Any]], parts: list[str]) -> Plot:
     )
 
 
-def _by_history(found: OnTestDays, event: str) -> Plot | Missing:
+def _by_history(found: TestRun, event: str) -> Plot | Missing:
     """Observed and predicted rates by how often the ad was shown before."""
     if not found.model.histories:
         return Missing("the model counts no history", MADE_BY)
@@ -191,5 +191,5 @@ def _date(day: int) -> str:
     return str(date(1970, 1, 1) + timedelta(days=day))
 
 
-def _range(shown: Floats) -> str:
+def _range(shown: F64) -> str:
     return "…".join(dict.fromkeys(f"{end:,.0f}" for end in (shown.min(), shown.max())))

@@ -14,7 +14,7 @@ from etsyml_cli.ads.features.names import BIAS
 from etsyml_cli.report.ads_rows import evenly
 
 MOST_ROWS = 2_000  # each is taken apart, feature by feature
-MOST_NAMED = 15
+MAX_NAMES_IN_MESSAGE = 15
 
 
 class Feature(msgspec.Struct, kw_only=True):
@@ -61,4 +61,4 @@ def most_telling(added: Iterable[dict[str, float]]) -> list[Feature]:
         )
         for name, values in of_feature.items()
     ]
-    return sorted(features, key=lambda feature: (-feature.spread, feature.name))[:MOST_NAMED]
+    return sorted(features, key=lambda feature: (-feature.spread, feature.name))[:MAX_NAMES_IN_MESSAGE]

@@ -14,7 +14,7 @@ from msgspec.structs import replace as replaced
 from etsyml_cli import __version__
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.io.artifact import Plan, artifact, source_of, to_json
-from etsyml_cli.io.summary import Summary, made_before
+from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.report.ads import Ads, ads
 from etsyml_cli.report.missing import Missing, unless_missing
@@ -55,7 +55,7 @@ def write_report(
     if not place.root.is_dir():
         raise InputError(f"{place.root}: no workspace here", hint="Begin with: etsyml ingest listings FILE")
     plan = _plan(place, {"queries": list(queries), "user": user, "plots": plots})
-    if there := made_before(out, plan, force=force):
+    if there := existing_result(out, plan, force=force):
         return replaced(there, path=str(out / PAGE))
     report = look_at(place, queries, user)
     with artifact(out, plan, force=force) as draft:

@@ -1,4 +1,4 @@
-"""Plots as plain data, drawn by matplotlib: for the page as SVG that follows its colours, for files as PNG or SVG."""
+"""Plots as plain data, drawn by matplotlib: for the page as SVG that follows its colors, for files as PNG or SVG."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 INCHES = (4.6, 3.2)
 POINTS = 72  # in an inch
 INK, FAINT, PAPER = "#1b1b1c", "#8a8a8b", "#fdfdfe"
-# of series that can be told apart in light and dark, by the colour-blind and, by their dashes, in grey
-COLOURS = ("#c2571a", "#2b6ca3", "#3c8d5a", "#8a5bb0", "#9a7b1f", "#5f6b76")
+# of series that can be told apart in light and dark, by the color-blind and, by their dashes, in grey
+COLORS = ("#c2571a", "#2b6ca3", "#3c8d5a", "#8a5bb0", "#9a7b1f", "#5f6b76")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)), (0, (4, 4)), (0, (1, 3)))
 OF_PAGE = {INK: "var(--ink)", FAINT: "var(--faint)", PAPER: "var(--paper)"} | {
-    colour: f"var(--series-{n})" for n, colour in enumerate(COLOURS)
+    color: f"var(--series-{n})" for n, color in enumerate(COLORS)
 }
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": FAINT,
@@ -75,7 +75,7 @@ class Plot(msgspec.Struct, kw_only=True):
 
 
 def svg_of(plot: Plot) -> str:
-    """The plot as an <svg> element for the page, in the colours of its style sheet."""
+    """The plot as an <svg> element for the page, in the colors of its style sheet."""
     svg = _drawn(plot, "svg").decode()
     inside = svg[svg.index("<defs>") : svg.rindex("</svg>")]
     inside = re.sub(r"<style\b.*?</style>", "", inside, flags=re.DOTALL)  # would be one of the whole page
@@ -85,9 +85,9 @@ def svg_of(plot: Plot) -> str:
 
 
 def _of_page(tag: str, name: str) -> str:
-    """A tag with the page's colours, and with ids that no other plot has."""
-    for colour, of_page in OF_PAGE.items():
-        tag = tag.replace(colour, of_page)
+    """A tag with the page's colors, and with ids that no other plot has."""
+    for color, of_page in OF_PAGE.items():
+        tag = tag.replace(color, of_page)
     if tag.startswith("<g id="):
         return "<g>"
     return re.sub(r'(\bid="|href="#|url\(#)', rf"\1{name}-", tag)
@@ -132,11 +132,11 @@ def _draw(plot: Plot, figure: Figure) -> None:
         axes.set_yscale("log")
         _tick(axes.yaxis)
     for number, series in enumerate(plot.series):
-        colour = COLOURS[number % len(COLOURS)]
+        color = COLORS[number % len(COLORS)]
         if plot.kind == "bars":
-            _bars(axes, series, number, len(plot.series), colour)
+            _bars(axes, series, number, len(plot.series), color)
         else:
-            _line(axes, series, plot.kind, colour, DASHES[number % len(DASHES)])
+            _line(axes, series, plot.kind, color, DASHES[number % len(DASHES)])
     if plot.diagonal:
         ends = [value for series in plot.series for value in (*_places(series.x), *series.y) if value > 0]
         axes.plot([min(ends), max(ends)], [min(ends), max(ends)], color=FAINT, linewidth=0.8, zorder=0)
@@ -154,8 +154,8 @@ def _tick(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def _line(axes: Axes, series: Series, kind: str, colour: str, dashes: Any) -> None:
-    style: dict[str, Any] = {"color": colour, "label": _printable(series.name)}
+def _line(axes: Axes, series: Series, kind: str, color: str, dashes: Any) -> None:
+    style: dict[str, Any] = {"color": color, "label": _printable(series.name)}
     x = _places(series.x)
     if kind == "points":
         style |= {"marker": "o", "markersize": 4, "linewidth": 1, "linestyle": dashes}
@@ -163,13 +163,13 @@ def _line(axes: Axes, series: Series, kind: str, colour: str, dashes: Any) -> No
         style |= {"linewidth": 1.6, "linestyle": dashes}
     axes.plot(x, series.y, **style)
     if series.low:
-        axes.vlines(x, series.low, series.high, color=colour, linewidth=1)
+        axes.vlines(x, series.low, series.high, color=color, linewidth=1)
 
 
-def _bars(axes: Axes, series: Series, number: int, of: int, colour: str) -> None:
+def _bars(axes: Axes, series: Series, number: int, of: int, color: str) -> None:
     width = 0.8 / of
     x = [place + (number - (of - 1) / 2) * width for place in _places(series.x)]
-    axes.bar(x, series.y, width, color=colour, label=_printable(series.name))
+    axes.bar(x, series.y, width, color=color, label=_printable(series.name))
     if series.low:
         axes.vlines(x, series.low, series.high, color=INK, linewidth=1)
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 
-from etsyml_cli.metrics.ranking import Floats
+from etsyml_cli.core.types import F64
 from etsyml_cli.report.plots import Plot, Series
 from etsyml_cli.search.evaluate import PageFigures
 
@@ -75,7 +75,7 @@ def compare(pages: PageFigures, metric: str, before: str, after: str) -> Compare
     of_page = np.array([number_of[query] for query in pages.queries])
     n_pages = np.bincount(of_page)
 
-    def means(values: Floats) -> list[float]:
+    def means(values: F64) -> list[float]:
         return list((np.bincount(of_page, values) / n_pages).tolist())
 
     rows = zip(queries, n_pages.tolist(), means(pages.values[before]), means(pages.values[after]), strict=True)

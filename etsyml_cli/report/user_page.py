@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from etsyml_cli.io.workspace import Workspace
-from etsyml_cli.personalization.recommend import Wish, recommend
+from etsyml_cli.personalization.recommend import ListOptions, recommend
 from etsyml_cli.personalization.store import LdaModel
 from etsyml_cli.personalization.styles import styles_of
 from etsyml_cli.personalization.users import users_of
@@ -77,8 +77,8 @@ def user_page(place: Workspace, cards: Cards, model: LdaModel, user: str) -> Use
     words_of = {part.style: part.words for part in profile}
     [person] = users_of(model, [user])
     favorites = [model.listing_ids[listing] for listing in person.favorites.tolist()]
-    by_style = recommend(**sources, users=[user], wish=Wish(ROW, by_style=True))
-    [explained] = recommend(**sources, users=[user], wish=Wish(LIST, explain=True))
+    by_style = recommend(**sources, users=[user], wish=ListOptions(ROW, by_style=True))
+    [explained] = recommend(**sources, users=[user], wish=ListOptions(LIST, explain=True))
     return UserPage(
         user_id=user,
         fallback=explained["fallback"],

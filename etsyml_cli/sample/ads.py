@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.core.rng import generator
+from etsyml_cli.core.types import F64, I64
 from etsyml_cli.sample.config import count_impressions
 from etsyml_cli.sample.slices import (
     ROWS_AT_ONCE,
@@ -16,10 +17,10 @@ from etsyml_cli.sample.slices import (
     choose_queries,
     draw_seconds,
     examination,
-    shelve,
+    inventory_at,
     slices,
 )
-from etsyml_cli.sample.world import Floats, Ints, World
+from etsyml_cli.sample.world import World
 
 PLACES = 8
 DECAY = 0.8
@@ -35,16 +36,16 @@ BID_DOLLARS, BID_SPREAD = 0.3, 0.4
 class AdRows:
     """Ads shown, shape (N,); `probability` is the planted chance of the click."""
 
-    impression: Ints
-    user: Ints
-    query: Ints
-    listing: Ints
-    position: Ints
-    bid: Floats
+    impression: I64
+    user: I64
+    query: I64
+    listing: I64
+    position: I64
+    bid: F64
     clicked: NDArray[np.bool_]
     converted: NDArray[np.bool_]
-    second: Ints
-    probability: Floats
+    second: I64
+    probability: F64
 
 
 def draw_impressions(world: World) -> Iterator[AdRows]:
@@ -53,7 +54,7 @@ def draw_impressions(world: World) -> Iterator[AdRows]:
         yield _ads(world, part, generator(world.seed, "impressions", part.first, part.start))
 
 
-def click_probability(world: World, query: Ints, listing: Ints, position: Ints) -> Floats:
+def click_probability(world: World, query: I64, listing: I64, position: I64) -> F64:
     """Examination x attraction (the position-based model; Craswell et al., WSDM'08), shape (N,)."""
     listings = world.listings
     right_thing = world.queries.thing[query] == listings.thing[listing]
@@ -83,8 +84,8 @@ def _ads(world: World, part: Slice, rng: np.random.Generator) -> AdRows:
     )
 
 
-def _candidates(world: World, query: Ints, second: int, rng: np.random.Generator) -> Ints:
+def _candidates(world: World, query: I64, second: int, rng: np.random.Generator) -> I64:
     """Half of the ads are for the thing that was asked for, the others for anything."""
-    shelf = shelve(world, world.listings.thing, second)
-    right_thing = shelf.take(rng, world.queries.thing[query])
-    return np.where(rng.random(len(query)) < 0.5, right_thing, shelf.take_any(rng, len(query)))
+    inventory = inventory_at(world, world.listings.thing, second)
+    right_thing = inventory.take(rng, world.queries.thing[query])
+    return np.where(rng.random(len(query)) < 0.5, right_thing, inventory.take_any(rng, len(query)))

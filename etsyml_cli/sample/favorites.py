@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from etsyml_cli.core.rng import generator
+from etsyml_cli.core.types import F64, I64
 from etsyml_cli.sample.slices import place_in_group
-from etsyml_cli.sample.world import DAY_S, Floats, Ints, World
+from etsyml_cli.sample.world import DAY_S, World
 
 USERS_AT_ONCE = 1 << 12
 ALPHA = 0.15  # of the Dirichlet behind a user's styles: most people have one or two
@@ -23,10 +24,10 @@ class Favorites:
     """Favorites of a batch of users, shape (N,), with theta, shape (U, K), of the users from `first_user` on."""
 
     first_user: int
-    theta: Floats
-    user: Ints
-    listing: Ints
-    second: Ints
+    theta: F64
+    user: I64
+    listing: I64
+    second: I64
 
 
 def draw_favorites(world: World) -> Iterator[Favorites]:
@@ -37,7 +38,7 @@ def draw_favorites(world: World) -> Iterator[Favorites]:
         yield _batch(world, edges, first, users, generator(world.seed, "favorites", first))
 
 
-def _batch(world: World, edges: Floats, first: int, users: int, rng: np.random.Generator) -> Favorites:
+def _batch(world: World, edges: F64, first: int, users: int, rng: np.random.Generator) -> Favorites:
     """LDA (Blei et al., 2003; Hu et al., KDD'14): θ ~ Dirichlet(α); for each favorite z ~ Mult(θ), x ~ Mult(β_z)."""
     theta = np.asarray(rng.dirichlet(np.full(world.config.styles, ALPHA), users))
     mean = world.config.favorites_per_user
@@ -51,7 +52,7 @@ def _batch(world: World, edges: Floats, first: int, users: int, rng: np.random.G
     return Favorites(first, theta, first + user[new], x[new], second)
 
 
-def _styles_of(user: Ints, theta: Floats, rng: np.random.Generator) -> Ints:
+def _styles_of(user: I64, theta: F64, rng: np.random.Generator) -> I64:
     """z ~ Mult(θ_user) for each entry of `user`, shape (N,)."""
     chance = rng.random(len(user))
     z = np.zeros(len(user), dtype=np.int64)
@@ -60,7 +61,7 @@ def _styles_of(user: Ints, theta: Floats, rng: np.random.Generator) -> Ints:
     return z
 
 
-def _listings_of(z: Ints, edges: Floats, rng: np.random.Generator) -> Ints:
+def _listings_of(z: I64, edges: F64, rng: np.random.Generator) -> I64:
     """x ~ Mult(β_z) for each z, shape (N,); `edges`, shape (K, I), are the cumulated β."""
     x = np.empty_like(z)
     for style, edge in enumerate(edges):
@@ -69,6 +70,6 @@ def _listings_of(z: Ints, edges: Floats, rng: np.random.Generator) -> Ints:
     return x
 
 
-def _first_times(keys: Ints) -> Ints:
+def _first_times(keys: I64) -> I64:
     """Where each key stands for the first time, in order."""
     return np.sort(np.unique(keys, return_index=True)[1])

@@ -1,4 +1,4 @@
-"""Photos drawn by the program: what the thing is, its colour and material, the style's backdrop, the quality.
+"""Photos drawn by the program: what the thing is, its color and material, the style's backdrop, the quality.
 
 A good listing is photographed sharp and bright, a poor one dim and blurred.
 """
@@ -23,10 +23,10 @@ Rgb = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Look:
-    """What a photo shows: a thing by its name, its colour, its surface, the style's number, quality 0 … 1."""
+    """What a photo shows: a thing by its name, its color, its surface, the style's number, quality 0 … 1."""
 
     thing: str
-    colour: Rgb
+    color: Rgb
     surface: str
     style: int
     quality: float
@@ -47,9 +47,9 @@ def _thing(look: Look) -> Image.Image:
     thing = Image.new("RGBA", (CANVAS, CANVAS))
     draw = ImageDraw.Draw(thing)
     fills = {
-        "body": look.colour,
-        "shade": _mixed(look.colour, (20, 20, 20), 0.35),
-        "light": _mixed(look.colour, (255, 255, 255), 0.45),
+        "body": look.color,
+        "shade": _mixed(look.color, (20, 20, 20), 0.35),
+        "light": _mixed(look.color, (255, 255, 255), 0.45),
         "steel": (176, 182, 188),
         "flame": (255, 214, 90),
         "cream": (244, 238, 222),

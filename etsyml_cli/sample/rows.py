@@ -7,17 +7,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from etsyml_cli.sample.world import Floats, Ints
+from etsyml_cli.core.types import F64, I64
 
 LOG_BEGINS = np.datetime64("2017-05-01T00:00:00", "s")
 
 
-def ids(prefix: str, index: Ints) -> pa.Array:
+def ids(prefix: str, index: I64) -> pa.Array:
     """Ids that count from 1: index 0 is `prefix` and 1."""
     return _joined(prefix, cells(index + 1))
 
 
-def times(second: Ints) -> pa.Array:
+def times(second: I64) -> pa.Array:
     """Seconds since the log began as text, in UTC."""
     without_zone = cells(pa.array(LOG_BEGINS + second.astype("timedelta64[s]")))
     return _joined(without_zone, "Z")  # as pyarrow writes UTC, in a tenth of its time
@@ -32,7 +32,7 @@ def flags(values: NDArray[np.bool_]) -> pa.Array:
     return cells(values.astype(np.int8))
 
 
-def vectors(matrix: Floats) -> pa.Array:
+def vectors(matrix: F64) -> pa.Array:
     """A list of numbers for each row of `matrix`, shape (N, K), in single precision."""
     rows, width = matrix.shape
     return pa.ListArray.from_arrays(

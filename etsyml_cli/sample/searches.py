@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from etsyml_cli.core.rng import generator
+from etsyml_cli.core.types import F64, I64
 from etsyml_cli.sample.config import count_searches
 from etsyml_cli.sample.slices import (
     ROWS_AT_ONCE,
@@ -15,11 +16,11 @@ from etsyml_cli.sample.slices import (
     choose_queries,
     draw_seconds,
     examination,
+    inventory_at,
     place_in_group,
-    shelve,
     slices,
 )
-from etsyml_cli.sample.world import Floats, Ints, World, grades
+from etsyml_cli.sample.world import World, grades
 
 DECAY = 0.4
 CLICK_IF_SEEN = np.array([0.02, 0.22, 0.42, 0.60])  # by grade; quality makes it 0.2 to 1.5 times as much
@@ -32,14 +33,14 @@ RANKING_NOISE = 1.0  # sigma of what is added to the grades before a page is ran
 class SearchRows:
     """Result pages, one entry per listing shown, shape (N,); `event` indexes io.schema.EVENTS."""
 
-    search: Ints
-    user: Ints
-    query: Ints
-    listing: Ints
-    position: Ints
-    event: Ints
-    second: Ints
-    grade: Ints
+    search: I64
+    user: I64
+    query: I64
+    listing: I64
+    position: I64
+    event: I64
+    second: I64
+    grade: I64
 
 
 def draw_searches(world: World) -> Iterator[SearchRows]:
@@ -49,7 +50,7 @@ def draw_searches(world: World) -> Iterator[SearchRows]:
         yield _pages(world, part, generator(world.seed, "searches", part.first, part.start))
 
 
-def attraction(world: World, grade: Ints, listing: Ints) -> Floats:
+def attraction(world: World, grade: I64, listing: I64) -> F64:
     """The chance of a click on a listing that is looked at, shape (N,)."""
     return np.asarray(CLICK_IF_SEEN[grade] * (0.2 + 1.3 * world.listings.quality[listing]))
 
@@ -76,7 +77,7 @@ def _pages(world: World, part: Slice, rng: np.random.Generator) -> SearchRows:
     )
 
 
-def _candidates(world: World, asked: Ints, second: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
+def _candidates(world: World, asked: I64, second: int, rng: np.random.Generator) -> tuple[I64, I64]:
     """Pages and their listings, sorted: half are the thing, a quarter are tagged so, the rest is anything.
 
     A listing drawn twice for a page is shown once, so that pages differ in length.
@@ -84,8 +85,8 @@ def _candidates(world: World, asked: Ints, second: int, rng: np.random.Generator
     size = world.config.page_size
     page = np.repeat(np.arange(len(asked)), size)
     wanted = world.queries.thing[asked][page]
-    by_thing = shelve(world, world.listings.thing, second)
-    by_tags = shelve(world, world.listings.tagged, second)
+    by_thing = inventory_at(world, world.listings.thing, second)
+    by_tags = inventory_at(world, world.listings.tagged, second)
     kind = np.tile(np.arange(size) % 4, len(asked))
     drawn = np.select(
         [kind < 2, kind == 2],
@@ -97,13 +98,13 @@ def _candidates(world: World, asked: Ints, second: int, rng: np.random.Generator
     return keys // listings, keys % listings
 
 
-def _shown_first(world: World, grade: Ints, rng: np.random.Generator) -> Floats:
+def _shown_first(world: World, grade: I64, rng: np.random.Generator) -> F64:
     """Sort keys within a page: small ones come first."""
     chance = rng.normal(0, RANKING_NOISE, len(grade))
     return chance if world.config.pages == "shuffled" else chance - grade
 
 
-def _events(rng: np.random.Generator, click: Floats, grade: Ints) -> Ints:
+def _events(rng: np.random.Generator, click: F64, grade: I64) -> I64:
     clicked = rng.random(len(click)) < click
     carted = clicked & (rng.random(len(click)) < CART_IF_CLICKED[grade])
     bought = carted & (rng.random(len(click)) < PURCHASE_IF_CARTED)

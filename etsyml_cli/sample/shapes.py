@@ -1,6 +1,6 @@
 """The silhouettes of things, as strokes on a square of 100 x 100: plain data that `photos` draws.
 
-The fill "body" is the listing's colour, "shade" and "light" are darker and lighter than it, the others are themselves.
+The fill "body" is the listing's color, "shade" and "light" are darker and lighter than it, the others are themselves.
 """
 
 from __future__ import annotations

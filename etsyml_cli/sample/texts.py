@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from etsyml_cli.core.rng import generator
+from etsyml_cli.core.types import F64, I64
 from etsyml_cli.sample import words
-from etsyml_cli.sample.world import NOTHING, Floats, Ints, World
+from etsyml_cli.sample.world import NOTHING, World
 
 PRAISE_NOISE = 0.4  # sigma of what a seller thinks of the quality
 
@@ -34,11 +35,11 @@ def write_texts(world: World) -> Iterator[Text]:
     clear = rng.integers(0, len(words.CLEAR_TITLES), n)
     hiding = rng.integers(0, len(words.HIDING_TITLES), n)
     description = rng.integers(0, len(words.DESCRIPTIONS), n)
-    colours, materials = list(words.COLOURS), list(words.MATERIALS)
+    colors, materials = list(words.COLORS), list(words.MATERIALS)
     for i in range(n):
         said = {
             "thing": words.THINGS[listings.thing[i]].name,
-            "colour": colours[listings.colour[i]],
+            "colour": colors[listings.color[i]],
             "material": materials[listings.material[i]],
             "style": words.STYLES[listings.style[i] % len(words.STYLES)],
             "praise": praise[i],
@@ -54,10 +55,10 @@ def write_texts(world: World) -> Iterator[Text]:
         )
 
 
-def _praise(rng: np.random.Generator, quality: Floats) -> list[str]:
+def _praise(rng: np.random.Generator, quality: F64) -> list[str]:
     thought = quality + rng.normal(0, PRAISE_NOISE, len(quality))
     level = np.clip(np.floor(thought * len(words.PRAISE)), 0, len(words.PRAISE) - 1).astype(int)
-    choice: Ints = rng.integers(0, len(words.PRAISE[0]), len(quality))
+    choice: I64 = rng.integers(0, len(words.PRAISE[0]), len(quality))
     return [words.PRAISE[a][b] for a, b in zip(level, choice, strict=True)]
 
 

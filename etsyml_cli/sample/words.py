@@ -1,4 +1,4 @@
-"""The vocabulary of the sample marketplace: things, colours, materials, styles and what sellers say."""
+"""The vocabulary of the sample marketplace: things, colors, materials, styles and what sellers say."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ THINGS = (
     Thing("wedding dress", ("linen", "cotton"), 240.0),
 )
 
-COLOURS = {
+COLORS = {
     "red": (200, 30, 36),
     "orange": (238, 124, 24),
     "yellow": (245, 208, 40),

@@ -8,7 +8,7 @@ import msgspec
 
 from etsyml_cli.core.log import logger
 from etsyml_cli.io.artifact import Plan, artifact
-from etsyml_cli.io.summary import Summary, made_before
+from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.io.truth import FOLDER, write_positions
 from etsyml_cli.sample import ads, searches
 from etsyml_cli.sample.config import SampleConfig
@@ -27,7 +27,7 @@ def sample_data(out: Path, config: SampleConfig, *, seed: int, force: bool = Fal
     Raises UsageError where something else is at `out` already, unless `force`.
     """
     plan = Plan(kind=KIND, config=msgspec.to_builtins(config), seed=seed)
-    if there := made_before(out, plan, force=force):
+    if there := existing_result(out, plan, force=force):
         return there
     world = build_world(config, seed)
     with artifact(out, plan, force=force) as draft:

@@ -17,7 +17,7 @@ from etsyml_cli.io.truth import SCHEMAS, truth_writer
 from etsyml_cli.sample.photos import Look, draw_photo
 from etsyml_cli.sample.rows import cells, ids, times, vectors
 from etsyml_cli.sample.texts import write_texts
-from etsyml_cli.sample.words import COLOURS, MATERIALS, THINGS
+from etsyml_cli.sample.words import COLORS, MATERIALS, THINGS
 from etsyml_cli.sample.world import NOTHING, World
 
 COLUMNS = (
@@ -78,7 +78,7 @@ def _write_photo(world: World, folder: Path, listing: int) -> None:
     listings = world.listings
     look = Look(
         thing=THINGS[listings.thing[listing]].name,
-        colour=list(COLOURS.values())[listings.colour[listing]],
+        color=list(COLORS.values())[listings.color[listing]],
         surface=list(MATERIALS.values())[listings.material[listing]],
         style=int(listings.style[listing]),
         quality=float(listings.quality[listing]),
@@ -97,7 +97,7 @@ def _write_truth(world: World, folder: Path) -> None:
     columns = {
         "listing_id": listing_id,
         "thing": pa.array([thing.name for thing in THINGS]).take(pa.array(listings.thing)),
-        "colour": pa.array(list(COLOURS)).take(pa.array(listings.colour)),
+        "colour": pa.array(list(COLORS)).take(pa.array(listings.color)),
         "material": pa.array(list(MATERIALS)).take(pa.array(listings.material)),
         "style": listings.style,
         "quality": listings.quality,

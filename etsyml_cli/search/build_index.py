@@ -1,4 +1,4 @@
-"""Prepare the search ranker for a catalogue: what does not depend on the query is worked out once, and stored."""
+"""Prepare the search ranker for a catalog: what does not depend on the query is worked out once, and stored."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.log import progress
 from etsyml_cli.io.arrays import new_array
 from etsyml_cli.io.artifact import artifact
-from etsyml_cli.io.summary import Summary, made_before
+from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.io.tables import open_table, read_in_pieces
 from etsyml_cli.metrics.ranking import byte_order
 from etsyml_cli.photos.reduced import reduced, reduced_width
 from etsyml_cli.photos.store import ImageFeatures
 from etsyml_cli.search.crosses import Tokens, all_tokens
 from etsyml_cli.search.features import crossed_tokens, text_block
-from etsyml_cli.search.index import CATALOGUE, KIND, STATIC, Z, index_plan, of_listing, save_words
+from etsyml_cli.search.index import CATALOG, KIND, STATIC, Z, index_plan, of_listing, save_words
 from etsyml_cli.search.model.blocks import Block, ListingPhotos
 from etsyml_cli.search.model.score import score
 from etsyml_cli.search.postings import PostingsBuilder
@@ -32,13 +32,13 @@ LISTINGS_AT_ONCE = 1 << 15
 
 
 def index_ltr(*, model: Path, listings: Path, images: Path | None, out: Path, force: bool = False) -> Summary:
-    """Write the index with which `rank --query` answers for this model and this catalogue.
+    """Write the index with which `rank --query` answers for this model and this catalog.
 
     Texts and photos are in memory some at a time, the words of all listings as numbers.
-    Raises DataError for a catalogue without listings.
+    Raises DataError for a catalog without listings.
     """
     plan = index_plan(model, listings, images)
-    if there := made_before(out, plan, force=force):
+    if there := existing_result(out, plan, force=force):
         return there
     with artifact(out, plan, force=force) as draft:
         draft.rows = _write(draft.path, load_model(model), photos_for(model, images), listings)
@@ -49,25 +49,25 @@ def _write(directory: Path, ranker: LtrModel, photos: ImageFeatures | None, list
     n_listings = open_table(listings, "listings").metadata.num_rows
     if n_listings == 0:
         raise DataError(f"{listings}: the listings table is empty")
-    known = ranker.known
+    state = ranker.state
     static = new_array(directory, STATIC, (len(ranker.variants), n_listings), np.float64)
-    z = new_array(directory, Z, (n_listings, reduced_width(photos, known.svd)), np.float32) if photos else None
+    z = new_array(directory, Z, (n_listings, reduced_width(photos, state.svd)), np.float32) if photos else None
     postings = PostingsBuilder()
     tokens: list[Tokens] = []
     ids: list[str] = []
     pieces = read_in_pieces(listings, "listings", LISTING_COLUMNS, LISTINGS_AT_ONCE)
     first = next(pieces)
-    catalogue = pa.ipc.new_file(str(directory / f"{CATALOGUE}.arrow"), first.schema)
-    with catalogue, progress("listings", n_listings) as advance:
+    catalog = pa.ipc.new_file(str(directory / f"{CATALOG}.arrow"), first.schema)
+    with catalog, progress("listings", n_listings) as advance:
         for table in chain([first], pieces):
-            catalogue.write_table(table)
+            catalog.write_table(table)
             piece = listings_of(table)
             here = slice(len(ids), len(ids) + len(piece.ids))
             static[:, here] = _static(ranker, piece, photos)
             if z is not None and photos is not None:
-                z[here] = reduced(photos, photos.rows_for(piece.ids), known.svd)
+                z[here] = reduced(photos, photos.rows_for(piece.ids), state.svd)
             postings.add(count_words(piece.title_words, piece.tag_words))
-            tokens.append(crossed_tokens(piece, known.config))
+            tokens.append(crossed_tokens(piece, state.config))
             ids += piece.ids
             advance(len(piece.ids))
     words = postings.build()
@@ -78,7 +78,7 @@ def _write(directory: Path, ranker: LtrModel, photos: ImageFeatures | None, list
 def _static(ranker: LtrModel, listings: Listings, photos: ImageFeatures | None) -> NDArray[np.float64]:
     """What each variant's score of I listings is without a query, shape (variants, I)."""
     every = np.arange(len(listings.ids))
-    blocks: dict[str, Block] = {"text": text_block(ranker.known, listings, every)}
+    blocks: dict[str, Block] = {"text": text_block(ranker.state, listings, every)}
     if photos is not None:
         blocks["image"] = ListingPhotos(photos.matrix, photos.rows_for(listings.ids), every)
     return np.array([score(of_listing(weights), blocks) for weights in ranker.variants.values()])

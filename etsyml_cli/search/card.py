@@ -15,7 +15,7 @@ Ranks the listings that match a query. The score is linear, a sum over blocks of
 
 Shape: {shape}
 
-The weights {minimise} the {loss} loss over {pairs} of a stronger and a weaker event (purchase, cart, click,
+The weights {minimize} the {loss} loss over {pairs} of a stronger and a weaker event (purchase, cart, click,
 impression) on the same result page (Lynch, Aryafar, Attenberg, KDD'16), each page counting alike{debias}, plus L2 per
 block{l1}.
 
@@ -60,7 +60,7 @@ SHAPES = {
     "global": "global. [d_T, d_I] alone, Algorithms 1 and 2 to the letter: it knows the listing, not the query.",
 }
 
-MINIMISE = {"lbfgs": "minimise", "descent": "come near to minimising"}
+MINIMIZE = {"lbfgs": "minimise", "descent": "come near to minimising"}
 
 PAIRS = {
     "all": "all pairs",
@@ -103,7 +103,7 @@ def model_card(
     return TEMPLATE.format(
         blocks="\n".join(f"- {BLOCKS[block].format(**words)}" for block in used),
         shape=SHAPES[config.shape],
-        minimise=MINIMISE[config.solver],
+        minimize=MINIMIZE[config.solver],
         loss={"logistic": "logistic", "hinge": "squared hinge"}[config.loss],
         pairs=PAIRS[config.pairs],
         debias=", each pair weighed by the inverse propensity of its position" if config.debias == "position" else "",
@@ -127,7 +127,7 @@ def _figure(value: float) -> str:
 ROWS_TEMPLATE = """\
 # Search ranker over features of your own
 
-The score is linear in {columns:,} columns. The weights {minimise} the {loss} loss over {pairs} of a row with a higher
+The score is linear in {columns:,} columns. The weights {minimize} the {loss} loss over {pairs} of a row with a higher
 and one with a lower grade on the same page, each page counting alike, plus L2{l1}; columns are brought to a root mean
 square of 1 first. On dense hand-made features boosted trees (LightGBM's lambdarank) rank better.
 
@@ -153,7 +153,7 @@ def rows_card(*, config: LtrConfig, columns: int, rows: dict[str, int], split: s
     found = valid["variants"]["features"]
     return ROWS_TEMPLATE.format(
         columns=columns,
-        minimise=MINIMISE[config.solver],
+        minimize=MINIMIZE[config.solver],
         loss={"logistic": "logistic", "hinge": "squared hinge"}[config.loss],
         pairs=PAIRS[config.pairs],
         l1=f" and L1 {config.l1:g}" if config.l1 else "",

@@ -11,11 +11,9 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import sparse
 
+from etsyml_cli.core.types import F64, I64
 from etsyml_cli.text.hashing import feature_seed, halves, hash_words, joined
 from etsyml_cli.text.words import Words, tokenize
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 SEED = feature_seed("word_crosses")
 
@@ -26,10 +24,10 @@ _inlined = njit(cache=True, nogil=True, inline="always")
 class Tokens(NamedTuple):
     """The hashed tokens of N things: thing t owns hashes[ptr[t]:ptr[t + 1]]."""
 
-    ptr: Ints
+    ptr: I64
     hashes: NDArray[np.uint32]
 
-    def take(self, things: Ints) -> Tokens:
+    def take(self, things: I64) -> Tokens:
         """The tokens of these things only."""
         n = np.diff(self.ptr)[things]
         ptr = np.concatenate([[0], np.cumsum(n)])
@@ -48,7 +46,7 @@ class WordPairs:
 
     rows: sparse.csr_matrix
     word: NDArray[np.uint32]
-    listing: Ints
+    listing: I64
     tokens: Tokens
     bits: int
 
@@ -76,18 +74,18 @@ class WordCrosses:
     column: NDArray[np.int32]
     width: int
 
-    def scores(self, w: Floats) -> Floats:
+    def scores(self, w: F64) -> F64:
         of_meeting = np.empty(len(self.pairs.word))
         _scores(self.pairs.word, self.pairs.listing, *self.pairs.tokens, self.column, w, of_meeting)
         return np.asarray(self.pairs.rows @ of_meeting)
 
-    def sums(self, c: Floats) -> Floats:
+    def sums(self, c: F64) -> F64:
         total = np.zeros(self.width)
         of_meeting = self.pairs.rows.T @ c
         _sums(self.pairs.word, self.pairs.listing, *self.pairs.tokens, self.column, of_meeting, total)
         return total
 
-    def addends(self, c: Floats) -> tuple[NDArray[np.int32], Floats]:
+    def addends(self, c: F64) -> tuple[NDArray[np.int32], F64]:
         meeting, columns = self._entries()
         return columns, (self.pairs.rows.T @ c)[meeting]
 
@@ -99,7 +97,7 @@ class WordCrosses:
         of_meeting = sparse.csr_matrix((np.ones(len(columns)), (meeting, columns)), (len(self.pairs.word), self.width))
         return sparse.csr_matrix(self.pairs.rows @ of_meeting)
 
-    def _entries(self) -> tuple[Ints, NDArray[np.int32]]:
+    def _entries(self) -> tuple[I64, NDArray[np.int32]]:
         """The meeting and the column of each of its pairs that has one."""
         pairs = self.pairs
         n_tokens = np.diff(pairs.tokens.ptr)[pairs.listing]
@@ -136,7 +134,7 @@ def whole_query(query: str) -> str:
     return "=" + " ".join(tokenize(query))
 
 
-def pair_words(queries: Tokens, listings: Tokens, query: Ints, listing: Ints, bits: int) -> WordPairs:
+def pair_words(queries: Tokens, listings: Tokens, query: I64, listing: I64, bits: int) -> WordPairs:
     """Every query word with every listing token of N rows; `query` and `listing`, shape (N,), name these."""
     words, word = np.unique(queries.hashes, return_inverse=True)
     n_words = np.diff(queries.ptr)[query]

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.rng import generator
+from etsyml_cli.core.types import F64, I64, Bools
 from etsyml_cli.io.artifact import expect_same_input
 from etsyml_cli.io.model import SPLIT, load_json
 from etsyml_cli.io.runs import write_lists
@@ -21,23 +21,21 @@ from etsyml_cli.io.trec import write_qrels
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import MetricName
-from etsyml_cli.metrics.ranking import PER_PAGE, Floats, RankedPages, best_first, byte_order, rank_pages
-from etsyml_cli.photos.reduced import permuted
+from etsyml_cli.metrics.ranking import PER_PAGE, RankedPages, best_first, byte_order, rank_pages
+from etsyml_cli.photos.reduced import shuffle_photos
 from etsyml_cli.photos.store import ImageFeatures
-from etsyml_cli.search.features import asked_in, log_blocks, photo_blocks
+from etsyml_cli.search.features import log_blocks, photo_blocks, rows_of_log
 from etsyml_cli.search.gains import gains_of
-from etsyml_cli.search.log import Ints, SearchLog, read_searches
+from etsyml_cli.search.log import SearchLog, read_searches
 from etsyml_cli.search.model.blocks import Rows
 from etsyml_cli.search.model.score import Blocks, score
-from etsyml_cli.search.parts import BY_SELLER, parted
+from etsyml_cli.search.parts import BY_SELLER, assign_split
 from etsyml_cli.search.store import CONTROL, LtrModel, load_model, manifest_of, photos_for
 from etsyml_cli.search.svmlight_ranker import evaluate_rows, is_of_rows
 from etsyml_cli.splits.days import TEST
 from etsyml_cli.splits.pages import holds_out_a_test, split_from
 from etsyml_cli.text.listings import Listings, read_listings
 from etsyml_cli.text.words import OVERLAP_FEATURES
-
-Bools = NDArray[np.bool_]
 
 SHOWN = "shown"
 TEXT = "text"
@@ -112,7 +110,7 @@ class PageFigures:
 
     search_ids: list[str]
     queries: list[str]
-    values: dict[str, Floats]
+    values: dict[str, F64]
 
 
 def figures_of_pages(
@@ -139,23 +137,23 @@ class Ranked:
 
 
 def _ranked(
-    log: SearchLog, scores: dict[str, Floats], controls: list[Floats], gains: Floats, id_order: Ints, rows: Bools
+    log: SearchLog, scores: dict[str, F64], controls: list[F64], gains: F64, id_order: I64, rows: Bools
 ) -> Ranked:
     """The pages of the log with these rows, shape (N,), alone; a page may be left with none."""
     sizes = np.bincount(log.page_of_row()[rows], minlength=len(log.search_ids))
     offsets = np.concatenate([[0], np.cumsum(sizes)])
 
-    def rank(s: Floats) -> RankedPages:
+    def rank(s: F64) -> RankedPages:
         return rank_pages(s[rows], gains[rows], offsets, id_order[rows])
 
     return Ranked({variant: rank(s) for variant, s in scores.items()}, [rank(s) for s in controls])
 
 
-def _values(metric: MetricName, ranked: Ranked, judged: Bools) -> dict[str, Floats]:
+def _values(metric: MetricName, ranked: Ranked, judged: Bools) -> dict[str, F64]:
     """The metric of every judged page, (Q,), by each variant, and its mean over the controls."""
 
-    def per_page(pages: RankedPages) -> Floats:
-        values: Floats = PER_PAGE[metric.name](pages, metric)[judged]
+    def per_page(pages: RankedPages) -> F64:
+        values: F64 = PER_PAGE[metric.name](pages, metric)[judged]
         return values
 
     values = {variant: per_page(pages) for variant, pages in ranked.variants.items()}
@@ -174,14 +172,14 @@ def _judged(ranked: Ranked) -> Bools:
 
 def _open(
     model: Path, listings: Path, searches: Path, images: Path | None, seed: int
-) -> tuple[SearchLog, Bools, dict[str, Floats], list[Floats]]:
+) -> tuple[SearchLog, Bools, dict[str, F64], list[F64]]:
     """The test pages, which of their rows were never shown before, and all rows' scores by variants and controls."""
-    catalogue = read_listings(listings)
-    log, unseen = _test_pages(model, searches, listings, catalogue)
-    return log, unseen, *_scores(log, model, catalogue, images, seed)
+    catalog = read_listings(listings)
+    log, unseen = _test_pages(model, searches, listings, catalog)
+    return log, unseen, *_scores(log, model, catalog, images, seed)
 
 
-def _test_pages(model: Path, searches: Path, listings: Path, catalogue: Listings) -> tuple[SearchLog, Bools]:
+def _test_pages(model: Path, searches: Path, listings: Path, catalog: Listings) -> tuple[SearchLog, Bools]:
     """The pages that the model's own split sets aside, of the rows that it was trained on.
 
     And which of their rows, shape (N,), show a listing that no page of training or validation showed.
@@ -195,7 +193,7 @@ def _test_pages(model: Path, searches: Path, listings: Path, catalogue: Listings
     by = manifest.plan.config["split"]
     if by == BY_SELLER:
         expect_same_input(manifest, "listings", listings)
-    log, part = parted(log, split, by, catalogue)
+    log, part = assign_split(log, split, by, catalog)
     if not (part == TEST).any():
         raise DataError(f"{model}: no page fell into its test part", hint="Train again with a larger --holdout.")
     test, seen = log.take(part == TEST), set(log.take(part != TEST).listing_ids)
@@ -205,12 +203,12 @@ def _test_pages(model: Path, searches: Path, listings: Path, catalogue: Listings
 
 
 def _scores(
-    log: SearchLog, model: Path, catalogue: Listings, images: Path | None, seed: int
-) -> tuple[dict[str, Floats], list[Floats]]:
+    log: SearchLog, model: Path, catalog: Listings, images: Path | None, seed: int
+) -> tuple[dict[str, F64], list[F64]]:
     """The score of every row, shape (N,), by each baseline and variant of the model, and by each of its controls."""
     ranker = load_model(model)
     photos = photos_for(model, images)
-    blocks = log_blocks(ranker.known, catalogue, photos, log)
+    blocks = log_blocks(ranker.state, catalog, photos, log)
     scores = {
         SHOWN: -log.position.astype(np.float64),
         "random": generator(seed, "random order").random(len(log.listing)),
@@ -224,18 +222,18 @@ def _scores(
 
 def _control_scores(
     model: LtrModel, photos: ImageFeatures, log: SearchLog, blocks: Blocks, seed: int | None
-) -> list[Floats]:
+) -> list[F64]:
     """The score of every row by each control, with the photos dealt to the listings as when it was trained."""
-    deals = [permuted(photos, log.listing_ids, seed or 0, number) for number in range(len(model.controls))]
+    shuffles = [shuffle_photos(photos, log.listing_ids, seed or 0, number) for number in range(len(model.controls))]
     return [
         score(weights, {**blocks, **wrong})
-        for weights, wrong in zip(model.controls, photo_blocks(model.known, photos, deals, asked_in(log)), strict=True)
+        for weights, wrong in zip(
+            model.controls, photo_blocks(model.state, photos, shuffles, rows_of_log(log)), strict=True
+        )
     ]
 
 
-def _write_runs(
-    runs: Path, log: SearchLog, judged: Bools, gains: Floats, scores: dict[str, Floats], id_order: Ints
-) -> None:
+def _write_runs(runs: Path, log: SearchLog, judged: Bools, gains: F64, scores: dict[str, F64], id_order: I64) -> None:
     """`qrels.txt` and `VARIANT.trec` of the judged pages: trec_eval gets the same figures from them."""
     page = log.page_of_row()
     rows = zip(page.tolist(), log.listing.tolist(), gains.astype(np.int64).tolist(), strict=True)
@@ -246,7 +244,7 @@ def _write_runs(
         write_lists(lists, runs / f"{variant}.trec", subject="search_id")
 
 
-def _lists(log: SearchLog, judged: Bools, scores: Floats, order: Ints) -> Iterator[dict[str, Any]]:
+def _lists(log: SearchLog, judged: Bools, scores: F64, order: I64) -> Iterator[dict[str, Any]]:
     for q in np.flatnonzero(judged).tolist():
         rows = order[log.offsets[q] : log.offsets[q + 1]].tolist()
         items = [

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from etsyml_cli.core.types import I64
 from etsyml_cli.photos.reduced import photo_svd, reduced
 from etsyml_cli.photos.store import ImageFeatures
 from etsyml_cli.photos.svd import Svd
@@ -26,7 +27,7 @@ from etsyml_cli.search.crosses import (
     whole_query,
     words_of_query,
 )
-from etsyml_cli.search.log import Ints, SearchLog
+from etsyml_cli.search.log import SearchLog
 from etsyml_cli.search.model.blocks import Block, ListingPhotos, ListingTerms, PhotoCrosses, Rows
 from etsyml_cli.text.listings import Listings, shown_listings
 from etsyml_cli.text.terms import Terms, build_terms, term_rows, terms_of
@@ -34,8 +35,8 @@ from etsyml_cli.text.words import ListingWords, Vocabulary, build_vocabulary, co
 
 
 @dataclass(frozen=True)
-class Known:
-    """What features are made with: terms of the catalogue; words, word pairs and photos of the training part."""
+class FeatureState:
+    """What features are made with: terms of the catalog; words, word pairs and photos of the training part."""
 
     config: LtrConfig
     vocabulary: Vocabulary
@@ -51,85 +52,89 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Asked:
+class QueryListingRows:
     """N rows that show a listing for a query: both are numbers, shape (N,), of `queries` and of a list of listings."""
 
     queries: list[str]
-    query: Ints
-    listing: Ints
+    query: I64
+    listing: I64
 
 
-def learn(catalogue: Listings, log: SearchLog, photos: ImageFeatures | None, config: LtrConfig) -> Known:
-    """What the catalogue and the rows of a training log tell; no label is looked at."""
-    vocabulary = build_vocabulary(count_words(catalogue.title_words, catalogue.tag_words), config.text.min_count)
-    terms = build_terms(_terms(catalogue, config), min_count=config.text.min_count, hash_bits=config.text.hash_bits)
-    asked = asked_in(log)
+def learn(catalog: Listings, log: SearchLog, photos: ImageFeatures | None, config: LtrConfig) -> FeatureState:
+    """What the catalog and the rows of a training log tell; no label is looked at."""
+    vocabulary = build_vocabulary(count_words(catalog.title_words, catalog.tag_words), config.text.min_count)
+    terms = build_terms(_terms(catalog, config), min_count=config.text.min_count, hash_bits=config.text.hash_bits)
+    asked = rows_of_log(log)
     own = _own_queries(log, config) if config.shape == "per-query" else frozenset()
     words = sorted({word for query in asked.queries for word in words_of_query(query, own)})
-    shown = shown_listings(catalogue, log.listing_ids)
+    shown = shown_listings(catalog, log.listing_ids)
     tokens = crossed_tokens(shown, config)
     pairs = _word_pairs(asked, tokens, config, own).seen() if config.shape != "global" else np.empty(0, np.uint32)
-    return Known(config, vocabulary, terms, words, own, pairs, photo_svd(photos, config.photo_dim))
+    return FeatureState(config, vocabulary, terms, words, own, pairs, photo_svd(photos, config.photo_dim))
 
 
-def asked_in(log: SearchLog) -> Asked:
+def rows_of_log(log: SearchLog) -> QueryListingRows:
     """The rows of a log, its queries each once."""
     number_of = {query: number for number, query in enumerate(dict.fromkeys(log.queries))}
     of_page = np.array([number_of[query] for query in log.queries], dtype=np.int64)
-    return Asked(list(number_of), of_page[log.page_of_row()], log.listing)
+    return QueryListingRows(list(number_of), of_page[log.page_of_row()], log.listing)
 
 
-def blocks_of(known: Known, listings: Listings, photos: ImageFeatures | None, asked: Asked) -> dict[str, Block]:
+def blocks_of(
+    state: FeatureState, listings: Listings, photos: ImageFeatures | None, asked: QueryListingRows
+) -> dict[str, Block]:
     """Every block of features of N rows; `asked.listing` counts into `listings`."""
-    blocks: dict[str, Block] = {"text": text_block(known, listings, asked.listing)}
-    if known.knows_queries:
+    blocks: dict[str, Block] = {"text": text_block(state, listings, asked.listing)}
+    if state.knows_queries:
         words = count_words(listings.title_words, listings.tag_words)
-        blocks |= query_blocks(known, words, crossed_tokens(listings, known.config), asked)
+        blocks |= query_blocks(state, words, crossed_tokens(listings, state.config), asked)
     if photos is not None:
-        blocks |= next(photo_blocks(known, photos, [photos.rows_for(listings.ids)], asked))
+        blocks |= next(photo_blocks(state, photos, [photos.rows_for(listings.ids)], asked))
     return blocks
 
 
-def text_block(known: Known, listings: Listings, listing: Ints) -> ListingTerms:
+def text_block(state: FeatureState, listings: Listings, listing: I64) -> ListingTerms:
     """d_T of the rows that show `listing`, shape (N,)."""
-    config = known.config
-    return ListingTerms(term_rows(_terms(listings, config), known.terms, config.text.weighting), listing)
+    config = state.config
+    return ListingTerms(term_rows(_terms(listings, config), state.terms, config.text.weighting), listing)
 
 
-def query_blocks(known: Known, words: ListingWords, tokens: Tokens, asked: Asked) -> dict[str, Block]:
+def query_blocks(state: FeatureState, words: ListingWords, tokens: Tokens, asked: QueryListingRows) -> dict[str, Block]:
     """The blocks that compare the query's words with the listing's; `words` and `tokens` are those of I listings."""
-    pairs = _word_pairs(asked, tokens, known.config, known.own_queries)
+    pairs = _word_pairs(asked, tokens, state.config, state.own_queries)
     return {
-        "overlap": Rows(overlap(words, known.vocabulary, asked.queries, asked.query, asked.listing)),
-        "word_crosses": cross(pairs, known.pairs),
+        "overlap": Rows(overlap(words, state.vocabulary, asked.queries, asked.query, asked.listing)),
+        "word_crosses": cross(pairs, state.pairs),
     }
 
 
 def photo_blocks(
-    known: Known, photos: ImageFeatures, deals: Sequence[Ints], asked: Asked
+    state: FeatureState, photos: ImageFeatures, shuffles: Sequence[I64], asked: QueryListingRows
 ) -> Iterator[dict[str, Block]]:
     """The blocks that look at photos, for each way to deal them to the I listings: rows of photos or -1, shape (I,).
 
     However often a photo is dealt, it is reduced once.
     """
-    distinct = np.unique(np.concatenate([[-1], *deals]))
-    z = reduced(photos, distinct, known.svd) if known.knows_queries else None
-    for photo in deals:
+    distinct = np.unique(np.concatenate([[-1], *shuffles]))
+    z = reduced(photos, distinct, state.svd) if state.knows_queries else None
+    for photo in shuffles:
         blocks: dict[str, Block] = {"image": ListingPhotos(photos.matrix, photo, asked.listing)}
         if z is not None:
-            blocks["photo_crosses"] = photo_crosses(known, z[np.searchsorted(distinct, photo)], asked)
+            blocks["photo_crosses"] = photo_crosses(state, z[np.searchsorted(distinct, photo)], asked)
         yield blocks
 
 
-def photo_crosses(known: Known, z: NDArray[np.floating], asked: Asked) -> PhotoCrosses:
+def photo_crosses(state: FeatureState, z: NDArray[np.floating], asked: QueryListingRows) -> PhotoCrosses:
     """Query words with the reduced photos of I listings, shape (I, K)."""
-    words = query_word_rows(asked.queries, known.query_words, known.own_queries)
+    words = query_word_rows(asked.queries, state.query_words, state.own_queries)
     return PhotoCrosses(words, z, asked.query, asked.listing)
 
 
-def log_blocks(known: Known, catalogue: Listings, photos: ImageFeatures | None, log: SearchLog) -> dict[str, Block]:
+def log_blocks(
+    state: FeatureState, catalog: Listings, photos: ImageFeatures | None, log: SearchLog
+) -> dict[str, Block]:
     """The blocks of a log's N rows."""
-    return blocks_of(known, shown_listings(catalogue, log.listing_ids), photos, asked_in(log))
+    return blocks_of(state, shown_listings(catalog, log.listing_ids), photos, rows_of_log(log))
 
 
 def _terms(listings: Listings, config: LtrConfig) -> list[list[str]]:
@@ -153,7 +158,7 @@ def _own_queries(log: SearchLog, config: LtrConfig) -> frozenset[str]:
     return frozenset(query for query, count in pages.items() if count >= config.min_query_pages)
 
 
-def _word_pairs(asked: Asked, tokens: Tokens, config: LtrConfig, own: frozenset[str]) -> WordPairs:
+def _word_pairs(asked: QueryListingRows, tokens: Tokens, config: LtrConfig, own: frozenset[str]) -> WordPairs:
     """Every query word with every token of the listing."""
     return pair_words(query_tokens(asked.queries, own), tokens, asked.query, asked.listing, config.cross_bits)
 

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from etsyml_cli.core.errors import DataError, InputError
+from etsyml_cli.core.types import F64
 from etsyml_cli.io.trec import query_key, read_qrels
-from etsyml_cli.metrics.ranking import Floats
 from etsyml_cli.search.log import SearchLog
 
 
-def gains_of(log: SearchLog, truth: Path | None, qrels: Path | None) -> Floats:
+def gains_of(log: SearchLog, truth: Path | None, qrels: Path | None) -> F64:
     """What each row is worth, shape (N,), by the first that there is: qrels, planted truth, the log's own events."""
     if qrels is not None:
         return _judged(log, qrels)
     return log.level.astype(np.float64) if truth is None else _grades(log, truth)
 
 
-def _grades(log: SearchLog, truth: Path) -> Floats:
+def _grades(log: SearchLog, truth: Path) -> F64:
     """The planted grade of every row, shape (N,)."""
     from etsyml_cli.io.truth import read_page_grades
 
@@ -33,7 +33,7 @@ def _grades(log: SearchLog, truth: Path) -> Floats:
     return np.array(grades, dtype=np.float64)
 
 
-def _judged(log: SearchLog, qrels: Path) -> Floats:
+def _judged(log: SearchLog, qrels: Path) -> F64:
     """The grade of every row in a qrels file, at least 0, shape (N,)."""
     grades = read_qrels(qrels)
     of_page = [grades.get(query_key(query), {}) for query in log.queries]

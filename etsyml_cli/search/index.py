@@ -1,4 +1,4 @@
-"""The search ranker's index of a catalogue: a query reads what it needs of it, not the catalogue."""
+"""The search ranker's index of a catalog: a query reads what it needs of it, not the catalog."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
+from etsyml_cli.core.types import F64, I64
 from etsyml_cli.io.arrays import map_array, save_arrays
 from etsyml_cli.io.artifact import MANIFEST, Plan, expect_kind, is_fresh, source_of
 from etsyml_cli.io.atomic import of_one_version
@@ -20,17 +21,16 @@ from etsyml_cli.io.tables import table_source
 from etsyml_cli.io.wide import widened
 from etsyml_cli.metrics.ranking import best_first
 from etsyml_cli.search.crosses import Tokens
-from etsyml_cli.search.features import Asked, photo_crosses, query_blocks
-from etsyml_cli.search.log import Ints
+from etsyml_cli.search.features import QueryListingRows, photo_crosses, query_blocks
 from etsyml_cli.search.model.blocks import Block
-from etsyml_cli.search.model.score import Floats, Weights, score
+from etsyml_cli.search.model.score import Weights, score
 from etsyml_cli.search.postings import Postings
 from etsyml_cli.search.store import LtrModel
 from etsyml_cli.text.listings import LISTING_COLUMNS, Listings, listings_of
 from etsyml_cli.text.words import tokenize
 
 KIND = "index:ltr"
-CATALOGUE = "listings"
+CATALOG = "listings"
 STATIC, Z = "static", "z"
 OF_LISTING = ("text", "image")  # blocks that do not look at the query
 MADE_BY = "etsyml index ltr"
@@ -45,28 +45,28 @@ class LtrIndex:
     without photos. id_order: (I,), see `byte_order`.
     """
 
-    catalogue: pa.Table
+    catalog: pa.Table
     postings: Postings
     tokens: Tokens
-    static: Floats
+    static: F64
     z: NDArray[np.float32] | None
-    id_order: Ints
+    id_order: I64
 
-    def listings(self, rows: Ints) -> Listings:
+    def listings(self, rows: I64) -> Listings:
         """These listings, in that order."""
-        return listings_of(self.catalogue.take(rows))
+        return listings_of(self.catalog.take(rows))
 
 
-def search(index: LtrIndex, ranker: LtrModel, variant: str, query: str, k: int) -> tuple[Ints, Floats]:
+def search(index: LtrIndex, ranker: LtrModel, variant: str, query: str, k: int) -> tuple[I64, F64]:
     """The k best listings with a word of the query, best first, and their scores, shape (n,) each."""
     rows, words = index.postings.matching(tokenize(query))
     n = len(rows)
-    asked = Asked([query], np.zeros(n, np.int64), np.arange(n))
+    asked = QueryListingRows([query], np.zeros(n, np.int64), np.arange(n))
     blocks: dict[str, Block] = {}
-    if ranker.known.knows_queries:
-        blocks |= query_blocks(ranker.known, words, index.tokens.take(rows), asked)
+    if ranker.state.knows_queries:
+        blocks |= query_blocks(ranker.state, words, index.tokens.take(rows), asked)
         if index.z is not None:
-            blocks["photo_crosses"] = photo_crosses(ranker.known, index.z[rows], asked)
+            blocks["photo_crosses"] = photo_crosses(ranker.state, index.z[rows], asked)
     of_query = {name: w for name, w in ranker.variants[variant].items() if name not in OF_LISTING}
     scores = index.static[list(ranker.variants).index(variant), rows] + score(of_query, blocks)
     best = best_first(scores, index.id_order[rows])[:k]
@@ -84,14 +84,14 @@ def index_plan(model: Path, listings: Path, images: Path | None) -> Plan:
     return Plan(kind=KIND, inputs=inputs if images is None else inputs | {"images": [source_of(images)]})
 
 
-def save_words(directory: Path, postings: Postings, tokens: Tokens, id_order: Ints) -> None:
+def save_words(directory: Path, postings: Postings, tokens: Tokens, id_order: I64) -> None:
     save_ids(directory, "words", postings.words)
     arrays = {f"postings_{name}": getattr(postings, name) for name in ("ptr", "rows", "title", "tags", "length")}
     save_arrays(directory, arrays | {"token_ptr": tokens.ptr, "token_hashes": tokens.hashes, "id_order": id_order})
 
 
 def is_usable(directory: Path, model: Path, listings: Path, images: Path | None) -> bool:
-    """Whether an index of this model and catalogue is there."""
+    """Whether an index of this model and catalog is there."""
     if not (directory / MANIFEST).is_file():
         return False
     expect_kind(directory, KIND, made_by=MADE_BY)
@@ -110,7 +110,7 @@ def load_index(directory: Path, ranker: LtrModel) -> LtrIndex:
     if not _ascends(ptr) or not _ascends(token_ptr) or rows.max(initial=0) >= n_listings:
         raise InputError(f"{directory}: damaged, its files do not fit each other", hint=AGAIN)
     return LtrIndex(
-        catalogue=_catalogue(directory, n_listings),
+        catalog=_catalog(directory, n_listings),
         postings=Postings(words, ptr, rows, title, tags, array("postings_length", (n_listings,), np.uint32)),
         tokens=Tokens(token_ptr, array("token_hashes", (int(token_ptr[-1]),), np.uint32)),
         static=array(STATIC, (len(ranker.variants), n_listings), np.float64),
@@ -119,12 +119,12 @@ def load_index(directory: Path, ranker: LtrModel) -> LtrIndex:
     )
 
 
-def _ascends(ptr: Ints) -> bool:
+def _ascends(ptr: I64) -> bool:
     return bool(ptr[0] == 0 and (np.diff(ptr) >= 0).all())
 
 
-def _catalogue(directory: Path, n_listings: int) -> pa.Table:
-    table = map_table(directory, CATALOGUE, AGAIN)
+def _catalog(directory: Path, n_listings: int) -> pa.Table:
+    table = map_table(directory, CATALOG, AGAIN)
     if table.num_rows != n_listings or table.column_names != LISTING_COLUMNS:
         raise InputError(f"{directory}: damaged, its files do not fit each other", hint=AGAIN)
     return widened(table)

@@ -11,11 +11,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.types import I64
 from etsyml_cli.io.schema import EVENTS
 from etsyml_cli.io.tables import read_table
 from etsyml_cli.splits.days import days_of
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,11 @@ class SearchLog:
 
     search_ids: list[str]
     queries: list[str]
-    days: Ints | None
-    offsets: Ints
+    days: I64 | None
+    offsets: I64
     listing_ids: list[str]
-    listing: Ints
-    position: Ints
+    listing: I64
+    position: I64
     level: NDArray[np.int8]
 
     def take(self, pages: NDArray[np.bool_]) -> SearchLog:
@@ -51,7 +50,7 @@ class SearchLog:
             level=self.level[rows],
         )
 
-    def divided(self, part: NDArray[np.int8]) -> tuple[SearchLog, NDArray[np.int8]]:
+    def split_by_seller(self, part: NDArray[np.int8]) -> tuple[SearchLog, NDArray[np.int8]]:
         """The rows of each part, `part` has shape (N,), as pages of their own; and the part of each such page."""
         page = self.page_of_row()
         order = np.lexsort((part, page))
@@ -69,7 +68,7 @@ class SearchLog:
         )
         return log, part[starts]
 
-    def page_of_row(self) -> Ints:
+    def page_of_row(self) -> I64:
         """The page of each row, shape (N,)."""
         return np.repeat(np.arange(len(self.search_ids)), np.diff(self.offsets))
 
@@ -102,7 +101,7 @@ def read_searches(path: Path, limit: int | None = None) -> SearchLog:
     )
 
 
-def _days(created_at: pa.ChunkedArray) -> Ints | None:
+def _days(created_at: pa.ChunkedArray) -> I64 | None:
     if created_at.null_count:
         return None
     return days_of(created_at.cast(pa.int64()).to_numpy())

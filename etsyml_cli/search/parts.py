@@ -12,17 +12,17 @@ from etsyml_cli.text.listings import Listings
 BY_SELLER = "seller"
 
 
-def parted(log: SearchLog, split: PageSplit, by: str, catalogue: Listings) -> tuple[SearchLog, NDArray[np.int8]]:
+def assign_split(log: SearchLog, split: PageSplit, by: str, catalog: Listings) -> tuple[SearchLog, NDArray[np.int8]]:
     """The log's pages and the part of each, shape (Q,).
 
     A split by seller divides a page into one for each part: the rows of that part's sellers.
     """
     if by == BY_SELLER:
-        return log.divided(parts(split, _sellers(log.listing_ids, catalogue), None)[log.listing])
+        return log.split_by_seller(parts(split, _sellers(log.listing_ids, catalog), None)[log.listing])
     return log, parts(split, log.queries if by == "query" else log.search_ids, log.days)
 
 
-def _sellers(listing_ids: list[str], catalogue: Listings) -> list[str]:
+def _sellers(listing_ids: list[str], catalog: Listings) -> list[str]:
     """The shop of each listing; one without shop, or that the table does not know, is its own seller."""
-    shop_of = dict(zip(catalogue.ids, catalogue.shops, strict=True))
+    shop_of = dict(zip(catalog.ids, catalog.shops, strict=True))
     return [shop_of.get(listing_id) or listing_id for listing_id in listing_ids]

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from etsyml_cli.core.types import I64
 from etsyml_cli.text.words import ListingWords, Words
 
-Ints = NDArray[np.int64]
 Counts = NDArray[np.uint32]
 
 BASE = 1 << 26  # title + BASE · tags is exact in a double
@@ -26,13 +26,13 @@ class Postings:
     """
 
     words: Words
-    ptr: Ints  # (W + 1,)
+    ptr: I64  # (W + 1,)
     rows: Counts  # (P,)
     title: Counts  # (P,)
     tags: Counts  # (P,)
     length: Counts  # (I,)
 
-    def matching(self, words: Iterable[str]) -> tuple[Ints, ListingWords]:
+    def matching(self, words: Iterable[str]) -> tuple[I64, ListingWords]:
         """The listings with one of these words, shape (n,), ascending, and the counts of these words in them."""
         found = [place for word in dict.fromkeys(words) if (place := self._place(word)) is not None]
         spans = [slice(self.ptr[place], self.ptr[place + 1]) for place in found]
@@ -56,14 +56,14 @@ class Postings:
 
 
 class PostingsBuilder:
-    """Gathers the words of a catalogue that comes in pieces, its listings numbered from 0 in their order."""
+    """Gathers the words of a catalog that comes in pieces, its listings numbered from 0 in their order."""
 
     def __init__(self) -> None:
         self._number_of: dict[str, int] = {}
-        self._words: list[Ints] = [np.empty(0, np.int64)]
+        self._words: list[I64] = [np.empty(0, np.int64)]
         self._rows: list[Counts] = [np.empty(0, np.uint32)]
         self._counts: list[NDArray[np.float64]] = [np.empty(0)]
-        self._lengths: list[Ints] = [np.empty(0, np.int64)]
+        self._lengths: list[I64] = [np.empty(0, np.int64)]
         self._n_listings = 0
 
     def add(self, piece: ListingWords) -> None:

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.photos.store import ImageFeatures, read_image_features
 from etsyml_cli.search.config import LtrConfig
-from etsyml_cli.search.features import Known, asked_in, learn, log_blocks
+from etsyml_cli.search.features import FeatureState, learn, log_blocks, rows_of_log
 from etsyml_cli.search.log import SearchLog, read_searches
 from etsyml_cli.search.model.blocks import Block
 from etsyml_cli.search.model.pairs import Pages
 from etsyml_cli.search.model.propensity import Propensities, fit_propensities, inverse_propensity
-from etsyml_cli.search.parts import BY_SELLER, parted
+from etsyml_cli.search.parts import BY_SELLER, assign_split
 from etsyml_cli.splits.days import TEST, TRAIN, VALID, DaySplit, held_out_share
 from etsyml_cli.splits.pages import PageSplit, split_pages
 from etsyml_cli.splits.small_parts import warn_of_few_events, warn_of_few_rows
@@ -43,7 +43,7 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Ready:
+class TrainingData:
     """What the ranker learns from: the log without its test part, its pages, their parts and blocks of features."""
 
     rows: dict[str, int]
@@ -52,17 +52,17 @@ class Ready:
     log: SearchLog
     photos: ImageFeatures | None
     bias: Propensities | None
-    known: Known
+    state: FeatureState
     blocks: dict[str, Block]
     pages: Pages
 
 
-def prepare(inputs: Inputs) -> Ready:
+def load_training_data(inputs: Inputs) -> TrainingData:
     """Read the inputs, set the test part aside and make the features of the rest."""
     config = inputs.config
     test_share = _test_share(inputs.holdout, config)
-    catalogue = read_listings(inputs.listings)
-    if config.split == BY_SELLER and not any(catalogue.shops):
+    catalog = read_listings(inputs.listings)
+    if config.split == BY_SELLER and not any(catalog.shops):
         raise InputError(
             f"{inputs.listings}: no listing has a shop_id, by which `split: {BY_SELLER}` holds out",
             hint="Ingest the listings with their shops (--map shop_id=COLUMN), or split by time or query.",
@@ -71,21 +71,21 @@ def prepare(inputs: Inputs) -> Ready:
     split = split_pages(
         log.days, test_share=test_share, valid_share=config.valid_share, seed=inputs.seed, by=config.split
     )
-    log, part = parted(log, split, config.split, catalogue)
+    log, part = assign_split(log, split, config.split, catalog)
     _warn_of_small_parts(log, split, part)
     photos = read_image_features(inputs.images) if inputs.images else None
     shown = log.take(part != TEST)
     bias = _position_bias(shown, config)
-    known = learn(catalogue, shown, photos, config)
-    return Ready(
-        rows=_rows(catalogue, log, part, config),
+    state = learn(catalog, shown, photos, config)
+    return TrainingData(
+        rows=_rows(catalog, log, part, config),
         split=split,
         part=part[part != TEST],
         log=shown,
         photos=photos,
         bias=bias,
-        known=known,
-        blocks=log_blocks(known, catalogue, photos, shown),
+        state=state,
+        blocks=log_blocks(state, catalog, photos, shown),
         pages=_pages(shown, bias if config.debias == "position" else None),
     )
 
@@ -111,9 +111,9 @@ def _test_share(holdout: str | None, config: LtrConfig) -> float:
     return share
 
 
-def _rows(catalogue: Listings, log: SearchLog, part: NDArray[np.int8], config: LtrConfig) -> dict[str, int]:
+def _rows(catalog: Listings, log: SearchLog, part: NDArray[np.int8], config: LtrConfig) -> dict[str, int]:
     """How many there are of each; where pages were divided among the parts, also where their rows went."""
-    rows = {"listings": len(catalogue.ids), "search_rows": len(log.listing)}
+    rows = {"listings": len(catalog.ids), "search_rows": len(log.listing)}
     rows |= {f"{name}_pages": int((part == code).sum()) for name, code in PARTS.items()}
     if config.split == BY_SELLER:
         rows |= {f"{name}_rows": int(np.diff(log.offsets)[part == code].sum()) for name, code in PARTS.items()}
@@ -128,7 +128,7 @@ def _pages(log: SearchLog, bias: Propensities | None) -> Pages:
 
 def _position_bias(log: SearchLog, config: LtrConfig) -> Propensities | None:
     """How likely each position is looked at; None where the log cannot tell, but then `debias: position` raises."""
-    asked = asked_in(log)
+    asked = rows_of_log(log)
     group = asked.query * len(log.listing_ids) + asked.listing
     try:
         return fit_propensities(np.unique(group, return_inverse=True)[1], log.position, log.level > 0)

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger
+from etsyml_cli.core.types import F64, I64
 from etsyml_cli.io.text import read_text
 from etsyml_cli.metrics.ranking import best_first, byte_order
 from etsyml_cli.photos.store import ImageFeatures
-from etsyml_cli.search.features import Asked, blocks_of, log_blocks
+from etsyml_cli.search.features import QueryListingRows, blocks_of, log_blocks
 from etsyml_cli.search.index import is_usable, load_index, search
-from etsyml_cli.search.log import Ints, read_searches
-from etsyml_cli.search.model.score import OVERLAP, Blocks, Floats, Weights, score
+from etsyml_cli.search.log import read_searches
+from etsyml_cli.search.model.score import OVERLAP, Blocks, Weights, score
 from etsyml_cli.search.store import LtrModel, load_model, photos_for
 from etsyml_cli.text.listings import Listings, read_listings, shown_listings
 from etsyml_cli.text.words import OVERLAP_FEATURES, tokenize
@@ -48,9 +49,9 @@ def rank(
     indexed = candidates is None and index is not None and is_usable(index, model, listings, images)
     photos = None if indexed and not explain else photos_for(model, images)
     if indexed and index is not None:
-        catalogue = load_index(index, ranker)
-        rows, scores = search(catalogue, ranker, variant, query, k)
-        best = catalogue.listings(rows)
+        catalog = load_index(index, ranker)
+        rows, scores = search(catalog, ranker, variant, query, k)
+        best = catalog.listings(rows)
     else:
         best, scores = _best(ranker, variant, photos, query, k, _asked_for(query, listings, candidates))
     if not best.ids:
@@ -66,10 +67,10 @@ def rank_searches(
     *, model: Path, listings: Path, images: Path | None, searches: Path, k: int
 ) -> Iterator[dict[str, Any]]:
     """Every logged result page of the table ranked anew, the k best listings of each."""
-    ranker, photos, catalogue = _open(model, images, listings)
+    ranker, photos, catalog = _open(model, images, listings)
     log = read_searches(searches)
-    scores = score(ranker.variants[main_variant(ranker)], log_blocks(ranker.known, catalogue, photos, log))
-    shown = shown_listings(catalogue, log.listing_ids)
+    scores = score(ranker.variants[main_variant(ranker)], log_blocks(ranker.state, catalog, photos, log))
+    shown = shown_listings(catalog, log.listing_ids)
     order = best_first(scores, byte_order(log.listing_ids)[log.listing], log.page_of_row())
     for q, search_id in enumerate(log.search_ids):
         best = order[log.offsets[q] : log.offsets[q + 1]][:k]
@@ -84,14 +85,14 @@ def before_and_after(
 
     The 90th percentile is the listing that 90% of the others rank below.
     """
-    ranker, photos, catalogue = _open(model, images, listings)
+    ranker, photos, catalog = _open(model, images, listings)
     for variant in (BEFORE, AFTER):
         if variant not in ranker.variants:
             raise InputError(
                 f"{model}: has no {variant} ranker", hint="Run etsyml extract-images, then etsyml train ltr."
             )
     for query in queries:
-        matching = catalogue.take(_matching(query, catalogue))
+        matching = catalog.take(_matching(query, catalog))
         rows = _at_percentiles(ranker, matching, _blocks_for(query, ranker, matching, photos))
         yield {"schema_version": 1, "query": query, "matching": len(matching.ids), "rows": rows}
 
@@ -122,13 +123,13 @@ def _open(model: Path, images: Path | None, listings: Path) -> tuple[LtrModel, I
 
 def _asked_for(query: str, listings: Path, candidates: Path | None) -> Listings:
     """The listings that match the query, or the candidates."""
-    catalogue = read_listings(listings)
-    return catalogue.take(_matching(query, catalogue) if candidates is None else _rows_of(candidates, catalogue))
+    catalog = read_listings(listings)
+    return catalog.take(_matching(query, catalog) if candidates is None else _rows_of(candidates, catalog))
 
 
 def _best(
     ranker: LtrModel, variant: str, photos: ImageFeatures | None, query: str, k: int, among: Listings
-) -> tuple[Listings, Floats]:
+) -> tuple[Listings, F64]:
     """The k best of some listings, best first, and their scores."""
     scores = score(ranker.variants[variant], _blocks_for(query, ranker, among, photos))
     best = best_first(scores, byte_order(among.ids))[:k]
@@ -137,11 +138,11 @@ def _best(
 
 def _blocks_for(query: str, ranker: LtrModel, listings: Listings, photos: ImageFeatures | None) -> Blocks:
     n = len(listings.ids)
-    return blocks_of(ranker.known, listings, photos, Asked([query], np.zeros(n, np.int64), np.arange(n)))
+    return blocks_of(ranker.state, listings, photos, QueryListingRows([query], np.zeros(n, np.int64), np.arange(n)))
 
 
 def _items(
-    listings: Listings, scores: NDArray[np.floating], best: Ints, listing: Ints | None = None
+    listings: Listings, scores: NDArray[np.floating], best: I64, listing: I64 | None = None
 ) -> list[dict[str, Any]]:
     """What a list says of the rows `best`; `listing` names their listings where rows are not listings."""
     rows = zip(best.tolist(), (best if listing is None else listing).tolist(), strict=True)
@@ -165,9 +166,9 @@ def _explained(weights: Weights, blocks: Blocks) -> list[list[dict[str, Any]]]:
     return reasons
 
 
-def _rows_of(candidates: Path, catalogue: Listings) -> list[int]:
-    """The rows of the candidates, each once. Raises InputError for an id that the catalogue lacks."""
-    row_of = {listing_id: row for row, listing_id in enumerate(catalogue.ids)}
+def _rows_of(candidates: Path, catalog: Listings) -> list[int]:
+    """The rows of the candidates, each once. Raises InputError for an id that the catalog lacks."""
+    row_of = {listing_id: row for row, listing_id in enumerate(catalog.ids)}
     wanted = list(dict.fromkeys(line.strip() for line in read_text(candidates).splitlines() if line.strip()))
     unknown = [listing_id for listing_id in wanted if listing_id not in row_of]
     if unknown:
@@ -175,8 +176,8 @@ def _rows_of(candidates: Path, catalogue: Listings) -> list[int]:
     return [row_of[listing_id] for listing_id in wanted]
 
 
-def _matching(query: str, catalogue: Listings) -> list[int]:
+def _matching(query: str, catalog: Listings) -> list[int]:
     """The rows of the listings with a word of the query."""
     wanted = set(tokenize(query))
-    texts = zip(catalogue.title_words, catalogue.tag_words, strict=True)
+    texts = zip(catalog.title_words, catalog.tag_words, strict=True)
     return [row for row, (title, tags) in enumerate(texts) if not wanted.isdisjoint([*title, *tags])]

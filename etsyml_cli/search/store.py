@@ -13,11 +13,11 @@ from etsyml_cli.core.errors import InputError
 from etsyml_cli.io.artifact import Manifest, expect_kind
 from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.model import load_config, load_ids, load_tensors, save_config, save_ids, save_tensors
-from etsyml_cli.photos.reduced import photos_like
+from etsyml_cli.photos.reduced import load_matching_photos
 from etsyml_cli.photos.store import ImageFeatures
 from etsyml_cli.photos.svd import Svd
 from etsyml_cli.search.config import LtrConfig
-from etsyml_cli.search.features import Known
+from etsyml_cli.search.features import FeatureState
 from etsyml_cli.search.model.score import OVERLAP, Weights
 from etsyml_cli.text.terms import Terms
 from etsyml_cli.text.words import OVERLAP_FEATURES, Vocabulary
@@ -31,29 +31,29 @@ SEPARATOR = "."
 class LtrModel:
     """What features are made with; the weights of each variant; and of each control, trained on permuted photos."""
 
-    known: Known
+    state: FeatureState
     variants: dict[str, Weights]
     controls: list[Weights]
 
 
 def save_model(directory: Path, model: LtrModel) -> None:
     """Write everything that scoring needs into a model's directory."""
-    known, vocabulary = model.known, model.known.vocabulary
-    save_config(directory, known.config)
+    state, vocabulary = model.state, model.state.vocabulary
+    save_config(directory, state.config)
     save_ids(directory, "words", vocabulary.words)
-    save_ids(directory, "query_words", known.query_words)
-    save_ids(directory, "own_queries", sorted(known.own_queries))
-    if known.terms.names is not None:
-        save_ids(directory, "terms", known.terms.names)
+    save_ids(directory, "query_words", state.query_words)
+    save_ids(directory, "own_queries", sorted(state.own_queries))
+    if state.terms.names is not None:
+        save_ids(directory, "terms", state.terms.names)
     tensors: dict[str, NDArray[Any]] = {
         "document_frequency": vocabulary.document_frequency,
         "n_listings": np.array([vocabulary.n_listings]),
         "mean_length": np.array([vocabulary.mean_length]),
-        "idf": known.terms.idf,
-        "pairs": known.pairs,
+        "idf": state.terms.idf,
+        "pairs": state.pairs,
     }
-    if known.svd is not None:
-        tensors |= {"svd_mean": known.svd.mean, "svd_components": known.svd.components}
+    if state.svd is not None:
+        tensors |= {"svd_mean": state.svd.mean, "svd_components": state.svd.components}
     for variant, weights in _all_weights(model).items():
         tensors |= {f"{variant}{SEPARATOR}{block}": w for block, w in weights.items()}
     save_tensors(directory, tensors)
@@ -77,7 +77,7 @@ def load_model(directory: Path) -> LtrModel:
     shapes |= {f"{variant}{SEPARATOR}{block}": (None,) for variant, blocks in blocks_of.items() for block in blocks}
     tensors = load_tensors(directory, shapes)
     svd = Svd(tensors["svd_mean"], tensors["svd_components"], np.nan) if "svd_mean" in tensors else None
-    known = Known(
+    state = FeatureState(
         config,
         Vocabulary(
             words, tensors["document_frequency"], int(tensors["n_listings"][0]), float(tensors["mean_length"][0])
@@ -92,9 +92,9 @@ def load_model(directory: Path) -> LtrModel:
         variant: {block: tensors[f"{variant}{SEPARATOR}{block}"] for block in blocks}
         for variant, blocks in blocks_of.items()
     }
-    _expect_fitting(directory, known, weights)
+    _expect_fitting(directory, state, weights)
     controls = [weights.pop(name) for name in sorted(weights) if name.startswith(CONTROL)]
-    return LtrModel(known, weights, controls)
+    return LtrModel(state, weights, controls)
 
 
 def blocks_in(model: LtrModel) -> dict[str, list[str]]:
@@ -109,16 +109,16 @@ def manifest_of(directory: Path) -> Manifest:
 
 def photos_for(directory: Path, images: Path | None) -> ImageFeatures | None:
     """Photo features for the model in `directory`, None where it was trained without. Raises as `photos_like` does."""
-    return photos_like(manifest_of(directory).facts["photos"], images)
+    return load_matching_photos(manifest_of(directory).facts["photos"], images)
 
 
 def _all_weights(model: LtrModel) -> dict[str, Weights]:
     return model.variants | {f"{CONTROL}-{number}": weights for number, weights in enumerate(model.controls)}
 
 
-def _expect_fitting(directory: Path, known: Known, weights: dict[str, Weights]) -> None:
+def _expect_fitting(directory: Path, state: FeatureState, weights: dict[str, Weights]) -> None:
     """Raises InputError where a block's weights are not as many as its features; photos tell theirs when they come."""
-    widths = {OVERLAP: len(OVERLAP_FEATURES), "text": known.terms.width, "word_crosses": len(known.pairs)}
+    widths = {OVERLAP: len(OVERLAP_FEATURES), "text": state.terms.width, "word_crosses": len(state.pairs)}
     for variant, of_block in weights.items():
         for block, w in of_block.items():
             if len(w) != widths.get(block, len(w)):

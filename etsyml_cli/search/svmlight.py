@@ -61,7 +61,7 @@ class _Read:
 def read_svmlight(path: Path, groups: Path | None = None, n_features: int | None = None) -> RankingRows:
     """The rows of a file, plain or gzipped. D is `n_features`, else the highest index + 1.
 
-    The qid: of a row names its page; its rows need not be neighbours. Where there is no qid:, the file `groups` says
+    The qid: of a row names its page; its rows need not be neighbors. Where there is no qid:, the file `groups` says
     how many rows each page has (LightGBM's .query), and pages are called 1, 2, … Features from `n_features` on are
     dropped with a warning.
     Raises InputError, with the line, for what is no such row, not finite or not ascending, for a qid: beside `groups`

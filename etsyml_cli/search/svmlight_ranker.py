@@ -14,13 +14,14 @@ from scipy import sparse
 from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.rng import generator
+from etsyml_cli.core.types import F64
 from etsyml_cli.io.artifact import Plan, artifact, expect_kind, source_of
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, load_json, load_tensors, save_config, save_json, save_tensors
-from etsyml_cli.io.summary import Summary, made_before
+from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import MetricName
-from etsyml_cli.metrics.ranking import PER_PAGE, Floats, best_first, byte_order, rank_pages
+from etsyml_cli.metrics.ranking import PER_PAGE, best_first, byte_order, rank_pages
 from etsyml_cli.search.card import rows_card
 from etsyml_cli.search.config import LtrConfig
 from etsyml_cli.search.learn import learn_weights, objective_of
@@ -53,7 +54,7 @@ def train_on_rows(
     objective = objective_of(config, seed)
     inputs = {FEATURES: [source_of(features)]} | ({"groups": [source_of(groups)]} if groups else {})
     plan = Plan(kind=KIND, config=msgspec.to_builtins(config) | {"holdout": holdout}, inputs=inputs, seed=seed)
-    if there := made_before(out, plan, force=force):
+    if there := existing_result(out, plan, force=force):
         return there
     rows = read_svmlight(features, groups)
     test_share = 0.0 if holdout is None else held_out_share(holdout)
@@ -142,7 +143,7 @@ def is_of_rows(model: Path) -> bool:
     return bool(expect_kind(model, KIND, made_by="etsyml train ltr").facts.get("shape") == FEATURES)
 
 
-def _scored(model: Path, features: Path, groups: Path | None) -> tuple[RankingRows, Floats]:
+def _scored(model: Path, features: Path, groups: Path | None) -> tuple[RankingRows, F64]:
     if not is_of_rows(model):
         raise InputError(f"{model}: learned from listings, not from rows of features", hint="Train with --features.")
     w = load_tensors(model, {FEATURES: (None,)})[FEATURES]
@@ -161,8 +162,8 @@ def _to_judge(model: Path, features: Path, qids: list[str]) -> NDArray[np.bool_]
     return held_out
 
 
-def _root_mean_square(x: sparse.csr_matrix) -> Floats:
+def _root_mean_square(x: sparse.csr_matrix) -> F64:
     """Of each column, shape (D,); 1 for a column of zeros."""
     mean_square = np.asarray(x.multiply(x).mean(axis=0)).ravel()
-    scale: Floats = np.where(mean_square > 0, np.sqrt(mean_square), 1.0)
+    scale: F64 = np.where(mean_square > 0, np.sqrt(mean_square), 1.0)
     return scale

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from etsyml_cli.core.types import I64
 from etsyml_cli.metrics.ranking import byte_order
 from etsyml_cli.photos.store import read_image_features
-from etsyml_cli.similar.nearest import Ints, Vectors
+from etsyml_cli.similar.nearest import Vectors
 from etsyml_cli.similar.photos import Photos, SketchedPhotos, photos_of
 from etsyml_cli.similar.words import Words, words_of
 from etsyml_cli.text.listings import Listings, read_listings
@@ -22,7 +23,7 @@ LEAST_K = 10  # a shorter list is picked from as many as this one
 
 
 @dataclass(frozen=True)
-class Shelf:
+class SimilarityCatalog:
     """I listings: ids and titles, shops by number (-1: none), places among the sorted ids, tf-idf words, photos.
 
     `terms` names the words' columns. `factor` says how many times k listings each variant's scan has to put forward.
@@ -30,8 +31,8 @@ class Shelf:
 
     ids: pa.Array
     titles: pa.Array
-    shop: Ints
-    id_order: Ints
+    shop: I64
+    id_order: I64
     terms: pa.Array
     words: Words
     photos: Photos | SketchedPhotos | None
@@ -46,27 +47,27 @@ class Shelf:
         return self.factor.get(variant, 1) * max(k, LEAST_K)
 
 
-def read_shelf(listings: Path, images: Path | None) -> Shelf:
+def read_catalog(listings: Path, images: Path | None) -> SimilarityCatalog:
     """The shelf of a listings table and, where there are any, photo features."""
-    catalogue = read_listings(listings)
-    words = [terms_of(t, g, 1) for t, g in zip(catalogue.title_words, catalogue.tag_words, strict=True)]
+    catalog = read_listings(listings)
+    words = [terms_of(t, g, 1) for t, g in zip(catalog.title_words, catalog.tag_words, strict=True)]
     terms = build_terms(words, min_count=1, hash_bits=None)
-    return Shelf(
-        ids=pa.array(catalogue.ids, pa.large_string()),
-        titles=pa.array(catalogue.titles, pa.large_string()),
-        shop=_shop_numbers(catalogue),
-        id_order=byte_order(catalogue.ids),
+    return SimilarityCatalog(
+        ids=pa.array(catalog.ids, pa.large_string()),
+        titles=pa.array(catalog.titles, pa.large_string()),
+        shop=_shop_numbers(catalog),
+        id_order=byte_order(catalog.ids),
         terms=pa.array(terms.names, pa.large_string()),
         words=words_of(term_rows(words, terms, "tf-idf")),
-        photos=None if images is None else _photos(catalogue, images),
+        photos=None if images is None else _photos(catalog, images),
     )
 
 
-def _photos(catalogue: Listings, images: Path) -> Photos:
+def _photos(catalog: Listings, images: Path) -> Photos:
     features = read_image_features(images)
-    return photos_of(np.asarray(features.matrix), features.rows_for(catalogue.ids))
+    return photos_of(np.asarray(features.matrix), features.rows_for(catalog.ids))
 
 
-def _shop_numbers(catalogue: Listings) -> Ints:
-    number_of = {shop: number for number, shop in enumerate(dict.fromkeys(filter(None, catalogue.shops)))}
-    return np.array([number_of.get(shop, -1) for shop in catalogue.shops], np.int64)
+def _shop_numbers(catalog: Listings) -> I64:
+    number_of = {shop: number for number, shop in enumerate(dict.fromkeys(filter(None, catalog.shops)))}
+    return np.array([number_of.get(shop, -1) for shop in catalog.shops], np.int64)

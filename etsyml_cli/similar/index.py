@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger
+from etsyml_cli.core.types import I64
 from etsyml_cli.io.arrays import map_array, save_arrays
 from etsyml_cli.io.artifact import Manifest, Plan, artifact, expect_kind, is_fresh, source_of
 from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.columns import map_columns, save_columns
-from etsyml_cli.io.summary import Summary, made_before
+from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.io.tables import table_source
 from etsyml_cli.photos.store import features_facts, made_by, read_image_features, write_matrix
-from etsyml_cli.similar.catalog import LEAST_K, VARIANTS, Shelf, read_shelf
-from etsyml_cli.similar.nearest import Ints, nearest
+from etsyml_cli.similar.catalog import LEAST_K, VARIANTS, SimilarityCatalog, read_catalog
+from etsyml_cli.similar.nearest import nearest
 from etsyml_cli.similar.photos import Photos, SketchedPhotos, sketch_dimension, sketches
 from etsyml_cli.similar.words import Words
 
@@ -54,26 +55,26 @@ def index_similar(*, listings: Path, images: Path | None, out: Path, recall: flo
     measured on a sample of listings and becomes a fact of the manifest.
     """
     plan = _plan(listings, images, recall)
-    if there := made_before(out, plan, force=force):
+    if there := existing_result(out, plan, force=force):
         return there
-    shelf = read_shelf(listings, images)
+    catalog = read_catalog(listings, images)
     with artifact(out, plan, force=force) as draft:
-        _save(draft.path, shelf)
-        draft.rows = {"listings": len(shelf.ids), "words": len(shelf.terms)}
-        if images is not None and isinstance(shelf.photos, Photos):
-            draft.rows["with_photo"] = int((shelf.photos.photo >= 0).sum())
-            photos = shelf.photos
-            shape = (len(shelf.ids), sketch_dimension(photos))
+        _save(draft.path, catalog)
+        draft.rows = {"listings": len(catalog.ids), "words": len(catalog.terms)}
+        if images is not None and isinstance(catalog.photos, Photos):
+            draft.rows["with_photo"] = int((catalog.photos.photo >= 0).sum())
+            photos = catalog.photos
+            shape = (len(catalog.ids), sketch_dimension(photos))
             write_matrix(draft.path / f"{SKETCHES}.npy", sketches(photos), shape, "<i2")
             sketch = map_array(draft.path, SKETCHES, shape, np.int16, hint=MAKE_AGAIN)
             draft.facts = {"photos": made_by(features_facts(images))} | _reach(
-                shelf, SketchedPhotos(photos, sketch), recall
+                catalog, SketchedPhotos(photos, sketch), recall
             )
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
 
 
 @of_one_version
-def index_that_fits(index: Path, listings: Path, images: Path | None) -> Shelf | None:
+def index_that_fits(index: Path, listings: Path, images: Path | None) -> SimilarityCatalog | None:
     """The index at `index`; None, with a warning, where it was made from other inputs. Raises InputError for damage."""
     manifest = expect_kind(index, KIND, made_by=MADE_BY)
     if not is_fresh(index, _plan(listings, images, manifest.plan.config.get("recall", 0)), made_by=MADE_BY):
@@ -88,7 +89,7 @@ def _plan(listings: Path, images: Path | None, recall: float) -> Plan:
     return Plan(kind=KIND, config={"recall": recall}, inputs=inputs)
 
 
-def _reach(shelf: Shelf, sketched: SketchedPhotos, recall: float) -> dict[str, Any]:
+def _reach(catalog: SimilarityCatalog, sketched: SketchedPhotos, recall: float) -> dict[str, Any]:
     """The least factor with which each variant's lists have the recall, and what recall they have then.
 
     Judged on the lists of SAMPLE listings with photos, evenly spaced over the table.
@@ -97,9 +98,9 @@ def _reach(shelf: Shelf, sketched: SketchedPhotos, recall: float) -> dict[str, A
     sample = has[np.linspace(0, len(has) - 1, min(len(has), SAMPLE)).astype(np.int64)]
     facts: dict[str, Any] = {"factor": {}, f"recall@{LEAST_K}": {}}
     for variant in (name for name, parts in VARIANTS.items() if "image" in parts):
-        exact = list(_lists(shelf, variant, sample))
+        exact = list(_lists(catalog, variant, sample))
         for factor in FACTORS:
-            found = _lists(replace(shelf, photos=sketched, factor={variant: factor}), variant, sample)
+            found = _lists(replace(catalog, photos=sketched, factor={variant: factor}), variant, sample)
             share = _recall(exact, found)
             if share >= recall:
                 break
@@ -110,14 +111,14 @@ def _reach(shelf: Shelf, sketched: SketchedPhotos, recall: float) -> dict[str, A
     return facts
 
 
-def _lists(shelf: Shelf, variant: str, asked: Ints) -> Iterator[set[int]]:
+def _lists(catalog: SimilarityCatalog, variant: str, asked: I64) -> Iterator[set[int]]:
     found = nearest(
         asked,
-        shelf.parts(variant),
-        shelf.id_order,
+        catalog.parts(variant),
+        catalog.id_order,
         LEAST_K,
         lambda listing, rows: rows != listing,
-        shelf.reach(variant, LEAST_K),
+        catalog.reach(variant, LEAST_K),
     )
     return (set(best.tolist()) for _, best, _ in found)
 
@@ -127,23 +128,23 @@ def _recall(exact: list[set[int]], found: Iterator[set[int]]) -> float:
     return float(np.mean(shares)) if shares else 1.0
 
 
-def _save(directory: Path, shelf: Shelf) -> None:
-    photos = shelf.photos if isinstance(shelf.photos, Photos) else None
-    none = np.full(len(shelf.ids), -1, np.int64)
+def _save(directory: Path, catalog: SimilarityCatalog) -> None:
+    photos = catalog.photos if isinstance(catalog.photos, Photos) else None
+    none = np.full(len(catalog.ids), -1, np.int64)
     columns = {
-        "listing_id": shelf.ids,
-        "title": shelf.titles,
-        "shop": shelf.shop,
-        "id_order": shelf.id_order,
+        "listing_id": catalog.ids,
+        "title": catalog.titles,
+        "shop": catalog.shop,
+        "id_order": catalog.id_order,
         "photo": none if photos is None else photos.photo,
         "photo_length": np.zeros(len(none)) if photos is None else photos.length,
     }
     save_columns(directory, LISTINGS, {name: pa.array(values) for name, values in columns.items()})
-    save_columns(directory, TERMS, {"term": shelf.terms})
-    save_arrays(directory, {f"words_{name}": getattr(shelf.words, name) for name in WORDS})
+    save_columns(directory, TERMS, {"term": catalog.terms})
+    save_arrays(directory, {f"words_{name}": getattr(catalog.words, name) for name in WORDS})
 
 
-def _load(directory: Path, manifest: Manifest, images: Path | None) -> Shelf:
+def _load(directory: Path, manifest: Manifest, images: Path | None) -> SimilarityCatalog:
     columns = map_columns(directory, LISTINGS, LISTING_COLUMNS, MAKE_AGAIN)
     terms = map_columns(directory, TERMS, TERM_COLUMNS, MAKE_AGAIN)["term"]
     n, d = len(columns["listing_id"]), len(terms)
@@ -160,7 +161,7 @@ def _load(directory: Path, manifest: Manifest, images: Path | None) -> Shelf:
         whole = Photos(matrix, numbers["photo"], numbers["photo_length"])
         shape = (n, sketch_dimension(whole))
         photos = SketchedPhotos(whole, map_array(directory, SKETCHES, shape, np.int16, hint=MAKE_AGAIN))
-    shelf = Shelf(
+    catalog = SimilarityCatalog(
         ids=columns["listing_id"],
         titles=columns["title"],
         shop=numbers["shop"],
@@ -170,18 +171,22 @@ def _load(directory: Path, manifest: Manifest, images: Path | None) -> Shelf:
         photos=photos,
         factor=manifest.facts.get("factor", {}),
     )
-    if manifest.rows.get("listings") != n or not _is_sound(shelf):
+    if manifest.rows.get("listings") != n or not _is_sound(catalog):
         raise InputError(f"{directory}: damaged, its files do not fit each other", hint=MAKE_AGAIN)
-    return shelf
+    return catalog
 
 
-def _is_sound(shelf: Shelf) -> bool:
+def _is_sound(catalog: SimilarityCatalog) -> bool:
     """Whether all numbers that point somewhere stay inside: compiled code does not look."""
-    n, words = len(shelf.ids), shelf.words
+    n, words = len(catalog.ids), catalog.words
     pointers = [(words.ptr, len(words.terms)), (words.starts, len(words.listings))]
-    inside: list[tuple[NDArray[Any], int]] = [(words.terms, len(shelf.terms)), (words.listings, n), (shelf.id_order, n)]
-    if isinstance(shelf.photos, SketchedPhotos):
-        inside.append((shelf.photos.photos.photo + 1, len(shelf.photos.photos.matrix) + 1))
+    inside: list[tuple[NDArray[Any], int]] = [
+        (words.terms, len(catalog.terms)),
+        (words.listings, n),
+        (catalog.id_order, n),
+    ]
+    if isinstance(catalog.photos, SketchedPhotos):
+        inside.append((catalog.photos.photos.photo + 1, len(catalog.photos.photos.matrix) + 1))
     return (
         len(words.terms) == len(words.values) == len(words.listings) == len(words.weights)
         and all(ptr[0] == 0 and ptr[-1] == end and bool((np.diff(ptr) >= 0).all()) for ptr, end in pointers)

@@ -1,6 +1,6 @@
 """Which listings are most like a listing: cosines of words, of photos and of both, found in two steps.
 
-A fast scan over pieces of the catalogue finds who may be among the best, exact cosines rank these.
+A fast scan over pieces of the catalog finds who may be among the best, exact cosines rank these.
 """
 
 from __future__ import annotations
@@ -10,14 +10,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-Scan = Callable[[int, Floats], None]
-Allowed = Callable[[int, Ints], Bools]
+from etsyml_cli.core.types import F32, F64, I64, Bools
+
+Scan = Callable[[int, F32], None]
+Allowed = Callable[[int, I64], Bools]
 
 ASKED_AT_ONCE = 512
 LISTINGS_AT_ONCE = 8192
@@ -27,16 +24,16 @@ ROUNDING = 1e-5  # more than a matrix product in float32 can be off
 class Vectors(Protocol):
     """Of each of I listings a vector of length 1, or 0 for one that has none."""
 
-    def scan(self, asked: Ints) -> Scan:
+    def scan(self, asked: I64) -> Scan:
         """A function that adds, fast, the cosines of B asked listings with P listings from a first one on to (B, P)."""
 
-    def exactly(self, listing: int, among: Ints) -> Doubles:
+    def exactly(self, listing: int, among: I64) -> F64:
         """Cosines (n,) of one listing with some, (n,): each pair by itself, so what else is asked changes no bit."""
 
 
 def nearest(
-    asked: Ints, parts: Sequence[Vectors], id_order: Ints, k: int, allowed: Allowed, reach: int = 0
-) -> Iterator[tuple[int, Ints, Floats]]:
+    asked: I64, parts: Sequence[Vectors], id_order: I64, k: int, allowed: Allowed, reach: int = 0
+) -> Iterator[tuple[int, I64, F32]]:
     """For each asked listing itself, the k most like it of those that are `allowed`, best first, and their cosines.
 
     The cosine of `parts` side by side, all of one weight, is the mean of theirs; one that a listing lacks adds 0. The
@@ -56,16 +53,16 @@ def nearest(
 
 
 @dataclass
-class _Found:
+class _CandidateHeap:
     """Who may be among the `reach` best of what was scanned so far, and their sums of cosines."""
 
     reach: int
     slack: float
-    rows: Ints = field(default_factory=lambda: np.empty(0, np.int64))
-    sums: Floats = field(default_factory=lambda: np.empty(0, np.float32))
+    rows: I64 = field(default_factory=lambda: np.empty(0, np.int64))
+    sums: F32 = field(default_factory=lambda: np.empty(0, np.float32))
     floor: float = -np.inf
 
-    def add(self, rows: Ints, sums: Floats) -> None:
+    def add(self, rows: I64, sums: F32) -> None:
         self.rows, self.sums = np.concatenate([self.rows, rows]), np.concatenate([self.sums, sums])
         if len(self.rows) > 2 * self.reach:
             self.cut()
@@ -77,10 +74,10 @@ class _Found:
             self.rows, self.sums = self.rows[kept], self.sums[kept]
 
 
-def _candidates(block: Ints, parts: Sequence[Vectors], n_listings: int, reach: int, allowed: Allowed) -> Iterator[Ints]:
+def _candidates(block: I64, parts: Sequence[Vectors], n_listings: int, reach: int, allowed: Allowed) -> Iterator[I64]:
     """For each listing of the block everyone who may be one of its `reach` best."""
     scans = [part.scan(block) for part in parts]
-    founds = [_Found(reach, 2 * ROUNDING * len(parts)) for _ in block]
+    founds = [_CandidateHeap(reach, 2 * ROUNDING * len(parts)) for _ in block]
     for first in range(0, n_listings, LISTINGS_AT_ONCE):
         sums = np.zeros((len(block), min(LISTINGS_AT_ONCE, n_listings - first)), np.float32)
         for scan in scans:

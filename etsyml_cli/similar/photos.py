@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from etsyml_cli.core.errors import DataError
-from etsyml_cli.similar.nearest import Doubles, Floats, Ints, Scan
+from etsyml_cli.core.types import F32, F64, I64
+from etsyml_cli.similar.nearest import Scan
 
 ROWS_AT_ONCE = 4096
 TINY = 1e-12  # keeps a photo of zeros at zero
@@ -29,18 +30,18 @@ class Photos:
     """
 
     matrix: NDArray[Any]
-    photo: Ints
-    length: Doubles
+    photo: I64
+    length: F64
 
-    def scan(self, asked: Ints) -> Scan:
+    def scan(self, asked: I64) -> Scan:
         mine = self.unit(asked)
 
-        def add(first: int, sums: Floats) -> None:
+        def add(first: int, sums: F32) -> None:
             sums += mine @ self.unit(np.arange(first, first + sums.shape[1])).T
 
         return add
 
-    def exactly(self, listing: int, among: Ints) -> Doubles:
+    def exactly(self, listing: int, among: I64) -> F64:
         cosines = np.zeros(len(among))
         if not self.length[listing]:
             return cosines
@@ -52,7 +53,7 @@ class Photos:
             cosines[piece] = products.sum(axis=1) / (self.length[among[piece]] * self.length[listing])
         return cosines
 
-    def unit(self, rows: Ints) -> Floats:
+    def unit(self, rows: I64) -> F32:
         """Unit rows (N, D) of these listings, of zeros where there is no photo."""
         unit = np.zeros((len(rows), self.matrix.shape[1]), np.float32)
         has = self.photo[rows] >= 0
@@ -71,19 +72,19 @@ class SketchedPhotos:
     photos: Photos
     sketch: NDArray[np.int16]
 
-    def scan(self, asked: Ints) -> Scan:
+    def scan(self, asked: I64) -> Scan:
         mine = self.sketch[asked].astype(np.float32) / SCALE**2
 
-        def add(first: int, sums: Floats) -> None:
+        def add(first: int, sums: F32) -> None:
             sums += mine @ self.sketch[first : first + sums.shape[1]].astype(np.float32).T
 
         return add
 
-    def exactly(self, listing: int, among: Ints) -> Doubles:
+    def exactly(self, listing: int, among: I64) -> F64:
         return self.photos.exactly(listing, among)
 
 
-def photos_of(matrix: NDArray[Any], photo: Ints) -> Photos:
+def photos_of(matrix: NDArray[Any], photo: I64) -> Photos:
     """Photos with their lengths measured, some at a time. Raises DataError for a feature that is not finite."""
     length = np.zeros(len(photo))
     has = np.flatnonzero(photo >= 0)
@@ -108,7 +109,7 @@ def sketch_dimension(photos: Photos) -> int:
     return min(DIMENSION, int(photos.matrix.shape[1]))
 
 
-def _directions(photos: Photos) -> Floats:
+def _directions(photos: Photos) -> F32:
     """The orthonormal columns (D, K) of the unit rows' truncated SVD, not centred: products are to stay what they are.
 
     No other K numbers keep a photo's products better (Eckart & Young, 1936). They come from LEARNED_FROM photos, evenly

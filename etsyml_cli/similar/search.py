@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from etsyml_cli.core.errors import InputError, UsageError, did_you_mean, like_this_id
 from etsyml_cli.core.log import progress
-from etsyml_cli.similar.catalog import VARIANTS, Shelf, read_shelf
+from etsyml_cli.core.types import I64, Bools
+from etsyml_cli.similar.catalog import VARIANTS, SimilarityCatalog, read_catalog
 from etsyml_cli.similar.index import index_that_fits
-from etsyml_cli.similar.nearest import Bools, Ints, nearest
+from etsyml_cli.similar.nearest import nearest
 
 WORDS_TOLD = 5
 
@@ -43,27 +44,32 @@ def similar(
     if "image" in VARIANTS[chosen] and images is None:
         raise InputError("no photo features here", hint="Make them with: etsyml extract-images")
     indexed = None if index is None else index_that_fits(index, listings, images)
-    shelf = indexed or read_shelf(listings, images if "image" in VARIANTS[chosen] else None)
-    rows = np.arange(len(shelf.ids)) if asked is None else _rows_of(asked, shelf.ids, listings)
+    catalog = indexed or read_catalog(listings, images if "image" in VARIANTS[chosen] else None)
+    rows = np.arange(len(catalog.ids)) if asked is None else _rows_of(asked, catalog.ids, listings)
 
-    def allowed(listing: int, others: Ints) -> Bools:
-        if not other_shops or shelf.shop[listing] < 0:
+    def allowed(listing: int, others: I64) -> Bools:
+        if not other_shops or catalog.shop[listing] < 0:
             return np.asarray(others != listing)
-        return np.asarray(shelf.shop[others] != shelf.shop[listing])
+        return np.asarray(catalog.shop[others] != catalog.shop[listing])
 
-    found = nearest(rows, shelf.parts(chosen), shelf.id_order, k, allowed, shelf.reach(chosen, k))
+    found = nearest(rows, catalog.parts(chosen), catalog.id_order, k, allowed, catalog.reach(chosen, k))
     with progress("similar listings", len(rows)) as advance:
         for listing, best, scores in found:
             items = [
-                {"rank": rank, "id": shelf.ids[row].as_py(), "score": float(score), "title": shelf.titles[row].as_py()}
-                | ({"why": _why(shelf, chosen, listing, row)} if explain else {})
+                {
+                    "rank": rank,
+                    "id": catalog.ids[row].as_py(),
+                    "score": float(score),
+                    "title": catalog.titles[row].as_py(),
+                }
+                | ({"why": _why(catalog, chosen, listing, row)} if explain else {})
                 for rank, (row, score) in enumerate(zip(best.tolist(), scores, strict=True), 1)
             ]
-            yield {"schema_version": 1, "listing_id": shelf.ids[listing].as_py(), "variant": chosen, "items": items}
+            yield {"schema_version": 1, "listing_id": catalog.ids[listing].as_py(), "variant": chosen, "items": items}
             advance(1)
 
 
-def _rows_of(asked: list[str], ids: pa.Array, listings: Path) -> Ints:
+def _rows_of(asked: list[str], ids: pa.Array, listings: Path) -> I64:
     rows = pc.index_in(pa.array(asked, ids.type), value_set=ids)
     for listing_id, row in zip(asked, rows.to_pylist(), strict=True):
         if row is None:
@@ -72,18 +78,18 @@ def _rows_of(asked: list[str], ids: pa.Array, listings: Path) -> Ints:
     return np.asarray(rows.to_numpy(zero_copy_only=False), np.int64)
 
 
-def _why(shelf: Shelf, variant: str, listing: int, other: int) -> list[dict[str, Any]]:
+def _why(catalog: SimilarityCatalog, variant: str, listing: int, other: int) -> list[dict[str, Any]]:
     """What adds how much to the score of two listings: the words that add most, all others, the photo."""
     share = 1 / len(VARIANTS[variant])
     told: list[dict[str, Any]] = []
     if "text" in VARIANTS[variant]:
-        shared = shelf.words.shared(listing, other)
+        shared = catalog.words.shared(listing, other)
         told += [
-            {"what": "word", "word": shelf.terms[term].as_py(), "adds": share * adds}
+            {"what": "word", "word": catalog.terms[term].as_py(), "adds": share * adds}
             for term, adds in shared[:WORDS_TOLD]
         ]
         if shared[WORDS_TOLD:]:
             told.append({"what": "other words", "adds": share * sum(adds for _, adds in shared[WORDS_TOLD:])})
-    if shelf.photos is not None and "image" in VARIANTS[variant]:
-        told.append({"what": "photo", "adds": share * float(shelf.photos.exactly(listing, np.array([other]))[0])})
+    if catalog.photos is not None and "image" in VARIANTS[variant]:
+        told.append({"what": "photo", "adds": share * float(catalog.photos.exactly(listing, np.array([other]))[0])})
     return told

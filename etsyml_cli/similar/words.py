@@ -9,7 +9,8 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import sparse
 
-from etsyml_cli.similar.nearest import Doubles, Floats, Ints, Scan
+from etsyml_cli.core.types import F32, F64, I64
+from etsyml_cli.similar.nearest import Scan
 
 
 @dataclass(frozen=True)
@@ -20,20 +21,20 @@ class Words:
     `listings[starts[t]:starts[t + 1]]`, ascending, with these `weights`: the same numbers, rounded to float32.
     """
 
-    ptr: Ints
+    ptr: I64
     terms: NDArray[np.int32]
-    values: Doubles
-    starts: Ints
+    values: F64
+    starts: I64
     listings: NDArray[np.int32]
-    weights: Floats
+    weights: F32
 
-    def scan(self, asked: Ints) -> Scan:
-        def add(first: int, sums: Floats) -> None:
+    def scan(self, asked: I64) -> Scan:
+        def add(first: int, sums: F32) -> None:
             _add(asked, self.ptr, self.terms, self.values, self.starts, self.listings, self.weights, first, sums)
 
         return add
 
-    def exactly(self, listing: int, among: Ints) -> Doubles:
+    def exactly(self, listing: int, among: I64) -> F64:
         cosines = np.empty(len(among))
         _dots(self.ptr, self.terms, self.values, listing, among, cosines)
         return cosines

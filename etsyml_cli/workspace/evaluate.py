@@ -113,7 +113,7 @@ def evaluate(
     chosen = _models_asked(models, asked)
     given = {name: value for name, value in (options or {}).items() if value is not None}
     for name in given:
-        _expect_a_taker(name, chosen)
+        _check_option_applies(name, chosen)
     _expect_a_reader(named, chosen, asked)
     return [
         _evaluate(kind, directory, asked, {**inputs, "images": (images or {}).get(kind)}, seed, truth, given)
@@ -127,10 +127,10 @@ def asks_for_one(models: Mapping[str, Path], metrics: list[str], gates: list[str
     return len(kinds or models) == 1
 
 
-def hold(gates: list[str], evaluations: list[Evaluation]) -> None:
+def check_gates(gates: list[str], evaluations: list[Evaluation]) -> None:
     """Raises GateError for the first gate that is missed."""
     for gate in map(parse_gate, gates):
-        _hold(gate, evaluations)
+        _check_gate(gate, evaluations)
 
 
 def model_kind(directory: Path) -> str:
@@ -203,7 +203,7 @@ def _models_asked(models: Mapping[str, Path], asked: list[MetricName]) -> dict[s
     return chosen
 
 
-def _expect_a_taker(option: str, kinds: Collection[str]) -> None:
+def _check_option_applies(option: str, kinds: Collection[str]) -> None:
     takers = [kind for kind, judge in JUDGES.items() if option in judge.options]
     if not set(takers) & set(kinds):
         raise UsageError(
@@ -237,7 +237,7 @@ def _metrics_for(models: Mapping[str, Path]) -> list[str]:
     return sorted(name for name, spec in METRICS.items() if set(spec.models) & set(models))
 
 
-def _hold(gate: Gate, evaluations: list[Evaluation]) -> None:
+def _check_gate(gate: Gate, evaluations: list[Evaluation]) -> None:
     for evaluation in evaluations:
         judge = JUDGES[evaluation.model]
         main = [m for m in evaluation.metrics if m.slice == judge.main_slice]

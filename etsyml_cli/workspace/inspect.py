@@ -31,7 +31,7 @@ def inspect(path: Path) -> dict[str, Any]:
 def _artifact(path: Path) -> dict[str, Any]:
     manifest = read_manifest(path)
     files = {name: (path / name).stat().st_size for name in manifest.outputs if (path / name).is_file()}
-    return {**_told(path, manifest), "bytes": files, "damaged": damaged_files(path, manifest)}
+    return {**_summary(path, manifest), "bytes": files, "damaged": damaged_files(path, manifest)}
 
 
 def _table(path: Path) -> dict[str, Any]:
@@ -48,10 +48,10 @@ def _table(path: Path) -> dict[str, Any]:
     first = next(file.iter_batches(FIRST_ROWS), None)
     rows = [] if first is None else [{name: str(value) for name, value in row.items()} for row in first.to_pylist()]
     damaged = [*([path.name] if changed else []), *([] if whole else [rejects.name])]
-    return {**_told(path, manifest), "columns": columns, "first_rows": rows, "damaged": damaged}
+    return {**_summary(path, manifest), "columns": columns, "first_rows": rows, "damaged": damaged}
 
 
-def _told(path: Path, manifest: Manifest) -> dict[str, Any]:
+def _summary(path: Path, manifest: Manifest) -> dict[str, Any]:
     plan = manifest.plan
     return {
         "path": str(path),
@@ -73,7 +73,7 @@ def _workspace(path: Path) -> dict[str, Any]:
     places = [workspace.table(name) for name in TABLES]
     places += workspace.all_images() or [workspace.images(ImagesConfig().backbone)]
     places += [workspace.model(kind) for kind in ("ltr", "lda", "ctr")]
-    places += workspace.all_indexes()  # small catalogues need none, so none is missing
+    places += workspace.all_indexes()  # small catalogs need none, so none is missing
     return {
         "path": str(path),
         "kind": "workspace",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from etsyml_cli.ads.columns import fed_by
+from etsyml_cli.ads.columns import resolve_columns
 from etsyml_cli.ads.config import AdFeatures, AdHistory, CtrConfig
 from etsyml_cli.core.config import resolve_config
 from etsyml_cli.core.errors import UsageError
@@ -41,33 +41,33 @@ def test_impossible_values_are_refused(wrong):
 
 
 def test_defaults_take_what_is_there():
-    found = fed_by(CtrConfig(), {"listing_id": TEXT, "title": TEXT, "created_at": TIME})
+    found = resolve_columns(CtrConfig(), {"listing_id": TEXT, "title": TEXT, "created_at": TIME})
     assert found.features == AdFeatures(categorical=(), text=("title",), word_crosses=(), numeric=())
     assert found.history == AdHistory(categorical=("listing_id",), counts=(("listing_id",),))
 
 
 def test_the_ads_own_counts_come_first_whatever_was_asked_for():
     asked = CtrConfig(history=AdHistory(counts=(("query",),)))
-    found = fed_by(asked, dict.fromkeys(["listing_id", "query"], TEXT))
+    found = resolve_columns(asked, dict.fromkeys(["listing_id", "query"], TEXT))
     assert found.history.counts == (("listing_id",), ("query",))
 
 
 def test_a_column_that_was_asked_for_must_be_there():
     asked = CtrConfig(features=AdFeatures(categorical=("listing_id", "shop")))
     with pytest.raises(UsageError, match=r"features\.categorical: no column 'shop'") as error:
-        fed_by(asked, dict.fromkeys(["listing_id", "shop_id", "clicked"], TEXT))
+        resolve_columns(asked, dict.fromkeys(["listing_id", "shop_id", "clicked"], TEXT))
     assert error.value.hint == "Did you mean 'shop_id'?"
     asked = CtrConfig(history=AdHistory(counts=(("shop",),)))
     with pytest.raises(UsageError, match=r"history\.counts: no column 'shop'"):
-        fed_by(asked, dict.fromkeys(["listing_id", "shop_id"], TEXT))
+        resolve_columns(asked, dict.fromkeys(["listing_id", "shop_id"], TEXT))
 
 
 @pytest.mark.parametrize("label", ["clicked", "clicks", "impressions", "converted"])
 def test_the_label_is_no_feature(label):
     with pytest.raises(UsageError, match="known only after"):
-        fed_by(CtrConfig(features=AdFeatures(crosses=(("query", label),))), {"query": TEXT, label: pa.int8()})
+        resolve_columns(CtrConfig(features=AdFeatures(crosses=(("query", label),))), {"query": TEXT, label: pa.int8()})
     with pytest.raises(UsageError, match="known only after"):
-        fed_by(CtrConfig(history=AdHistory(counts=((label,),))), {label: pa.int8()})
+        resolve_columns(CtrConfig(history=AdHistory(counts=((label,),))), {label: pa.int8()})
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,9 @@ def test_what_a_column_holds_decides_which_roles_it_plays(kind, roles):
     def plays(role):
         asked = AdFeatures(**{role: (("x", "y"),) if "crosses" in role else ("x",)})
         try:
-            return getattr(fed_by(CtrConfig(features=asked), {"x": kind, "y": TEXT}).features, role) == getattr(
-                asked, role
-            )
+            return getattr(
+                resolve_columns(CtrConfig(features=asked), {"x": kind, "y": TEXT}).features, role
+            ) == getattr(asked, role)
         except UsageError:
             return False
 

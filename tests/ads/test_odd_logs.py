@@ -10,10 +10,10 @@ import pytest
 from msgspec import ValidationError, convert
 from msgspec.structs import replace
 
-from etsyml_cli.ads.columns import fed_by
+from etsyml_cli.ads.columns import resolve_columns
 from etsyml_cli.ads.config import AdFeatures, AdHistory, CtrConfig
 from etsyml_cli.ads.day_totals import Averages
-from etsyml_cli.ads.listing_features import Beside
+from etsyml_cli.ads.listing_features import SideInputs
 from etsyml_cli.ads.log import day_by_day, open_log
 from etsyml_cli.ads.new_model import new_model
 from etsyml_cli.ads.score import score_rows
@@ -266,8 +266,8 @@ def knowing(rows: list[dict], place: Path) -> tuple[np.ndarray, np.ndarray]:
     log = open_log(write_table("impressions", rows, place), None)
     first = int(log.days()[0])
     history = AdHistory(click_svd=(("listing_id", "query"),))
-    config = fed_by(replace(CONFIG, history=history, svd_dim=2), log.columns)
-    model = new_model(config, Beside(None, None), Averages(0.3, 1), first)
+    config = resolve_columns(replace(CONFIG, history=history, svd_dim=2), log.columns)
+    model = new_model(config, SideInputs(None, None), Averages(0.3, 1), first)
     features, shown = [], []
     for batch in log.batches(["listing_id", "query", "position"], first, first + DAYS):
         for day, of_it in day_by_day(batch):

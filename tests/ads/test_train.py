@@ -17,15 +17,15 @@ from msgspec.structs import replace
 from sklearn.metrics import roc_auc_score
 
 from etsyml_cli.ads.click_model import learn_days, together
-from etsyml_cli.ads.columns import fed_by
+from etsyml_cli.ads.columns import resolve_columns
 from etsyml_cli.ads.config import AdFeatures, AdHistory, CtrConfig
 from etsyml_cli.ads.day_totals import Averages
 from etsyml_cli.ads.evaluate import evaluate_ctr
-from etsyml_cli.ads.listing_features import Beside
+from etsyml_cli.ads.listing_features import SideInputs
 from etsyml_cli.ads.log import open_log
 from etsyml_cli.ads.new_model import new_model
 from etsyml_cli.ads.score import score_table
-from etsyml_cli.ads.store import beside_of, load_model
+from etsyml_cli.ads.store import load_model, side_inputs_of
 from etsyml_cli.ads.train import train_ctr
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.core.rng import generator
@@ -108,7 +108,7 @@ def evaluate(root: Path, model: Path, *names: str, **options):
 
 
 def state(model: Path, root: Path) -> bytes:
-    found = load_model(model, beside_of(model, root / "listings.parquet", None))
+    found = load_model(model, side_inputs_of(model, root / "listings.parquet", None))
     arrays = [
         *(part.zn for part in found.parts.values()),
         *(history.counts for history in found.histories),
@@ -156,7 +156,7 @@ def test_labels_of_a_day_change_nothing_that_was_said_of_rows_up_to_it(shop, log
     def said(rows, name):
         opened = open_log(write_table("impressions", rows, tmp_path / name), None)
         first = int(opened.days()[0])
-        model = new_model(fed_by(CONFIG, opened.columns), Beside(None, None), Averages(0.3, 1), first)
+        model = new_model(resolve_columns(CONFIG, opened.columns), SideInputs(None, None), Averages(0.3, 1), first)
         return together([judged for _, _, judged in learn_days(model, opened, first, first + DAYS)])
 
     flipped = [*log[: 4 * ADS_A_DAY], *({**row, "clicked": 1 - row["clicked"]} for row in log[4 * ADS_A_DAY :])]
@@ -277,7 +277,7 @@ def test_rows_of_many_impressions_learn_words_that_they_have_in_common(shop, tmp
     content = {m.name: m.against for m in judged if (m.variant, m.slice) == ("content", "mixed")}
     assert content["auc"].low > 0
     assert content["logloss"].high < 0
-    assert load_model(tmp_path / "model", Beside(None, None)).parts["content"].config.beta == 3000
+    assert load_model(tmp_path / "model", SideInputs(None, None)).parts["content"].config.beta == 3000
 
 
 @pytest.mark.parametrize(("holdout", "test_days"), [(None, 1), ("0.25", 2), ("none", 0)])

@@ -104,7 +104,7 @@ def test_every_file_holds_the_same_listings(work: Path, etsyml: Etsyml, tmp_path
 
 
 def test_a_table_for_a_person_has_a_row_a_style(work: Path, etsyml: Etsyml, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etsyml_cli.cli.show.for_a_person", lambda: True)
+    monkeypatch.setattr("etsyml_cli.cli.show.is_interactive", lambda: True)
     monkeypatch.setenv("COLUMNS", "160")
     told = etsyml("-w", work, "styles").out.splitlines()
     assert [word for word in STYLES[:8] if any(word in line.split()[1:2] for line in told)] == list(STYLES[:8])

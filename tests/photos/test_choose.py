@@ -86,7 +86,7 @@ def test_where_none_fits_the_first_is_taken_for_the_error_to_name(place: Workspa
     assert features_of_model(place.model("lda"), place.all_images()) == place.images("tiny")
 
 
-def test_a_damaged_neighbour_is_told_and_left_alone(place: Workspace, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_neighbor_is_told_and_left_alone(place: Workspace, caplog: pytest.LogCaptureFixture) -> None:
     extracted(place, "efficientnet_lite0", "tiny", "vgg19")
     (place.images("tiny") / "manifest.json").write_text("")
     assert features_to_train_on(place.all_images()) == place.images("efficientnet_lite0")

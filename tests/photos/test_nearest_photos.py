@@ -1,4 +1,4 @@
-"""The default network on real photos: neighbours show the same product, and decoding at a fraction costs nothing."""
+"""The default network on real photos: neighbors show the same product, and decoding at a fraction costs nothing."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from etsyml_cli.report.plots import COLOURS, Plot, Series, svg_of, write_plot
+from etsyml_cli.report.plots import COLORS, Plot, Series, svg_of, write_plot
 
 HOSTILE = '<script>$\\frac{1}$</script> & "#c2571a" \u202e\u0000\u4e2d id="x"'
 
@@ -47,7 +47,7 @@ def test_a_plot_is_text_and_shapes(kind: str, scale: str) -> None:
     assert shape.texts.count(shown) == 2 and "second" in shape.texts  # in the legend and at the axis
     styles = [value or "" for name, value in shape.attributes if name == "style"]
     assert any("var(--series-1)" in style for style in styles)
-    assert not any(colour in style for colour in COLOURS for style in styles)
+    assert not any(color in style for color in COLORS for style in styles)
     assert "mathdefault" not in svg
     assert svg == svg_of(plot)
 

@@ -8,11 +8,11 @@ from PIL import Image, ImageFilter
 from etsyml_cli.core.rng import generator
 from etsyml_cli.sample.photos import PIXELS, Look, draw_photo, outlined
 from etsyml_cli.sample.shapes import SHAPES
-from etsyml_cli.sample.words import COLOURS, MATERIALS, THINGS
+from etsyml_cli.sample.words import COLORS, MATERIALS, THINGS
 
 
-def pixels(thing: str = "mug", colour: str = "red", surface: str = "plain", **others: object) -> NDArray[np.float64]:
-    look = Look(thing, COLOURS[colour], surface, style=int(others.get("style", 0)), quality=others.get("quality", 1.0))
+def pixels(thing: str = "mug", color: str = "red", surface: str = "plain", **others: object) -> NDArray[np.float64]:
+    look = Look(thing, COLORS[color], surface, style=int(others.get("style", 0)), quality=others.get("quality", 1.0))
     return np.asarray(draw_photo(look, generator(0, "photo", str(others.get("jitter", 1)))), dtype=np.float64)
 
 
@@ -27,11 +27,11 @@ def test_the_same_draw_is_the_same_photo_and_another_is_another() -> None:
     assert (pixels(jitter=1) != pixels(jitter=2)).any()
 
 
-@pytest.mark.parametrize("colour", COLOURS)
-def test_the_colour_of_a_thing_can_be_seen(colour: str) -> None:
-    middle = np.median(pixels("bag", colour)[60:70, 40:56].reshape(-1, 3), axis=0)
-    distance = {name: np.linalg.norm(middle - rgb) for name, rgb in COLOURS.items()}
-    assert min(distance, key=distance.__getitem__) == colour
+@pytest.mark.parametrize("color", COLORS)
+def test_the_color_of_a_thing_can_be_seen(color: str) -> None:
+    middle = np.median(pixels("bag", color)[60:70, 40:56].reshape(-1, 3), axis=0)
+    distance = {name: np.linalg.norm(middle - rgb) for name, rgb in COLORS.items()}
+    assert min(distance, key=distance.__getitem__) == color
 
 
 def test_the_outline_is_the_greatest_of_five_by_five_as_pillow_finds_it() -> None:

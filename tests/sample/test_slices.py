@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etsyml_cli.sample.config import SampleConfig
-from etsyml_cli.sample.slices import draw_seconds, examination, place_in_group, shelve, slices
+from etsyml_cli.sample.slices import draw_seconds, examination, inventory_at, place_in_group, slices
 from etsyml_cli.sample.world import DAY_S, NOTHING, build_world
 
 
@@ -43,9 +43,9 @@ def test_examination_is_the_published_curve() -> None:
 def test_a_shelf_gives_the_thing_that_was_asked_for_if_there_is_one() -> None:
     world = build_world(SampleConfig(listings=200), seed=0)
     thing = np.where(world.listings.thing == 3, NOTHING, world.listings.thing)  # nobody sells thing 3 any more
-    shelf = shelve(world, thing, second=0)
+    inventory = inventory_at(world, thing, second=0)
     wanted = np.repeat(np.arange(12), 50)
-    taken = shelf.take(np.random.default_rng(0), wanted)
+    taken = inventory.take(np.random.default_rng(0), wanted)
     assert (world.listings.born[taken] <= 0).all()
     assert (thing[taken] == wanted)[wanted != 3].all()
     assert len(np.unique(taken[wanted == 3])) > 20

@@ -57,12 +57,12 @@ def slow_grade(world: World, query: int, listing: int) -> int:
     asked, sold = world.queries, world.listings
     if asked.thing[query] != sold.thing[listing]:
         return 0
-    colour_fits = asked.colour[query] in (NOTHING, sold.colour[listing])
+    color_fits = asked.color[query] in (NOTHING, sold.color[listing])
     material_fits = asked.material[query] in (NOTHING, sold.material[listing])
-    return 1 + int(colour_fits and material_fits) + int(sold.quality[listing] > 0.5)
+    return 1 + int(color_fits and material_fits) + int(sold.quality[listing] > 0.5)
 
 
-def test_every_thing_can_be_asked_for_alone_and_with_a_colour_or_a_material(world: World) -> None:
+def test_every_thing_can_be_asked_for_alone_and_with_a_color_or_a_material(world: World) -> None:
     assert len(set(world.queries.text)) == len(world.queries.text)
     for name in ("scarf", "red scarf", "wool scarf", "white wedding dress", "brass pocket knife"):
         assert name in world.queries.text

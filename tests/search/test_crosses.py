@@ -33,11 +33,11 @@ def slots_of_rows():
     ]
 
 
-def as_rows(slots_of_rows, known):
-    dense = np.zeros((len(slots_of_rows), len(known)))
+def as_rows(slots_of_rows, state):
+    dense = np.zeros((len(slots_of_rows), len(state)))
     for r, slots in enumerate(slots_of_rows):
         for found in slots:
-            dense[r, known == found] += len(slots) ** -0.5
+            dense[r, state == found] += len(slots) ** -0.5
     return dense
 
 
@@ -48,10 +48,10 @@ def test_every_pair_of_different_tokens_has_its_slot():
 
 
 def test_pairs_that_training_did_not_see_are_dropped():
-    known = pairs().seen()[::2]
-    crosses = cross(pairs(), known)
-    assert crosses.width == len(known)
-    np.testing.assert_allclose(crosses.matrix().toarray(), as_rows(slots_of_rows(), known))
+    state = pairs().seen()[::2]
+    crosses = cross(pairs(), state)
+    assert crosses.width == len(state)
+    np.testing.assert_allclose(crosses.matrix().toarray(), as_rows(slots_of_rows(), state))
 
 
 def test_a_word_and_a_listing_that_several_rows_hold_are_hashed_once():

@@ -25,5 +25,5 @@ def test_it_finds_and_counts_what_a_scan_does(pieces, asked) -> None:
     for word, column in words.columns.items():
         assert words.title[:, [column]].toarray().ravel().tolist() == [everything[row][0].count(word) for row in rows]
         assert words.tags[:, [column]].toarray().ravel().tolist() == [everything[row][1].count(word) for row in rows]
-    known = {word for title, tags in everything for word in (*title, *tags)}
-    assert set(words.columns) == known & set(asked)
+    state = {word for title, tags in everything for word in (*title, *tags)}
+    assert set(words.columns) == state & set(asked)

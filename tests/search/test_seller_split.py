@@ -15,12 +15,12 @@ from etsyml_cli.core.errors import InputError
 from etsyml_cli.io.trec import read_qrels, read_run
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import parse_metric
-from etsyml_cli.photos.reduced import permuted
+from etsyml_cli.photos.reduced import shuffle_photos
 from etsyml_cli.photos.svd import Svd
 from etsyml_cli.search.evaluate import evaluate_ltr
-from etsyml_cli.search.features import asked_in, photo_blocks
+from etsyml_cli.search.features import photo_blocks, rows_of_log
 from etsyml_cli.search.log import SearchLog
-from etsyml_cli.search.prepare import prepare
+from etsyml_cli.search.prepare import load_training_data
 from etsyml_cli.splits.days import TEST, TRAIN, VALID
 from tests.search.test_train import Shop, files_of, make_shop, write_table
 from tests.search.test_variations import config_of
@@ -46,7 +46,7 @@ def seller_of(mall: Shop) -> dict[str, str]:
 
 
 def test_no_listing_of_a_held_out_shop_is_ever_learned_from(mall: Shop) -> None:
-    ready = prepare(mall.to_learn(config=BY_SELLER))
+    ready = load_training_data(mall.to_learn(config=BY_SELLER))
     seller = seller_of(mall)
     sellers = {code: set() for code in (TRAIN, VALID, TEST)}
     learned = []
@@ -56,8 +56,8 @@ def test_no_listing_of_a_held_out_shop_is_ever_learned_from(mall: Shop) -> None:
         learned += [(ready.log.search_ids[page], listing_id) for listing_id in shown]
     assert sellers[TRAIN] and sellers[VALID] and not sellers[TEST]
     assert not sellers[TRAIN] & sellers[VALID]
-    known = sellers[TRAIN] | sellers[VALID]
-    expected = [(r["search_id"], r["listing_id"]) for r in mall.searches if seller[r["listing_id"]] in known]
+    state = sellers[TRAIN] | sellers[VALID]
+    expected = [(r["search_id"], r["listing_id"]) for r in mall.searches if seller[r["listing_id"]] in state]
     assert sorted(learned) == sorted(expected)
     assert ready.rows["test_rows"] == len(mall.searches) - len(expected) > 0
     assert ready.rows["train_rows"] + ready.rows["valid_rows"] == len(expected) == len(ready.pages.level)
@@ -65,7 +65,7 @@ def test_no_listing_of_a_held_out_shop_is_ever_learned_from(mall: Shop) -> None:
 
 def test_what_held_out_shops_sold_teaches_nothing(mall: Shop, tmp_path: Path) -> None:
     before = mall.train("before", config=BY_SELLER)
-    learned = set(prepare(mall.to_learn(config=BY_SELLER)).log.listing_ids)
+    learned = set(load_training_data(mall.to_learn(config=BY_SELLER)).log.listing_ids)
     other = {"click": "impression", "impression": "click"}
     turned = [row if row["listing_id"] in learned else row | {"event": other[row["event"]]} for row in mall.searches]
     assert turned != mall.searches
@@ -78,7 +78,7 @@ def test_what_held_out_shops_sold_teaches_nothing(mall: Shop, tmp_path: Path) ->
 def test_just_the_rows_of_held_out_shops_are_judged(mall: Shop, tmp_path: Path) -> None:
     model = mall.train("judged", config=BY_SELLER)
     found = mall.evaluate(model, "ndcg@5", runs=tmp_path)
-    learned = {seller_of(mall)[i] for i in prepare(mall.to_learn(config=BY_SELLER)).log.listing_ids}
+    learned = {seller_of(mall)[i] for i in load_training_data(mall.to_learn(config=BY_SELLER)).log.listing_ids}
     held_out = [row for row in mall.searches if seller_of(mall)[row["listing_id"]] not in learned]
     clicked = {row["search_id"] for row in held_out if row["event"] == "click"}
     judged = {(search_id, i) for search_id, scores in read_run(tmp_path / "text.trec").items() for i in scores}
@@ -107,9 +107,13 @@ def test_a_divided_log_holds_every_row_once_among_rows_of_its_page_and_part(part
     n, ids = len(part), [f"S{q}" for q in range(len(parts))]
     offsets = np.cumsum([0, *map(len, parts)])
     log = SearchLog(ids, ids, None, offsets, [*map(str, range(n))], np.arange(n), np.arange(n), np.zeros(n, np.int8))
-    divided, of_page = log.divided(part)
+    split_by_seller, of_page = log.split_by_seller(part)
     found = [
-        (divided.search_ids[q], int(of_page[q]), divided.listing[divided.offsets[q] : divided.offsets[q + 1]].tolist())
+        (
+            split_by_seller.search_ids[q],
+            int(of_page[q]),
+            split_by_seller.listing[split_by_seller.offsets[q] : split_by_seller.offsets[q + 1]].tolist(),
+        )
         for q in range(len(of_page))
     ]
     page = log.page_of_row()
@@ -119,7 +123,7 @@ def test_a_divided_log_holds_every_row_once_among_rows_of_its_page_and_part(part
         for code in (TRAIN, VALID, TEST)
         if (rows := np.flatnonzero((page == q) & (part == code)).tolist())
     ]
-    assert divided.position.tolist() == divided.listing.tolist()
+    assert split_by_seller.position.tolist() == split_by_seller.listing.tolist()
 
 
 def by_slice(shop: Shop, model: Path, *metrics: str, **options) -> dict[tuple[str, str, str], Measurement]:
@@ -162,10 +166,10 @@ def test_where_training_showed_every_listing_it_is_said_that_none_is_unseen(mall
 
 
 def test_photos_dealt_several_ways_are_each_reduced_once_and_to_the_same(mall: Shop) -> None:
-    ready = prepare(mall.to_learn(config=config_of(photo_dim=2)))
-    asked, svd = asked_in(ready.log), ready.known.svd
-    deals = [permuted(ready.photos, ready.log.listing_ids, 0, number) for number in range(3)]
-    assert any((photo == -1).any() for photo in deals)
+    ready = load_training_data(mall.to_learn(config=config_of(photo_dim=2)))
+    asked, svd = rows_of_log(ready.log), ready.state.svd
+    shuffles = [shuffle_photos(ready.photos, ready.log.listing_ids, 0, number) for number in range(3)]
+    assert any((photo == -1).any() for photo in shuffles)
     reduced = []
 
     class Counting(Svd):
@@ -173,10 +177,10 @@ def test_photos_dealt_several_ways_are_each_reduced_once_and_to_the_same(mall: S
             reduced.append(len(rows))
             return super().project(rows)
 
-    counting = replace(ready.known, svd=Counting(svd.mean, svd.components, svd.explained))
-    together = list(photo_blocks(counting, ready.photos, deals, asked))
-    assert sum(reduced) == len({row for photo in deals for row in photo.tolist()} - {-1})
-    for photo, blocks in zip(deals, together, strict=True):
-        [alone] = photo_blocks(ready.known, ready.photos, [photo], asked)
+    counting = replace(ready.state, svd=Counting(svd.mean, svd.components, svd.explained))
+    together = list(photo_blocks(counting, ready.photos, shuffles, asked))
+    assert sum(reduced) == len({row for photo in shuffles for row in photo.tolist()} - {-1})
+    for photo, blocks in zip(shuffles, together, strict=True):
+        [alone] = photo_blocks(ready.state, ready.photos, [photo], asked)
         for name in ("image", "photo_crosses"):
             assert abs(blocks[name].matrix() - alone[name].matrix()).max() < 1e-6

@@ -1,4 +1,4 @@
-"""Search ranking from tables to lists, on a small catalogue with planted tastes."""
+"""Search ranking from tables to lists, on a small catalog with planted tastes."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from etsyml_cli.search.train import train_ltr
 from tests.conftest import REPOSITORY
 
 CONFIG = LtrConfig(l2=(1e-2, 1e-3), max_iterations=50, controls=2)
-COLOURS, THINGS = ["red", "blue", "green"], ["scarf", "mug", "ring", "lamp"]
-KINDS = [(colour, thing) for colour in COLOURS for thing in THINGS]
+COLORS, THINGS = ["red", "blue", "green"], ["scarf", "mug", "ring", "lamp"]
+KINDS = [(color, thing) for color in COLORS for thing in THINGS]
 
 
 def write_table(name: str, rows: list[dict], path: Path) -> Path:
@@ -61,7 +61,7 @@ def write_photos(ids: list[str], features: np.ndarray, path: Path, backbone: str
 
 @dataclass
 class Shop:
-    """A small marketplace: titles name colour and thing, the first number of a photo says how well it sells."""
+    """A small marketplace: titles name color and thing, the first number of a photo says how well it sells."""
 
     root: Path
     listings: list[dict]
@@ -98,8 +98,8 @@ def make_shop(root: Path, *, days: int = 10, n_searches: int = 400, times: bool 
     kinds = [KINDS[i % len(KINDS)] for i in range(60)]
     beauty = rng.normal(size=60)
     listings = [
-        {"listing_id": f"L{i}", "title": f"{colour} thing" if i % 5 == 0 else f"{colour} {thing}", "tags": ["gift"]}
-        for i, (colour, thing) in enumerate(kinds)
+        {"listing_id": f"L{i}", "title": f"{color} thing" if i % 5 == 0 else f"{color} {thing}", "tags": ["gift"]}
+        for i, (color, thing) in enumerate(kinds)
     ]
     searches = []
     for number in range(n_searches):

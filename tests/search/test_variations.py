@@ -19,7 +19,7 @@ from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.search.config import LtrConfig
 from etsyml_cli.search.features import log_blocks
 from etsyml_cli.search.log import read_searches
-from etsyml_cli.search.prepare import prepare
+from etsyml_cli.search.prepare import load_training_data
 from etsyml_cli.search.rank import before_and_after, rank, rank_searches
 from etsyml_cli.search.store import load_model
 from etsyml_cli.search.svmlight_ranker import evaluate_rows, rank_rows, train_on_rows
@@ -144,14 +144,14 @@ def test_a_query_with_enough_pages_has_weights_of_its_own(tmp_path: Path) -> Non
         place = {item["id"]: item["rank"] for item in items if item["id"] != "L7"}  # it has no photo
         agreement[model.name] = np.corrcoef([shop.beauty[int(i[1:])] for i in place], list(place.values()))[0, 1]
     assert agreement["own"] > agreement["shared"] + 0.1
-    assert load_model(own).known.own_queries >= {"=red scarf"}
-    assert load_model(shared).known.own_queries == frozenset()
+    assert load_model(own).state.own_queries >= {"=red scarf"}
+    assert load_model(shared).state.own_queries == frozenset()
 
 
 def test_a_split_by_query_judges_queries_that_training_never_saw(shop: Shop) -> None:
     trained = shop.train("by-query", config=config_of(split="query", test_share=0.3))
     assert load_json(trained, SPLIT)["rule"] == "hash of query"
-    ready = prepare(shop.to_learn(images=None, config=config_of(split="query", test_share=0.3)))
+    ready = load_training_data(shop.to_learn(images=None, config=config_of(split="query", test_share=0.3)))
     log = read_searches(shop.inputs()["searches"])
     unseen = [query for query in log.queries if query not in set(ready.log.queries)]
     assert 0 < len(unseen) < len(log.queries)
@@ -262,7 +262,7 @@ def test_exported_pairs_are_algorithm_2s_instances(shop: Shop, tmp_path: Path) -
     inputs = shop.to_learn(config=config_of(shape="global"))
     told = export_ltr(inputs, out=tmp_path / "pairs.txt")
     x, y, qid = load_svmlight_file(str(tmp_path / "pairs.txt"), query_id=True, zero_based=False)
-    ready = prepare(inputs)
+    ready = load_training_data(inputs)
     assert told.rows["pairs"] == len(y) == 320 * 7  # one click among eight on each of 320 pages
     assert 0.4 < (y > 0).mean() < 0.6
     d = sparse.hstack([block.matrix() for block in ready.blocks.values()]).toarray()
@@ -341,9 +341,9 @@ def test_models_of_listings_and_of_rows_are_not_mixed_up(shop: Shop, model: Path
 
 
 def test_blocks_of_a_log_do_not_depend_on_what_else_it_shows(shop: Shop) -> None:
-    ready = prepare(shop.to_learn(images=None, config=config_of(), holdout="none"))
+    ready = load_training_data(shop.to_learn(images=None, config=config_of(), holdout="none"))
     first = np.arange(400) < 5
-    few = log_blocks(ready.known, read_listings(shop.inputs()["listings"]), None, ready.log.take(first))
+    few = log_blocks(ready.state, read_listings(shop.inputs()["listings"]), None, ready.log.take(first))
     for name, block in few.items():
         whole = ready.blocks[name].take(ready.pages.rows(first))
         np.testing.assert_allclose(block.matrix().toarray(), whole.matrix().toarray(), atol=1e-12)

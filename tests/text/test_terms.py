@@ -1,4 +1,4 @@
-"""d_T equals scikit-learn's vectorizers; hashed terms keep their places in any catalogue."""
+"""d_T equals scikit-learn's vectorizers; hashed terms keep their places in any catalog."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from etsyml_cli.text.terms import build_terms, term_rows, terms_of
 
 WORDS = ["red", "wool", "scarf", "gift", "mug"]
-catalogues = st.lists(st.lists(st.sampled_from(WORDS), max_size=6), min_size=1, max_size=6)
+catalogs = st.lists(st.lists(st.sampled_from(WORDS), max_size=6), min_size=1, max_size=6)
 
 
 def peer(weighting, listings, min_count):
@@ -22,7 +22,7 @@ def peer(weighting, listings, min_count):
 
 
 @settings(max_examples=100, deadline=None)
-@given(catalogues, st.sampled_from(["binary", "counts", "tf-idf"]), st.integers(1, 2))
+@given(catalogs, st.sampled_from(["binary", "counts", "tf-idf"]), st.integers(1, 2))
 def test_rows_equal_those_of_scikit_learn(listings, weighting, min_count):
     found = [terms_of(words, [], 2) for words in listings]
     terms = build_terms(found, min_count=min_count, hash_bits=None)
@@ -43,7 +43,7 @@ def test_runs_of_words_do_not_cross_from_the_title_into_the_tags():
 
 
 @pytest.mark.parametrize("weighting", ["binary", "counts", "tf-idf"])
-def test_hashed_terms_have_the_same_place_in_every_catalogue(weighting):
+def test_hashed_terms_have_the_same_place_in_every_catalog(weighting):
     first = [terms_of(words, [], 2) for words in (["red", "scarf"], ["mug"])]
     terms = build_terms(first, min_count=1, hash_bits=12)
     assert (terms.width, terms.names) == (4096, None)

@@ -21,7 +21,7 @@ LISTINGS = [
 WORDS = ["red", "wool", "scarf", "gift", "mug"]
 
 texts = st.lists(st.sampled_from(WORDS), max_size=5).map(" ".join)
-catalogues = st.lists(st.tuples(texts, texts), min_size=1, max_size=6)
+catalogs = st.lists(st.tuples(texts, texts), min_size=1, max_size=6)
 
 
 def count(listings):
@@ -80,7 +80,7 @@ def test_the_vocabulary_counts_listings_not_words():
 
 
 @settings(max_examples=200, deadline=None)
-@given(catalogues, texts)
+@given(catalogs, texts)
 def test_overlap_equals_the_count_by_hand(listings, query):
     features = features_of(listings, query)
     words = set(tokenize(query))

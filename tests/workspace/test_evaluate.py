@@ -9,7 +9,7 @@ import pytest
 from etsyml_cli.core.errors import GateError, UsageError
 from etsyml_cli.io.artifact import MANIFEST
 from etsyml_cli.metrics.measurement import Measurement
-from etsyml_cli.workspace.evaluate import Evaluation, asks_for_one, evaluate, hold, parse_gate
+from etsyml_cli.workspace.evaluate import Evaluation, asks_for_one, check_gates, evaluate, parse_gate
 from tests.lda_chain import table_of, train, two_tastes
 
 ALL = {kind: Path(kind) for kind in ("ltr", "lda", "ctr")}
@@ -55,7 +55,7 @@ def test_a_gate_is_missed_by_nan() -> None:
     nan = float("nan")
     measured = Measurement(name="auc", variant="content", slice="mixed", value=nan, low=nan, high=nan, n=1)
     with pytest.raises(GateError, match="below 0"):
-        hold(["auc=0"], [Evaluation(model="ctr", data={}, metrics=[measured])])
+        check_gates(["auc=0"], [Evaluation(model="ctr", data={}, metrics=[measured])])
 
 
 def test_a_gate_looks_at_the_whole_and_not_at_a_slice_of_it() -> None:
@@ -64,9 +64,9 @@ def test_a_gate_looks_at_the_whole_and_not_at_a_slice_of_it() -> None:
         for slice_, value in (("all", 0.8), ("unseen", 0.6))
     )
     found = [Evaluation(model="ltr", data={}, metrics=[whole, part])]
-    hold(["pair_accuracy=0.7"], found)
+    check_gates(["pair_accuracy=0.7"], found)
     with pytest.raises(GateError, match=r"is 0\.8000, below 0\.9"):
-        hold(["pair_accuracy=0.9"], found)
+        check_gates(["pair_accuracy=0.9"], found)
 
 
 def test_what_compares_with_a_planted_truth_needs_one() -> None:

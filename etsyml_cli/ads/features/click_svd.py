@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from etsyml_cli.ads.features.sparse_svd import sparse_svd
+from etsyml_cli.core.types import F64, U64
 from etsyml_cli.history.history import add_counts, places_of
 from etsyml_cli.text.hashing import Numbers
-
-Floats = NDArray[np.float64]
-UInts = NDArray[np.uint64]
 
 DAYS_OF_A_FIT = 7
 RIGHT = np.uint64(0xFFFFFFFF)  # the part of a pair's key that is its second column's
@@ -29,8 +27,8 @@ RIGHT = np.uint64(0xFFFFFFFF)  # the part of a pair's key that is its second col
 class Side:
     """`x`, (M, K), of the values of one column, whose `keys`, (M,), ascend."""
 
-    keys: UInts
-    x: Floats
+    keys: U64
+    x: F64
 
 
 class ClickSvd:
@@ -43,8 +41,8 @@ class ClickSvd:
         self,
         dim: int,
         today: int,
-        keys: UInts | None = None,
-        clicks: Floats | None = None,
+        keys: U64 | None = None,
+        clicks: F64 | None = None,
         sides: tuple[Side, Side] | None = None,
         fitted: bool = True,
     ) -> None:
@@ -55,9 +53,9 @@ class ClickSvd:
         self.clicks = np.empty(0) if clicks is None else clicks
         self.left, self.right = sides or (nothing, nothing)
         self._fitted = fitted  # to all that was counted
-        self._open: list[tuple[UInts, Floats]] = []
+        self._open: list[tuple[U64, F64]] = []
 
-    def add(self, keys: UInts, clicks: Floats) -> None:
+    def add(self, keys: U64, clicks: F64) -> None:
         """Count rows of today, each array (N,)."""
         clicked = clicks > 0
         self._open.append((keys[clicked], clicks[clicked]))
@@ -76,7 +74,7 @@ class ClickSvd:
             self._fitted = True
         self.today = day
 
-    def numbers(self, name: str, keys: UInts, present: NDArray[np.bool_]) -> list[Numbers]:
+    def numbers(self, name: str, keys: U64, present: NDArray[np.bool_]) -> list[Numbers]:
         """What is known of the two values of each `present` row, both (N,), and of them together."""
         left, right = (
             np.where(present, places_of(side.keys, of), -1)
@@ -120,7 +118,7 @@ class ClickSvd:
         turn = self._turn(right, x_right)
         return Side(left, x_left @ turn), Side(right, x_right @ turn)
 
-    def _turn(self, right: UInts, x: Floats) -> Floats:
+    def _turn(self, right: U64, x: F64) -> F64:
         before = places_of(self.right.keys, right)
         known = before >= 0
         if not known.any():
@@ -128,7 +126,7 @@ class ClickSvd:
         from scipy.linalg import orthogonal_procrustes  # loaded where it is used: most models reduce no clicks
 
         with threadpool_limits(1, user_api="blas"):
-            turn: Floats = orthogonal_procrustes(x[known], self.right.x[before[known]])[0]
+            turn: F64 = orthogonal_procrustes(x[known], self.right.x[before[known]])[0]
         return turn
 
 

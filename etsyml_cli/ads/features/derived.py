@@ -7,16 +7,16 @@ from collections.abc import Callable, Collection
 import pyarrow as pa
 import pyarrow.compute as pc
 
-CLOCK: dict[str, Callable[[pa.Array], pa.Array]] = {
+DERIVED_COLUMNS: dict[str, Callable[[pa.Array], pa.Array]] = {
     "hour": pc.hour,
     "weekday": pc.day_of_week,  # 0 is Monday
 }
 CLOCK_TYPE = pa.int64()
 
 
-def with_clock(rows: pa.RecordBatch, time: str, wanted: Collection[str]) -> pa.RecordBatch:
+def add_time_columns(rows: pa.RecordBatch, time: str, wanted: Collection[str]) -> pa.RecordBatch:
     """The rows and those of CLOCK that are wanted, made of the column `time`; a column that is there stays."""
-    for name, part_of in CLOCK.items():
+    for name, part_of in DERIVED_COLUMNS.items():
         if name in wanted and name not in rows.schema.names and time in rows.schema.names:
             rows = rows.append_column(name, part_of(rows.column(time)).cast(CLOCK_TYPE))
     return rows

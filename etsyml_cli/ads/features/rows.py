@@ -79,12 +79,12 @@ class RowHasher:
         self.counts = [[Feature(column, hash_categories) for column in columns] for columns in counts]
         self.bits = bits
         self.listing_ids = None if listings is None else listings["listing_id"].combine_chunks()
-        self.of_listings: dict[Feature, Hashes] = {}
+        self.listing_features: dict[Feature, Hashes] = {}
         self._latest: dict[Feature | str, tuple[pa.Array, Any]] = {}
         for feature in {*self.features, *chain(*self.crosses, *self.word_crosses, *self.counts)}:
             if listings is not None and feature.column in listings.column_names and feature.column != "listing_id":
                 values = listings[feature.column].combine_chunks()
-                self.of_listings[feature] = feature.hashed(values, feature.column)
+                self.listing_features[feature] = feature.hashed(values, feature.column)
 
     def __call__(self, rows: pa.RecordBatch, numbers: Sequence[Numbers] = ()) -> HashedRows:
         """The hashed features of N rows, and `numbers`. Raises DataError for a number that is NaN or infinite."""
@@ -126,8 +126,8 @@ class RowHasher:
             hashes = self._remembered(feature, values.dictionary, lambda found: feature.hashed(found, feature.column))
             yield Field(codes, *hashes)
             listing = np.where(codes < 0, listing, -1)
-        if feature in self.of_listings:
-            yield Field(listing, *self.of_listings[feature])
+        if feature in self.listing_features:
+            yield Field(listing, *self.listing_features[feature])
 
     def _remembered(self, what: Feature | str, values: pa.Array, make: Callable[[pa.Array], Any]) -> Any:
         """What `make` makes of distinct values: batches of a row group mostly have the same."""

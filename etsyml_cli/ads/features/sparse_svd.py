@@ -8,16 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
+
+from etsyml_cli.core.types import F64
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-Floats = NDArray[np.float64]
 
-
-def sparse_svd(matrix: sparse.csr_matrix, k: int) -> tuple[Floats, Floats, Floats]:
+def sparse_svd(matrix: sparse.csr_matrix, k: int) -> tuple[F64, F64, F64]:
     """U (N, k), the k largest singular values, descending, and V (M, k) of a matrix (N, M); k below both N and M.
 
     Signs are such that the entry of largest magnitude of each column of V is positive.
@@ -31,7 +30,7 @@ def sparse_svd(matrix: sparse.csr_matrix, k: int) -> tuple[Floats, Floats, Float
     return u * signs, strength, v * signs
 
 
-def _svd(tall: sparse.csr_matrix, k: int) -> tuple[Floats, Floats, Floats]:
+def _svd(tall: sparse.csr_matrix, k: int) -> tuple[F64, F64, F64]:
     import scipy.linalg  # loaded where it is used: most models reduce nothing
     from scipy.sparse.linalg import LinearOperator, eigsh
 

@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.model.prefetch import prefetch_row
 from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.types import F64
 
-Floats = NDArray[np.float64]
 Slots = NDArray[np.uint32]
 
-AHEAD = 3  # how many rows before its turn a row is fetched into the cache
+PREFETCH_ROWS = 3  # how many rows before its turn a row is fetched into the cache
 
 
-def new_state(bits: int) -> Floats:
+def new_state(bits: int) -> F64:
     """z = n = 0 for 2**bits hashed slots and, last, the bias; shape (2**bits + 1, 2)."""
     return np.zeros(((1 << bits) + 1, 2))
 
 
-def start_at(zn: Floats, click_rate: float, config: CtrConfig) -> None:
+def start_at(zn: F64, click_rate: float, config: CtrConfig) -> None:
     """Set the bias so that it alone predicts `click_rate`: Algorithm 1's weight, solved for z at n = 0.
 
     From z = 0 the features of every row would learn the base rate between them, and a row that lacks them, such as
@@ -35,20 +35,20 @@ def start_at(zn: Floats, click_rate: float, config: CtrConfig) -> None:
     zn[-1] = -(w * (config.beta / config.alpha + config.l2) + np.copysign(config.l1, w)), 0.0
 
 
-def used_slots(zn: Floats) -> tuple[Slots, Floats]:
+def used_slots(zn: F64) -> tuple[Slots, F64]:
     """The slots that have learned anything, shape (M,), and their z and n, shape (M, 2)."""
     slots = np.flatnonzero(_used(zn)).astype(np.uint32)
     return slots, zn[slots]
 
 
-def state_of(slots: Slots, learned: Floats, bits: int) -> Floats:
+def state_of(slots: Slots, learned: F64, bits: int) -> F64:
     """The state that `used_slots` was taken from."""
     zn = new_state(bits)
     zn[slots] = learned
     return zn
 
 
-def hashing_figures(zn: Floats) -> dict[str, int]:
+def hashing_figures(zn: F64) -> dict[str, int]:
     """How full the hashed slots are, and so how many features there were and how many of them share a slot.
 
     The number of features is Whang et al.'s linear counting (TODS 1990), −D·ln(1 − used/D) for D slots; of that many
@@ -61,32 +61,32 @@ def hashing_figures(zn: Floats) -> dict[str, int]:
     return {"slots": hashed, "slots_used": used, "features": round(features), "features_sharing_a_slot": round(sharing)}
 
 
-def _used(zn: Floats) -> NDArray[np.bool_]:
+def _used(zn: F64) -> NDArray[np.bool_]:
     return np.logical_or(zn[:, 0], zn[:, 1])  # zn.any(axis=1) takes ten times as long
 
 
-def predict(zn: Floats, ptr: NDArray[np.int64], slots: Slots, x: Floats, config: CtrConfig) -> Floats:
+def predict(zn: F64, ptr: NDArray[np.int64], slots: Slots, x: F64, config: CtrConfig) -> F64:
     """Probability of a click for each row, shape (N,)."""
     p = np.empty(len(ptr) - 1)
     _predict(ptr, slots, x, zn, config.alpha, config.beta, config.l1, config.l2, p)
     return p
 
 
-def weights(zn: Floats, slots: Slots, config: CtrConfig) -> Floats:
+def weights(zn: F64, slots: Slots, config: CtrConfig) -> F64:
     """The weight of each of these slots, shape (M,)."""
     beta_and_l2 = config.beta + config.alpha * config.l2
     return config.alpha * np.array([_weight_by_alpha(z, np.sqrt(n), beta_and_l2, config.l1) for z, n in zn[slots]])
 
 
 def learn(
-    zn: Floats,
+    zn: F64,
     ptr: NDArray[np.int64],
     slots: Slots,
-    x: Floats,
-    clicks: Floats,
-    impressions: Floats,
+    x: F64,
+    clicks: F64,
+    impressions: F64,
     config: CtrConfig,
-) -> Floats:
+) -> F64:
     """Update `zn` row by row; returns p of each row as it was predicted before its update, shape (N,).
 
     A row stands for `impressions` showings, `clicks` of them clicked; slots are distinct within a row, x is finite.
@@ -117,7 +117,7 @@ def _weight_by_alpha(z, root_n, beta_and_l2, l1):  # type: ignore[no-untyped-def
 def _predict(ptr, slots, x, zn, alpha, beta, l1, l2, p):  # type: ignore[no-untyped-def]
     """p = σ(x·w). An extreme logit gives p = 0 or 1 exactly, never NaN, so it is not clipped."""
     for t in range(len(p)):
-        for slot in slots[ptr[min(t + AHEAD, len(p))] : ptr[min(t + AHEAD + 1, len(p))]]:
+        for slot in slots[ptr[min(t + PREFETCH_ROWS, len(p))] : ptr[min(t + PREFETCH_ROWS + 1, len(p))]]:
             prefetch_row(zn, slot)
         a = 0.0
         for k in range(ptr[t], ptr[t + 1]):
@@ -136,7 +136,7 @@ def _learn(ptr, slots, x, clicks, impressions, zn, alpha, beta, l1, l2, p):  # t
     z, n, root_n, u = np.empty(longest), np.empty(longest), np.empty(longest), np.empty(longest)  # u is w/alpha
     beta_and_l2 = beta + alpha * l2
     for t in range(len(p)):
-        for slot in slots[ptr[min(t + AHEAD, len(p))] : ptr[min(t + AHEAD + 1, len(p))]]:
+        for slot in slots[ptr[min(t + PREFETCH_ROWS, len(p))] : ptr[min(t + PREFETCH_ROWS + 1, len(p))]]:
             prefetch_row(zn, slot)
         own, v = slots[ptr[t] : ptr[t + 1]], x[ptr[t] : ptr[t + 1]]
         for k in range(len(own)):

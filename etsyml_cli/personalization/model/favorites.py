@@ -41,7 +41,7 @@ def rows_of(rows: Sequence[NDArray[np.int32]]) -> Favorites:
     return Favorites(indptr, np.concatenate([*rows, np.empty(0, np.int32)]))
 
 
-class Neighbours(NamedTuple):
+class Neighbors(NamedTuple):
     """The most similar listings of listing i, of I, are `listings[ptr[i]:ptr[i + 1]]`, so `similarity` each.
 
     ptr: (I + 1,) int64; listings: (P,) int32; similarity: (P,) float32, above 0.

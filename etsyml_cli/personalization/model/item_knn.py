@@ -1,4 +1,4 @@
-"""Item-based nearest neighbours: which listings are favorited by the same people (Deshpande & Karypis, TOIS 2004)."""
+"""Item-based nearest neighbors: which listings are favorited by the same people (Deshpande & Karypis, TOIS 2004)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import sparse
 
-from etsyml_cli.personalization.model.favorites import Neighbours
+from etsyml_cli.personalization.model.favorites import Neighbors
 
 LISTINGS_AT_ONCE = 1024
 
 
-def nearest_listings(counts: sparse.csr_matrix, n_neighbours: int) -> Neighbours:
-    """The `n_neighbours` most similar of each of I listings; counts: (U, I), who favorited what and how much.
+def nearest_listings(counts: sparse.csr_matrix, n_neighbors: int) -> Neighbors:
+    """The `n_neighbors` most similar of each of I listings; counts: (U, I), who favorited what and how much.
 
     The cosine of their columns once each user's row is divided by the root of its sum, so that somebody with few
     favorites says more of each than somebody with many (section 4.2). Memory holds what is kept, and the products of
@@ -28,12 +28,12 @@ def nearest_listings(counts: sparse.csr_matrix, n_neighbours: int) -> Neighbours
         products = (rows[start : start + LISTINGS_AT_ONCE] @ columns).tocsr()
         products.sort_indices()
         lengths, listings, values = _largest(
-            products.indptr.astype(np.int64), products.indices.astype(np.int32), products.data, start, n_neighbours
+            products.indptr.astype(np.int64), products.indices.astype(np.int32), products.data, start, n_neighbors
         )
         ptr.append(ptr[-1][-1] + np.cumsum(lengths))
         kept.append(listings)
         similarity.append(values)
-    return Neighbours(np.concatenate(ptr), np.concatenate(kept), np.concatenate(similarity))
+    return Neighbors(np.concatenate(ptr), np.concatenate(kept), np.concatenate(similarity))
 
 
 def _inverse_root(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import digamma
 
 from etsyml_cli.core.log import progress
 from etsyml_cli.core.rng import generator
+from etsyml_cli.core.types import F32, F64, I64
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.lda_cvb0_kernels import (
     USERS_AT_ONCE,
@@ -42,9 +42,6 @@ LEARN_EVERY = 2  # whole passes
 PASSES = 60  # whole ones at most
 SMALLEST_PRIOR = 1e-5
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _NOT_ASKED = np.empty((0, 0), np.float32)
 
@@ -53,11 +50,11 @@ _NOT_ASKED = np.empty((0, 0), np.float32)
 class _Batch:
     """B users; their favorites stand in q from at[i] to at[i + 1], those of listings[i] at order[starts[i]:...]."""
 
-    users: Ints
-    at: Ints
-    listings: Ints
-    starts: Ints
-    order: Ints
+    users: I64
+    at: I64
+    listings: I64
+    starts: I64
+    order: I64
     weight: float  # of all their favorites
 
 
@@ -73,7 +70,7 @@ class _Corpus:
         self.user_weight = np.asarray(counts.sum(axis=1)).ravel()
         self.listing_weight = np.asarray(counts.sum(axis=0)).ravel()
 
-    def batch(self, users: Ints) -> _Batch:
+    def batch(self, users: I64) -> _Batch:
         lengths = np.diff(self.indptr)[users]
         at = np.concatenate([[0], np.cumsum(lengths)])
         favorites = np.repeat(self.indptr[users] - at[:-1], lengths) + np.arange(at[-1])
@@ -100,11 +97,11 @@ class _State:
         self.eta = config.eta or ETA
         drawn = generator(seed, "lda", "listings").standard_gamma(1.0, (n_listings, K), np.float32)
         drawn *= (np.maximum(corpus.listing_weight, 0.5) / drawn.sum(axis=1)).astype(np.float32)[:, None]
-        self.listing_counts: Floats = drawn
+        self.listing_counts: F32 = drawn
         self.scale = 1.0  # of listing_counts: a step forgets all of them at the cost of one number
-        self.style_counts: Doubles = drawn.sum(axis=0, dtype=np.float64)
-        self.user_counts: Floats = np.repeat((corpus.user_weight / K).astype(np.float32)[:, None], K, axis=1)
-        self._q: Floats = np.empty((0, K), np.float32)
+        self.style_counts: F64 = drawn.sum(axis=0, dtype=np.float64)
+        self.user_counts: F32 = np.repeat((corpus.user_weight / K).astype(np.float32)[:, None], K, axis=1)
+        self._q: F32 = np.empty((0, K), np.float32)
 
     def parameters(self) -> LdaParameters:
         """Posterior means."""
@@ -117,7 +114,7 @@ class _State:
             self.eta,
         )
 
-    def first_pass(self, users: Ints, rounds: int, step: int) -> int:
+    def first_pass(self, users: I64, rounds: int, step: int) -> int:
         """One pass in batches over `users`, each of which moves the listings' counts; returns the next step."""
         evidence = self._evidence_of_users(learn=True)
         total = self.corpus.weight.sum(dtype=np.float64)
@@ -152,7 +149,7 @@ class _State:
             self._learn_alpha(evidence)
             self._learn_eta(none)
 
-    def _infer(self, batch: _Batch, rounds: int, evidence: Doubles) -> None:
+    def _infer(self, batch: _Batch, rounds: int, evidence: F64) -> None:
         corpus = self.corpus
         if len(self._q) < batch.at[-1]:
             self._q = np.empty((batch.at[-1], len(self.alpha)), np.float32)
@@ -175,17 +172,17 @@ class _State:
         moved = factor * self.user_counts[batch.users].sum(axis=0, dtype=np.float64)
         self.style_counts = (1 - rho) * self.style_counts + moved
 
-    def _evidence_of_users(self, learn: bool) -> Doubles:
+    def _evidence_of_users(self, learn: bool) -> F64:
         rows = (len(self.corpus.users) + USERS_AT_ONCE - 1) // USERS_AT_ONCE if learn else 0
         return np.zeros((rows, len(self.alpha)))
 
-    def _learn_alpha(self, evidence: Doubles) -> None:
+    def _learn_alpha(self, evidence: F64) -> None:
         alpha = self.alpha.astype(np.float64)
         users = self.corpus.user_weight[self.corpus.users]
         expected = (digamma(users + alpha.sum()) - digamma(alpha.sum())).sum()
         self.alpha = np.maximum(alpha * evidence.sum(axis=0) / expected, SMALLEST_PRIOR).astype(np.float32)
 
-    def _learn_eta(self, none: Floats) -> None:
+    def _learn_eta(self, none: F32) -> None:
         n_listings = self.corpus.shape[1]
         evidence = np.empty(n_listings)
         listing_evidence(self.listing_counts, none, self.eta, evidence)

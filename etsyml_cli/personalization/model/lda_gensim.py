@@ -80,7 +80,7 @@ def fit(
     with one_style_has_no_prior, progress("documents", len(users) * passes) as advance:
         model.update(_Documents(counts, users, advance))
     learned = LdaParameters(
-        theta=_profiles(model, counts), beta=_normalised(model.get_topics()), alpha=model.alpha, eta=config.eta or ETA
+        theta=_profiles(model, counts), beta=_normalized(model.get_topics()), alpha=model.alpha, eta=config.eta or ETA
     )
     if watch is not None:
         watch(passes, learned)
@@ -102,7 +102,7 @@ def from_gensim(model: LdaModel, counts: sparse.csr_matrix) -> LdaParameters:
     """What a gensim model knows, with the profiles of these users, (U, I): listing i is its word i."""
     eta = float(np.mean(model.eta))
     return LdaParameters(
-        _profiles(model, counts), _normalised(model.get_topics()), np.asarray(model.alpha, np.float32), eta
+        _profiles(model, counts), _normalized(model.get_topics()), np.asarray(model.alpha, np.float32), eta
     )
 
 
@@ -121,11 +121,11 @@ def _profiles(model: LdaModel, counts: sparse.csr_matrix) -> NDArray[np.float32]
         for start in range(0, counts.shape[0], MAX_CHUNK):
             users = np.arange(start, min(start + MAX_CHUNK, counts.shape[0]))
             gamma, _ = model.inference(list(_Documents(counts, users, advance)))
-            blocks.append(_normalised(gamma))
+            blocks.append(_normalized(gamma))
     return np.concatenate(blocks)
 
 
-def _normalised(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def _normalized(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     wide = rows.astype(np.float64)
-    normalised: NDArray[np.float32] = (wide / wide.sum(axis=1, keepdims=True)).astype(np.float32)
-    return normalised
+    normalized: NDArray[np.float32] = (wide / wide.sum(axis=1, keepdims=True)).astype(np.float32)
+    return normalized

@@ -6,19 +6,15 @@ Shapes: K styles, I listings, U users, W listings or words, T listings of each s
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from etsyml_cli.core.types import F32, F64, I64
 from etsyml_cli.personalization.model.favorites import Favorites
-
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 TINY = np.float32(1e-37)
 
 
-def styles_of_listings(share: Doubles, beta: Floats) -> Floats:
+def styles_of_listings(share: F64, beta: F32) -> F32:
     """p(style | listing), (K, I), by Bayes from the styles' shares, (K,), and p(listing | style), beta (K, I).
 
     A listing that no style has anything of has no styles: zeros.
@@ -28,7 +24,7 @@ def styles_of_listings(share: Doubles, beta: Floats) -> Floats:
     return joint
 
 
-def log_odds(inside: Doubles, outside: Doubles) -> Doubles:
+def log_odds(inside: F64, outside: F64) -> F64:
     """How much more typical each of W is of `inside` than of `outside`, both counts (W,): z-scores, (W,).
 
     Log-odds with an informative Dirichlet prior over their standard error (Monroe, Colaresi, Quinn, Political Analysis
@@ -38,14 +34,14 @@ def log_odds(inside: Doubles, outside: Doubles) -> Doubles:
     total = inside + outside + 1
     prior = len(total) * total / total.sum()
 
-    def log_odds_of(smoothed: Doubles) -> Doubles:
+    def log_odds_of(smoothed: F64) -> F64:
         return np.asarray(np.log(smoothed / (smoothed.sum() + 1 - smoothed)))
 
     here, there = inside + prior, outside + prior
     return np.asarray((log_odds_of(here) - log_odds_of(there)) / np.sqrt(1 / here + 1 / there))
 
 
-def highest(scores: Doubles, n: int) -> Ints:
+def highest(scores: F64, n: int) -> I64:
     """The places of the n highest of W scores, best first; of equal ones the later first, as in all lists."""
     n = min(n, len(scores))
     if n == 0:
@@ -55,7 +51,7 @@ def highest(scores: Doubles, n: int) -> Ints:
     return good[np.lexsort((-good, -scores[good]))[:n]]
 
 
-def together(favorites: Favorites, tops: Ints, n_listings: int) -> Ints:
+def together(favorites: Favorites, tops: I64, n_listings: int) -> I64:
     """How many users favorited both of two of a style's top listings, (K, T, T); tops: (K, T).
 
     On the diagonal stands how many favorited the listing.
@@ -70,7 +66,7 @@ def together(favorites: Favorites, tops: Ints, n_listings: int) -> Ints:
     return counts
 
 
-def npmi(counts: Ints, n_users: int) -> Doubles:
+def npmi(counts: I64, n_users: int) -> F64:
     """Normalized pointwise mutual information of listings, (..., T, T), in [-1, 1], from `counts` of `n_users`.
 
     ln(p(x, y) / p(x)p(y)) / -ln p(x, y) (Bouma, GSCL 2009). p(x, y) counts one user more, to whom x and y are
@@ -87,7 +83,7 @@ def npmi(counts: Ints, n_users: int) -> Doubles:
     return found
 
 
-def coherence(pairs: Doubles) -> Doubles:
+def coherence(pairs: F64) -> F64:
     """The mean over the pairs of each style's T listings, (K,), of their npmi, (K, T, T); 0 where there is no pair.
 
     With `npmi` it is C_NPMI (Röder, Both, Hinneburg, WSDM'15), a user's favorites being the document.
@@ -97,7 +93,7 @@ def coherence(pairs: Doubles) -> Doubles:
     return np.asarray(of_pairs.sum(axis=1) / max(of_pairs.shape[1], 1))
 
 
-def nearest_styles(beta: Floats, n: int) -> tuple[Ints, Doubles]:
+def nearest_styles(beta: F32, n: int) -> tuple[I64, F64]:
     """The n other styles, or all, whose listings are most like each style's, and how like, in [0, 1]: both (K, n).
 
     The Bhattacharyya coefficient Σ √(β_k β_l), which is 1 less the squared Hellinger distance.

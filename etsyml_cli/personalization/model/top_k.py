@@ -1,4 +1,4 @@
-"""The best listings for each user: a matrix product in blocks of users, the item neighbours on top, then a selection.
+"""The best listings for each user: a matrix product in blocks of users, the item neighbors on top, then a selection.
 
 Listings stand in the order of their ids' bytes, so "ties by id, descending" is "ties by index, descending".
 """
@@ -13,38 +13,38 @@ from numba import get_num_threads, njit
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from etsyml_cli.personalization.model.favorites import Favorites, Neighbours
+from etsyml_cli.core.types import F32
+from etsyml_cli.personalization.model.favorites import Favorites, Neighbors
 
 TINY = 1e-30
 ROUNDING = 1e-4  # more than a product of a thousand styles in float32 can be off, in parts of it
 FEW = 100  # to insert into a list of so many costs less than to sort
 PIECE = 64
 BLOCK = 64  # users whose scores for all listings are in memory at once, for each thread
-NO_NEIGHBOURS = Neighbours(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
+NO_NEIGHBORS = Neighbors(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
 
-Floats = NDArray[np.float32]
 Listings = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Ranker:
-    """What a listing scores for a user: (1 − share) · theta x beta + share · neighbours, each over its user's highest.
+    """What a listing scores for a user: (1 − share) · theta x beta + share · neighbors, each over its user's highest.
 
-    beta: (K, I). The neighbours' score of a listing is the sum of its similarities to what the user favorited.
+    beta: (K, I). The neighbors' score of a listing is the sum of its similarities to what the user favorited.
     With a share of 0 the score is theta x beta itself.
     """
 
-    beta: Floats
-    neighbours: Neighbours = NO_NEIGHBOURS
+    beta: F32
+    neighbors: Neighbors = NO_NEIGHBORS
     share: float = 0.0
 
 
 def top_listings(
-    ranker: Ranker, theta: Floats, favorites: Favorites, seen: Favorites, k: int, banned: Listings | None = None
-) -> tuple[Listings, Floats]:
+    ranker: Ranker, theta: F32, favorites: Favorites, seen: Favorites, k: int, banned: Listings | None = None
+) -> tuple[Listings, F32]:
     """The k listings of highest score for each of B users, without the `seen` and the `banned` ones.
 
-    theta: (B, K); favorites: what each has favorited, for the neighbours. Returns indices and scores, both
+    theta: (B, K); favorites: what each has favorited, for the neighbors. Returns indices and scores, both
     (B, min(k, I)), best first; where fewer remain, index -1 with score -inf. A fast product finds who may be among the
     k, its last bits depend on the place of a user in it; sums in a fixed order rank these. So a user's list depends
     neither on the number of threads nor on who else is asked for.
@@ -61,7 +61,7 @@ def top_listings(
         near = np.zeros_like(rough) if ranker.share > 0 else rough[:0]
         factors = _score(
             block, of_listing, rough, near, start, favorites.indptr, favorites.indices, seen.indptr, seen.indices,
-            never, *ranker.neighbours, ranker.share,
+            never, *ranker.neighbors, ranker.share,
         )  # fmt: skip
         least = _kth_highest(rough, k) if k <= FEW else np.partition(rough, -k, axis=1)[:, -k]
         _pick(block, of_listing, rough, near, factors, np.maximum(least, 0), top[rows], scores[rows])
@@ -73,19 +73,19 @@ def top_listings(
 
 @njit(cache=True, nogil=True)
 def _score(  # type: ignore[no-untyped-def]
-    theta, beta, rough, near, start, fav_ptr, favorites, seen_ptr, seen, banned, near_ptr, neighbours, similarity, share
+    theta, beta, rough, near, start, fav_ptr, favorites, seen_ptr, seen, banned, near_ptr, neighbors, similarity, share
 ):
     """Of about theta x beta, (users, I), of the users from `start` on, makes about the scores; -1 for what may not be.
 
     beta: (I, K). near: (users, I) becomes the sums of similarities; of no rows where their share is 0. Returns what
-    each user's styles and neighbours are multiplied by, (users, 2).
+    each user's styles and neighbors are multiplied by, (users, 2).
     """
     factors = np.ones((len(rough), 2))
     for row in range(len(rough)):
         u, s = start + row, rough[row]
         if share > 0:
             sums = near[row]
-            nearest = _add_up(favorites[fav_ptr[u] : fav_ptr[u + 1]], near_ptr, neighbours, similarity, sums)
+            nearest = _add_up(favorites[fav_ptr[u] : fav_ptr[u + 1]], near_ptr, neighbors, similarity, sums)
             factors[row, 0] = (1 - share) / max(_highest(theta[row], beta, s), TINY)
             factors[row, 1] = share / max(nearest, TINY)
             of_styles, of_near = np.float32(factors[row, 0]), np.float32(factors[row, 1])
@@ -136,13 +136,13 @@ def _highest(theta, beta, s):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _add_up(favorites, ptr, neighbours, similarity, sums):  # type: ignore[no-untyped-def]
-    """Adds up how similar the favorites' neighbours are to them; returns the highest sum."""
+def _add_up(favorites, ptr, neighbors, similarity, sums):  # type: ignore[no-untyped-def]
+    """Adds up how similar the favorites' neighbors are to them; returns the highest sum."""
     highest = np.float32(0)
     for f in favorites:
         for e in range(ptr[f], ptr[f + 1]):
-            sums[neighbours[e]] += similarity[e]
-            highest = max(highest, sums[neighbours[e]])
+            sums[neighbors[e]] += similarity[e]
+            highest = max(highest, sums[neighbors[e]])
     return highest
 
 

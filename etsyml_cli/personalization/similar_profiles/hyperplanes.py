@@ -14,17 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from etsyml_cli.core.rng import generator
-from etsyml_cli.personalization.similar_profiles.lists import (
-    SAME,
-    Floats,
-    Group,
-    Ints,
-    Lists,
-    Users,
-    compare,
-    exact_lists,
-    no_lists,
-)
+from etsyml_cli.core.types import F32, I64
+from etsyml_cli.personalization.similar_profiles.lists import SAME, Group, Lists, Users, compare, exact_lists, no_lists
 
 SAMPLE = 500  # users whose exact lists judge the tables
 USERS_AT_ONCE = 2048
@@ -47,15 +38,15 @@ class _Near(NamedTuple):
     """
 
     sample: Users
-    of: Ints
-    users: Ints
+    of: I64
+    users: I64
 
 
-def choose_tables(unit: Floats, k: int, target: float, seed: int) -> Tables:
+def choose_tables(unit: F32, k: int, target: float, seed: int) -> Tables:
     """The cheapest tables with buckets that hold at least `target` of the k most similar users of unit, (U, K).
 
     They are judged on SAMPLE users, by recall less its standard error. A table is made with as many bits as its buckets
-    can bear; leaving out the last ones joins neighbouring buckets, so every table tells of all numbers of bits. There
+    can bear; leaving out the last ones joins neighboring buckets, so every table tells of all numbers of bits. There
     are none where comparing everyone is cheaper.
     """
     n = len(unit)
@@ -77,7 +68,7 @@ def choose_tables(unit: Floats, k: int, target: float, seed: int) -> Tables:
     return Tables(orders[:n_tables], n_bits)
 
 
-def lists_of_buckets(unit: Floats, asked: Users, k: int, tables: Tables) -> Lists:
+def lists_of_buckets(unit: F32, asked: Users, k: int, tables: Tables) -> Lists:
     """The lists of `asked`, (B,), among all with whom they share a bucket of any table."""
     lists = no_lists(len(asked), k)
     slot = np.full(len(unit), -1)
@@ -90,7 +81,7 @@ def lists_of_buckets(unit: Floats, asked: Users, k: int, tables: Tables) -> List
     return lists
 
 
-def _near(unit: Floats, k: int, seed: int) -> _Near:
+def _near(unit: F32, k: int, seed: int) -> _Near:
     n = len(unit)
     draw = generator(seed, "similar users", "judge")
     sample = draw.choice(n, min(SAMPLE, n), replace=False).astype(np.int32)
@@ -106,7 +97,7 @@ def _near(unit: Floats, k: int, seed: int) -> _Near:
     return _Near(sample, np.concatenate(of), np.concatenate(users))
 
 
-def _cut(unit: Floats, bits: int, seed: int, table: int) -> Users:
+def _cut(unit: F32, bits: int, seed: int, table: int) -> Users:
     """The users, (U,), in the order of 2^bits buckets, each bucket of all halved at its median, `bits` times."""
     draw = generator(seed, "similar users", "hyperplanes", table)
     directions = draw.standard_normal((unit.shape[1], bits)).astype(np.float32)
@@ -120,14 +111,14 @@ def _cut(unit: Floats, bits: int, seed: int, table: int) -> Users:
     return order
 
 
-def _edges(n: int, bits: int) -> Ints:
+def _edges(n: int, bits: int) -> I64:
     edges = np.array([0, n])
     for _ in range(bits):
         edges = np.sort(np.concatenate([edges, (edges[:-1] + edges[1:]) // 2]))
     return edges
 
 
-def _bucket_of_users(order: Users, bits: int) -> Ints:
+def _bucket_of_users(order: Users, bits: int) -> I64:
     bucket = np.empty(len(order), np.int64)
     bucket[order] = np.repeat(np.arange(2**bits), np.diff(_edges(len(order), bits)))
     return bucket

@@ -14,6 +14,7 @@ import numpy as np
 from numba import get_num_threads
 from numpy.typing import NDArray
 
+from etsyml_cli.core.types import F32, I64
 from etsyml_cli.personalization.similar_profiles.kernels import keep_nearest
 
 ASKED_AT_ONCE, MEMBERS_AT_ONCE = 256, 2048  # their cosines stay in a core's cache
@@ -21,10 +22,8 @@ ASKED_AT_ONCE, MEMBERS_AT_ONCE = 256, 2048  # their cosines stay in a core's cac
 UNIT_ROUNDOFF = np.finfo(np.float32).eps / 2
 SAME = np.float32(1e-6)  # cosines that differ by less are equal
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 Users = NDArray[np.int32]
-Rows = TypeVar("Rows", Users, Ints)
+Rows = TypeVar("Rows", Users, I64)
 
 
 class Lists(NamedTuple):
@@ -34,17 +33,17 @@ class Lists(NamedTuple):
     """
 
     users: Users
-    cosines: Floats
+    cosines: F32
 
 
 class Group(NamedTuple):
     """The rows of some lists, (B,), and whom their users are compared with, (M,)."""
 
-    slots: Ints
+    slots: I64
     members: Users
 
 
-def unit_rows(theta: Floats) -> Floats:
+def unit_rows(theta: F32) -> F32:
     """Profiles, (U, K), at length 1."""
     unit = np.empty_like(theta)
     for rows in _pieces(np.arange(len(theta)), MEMBERS_AT_ONCE):
@@ -58,7 +57,7 @@ def no_lists(n_asked: int, k: int) -> Lists:
     return Lists(np.full((n_asked, k), -1, np.int32), np.full((n_asked, k), -np.inf, np.float32))
 
 
-def exact_lists(unit: Floats, asked: Users, k: int) -> Lists:
+def exact_lists(unit: F32, asked: Users, k: int) -> Lists:
     """The lists of `asked`, (B,), among all users of unit, (U, K); k is below U."""
     lists, slots = no_lists(len(asked), k), np.arange(len(asked))
     everyone = np.arange(len(unit), dtype=np.int32)
@@ -66,7 +65,7 @@ def exact_lists(unit: Floats, asked: Users, k: int) -> Lists:
     return lists
 
 
-def compare(unit: Floats, asked: Users, groups: Iterable[Group], lists: Lists) -> None:
+def compare(unit: F32, asked: Users, groups: Iterable[Group], lists: Lists) -> None:
     """The lists of `asked`, (B,), take up whom they lack of their group's members. No list is in two groups."""
     slack = np.float32((unit.shape[1] + 2) * UNIT_ROUNDOFF)
 
@@ -80,7 +79,7 @@ def compare(unit: Floats, asked: Users, groups: Iterable[Group], lists: Lists) -
         list(pool.map(of_group, groups))
 
 
-def recall(cosines: Floats, exact: Floats) -> float:
+def recall(cosines: F32, exact: F32) -> float:
     """The share of lists, (B, k), that is as similar as the last of the exact list."""
     return float((cosines >= exact[:, -1:] - SAME).mean())
 

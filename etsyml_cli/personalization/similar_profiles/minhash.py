@@ -9,14 +9,15 @@ import numpy as np
 from datasketch import MinHashLSHForest, WeightedMinHash, WeightedMinHashGenerator
 
 from etsyml_cli.core.log import progress
-from etsyml_cli.personalization.similar_profiles.lists import Floats, Group, Lists, Users, compare, no_lists
+from etsyml_cli.core.types import F32
+from etsyml_cli.personalization.similar_profiles.lists import Group, Lists, Users, compare, no_lists
 
 SAMPLES, TREES = 128, 16
 CANDIDATES = 20  # for each place of a list
 USERS_AT_ONCE = 256
 
 
-def minhash_lists(theta: Floats, unit: Floats, asked: Users, k: int, seed: int) -> Lists:
+def minhash_lists(theta: F32, unit: F32, asked: Users, k: int, seed: int) -> Lists:
     """The lists of `asked`, (B,), among the forest's candidates. theta: profiles, (U, K); unit: at length 1."""
     hashes = _hashes(theta, seed)
     forest = MinHashLSHForest(SAMPLES, TREES)
@@ -32,7 +33,7 @@ def minhash_lists(theta: Floats, unit: Floats, asked: Users, k: int, seed: int) 
     return lists
 
 
-def _hashes(theta: Floats, seed: int) -> list[WeightedMinHash]:
+def _hashes(theta: F32, seed: int) -> list[WeightedMinHash]:
     hashes: list[WeightedMinHash] = []
     generator = WeightedMinHashGenerator(theta.shape[1], SAMPLES, seed)
     with progress("weighted MinHash of users", len(theta)) as advance:

@@ -8,16 +8,9 @@ from threadpoolctl import threadpool_limits
 
 from etsyml_cli.core.errors import UsageError, did_you_mean
 from etsyml_cli.core.rng import generator
+from etsyml_cli.core.types import F32
 from etsyml_cli.personalization.similar_profiles.hyperplanes import choose_tables, lists_of_buckets
-from etsyml_cli.personalization.similar_profiles.lists import (
-    Floats,
-    Lists,
-    Users,
-    exact_lists,
-    no_lists,
-    recall,
-    unit_rows,
-)
+from etsyml_cli.personalization.similar_profiles.lists import Lists, Users, exact_lists, no_lists, recall, unit_rows
 
 METHODS = ("exact", "lsh", "minhash")
 MANY = 5000  # who asks for fewer users is sooner served by comparing them with all
@@ -40,7 +33,7 @@ class Found(NamedTuple):
 
 
 def similar_users(
-    theta: Floats, asked: Users, k: int, *, method: str | None = None, seed: int = 0, target: float = TARGET
+    theta: F32, asked: Users, k: int, *, method: str | None = None, seed: int = 0, target: float = TARGET
 ) -> Found:
     """The k users, or all U - 1, most like each of the distinct `asked`, (B,), by the cosine of profiles theta, (U, K).
 
@@ -58,7 +51,7 @@ def similar_users(
         return _search(theta, asked, k, chosen, seed, target)
 
 
-def _search(theta: Floats, asked: Users, k: int, method: str, seed: int, target: float) -> Found:
+def _search(theta: F32, asked: Users, k: int, method: str, seed: int, target: float) -> Found:
     unit = unit_rows(theta)
     if method == "minhash":
         from etsyml_cli.personalization.similar_profiles.minhash import (
@@ -74,7 +67,7 @@ def _search(theta: Floats, asked: Users, k: int, method: str, seed: int, target:
     return Found(exact_lists(unit, asked, k), "exact")
 
 
-def _judged(found: Found, unit: Floats, asked: Users, seed: int) -> Found:
+def _judged(found: Found, unit: F32, asked: Users, seed: int) -> Found:
     """`found` with its recall on users that no table was chosen by."""
     draw = generator(seed, "similar users", "recall")
     slots = draw.choice(len(asked), min(MEASURED, len(asked)), replace=False)

@@ -15,10 +15,9 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import sparse
 
+from etsyml_cli.core.types import F64, I64
 from etsyml_cli.core.vectors import unit_rows
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Selection = NDArray[np.int64] | NDArray[np.bool_]
 
 ROWS_AT_ONCE = 4096
@@ -30,13 +29,13 @@ class Block(Protocol):
     @property
     def width(self) -> int: ...
 
-    def scores(self, w: Floats) -> Floats:
+    def scores(self, w: F64) -> F64:
         """Xw, shape (N,)."""
 
-    def sums(self, c: Floats) -> Floats:
+    def sums(self, c: F64) -> F64:
         """Xᵀc, shape (width,)."""
 
-    def addends(self, c: Floats) -> tuple[NDArray[np.integer], Floats]:
+    def addends(self, c: F64) -> tuple[NDArray[np.integer], F64]:
         """Xᵀc as values to add, shape (E,), and their columns, which may repeat: for a few rows of a wide block."""
 
     def take(self, rows: Selection) -> Self:
@@ -50,19 +49,19 @@ class Block(Protocol):
 class Rows:
     """Features held row by row, (N, D), dense or sparse."""
 
-    x: Floats | sparse.csr_matrix
+    x: F64 | sparse.csr_matrix
 
     @property
     def width(self) -> int:
         return int(self.x.shape[1])
 
-    def scores(self, w: Floats) -> Floats:
+    def scores(self, w: F64) -> F64:
         return np.asarray(self.x @ w)
 
-    def sums(self, c: Floats) -> Floats:
+    def sums(self, c: F64) -> F64:
         return np.asarray(self.x.T @ c)
 
-    def addends(self, c: Floats) -> tuple[NDArray[np.integer], Floats]:
+    def addends(self, c: F64) -> tuple[NDArray[np.integer], F64]:
         return _addends(self.x, c) if sparse.issparse(self.x) else _all_of(self.sums(c))
 
     def take(self, rows: Selection) -> Rows:
@@ -77,19 +76,19 @@ class ListingTerms:
     """Features of the listing alone: rows `listing`, shape (N,), of a sparse (I, D). A listing is scored once."""
 
     x: sparse.csr_matrix
-    listing: Ints
+    listing: I64
 
     @property
     def width(self) -> int:
         return int(self.x.shape[1])
 
-    def scores(self, w: Floats) -> Floats:
+    def scores(self, w: F64) -> F64:
         return np.asarray(self.x @ w)[self.listing]
 
-    def sums(self, c: Floats) -> Floats:
+    def sums(self, c: F64) -> F64:
         return np.asarray(self.x.T @ self._of_listing(c))
 
-    def addends(self, c: Floats) -> tuple[NDArray[np.integer], Floats]:
+    def addends(self, c: F64) -> tuple[NDArray[np.integer], F64]:
         return _addends(self.x, self._of_listing(c))
 
     def take(self, rows: Selection) -> ListingTerms:
@@ -99,7 +98,7 @@ class ListingTerms:
     def matrix(self) -> sparse.csr_matrix:
         return self.x[self.listing]
 
-    def _of_listing(self, c: Floats) -> Floats:
+    def _of_listing(self, c: F64) -> F64:
         return np.bincount(self.listing, weights=c, minlength=self.x.shape[0]).astype(np.float64)
 
 
@@ -111,20 +110,20 @@ class ListingPhotos:
     """
 
     photos: NDArray[np.floating]
-    photo: Ints
-    listing: Ints
+    photo: I64
+    listing: I64
 
     @property
     def width(self) -> int:
         return int(self.photos.shape[1]) + 1
 
-    def scores(self, w: Floats) -> Floats:
+    def scores(self, w: F64) -> F64:
         of_listing = np.zeros(len(self.photo))
         for piece, unit in self._pieces():
             of_listing[piece] = unit @ w[:-1].astype(np.float32) + w[-1]
         return of_listing[self.listing]
 
-    def sums(self, c: Floats) -> Floats:
+    def sums(self, c: F64) -> F64:
         of_listing = np.bincount(self.listing, weights=c, minlength=len(self.photo))
         total = np.zeros(self.width)
         for piece, unit in self._pieces():
@@ -132,7 +131,7 @@ class ListingPhotos:
             total[-1] += of_listing[piece].sum()
         return total
 
-    def addends(self, c: Floats) -> tuple[NDArray[np.integer], Floats]:
+    def addends(self, c: F64) -> tuple[NDArray[np.integer], F64]:
         return _all_of(self.sums(c))
 
     def take(self, rows: Selection) -> ListingPhotos:
@@ -146,7 +145,7 @@ class ListingPhotos:
         dense[has, -1] = 1
         return sparse.csr_matrix(dense)
 
-    def _pieces(self) -> Iterator[tuple[Ints, NDArray[np.float32]]]:
+    def _pieces(self) -> Iterator[tuple[I64, NDArray[np.float32]]]:
         """The listings with a photo in the photos' order, some at a time, and their photos."""
         in_order = np.argsort(self.photo, kind="stable")
         in_order = in_order[self.photo[in_order] >= 0]
@@ -164,23 +163,23 @@ class PhotoCrosses:
 
     words: sparse.csr_matrix
     z: NDArray[np.floating]
-    query: Ints
-    listing: Ints
+    query: I64
+    listing: I64
 
     @property
     def width(self) -> int:
         return int(self.words.shape[1] * self.z.shape[1])
 
-    def scores(self, w: Floats) -> Floats:
+    def scores(self, w: F64) -> F64:
         s = np.empty(len(self.query))
         v = np.ascontiguousarray(self.words @ w.reshape(self.words.shape[1], -1))
         _photo_scores(v, self.z, self.query, self.listing, s)
         return s
 
-    def sums(self, c: Floats) -> Floats:
+    def sums(self, c: F64) -> F64:
         return np.asarray(self.words.T @ self._of_query(c)).ravel()
 
-    def addends(self, c: Floats) -> tuple[NDArray[np.integer], Floats]:
+    def addends(self, c: F64) -> tuple[NDArray[np.integer], F64]:
         query = np.repeat(np.arange(self.words.shape[0]), np.diff(self.words.indptr))
         values = self._of_query(c)[query] * self.words.data[:, None]
         return self._columns(self.words.indices).ravel(), values.ravel()
@@ -197,22 +196,22 @@ class PhotoCrosses:
         shape = len(self.query), self.width
         return sparse.csr_matrix((values.ravel(), columns.ravel(), words.indptr * self.z.shape[1]), shape=shape)
 
-    def _of_query(self, c: Floats) -> Floats:
+    def _of_query(self, c: F64) -> F64:
         total = np.zeros((self.words.shape[0], self.z.shape[1]))
         _photo_sums(self.z, self.query, self.listing, c, total)
         return total
 
-    def _columns(self, words: NDArray[np.integer]) -> Ints:
+    def _columns(self, words: NDArray[np.integer]) -> I64:
         """Where the photo's K numbers stand for these words, shape (len(words), K)."""
         k = int(self.z.shape[1])
         return words[:, None].astype(np.int64) * k + np.arange(k, dtype=np.int64)
 
 
-def _addends(x: sparse.csr_matrix, c: Floats) -> tuple[NDArray[np.integer], Floats]:
+def _addends(x: sparse.csr_matrix, c: F64) -> tuple[NDArray[np.integer], F64]:
     return x.indices, x.data * np.repeat(c, np.diff(x.indptr))
 
 
-def _all_of(sums: Floats) -> tuple[Ints, Floats]:
+def _all_of(sums: F64) -> tuple[I64, F64]:
     return np.arange(len(sums)), sums
 
 

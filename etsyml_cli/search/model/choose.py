@@ -80,7 +80,7 @@ def zeros(blocks: Blocks, names: tuple[str, ...]) -> Weights:
 
 
 def fit_on_all(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Objective, *, what: str) -> Fitted:
-    """The weights that minimise the objective over pages that hold a pair, from zero; says how it settled."""
+    """The weights that minimize the objective over pages that hold a pair, from zero; says how it settled."""
     fitted = _solve(pages, blocks, l2, objective, start=zeros(blocks, tuple(l2)))
     if fitted.passes:
         logger.info("%s: objective %s on the passes", what, ", ".join(f"{value:.4f}" for value in fitted.passes))

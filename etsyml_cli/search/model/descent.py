@@ -15,10 +15,11 @@ from numba import njit
 from threadpoolctl import threadpool_limits
 
 from etsyml_cli.core.rng import generator
+from etsyml_cli.core.types import F64
 from etsyml_cli.search.model.blocks import Block
 from etsyml_cli.search.model.fit import Fitted, Objective, expect_finite, penalty
 from etsyml_cli.search.model.pairs import Pages, pair_loss
-from etsyml_cli.search.model.score import Blocks, Floats, Weights, score, take
+from etsyml_cli.search.model.score import Blocks, Weights, score, take
 
 PAGES_AT_ONCE = 64
 RATE = 4.0  # how far AdaGrad's first step, which moves all weights alike, may move a block's part of a score
@@ -30,7 +31,7 @@ TINY = 1e-12  # keeps the rate of a block of zeros finite
 def descend(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Objective, *, start: Weights) -> Fitted:
     """The weights of the blocks in `start` that `passes` over the pages lead to from there; every page holds a pair.
 
-    They minimise what `fit` does. Of the features a batch is in memory at a time, of the weights four numbers each.
+    They minimize what `fit` does. Of the features a batch is in memory at a time, of the weights four numbers each.
     Rates fall linearly to nothing (Defazio et al., 2023), which spares an average of weights. The result's `passes` are
     the mean loss of the pages when they were met plus the L2 after the pass; they were enough if the last gained less
     than SETTLED. The same for any number of threads. Raises DataError where a feature is not a finite number.
@@ -59,7 +60,7 @@ def descend(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Ob
     return Fitted(weights, value, objective.passes, settled, tuple(found))
 
 
-def _loss(weights: Weights, pages: Pages, blocks: Blocks, objective: Objective) -> tuple[float, Floats]:
+def _loss(weights: Weights, pages: Pages, blocks: Blocks, objective: Objective) -> tuple[float, F64]:
     loss, of_rows = pair_loss(score(weights, blocks), pages, pairs=objective.pairs, loss=objective.loss)
     expect_finite(loss)
     return loss, of_rows
@@ -69,13 +70,13 @@ class _OfBlock(NamedTuple):
     """Where the descent of one block is: arrays of shape (width,), changed in place."""
 
     rate: float  # of the first step
-    w: Floats
-    squares: Floats  # the sum of the squared gradients
-    charged: Floats  # the sum of the shares of the rate for which the L2 has been charged
-    gradient: Floats  # zeros between steps
+    w: F64
+    squares: F64  # the sum of the squared gradients
+    charged: F64  # the sum of the shares of the rate for which the L2 has been charged
+    gradient: F64  # zeros between steps
 
 
-def _start(block: Block, w: Floats, n_rows: int) -> _OfBlock:
+def _start(block: Block, w: F64, n_rows: int) -> _OfBlock:
     """The rate follows from how large the block's rows are, so that none needs tuning."""
     rows = np.linspace(0, n_rows - 1, min(n_rows, ROWS_SEEN)).astype(np.int64)
     length = float(abs(block.take(rows).matrix()).sum()) / len(rows)

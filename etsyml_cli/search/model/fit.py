@@ -11,15 +11,16 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.types import F64
 from etsyml_cli.search.model.pairs import Loss, Pages, PairKind, pair_loss
-from etsyml_cli.search.model.score import Blocks, Floats, Weights, score
+from etsyml_cli.search.model.score import Blocks, Weights, score
 
 Solver = Literal["lbfgs", "descent"]
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised beside the L2s: which pairs, which loss, how much L1; by which solver, for how long at most."""
+    """What is minimized beside the L2s: which pairs, which loss, how much L1; by which solver, for how long at most."""
 
     pairs: PairKind = "all"
     loss: Loss = "logistic"
@@ -68,7 +69,7 @@ def expect_finite(loss: float) -> None:
 
 
 def fit(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Objective, *, start: Weights) -> Fitted:
-    """The weights of the blocks in `start` that minimise `loss_of` + l1 · |w|₁, sought from there.
+    """The weights of the blocks in `start` that minimize `loss_of` + l1 · |w|₁, sought from there.
 
     Memory grows with the rows and the features, never with the pairs. With an L1 each weight is u − v with u, v ≥ 0,
     so that the bounds of L-BFGS-B make exact zeros. Raises DataError where a feature is not a finite number.
@@ -77,13 +78,13 @@ def fit(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Object
     cuts = np.cumsum([len(start[name]) for name in names])[:-1]
     l1 = objective.l1
 
-    def smooth(vector: Floats) -> tuple[float, Floats]:
+    def smooth(vector: F64) -> tuple[float, F64]:
         weights = dict(zip(names, np.split(vector, cuts), strict=True))
         loss, gradient = loss_of(weights, pages, blocks, l2, objective)
         expect_finite(loss)
         return loss, np.concatenate([gradient[name] for name in names])
 
-    def split(vector: Floats) -> tuple[float, Floats]:
+    def split(vector: F64) -> tuple[float, F64]:
         u, v = np.split(vector, 2)
         loss, gradient = smooth(u - v)
         return loss + l1 * float(vector.sum()), np.concatenate([gradient + l1, l1 - gradient])

@@ -11,8 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from etsyml_cli.core.types import F64, I64
 
 # all: every two rows of a page whose levels differ. adjacent: only where nothing stands between them on the page.
 # skip-above: only where the worse row stands above the better one, so that it was probably looked at and passed over
@@ -34,24 +33,24 @@ class Pages:
     """N shown rows of Q pages; page q is rows `offsets[q]:offsets[q + 1]`."""
 
     level: NDArray[np.int8]  # (N,): strength of the event, or grade, from 0 up
-    position: Ints  # (N,): place on the page from 1 down; may repeat, in any order
-    weight: Floats  # (N,): of the pairs whose better row this is; 1, or its inverse propensity
-    offsets: Ints  # (Q + 1,)
+    position: I64  # (N,): place on the page from 1 down; may repeat, in any order
+    weight: F64  # (N,): of the pairs whose better row this is; 1, or its inverse propensity
+    offsets: I64  # (Q + 1,)
 
-    def rows(self, pages: Ints | NDArray[np.bool_]) -> Ints:
+    def rows(self, pages: I64 | NDArray[np.bool_]) -> I64:
         """The rows of these pages, page after page."""
         starts, sizes = self.offsets[:-1][pages], np.diff(self.offsets)[pages]
         ends = np.cumsum(sizes)
         return np.repeat(starts - (ends - sizes), sizes) + np.arange(sizes.sum())
 
-    def take(self, pages: Ints | NDArray[np.bool_]) -> Pages:
+    def take(self, pages: I64 | NDArray[np.bool_]) -> Pages:
         """These pages only, in this order."""
         rows = self.rows(pages)
         offsets = np.concatenate([[0], np.cumsum(np.diff(self.offsets)[pages])])
         return Pages(self.level[rows], self.position[rows], self.weight[rows], offsets)
 
 
-def pair_loss(s: Floats, pages: Pages, *, pairs: PairKind = "all", loss: Loss = "logistic") -> tuple[float, Floats]:
+def pair_loss(s: F64, pages: Pages, *, pairs: PairKind = "all", loss: Loss = "logistic") -> tuple[float, F64]:
     """The loss of scores s = w·d, shape (N,), and λ = ∂loss/∂s, shape (N,), so that ∂loss/∂w = Dᵀλ.
 
     A pair is two rows of one page with level_i > level_j, among those that `pairs` lets in; its margin is
@@ -67,12 +66,12 @@ def pair_loss(s: Floats, pages: Pages, *, pairs: PairKind = "all", loss: Loss = 
     return float(value), λ
 
 
-def count_pairs(pages: Pages, pairs: PairKind = "all") -> Ints:
+def count_pairs(pages: Pages, pairs: PairKind = "all") -> I64:
     """How many pairs each page holds, shape (Q,)."""
     return np.diff(_pairs_before(pages, pairs)[pages.offsets])
 
 
-def iterate_pairs(pages: Pages, pairs: PairKind = "all", *, at_once: int = 1 << 16) -> Iterator[tuple[Ints, Ints]]:
+def iterate_pairs(pages: Pages, pairs: PairKind = "all", *, at_once: int = 1 << 16) -> Iterator[tuple[I64, I64]]:
     """All pairs, page after page: their better and their worse rows, shape (P,) each.
 
     P is at most `at_once`, or one better row's pairs where these alone are more.
@@ -90,7 +89,7 @@ def iterate_pairs(pages: Pages, pairs: PairKind = "all", *, at_once: int = 1 << 
         first = after
 
 
-def _pairs_before(pages: Pages, pairs: PairKind) -> Ints:
+def _pairs_before(pages: Pages, pairs: PairKind) -> I64:
     """How many pairs have a better row before this one, shape (N + 1,)."""
     before = np.zeros(len(pages.level) + 1, np.int64)
     _count_worse(pages.level, pages.position, pages.offsets, _KINDS[pairs], before[1:])

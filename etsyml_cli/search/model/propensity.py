@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from etsyml_cli.core.errors import DataError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from etsyml_cli.core.types import F64, I64, Bools
 
 _NEAR_ENOUGH = 1e-9  # relative change of every propensity in one step
 _MOST_STEPS = 10_000
@@ -23,12 +19,12 @@ _MOST_STEPS = 10_000
 class Propensities:
     """Position k's entry is k - 1; each array has shape (K,)."""
 
-    examination: Floats  # chance of a look relative to that at the top; the clicks decide, so it may exceed 1
-    impressions: Ints  # that informed it; 0 where the nearest informed position lent its value
-    clicks: Ints  # that informed it
+    examination: F64  # chance of a look relative to that at the top; the clicks decide, so it may exceed 1
+    impressions: I64  # that informed it; 0 where the nearest informed position lent its value
+    clicks: I64  # that informed it
 
 
-def fit_propensities(group: Ints, position: Ints, clicked: Bools, *, max_position: int | None = None) -> Propensities:
+def fit_propensities(group: I64, position: I64, clicked: Bools, *, max_position: int | None = None) -> Propensities:
     """Examination θ of positions 1 … K from N impressions; `group` is a code of (query, listing), each array (N,).
 
     A listing is as relevant to a query at one position as at another, so the clicks of those seen at several compare
@@ -49,10 +45,10 @@ def fit_propensities(group: Ints, position: Ints, clicked: Bools, *, max_positio
     nearest = np.searchsorted((compared[:-1] + compared[1:]) / 2, np.arange(k))
     impressions, clicks_there = np.zeros((2, k), np.int64)
     impressions[compared], clicks_there[compared] = shown.sum(axis=0), clicks.sum(axis=0)
-    return Propensities(_maximise(shown, clicks)[nearest], impressions, clicks_there)
+    return Propensities(_maximize(shown, clicks)[nearest], impressions, clicks_there)
 
 
-def inverse_propensity(propensities: Propensities, position: Ints, *, most: float = 10.0) -> Floats:
+def inverse_propensity(propensities: Propensities, position: I64, *, most: float = 10.0) -> F64:
     """What a click at each position weighs, 1 / θ but at most `most`, shape (N,); beyond K as at K.
 
     The bound trades a little bias for much variance (Strehl et al., NIPS'10).
@@ -61,14 +57,14 @@ def inverse_propensity(propensities: Propensities, position: Ints, *, most: floa
     return np.asarray(np.minimum(1 / θ, most)[np.minimum(position, len(θ)) - 1])
 
 
-def _tables(group: Ints, position: Ints, clicked: Bools, k: int) -> tuple[csr_array, csr_array]:
+def _tables(group: I64, position: I64, clicked: Bools, k: int) -> tuple[csr_array, csr_array]:
     """Impressions and clicks of G groups at k positions, two sparse counts of shape (G, k)."""
     groups, row = np.unique(group, return_inverse=True)
     clicked = clicked & (position <= k)
     return _count(row, position, position <= k, (len(groups), k)), _count(row, position, clicked, (len(groups), k))
 
 
-def _count(row: Ints, position: Ints, of: Bools, shape: tuple[int, int]) -> csr_array:
+def _count(row: I64, position: I64, of: Bools, shape: tuple[int, int]) -> csr_array:
     return csr_array((np.ones(of.sum()), (row[of], position[of] - 1)), shape=shape)  # sums what it is given twice
 
 
@@ -78,7 +74,7 @@ def _keep_informative(shown: csr_array, clicks: csr_array) -> tuple[csr_array, c
     return shown[informative], clicks[informative]
 
 
-def _choose_compared(shown: csr_array, clicks: csr_array) -> Ints:
+def _choose_compared(shown: csr_array, clicks: csr_array) -> I64:
     """Columns of the largest set, by clicks, in which each leads to each by steps from clicked to shown; sorted."""
     _, label = connected_components(clicks.T @ shown, directed=True, connection="strong")
     weight = np.bincount(label, weights=clicks.sum(axis=0)) * (np.bincount(label) > 1)
@@ -87,8 +83,8 @@ def _choose_compared(shown: csr_array, clicks: csr_array) -> Ints:
     return np.flatnonzero(label == weight.argmax())
 
 
-def _maximise(shown: csr_array, clicks: csr_array) -> Floats:
-    """θ, shape (K,), 1 at its first, by steps that minorise the likelihood and maximise that (MM; Hunter, 2004)."""
+def _maximize(shown: csr_array, clicks: csr_array) -> F64:
+    """θ, shape (K,), 1 at its first, by steps that minorise the likelihood and maximize that (MM; Hunter, 2004)."""
     by_group, by_position = clicks.sum(axis=1), clicks.sum(axis=0)
     transposed = shown.T.tocsr()
     θ = np.ones(shown.shape[1])

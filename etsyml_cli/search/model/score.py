@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from etsyml_cli.core.types import F64
 from etsyml_cli.search.model.blocks import Block
 
-Floats = NDArray[np.float64]
-Weights = dict[str, Floats]  # block -> weights, shape (width of the block,)
+Weights = dict[str, F64]  # block -> weights, shape (width of the block,)
 Blocks = Mapping[str, Block]
 
 OVERLAP = "overlap"
@@ -34,9 +34,9 @@ def variants_of(blocks: Collection[str]) -> dict[str, tuple[str, ...]]:
     return {name: own for name, own in found.items() if own}
 
 
-def score(weights: Weights, blocks: Blocks) -> Floats:
+def score(weights: Weights, blocks: Blocks) -> F64:
     """w · d_MM of N rows, shape (N,), over the blocks that have weights (Lynch et al., KDD'16, §3)."""
-    total: Floats = np.sum([blocks[name].scores(w) for name, w in weights.items()], axis=0)
+    total: F64 = np.sum([blocks[name].scores(w) for name, w in weights.items()], axis=0)
     return total
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from etsyml_cli.ads.features.derived import with_clock
+from etsyml_cli.ads.features.derived import add_time_columns
 from etsyml_cli.ads.features.listing_numbers import ListingNumbers
 
 NUMBERS = ListingNumbers(["a", "b"], pa.array(["L1", "L2", "L3"]), np.arange(6, dtype=np.float32).reshape(3, 2))
@@ -29,14 +29,14 @@ def test_rows_without_listings_have_no_numbers():
 def test_hour_and_weekday_are_those_of_the_time_in_utc():
     times = [datetime(2026, 11, 25, 13, 59, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), None]
     rows = pa.record_batch({"created_at": pa.array(times, pa.timestamp("us", "UTC"))})
-    found = with_clock(rows, "created_at", ["hour", "weekday"]).to_pydict()
+    found = add_time_columns(rows, "created_at", ["hour", "weekday"]).to_pydict()
     assert found["hour"] == [13, 0, None]
     assert found["weekday"] == [2, 3, None]  # a Wednesday and a Thursday
 
 
 def test_only_what_is_wanted_and_not_there_yet_is_added():
     rows = pa.record_batch({"hour": [7]})
-    assert with_clock(rows, "created_at", ["hour", "weekday"]).schema.names == ["hour"]
+    assert add_time_columns(rows, "created_at", ["hour", "weekday"]).schema.names == ["hour"]
     timed = pa.record_batch({"created_at": pa.array([0], pa.timestamp("us", "UTC")), "hour": [7]})
-    assert with_clock(timed, "created_at", ["hour"]).to_pydict()["hour"] == [7]
-    assert with_clock(timed, "created_at", []).schema.names == ["created_at", "hour"]
+    assert add_time_columns(timed, "created_at", ["hour"]).to_pydict()["hour"] == [7]
+    assert add_time_columns(timed, "created_at", []).schema.names == ["created_at", "hour"]

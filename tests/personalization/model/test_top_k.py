@@ -43,7 +43,7 @@ def test_the_lists_are_those_of_sorting_everything(
         assert np.isneginf(values[user][len(expected) :]).all()
 
 
-def slow_neighbours(counts: np.ndarray) -> np.ndarray:
+def slow_neighbors(counts: np.ndarray) -> np.ndarray:
     """The cosine of item columns after each row is divided by the root of its sum, as far as columns go."""
     of_user, of_listing = counts.sum(axis=1), counts.sum(axis=0)
     columns = counts / np.sqrt(np.maximum(of_user, 1e-9))[:, None] / np.sqrt(np.maximum(of_listing, 1e-9))
@@ -54,13 +54,13 @@ def slow_neighbours(counts: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("at_once", [7, 1024])
 @pytest.mark.parametrize("kept", [3, 200])
-def test_neighbours_are_the_largest_cosines(kept: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neighbors_are_the_largest_cosines(kept: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(item_knn, "LISTINGS_AT_ONCE", at_once)
     rng = np.random.default_rng(1)
     counts = (rng.random((40, 25)) < 0.2) * rng.choice([1.0, 2.5], (40, 25))
     counts[:, 4], counts[3] = 0, 0
     ptr, listings, similarity = nearest_listings(sparse.csr_matrix(counts), kept)
-    expected = slow_neighbours(counts)
+    expected = slow_neighbors(counts)
     for i, row in enumerate(expected):
         found = slice(ptr[i], ptr[i + 1])
         np.testing.assert_allclose(similarity[found], row[listings[found]], rtol=1e-5)
@@ -70,7 +70,7 @@ def test_neighbours_are_the_largest_cosines(kept: int, at_once: int, monkeypatch
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
-def test_the_score_is_the_mix_of_styles_and_neighbours(share: float) -> None:
+def test_the_score_is_the_mix_of_styles_and_neighbors(share: float) -> None:
     rng = np.random.default_rng(2)
     theta, beta = (rng.dirichlet(np.ones(n), m).astype(np.float32) for n, m in ((4, 9), (30, 4)))
     favorites = random_favorites(9, 30)
@@ -78,7 +78,7 @@ def test_the_score_is_the_mix_of_styles_and_neighbours(share: float) -> None:
     counts[favorites.users(), favorites.indices] = 1
     ranker = Ranker(beta, nearest_listings(sparse.csr_matrix(counts), 99), share)
     top, scores = top_listings(ranker, theta, favorites, favorites, 5)
-    styles, near = theta @ beta, counts @ slow_neighbours(counts)
+    styles, near = theta @ beta, counts @ slow_neighbors(counts)
     mixed = (1 - share) * styles / styles.max(axis=1)[:, None] + share * near / near.max(axis=1)[:, None]
     expected = mixed if share else styles
     for user in range(9):

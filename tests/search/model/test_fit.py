@@ -77,7 +77,7 @@ def test_photos_may_be_a_memory_map_of_half_precision(tmp_path):
     np.testing.assert_allclose(block.scores(w), [*of_listing, of_listing[0]], rtol=1e-5)
 
 
-def test_a_photo_of_zeros_and_a_catalogue_without_photos_are_scored():
+def test_a_photo_of_zeros_and_a_catalog_without_photos_are_scored():
     two = np.arange(2)
     block = ListingPhotos(np.zeros((1, 4), np.float32), np.array([0, -1]), two)
     assert block.scores(np.ones(5)).tolist() == [1, 0]  # there is a photo, that is all

@@ -74,7 +74,7 @@ def test_exact_means_give_the_exact_curve():
 
 
 def slow_fit(group, position, clicked, k):
-    """The conditional likelihood, each click written out, maximised by a general solver."""
+    """The conditional likelihood, each click written out, maximized by a general solver."""
     counts = {g: np.bincount(position[group == g] - 1, minlength=k) for g in set(group)}
 
     def surprise(log_ratios):
@@ -88,7 +88,7 @@ def slow_fit(group, position, clicked, k):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_the_estimate_maximises_the_conditional_likelihood(seed):
+def test_the_estimate_maximizes_the_conditional_likelihood(seed):
     rng = np.random.default_rng(seed)
     group, position = rng.integers(0, 6, 150), rng.integers(1, 5, 150)
     clicked = rng.random(150) < 0.6 / position**0.5
