@@ -1,5 +1,5 @@
 #!/bin/sh
-# Click-through rates of ads, from impressions to a score for each. Copy it, put your own files in, edit.
+# Click-through rates of ads: from impressions to a score for each of them. Copy this script and edit it for your files.
 set -eu
 DATA=${1:-sample_data}
 export ETSYML_WORKSPACE=${2:-work}

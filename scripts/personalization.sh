@@ -1,5 +1,5 @@
 #!/bin/sh
-# Styles and recommendations, from favorites to a list for a user. Copy it, put your own files in, edit.
+# Styles and recommendations: from favorites to a list for a user. Copy this script and edit it for your files.
 set -eu
 DATA=${1:-sample_data}
 export ETSYML_WORKSPACE=${2:-work}

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Search ranking, from raw logs to a ranked result page. Copy it, put your own files in, edit.
+# Search ranking: from raw logs to a ranked result page. Copy this script and edit it for your files.
 set -eu
 DATA=${1:-sample_data}
 export ETSYML_WORKSPACE=${2:-work}
