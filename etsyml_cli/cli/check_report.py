@@ -10,7 +10,7 @@ from etsyml_cli.cli import show
 from etsyml_cli.cli.session import in_this_workspace, session
 
 if TYPE_CHECKING:
-    from etsyml_cli.ingest.check import CheckReport, ColumnLook
+    from etsyml_cli.ingest.check import CheckReport, ColumnInfo
 
 SAMPLE_WIDTH = 30
 
@@ -47,7 +47,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= SAMPLE_WIDTH else f"{text[: SAMPLE_WIDTH - 1]}…"
 
 
-def _becomes(column: ColumnLook) -> str:
+def _becomes(column: ColumnInfo) -> str:
     if column.becomes == [column.name]:
         return "the same"
     return ", ".join(column.becomes) or "-"

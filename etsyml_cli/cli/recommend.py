@@ -87,7 +87,7 @@ def recommend(
     expect_things(styles, SHOPS if what == SHOPS else LISTINGS)
     common: dict[str, Any] = {
         "model": styles,
-        "listings": listings or place.table_if_here("listings"),
+        "listings": listings or place.table_if_exists("listings"),
         "wish": stage.ListOptions(k, exclude_seen, per_shop, by_style, explain),
     }
     new: dict[str, Any] = {}

@@ -46,7 +46,7 @@ def score(
     place = session.workspace
     ctr = model or place.model("ctr")
     beside: dict[str, Any] = {
-        "listings": listings or place.table_if_here("listings"),
+        "listings": listings or place.table_if_exists("listings"),
         "images": images or features_of_model(ctr, place.all_images()),
     }
     if stage.holds_a_table(rows):

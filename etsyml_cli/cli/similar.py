@@ -78,8 +78,8 @@ def similar(
         measured = judge_similar(
             listings=listings or place.table("listings"),
             images=images or features_to_train_on(place.all_images()),
-            favorites=favorites or (None if searches else place.table_if_here("favorites")),
-            searches=searches or place.table_if_here("searches"),
+            favorites=favorites or (None if searches else place.table_if_exists("favorites")),
+            searches=searches or place.table_if_exists("searches"),
             k=k,
             seed=seed,
         )
@@ -91,7 +91,7 @@ def similar(
         asked=listing or None,
         k=k,
         variant=variant,
-        index=None if exact else place.index_if_here("similar"),
+        index=None if exact else place.index_if_exists("similar"),
         other_shops=other_shops,
         explain=explain,
     )

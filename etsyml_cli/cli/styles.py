@@ -70,7 +70,7 @@ def styles(
     place = session.workspace
     length = k or (LONG if style else SHORT)
     asked: dict[str, Any] = {"model": model or place.model("lda"), "k": length}
-    asked["listings"] = listings or place.table_if_here("listings")
+    asked["listings"] = listings or place.table_if_exists("listings")
     if listing or user:
         subject = "user_id" if user else "listing_id"
         found = list(styles_of(**asked, users=user or [], of_listings=listing or []))

@@ -117,7 +117,7 @@ def lda(
     show.summary(
         train_lda(
             favorites=favorites or place.table("favorites"),
-            listings=listings or place.table_if_here("listings"),
+            listings=listings or place.table_if_exists("listings"),
             out=out or place.model("lda-shops" if shops else "lda"),
             config=chosen.value,
             shops=shops,
@@ -187,7 +187,7 @@ def ctr(
     show.summary(
         train_ctr(
             impressions=logs.get(source) or place.table(source),
-            listings=listings or place.table_if_here("listings"),
+            listings=listings or place.table_if_exists("listings"),
             images=images or features_to_train_on(place.all_images()),
             seed=seed,
             out=out or place.model(name),

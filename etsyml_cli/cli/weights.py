@@ -46,7 +46,7 @@ def weights(
     inputs: dict[str, Any] = {
         "model": ctr,
         "log": logs[source] or place.table(source),
-        "listings": listings or place.table_if_here("listings"),
+        "listings": listings or place.table_if_exists("listings"),
         "images": images or features_of_model(ctr, place.all_images()),
     }
     if out is not None:

@@ -1,4 +1,4 @@
-"""How `ingest` reads foreign files."""
+"""Configuration of `ingest`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ TimeUnit = Literal["s", "ms", "us", "ns"]
 
 
 class IngestConfig(Config, frozen=True):
-    """What foreign files call things, and how many bad rows are too many."""
+    """Names and formats in the input files, and the share of bad rows that is accepted."""
 
-    map: dict[str, str] = msgspec.field(default_factory=dict)  # our column -> theirs; "" leaves our column out
-    delimiter: str | None = None  # of CSV; None: told by the extension, else by the header
-    tz: str | None = None  # zone of times that name none
-    time_unit: TimeUnit | None = None  # unit of times that are numbers
-    event_map: dict[str, str] = msgspec.field(default_factory=dict)  # their event -> ours
+    map: dict[str, str] = msgspec.field(
+        default_factory=dict
+    )  # table column -> input column; "" leaves the table column out
+    delimiter: str | None = None  # of CSV; None: detected from the extension, else from the header
+    tz: str | None = None  # time zone of times without one
+    time_unit: TimeUnit | None = None  # unit of numeric times
+    event_map: dict[str, str] = msgspec.field(default_factory=dict)  # event in the input -> event in the table
     max_bad_rate: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
-    image_root: str | None = None  # None: the folder of the first file
+    image_root: str | None = None  # None: the directory of the first file

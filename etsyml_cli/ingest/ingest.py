@@ -1,4 +1,4 @@
-"""Foreign logs to a table: read in blocks, checked against the row contract, written; then repeats are settled."""
+"""Import log files into a table: read blocks, check rows against the contract, write them, resolve duplicates."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.contract import Contract
+from etsyml_cli.ingest.resolve_duplicates import resolve_duplicates
 from etsyml_cli.ingest.rows import Tally, read_rows
-from etsyml_cli.ingest.rules import rules_of
-from etsyml_cli.ingest.settle_repeats import settle_repeats
-from etsyml_cli.ingest.sources import Inputs, agreed_mapping, opened_inputs
+from etsyml_cli.ingest.rules import build_rules
+from etsyml_cli.ingest.sources import Inputs, common_mapping, open_inputs
 from etsyml_cli.io.artifact import Plan
-from etsyml_cli.io.rejects import WHAT_HELPS, Reject
+from etsyml_cli.io.rejects import HINTS, Reject
 from etsyml_cli.io.schema import TableSchema, table_schema
 from etsyml_cli.io.summary import Summary, up_to_date
 from etsyml_cli.io.tables import TableDraft, seal, table_draft, table_is_up_to_date, table_manifest
@@ -35,14 +35,14 @@ def ingest(
     limit: int | None = None,
     may_shrink: bool = True,
 ) -> Summary:
-    """Write the table `table` to `out` from foreign `files` (paths, globs, `-` for stdin; the first `limit` rows).
+    """Import `files` (paths, globs, `-` for stdin; the first `limit` rows) into the table `table` at `out`.
 
-    Every row is in the table, merged into another one, or in the rejects beside it with a reason.
-    Raises DataError, and keeps the table at `out`, if more than `max_bad_rate` of the rows are rejected, or if the new
-    table would have fewer rows and `may_shrink` is false.
+    Each row is written, merged into another row, or written to the rejects file with a reason.
+    Raises DataError, without changing `out`, if more than `max_bad_rate` of the rows are rejected, or if the new table
+    would have fewer rows and `may_shrink` is false.
     """
     schema = table_schema(table)
-    with opened_inputs(files, out.parent / f".{out.stem}.stdin", config.delimiter) as inputs:
+    with open_inputs(files, out.parent / f".{out.stem}.stdin", config.delimiter) as inputs:
         contract = contract_for(schema, inputs, config)
         plan = _plan(inputs, contract, config, limit, out)
         if not force and table_is_up_to_date(out, plan):
@@ -55,15 +55,15 @@ def ingest(
 
 
 def contract_for(schema: TableSchema, inputs: Inputs, config: IngestConfig) -> Contract:
-    """What the rows of `inputs` must be. Raises UsageError and InputError where the mapping does not work out."""
-    mapping = agreed_mapping(schema, inputs, config.map)
+    """The contract for the rows of `inputs`. Raises UsageError or InputError if the columns cannot be mapped."""
+    mapping = common_mapping(schema, inputs, config.map)
     image_root = os.path.abspath(config.image_root or inputs.folder)  # noqa: PTH100  resolve() would follow links
-    if PHOTOS & mapping.columns.keys() and not os.path.isdir(image_root):  # noqa: PTH112  False where it may not look
+    if PHOTOS & mapping.columns.keys() and not os.path.isdir(image_root):  # noqa: PTH112  False without permission
         raise InputError(
-            f"--image-root {config.image_root}: no such folder", hint="Name the folder that holds the images."
+            f"--image-root {config.image_root}: no such directory", hint="Give the directory that contains the images."
         )
-    spaced = frozenset().union(*(header.spaced for _, header in inputs.files))
-    return Contract(schema, mapping, rules_of(config, image_root), spaced)
+    space_separated = frozenset().union(*(header.space_separated for _, header in inputs.files))
+    return Contract(schema, mapping, build_rules(config, image_root), space_separated)
 
 
 def _plan(inputs: Inputs, contract: Contract, config: IngestConfig, limit: int | None, out: Path) -> Plan:
@@ -72,9 +72,9 @@ def _plan(inputs: Inputs, contract: Contract, config: IngestConfig, limit: int |
 
 
 def _image_root(contract: Contract, folder: Path) -> str | None:
-    """From the table's folder, so that both can move together; None for a table without photos.
+    """The image root relative to the table's directory, so that both can be moved; None for a table without photos.
 
-    From its real place, since `..` leads there even where the folder is reached by a link.
+    Relative to the real path of that directory, because `..` does not go back through a symbolic link.
     """
     if not PHOTOS & contract.mapping.columns.keys():
         return None
@@ -83,21 +83,21 @@ def _image_root(contract: Contract, folder: Path) -> str | None:
 
 def _fill(draft: TableDraft, inputs: Inputs, contract: Contract, config: IngestConfig, limit: int | None) -> None:
     table, tally = read_rows(inputs, contract, draft, limit)
-    if tally.late_keys:
-        logger.info("keys that came late: %s", ", ".join(tally.late_keys))
-        inputs = inputs.with_keys(list(tally.late_keys))
-        late = contract_for(contract.schema, inputs, config)
-        if late.mapping.columns != contract.mapping.columns:  # the table takes them: read again, with them
+    if tally.new_keys:
+        logger.info("keys not in the first lines: %s", ", ".join(tally.new_keys))
+        inputs = inputs.with_keys(list(tally.new_keys))
+        extended = contract_for(contract.schema, inputs, config)
+        if extended.mapping.columns != contract.mapping.columns:  # they belong in the table: read again
             table.writer.close()
-            table, tally = read_rows(inputs, late, draft, limit)
-        contract = replace(contract, mapping=late.mapping)
-    table = settle_repeats(table, tally, inputs, contract, draft)
-    _tell(draft, tally, contract)
-    _judge(draft, tally, inputs, config)
+            table, tally = read_rows(inputs, extended, draft, limit)
+        contract = replace(contract, mapping=extended.mapping)
+    table = resolve_duplicates(table, tally, inputs, contract, draft)
+    _record_facts(draft, tally, contract)
+    _check_bad_rate(draft, tally, inputs, config)
     seal(table.writer, draft)
 
 
-def _tell(draft: TableDraft, tally: Tally, contract: Contract) -> None:
+def _record_facts(draft: TableDraft, tally: Tally, contract: Contract) -> None:
     rejected = tally.reasons.total()
     draft.rows = {
         "in": tally.rows_in,
@@ -108,14 +108,14 @@ def _tell(draft: TableDraft, tally: Tally, contract: Contract) -> None:
     draft.facts = {
         "reasons": {reason.value: n for reason, n in sorted(tally.reasons.items())},
         "trailing_empty_fields": tally.trailing_empty,
-        "mapping": {ours: theirs for ours, theirs in contract.mapping.columns.items() if ours != theirs},
+        "mapping": {target: source for target, source in contract.mapping.columns.items() if target != source},
         "left_out": contract.mapping.left_out,
         "image_root": _image_root(contract, draft.scratch.parent),
     }
 
 
-def _judge(draft: TableDraft, tally: Tally, inputs: Inputs, config: IngestConfig) -> None:
-    """Raises DataError where too many rows are bad or none is left."""
+def _check_bad_rate(draft: TableDraft, tally: Tally, inputs: Inputs, config: IngestConfig) -> None:
+    """Raise DataError if too many rows are rejected or no row is left."""
     rows_in, rejected = draft.rows["in"], draft.rows["rejected"]
     if not rows_in:
         raise DataError(f"{', '.join(file.name for file, _ in inputs.files)}: no rows")
@@ -123,11 +123,11 @@ def _judge(draft: TableDraft, tally: Tally, inputs: Inputs, config: IngestConfig
         return
     share = f"{rejected / rows_in:.1%}, allowed {config.max_bad_rate:.1%}"
     reasons = ", ".join(f"{n:,} {reason}" for reason, n in tally.reasons.most_common(3))
-    examples = "; ".join(_shown(reject) for reject in tally.examples)
-    commonest = tally.reasons.most_common(1)[0][0]
+    examples = "; ".join(_format_reject(reject) for reject in tally.examples)
+    most_common = tally.reasons.most_common(1)[0][0]
     raise DataError(
         f"{rejected:,} of {rows_in:,} rows are bad ({share}): {reasons}\n{examples}",
-        hint=WHAT_HELPS.get(commonest, "Look with --check, or allow more with --max-bad-rate."),
+        hint=HINTS.get(most_common, "Inspect the file with --check, or raise --max-bad-rate."),
     )
 
 
@@ -143,6 +143,6 @@ def _expect_no_fewer_rows(out: Path, rows: int) -> None:
         )
 
 
-def _shown(reject: Reject) -> str:
-    where = f"{reject.field}: " if reject.field else ""
-    return f"{reject.file}:{reject.line}: {where}{reject.reason}"
+def _format_reject(reject: Reject) -> str:
+    field = f"{reject.field}: " if reject.field else ""
+    return f"{reject.file}:{reject.line}: {field}{reject.reason}"

@@ -1,4 +1,4 @@
-"""Which foreign column becomes which of ours."""
+"""Map input columns to table columns."""
 
 from __future__ import annotations
 
@@ -14,90 +14,91 @@ _UNNAMED = re.compile(r"column_\d+")
 
 @dataclass(frozen=True)
 class Mapping:
-    """Our columns in the table's order with their foreign names; the foreign ones that are left out."""
+    """Table columns, in order, with their input columns; and the input columns that are left out."""
 
     columns: dict[str, str]
     left_out: list[str] = field(default_factory=list)
 
 
-def resolve_mapping(schema: TableSchema, header: Sequence[str], wanted: dict[str, str], where: str) -> Mapping:
-    """Map what `wanted` says (ours -> theirs; "" leaves ours out), then each column that has our own name.
+def resolve_mapping(schema: TableSchema, header: Sequence[str], user_map: dict[str, str], file_name: str) -> Mapping:
+    """Map columns by `user_map` (table column -> input column; "" leaves it out), then columns of the same name.
 
-    Further columns stay where the table keeps them. Raises UsageError for a name that does not exist and for groups of
-    columns of which a file has one, InputError, with the map to try, for a required column that is missing; `where`
-    names the file.
+    Other columns are kept if the schema allows it. Raises UsageError for a name that does not exist and for two
+    groups of columns that exclude each other, InputError, with a proposed map, if a required column is missing.
     """
-    check_names(schema, header, wanted, where)
-    mapping = map_columns(schema, header, wanted)
+    check_names(schema, header, user_map, file_name)
+    mapping = map_columns(schema, header, user_map)
     missing = missing_columns(schema, mapping.columns)
     if missing:
         raise InputError(
-            f"{where}: no column {', '.join(missing)}", hint=_what_to_map(schema, missing, mapping, header)
+            f"{file_name}: missing required column{'s' * (len(missing) > 1)} {', '.join(missing)}",
+            hint=_map_hint(schema, missing, mapping, header),
         )
-    groups = whole_groups(schema, mapping.columns)
+    groups = complete_groups(schema, mapping.columns)
     if len(groups) > 1:
         raise UsageError(
-            f"{where}: both {' and '.join(' + '.join(group) for group in groups)} are here; a row is one or the other",
+            f"{file_name}: has both {' and '.join(' + '.join(group) for group in groups)}; only one is allowed",
             hint="Leave one out: " + ", or ".join(" ".join(f"--map {name}=" for name in group) for group in groups),
         )
     return mapping
 
 
-def suggest(schema: TableSchema, ours: str, free: Iterable[str]) -> str | None:
-    """The foreign column among `free` that by its name is `ours`, if one is."""
-    column = schema.column(ours)
+def suggest(schema: TableSchema, target: str, free: Iterable[str]) -> str | None:
+    """The column among `free` whose name matches the table column `target` or one of its aliases, or None."""
+    column = schema.column(target)
     by_plain_name = {plain_name(name): name for name in reversed(list(free))}
-    names = (ours, *column.aliases) if column else (ours,)
+    names = (target, *column.aliases) if column else (target,)
     return next((by_plain_name[name] for name in names if name in by_plain_name), None)
 
 
 def plain_name(name: str) -> str:
-    """`Book-ID`, `bookId` and `book_id` are one name."""
+    """The name in snake case: `Book-ID`, `bookId` and `book_id` are equal."""
     split = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
     return re.sub(r"[^a-z0-9]+", "_", split.lower()).strip("_")
 
 
-def check_names(schema: TableSchema, header: Sequence[str], wanted: dict[str, str], where: str) -> None:
-    """Raises UsageError for a name in `wanted` that the table or the header does not have."""
-    for ours, theirs in wanted.items():
-        if schema.column(ours) is None:
+def check_names(schema: TableSchema, header: Sequence[str], user_map: dict[str, str], file_name: str) -> None:
+    """Raise UsageError if `user_map` has a name that is not in the table or the header."""
+    for target, source in user_map.items():
+        if schema.column(target) is None:
             raise UsageError(
-                f"--map {ours}={theirs}: {schema.name} has no column {ours!r}", hint=did_you_mean(ours, schema.names())
+                f"--map {target}={source}: {schema.name} has no column {target!r}",
+                hint=did_you_mean(target, schema.names()),
             )
-        if theirs and theirs not in header:
+        if source and source not in header:
             raise UsageError(
-                f"--map {ours}={theirs}: {where} has no column {theirs!r}", hint=did_you_mean(theirs, header)
+                f"--map {target}={source}: {file_name} has no column {source!r}", hint=did_you_mean(source, header)
             )
 
 
-def map_columns(schema: TableSchema, header: Sequence[str], wanted: dict[str, str]) -> Mapping:
-    """What becomes of the header's columns when `wanted` and our own names decide."""
-    used = set(wanted.values())
+def map_columns(schema: TableSchema, header: Sequence[str], user_map: dict[str, str]) -> Mapping:
+    """Map the header's columns by `user_map`, then by equal names."""
+    used = set(user_map.values())
     own_names = [name for name in schema.names() if name in header and name not in used]
-    theirs_of = {name: name for name in own_names} | wanted
-    columns = {name: theirs_of[name] for name in schema.names() if theirs_of.get(name)}
-    further = [name for name in header if name not in columns.values() and schema.column(name) is None]
-    kept = [name for name in further if schema.keeps_further_columns and not _UNNAMED.fullmatch(name)]
+    source_by_target = {name: name for name in own_names} | user_map
+    columns = {name: source_by_target[name] for name in schema.names() if source_by_target.get(name)}
+    other = [name for name in header if name not in columns.values() and schema.column(name) is None]
+    kept = [name for name in other if schema.keeps_other_columns and not _UNNAMED.fullmatch(name)]
     columns |= {name: name for name in kept}
     return Mapping(columns, [name for name in header if name not in columns.values()])
 
 
 def missing_columns(schema: TableSchema, columns: dict[str, str]) -> list[str]:
-    """Required columns that `columns` lacks; of the groups of which it needs one, the first."""
+    """Required columns that are not in `columns`; if it has none of the alternative groups, the first group."""
     missing = [column.name for column in schema.columns if column.required and column.name not in columns]
-    if schema.one_of and not whole_groups(schema, columns):
+    if schema.one_of and not complete_groups(schema, columns):
         missing += schema.one_of[0]
     return missing
 
 
-def whole_groups(schema: TableSchema, columns: Collection[str]) -> list[tuple[str, ...]]:
-    """Of the groups of columns, of which a file must have one, those whole in `columns`."""
+def complete_groups(schema: TableSchema, columns: Collection[str]) -> list[tuple[str, ...]]:
+    """The alternative groups of columns (a file must have one) that are complete in `columns`."""
     return [group for group in schema.one_of if set(columns) >= set(group)]
 
 
-def _what_to_map(schema: TableSchema, missing: list[str], mapping: Mapping, header: Sequence[str]) -> str:
-    used = {theirs for ours, theirs in mapping.columns.items() if schema.column(ours)}
+def _map_hint(schema: TableSchema, missing: list[str], mapping: Mapping, header: Sequence[str]) -> str:
+    used = {source for target, source in mapping.columns.items() if schema.column(target)}
     free = [name for name in header if name not in used]
-    guesses = {ours: suggest(schema, ours, free) for ours in missing}
-    options = " ".join(f"--map {ours}={theirs or '?'}" for ours, theirs in guesses.items())
-    return f"The columns here: {', '.join(header)}. Try {options}"
+    guesses = {target: suggest(schema, target, free) for target in missing}
+    options = " ".join(f"--map {target}={source or '?'}" for target, source in guesses.items())
+    return f"The file has the columns {', '.join(header)}. Try {options}"

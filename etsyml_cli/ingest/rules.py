@@ -1,4 +1,4 @@
-"""What one ingest was told about how to read values: zone, unit, event names, image root."""
+"""How values are parsed: time zone, time unit, event names, image root."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ from etsyml_cli.io.schema import EVENTS
 
 @dataclass(frozen=True)
 class Rules:
-    """How values of one ingest are read."""
+    """Parsing rules for the values of one ingest."""
 
     tz: ZoneInfo | None = None
     time_unit: TimeUnit | None = None
-    events: dict[str, str] = field(default_factory=lambda: {event: event for event in EVENTS})  # theirs, folded -> ours
+    events: dict[str, str] = field(
+        default_factory=lambda: {event: event for event in EVENTS}
+    )  # event in the input, case-folded -> event in the table
     image_root: str = "."  # absolute
-    spaced_tags: bool = False  # tags are words parted by spaces
+    space_separated_tags: bool = False
 
-    def with_spaced_tags(self) -> Rules:
-        return replace(self, spaced_tags=True)
+    def with_space_separated_tags(self) -> Rules:
+        return replace(self, space_separated_tags=True)
 
 
-def rules_of(config: IngestConfig, image_root: str) -> Rules:
-    """The rules that `config` sets. Raises UsageError for a zone or an event that does not exist."""
-    for theirs, ours in config.event_map.items():
-        if ours not in EVENTS:
-            raise UsageError(f"--event-map {theirs}={ours}: unknown event {ours!r}", hint=did_you_mean(ours, EVENTS))
+def build_rules(config: IngestConfig, image_root: str) -> Rules:
+    """Build the rules from `config`. Raises UsageError for an unknown time zone or event."""
+    for source, target in config.event_map.items():
+        if target not in EVENTS:
+            raise UsageError(
+                f"--event-map {source}={target}: unknown event {target!r}", hint=did_you_mean(target, EVENTS)
+            )
     events = {event: event for event in EVENTS} | {k.strip().casefold(): v for k, v in config.event_map.items()}
     return Rules(_zone(config.tz), config.time_unit, events, image_root)
 
@@ -39,4 +43,6 @@ def _zone(name: str | None) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UsageError(f"--tz {name}: unknown zone", hint="A name such as UTC or America/New_York.") from None
+        raise UsageError(
+            f"--tz {name}: unknown time zone", hint="Use a name such as UTC or America/New_York."
+        ) from None

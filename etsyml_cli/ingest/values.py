@@ -1,6 +1,6 @@
-"""One foreign value to one of ours, or the reason why not: slow, readable, and the last word on every value.
+"""Parse single values: the reference implementation, which decides every value or gives the reason for rejecting it.
 
-`columns.py` converts whole columns at once and asks here wherever it is not certain.
+`columns.py` converts whole columns and calls this module for the values that it cannot decide.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from etsyml_cli.ingest.rules import Rules
 from etsyml_cli.io.rejects import Reason
 from etsyml_cli.io.schema import Kind
 
-LONGEST_ID = 512
-EXACT = 2**53  # below it a float holds every whole number
+MAX_ID_BYTES = 512
+MAX_EXACT_INTEGER = 2**53  # a float represents every integer below it
 MAX_TIME = 4_102_444_800_000_000  # 2100-01-01 in microseconds
-MICROSECONDS = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0, "ns": 0.001}  # in one unit
+MICROSECONDS = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0, "ns": 0.001}  # per unit
 
-# lowest and highest value, and whether it must be whole
+# lowest and highest value, and whether it must be an integer
 NUMBER_RANGES: dict[str, tuple[float, float, bool]] = {
     "price": (0, 1e300, False),
     "number": (-1e300, 1e300, False),
-    "count": (0, EXACT, True),
+    "count": (0, MAX_EXACT_INTEGER, True),
     "position": (1, 2**31 - 1, True),
     "flag": (0, 1, True),
 }
@@ -52,18 +52,18 @@ class BadValueError(Exception):
 
 
 def parse(value: Any, kind: Kind, rules: Rules) -> Any:
-    """`value` as this kind of column holds it (a time as microseconds since 1970, UTC); None where it is empty.
+    """Parse a value for this kind of column (a time to microseconds since 1970, UTC); None if it is empty.
 
     Raises BadValueError.
     """
     if isinstance(value, bytes):
-        value = _decoded(value)
+        value = _decode(value)
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     return _PARSERS[kind](value, rules)
 
 
-def _decoded(value: bytes) -> str:
+def _decode(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -72,13 +72,13 @@ def _decoded(value: bytes) -> str:
 
 def _id(value: Any, _rules: Rules) -> str:
     if isinstance(value, float | Decimal) and value == value // 1:
-        value = int(value)  # what pandas makes of whole numbers beside empty ones
+        value = int(value)  # pandas stores integers as floats in a column with missing values
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise BadValueError(Reason.NOT_AN_ID)
     text = str(value).strip()
     if _CONTROL.search(text):
         raise BadValueError(Reason.CONTROL_CHARACTER)
-    if len(text.encode()) > LONGEST_ID:
+    if len(text.encode()) > MAX_ID_BYTES:
         raise BadValueError(Reason.ID_TOO_LONG)
     return text
 
@@ -88,8 +88,8 @@ def _text(value: Any, _rules: Rules) -> str:
         return value
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float) and abs(value) < EXACT and value == int(value):
-        return str(int(value))  # 5 and 5.0 are one number, in JSON as in Parquet
+    if isinstance(value, float) and abs(value) < MAX_EXACT_INTEGER and value == int(value):
+        return str(int(value))  # 5 and 5.0 are the same number
     if isinstance(value, float):
         return str(pc.cast(pa.scalar(value), pa.string()).as_py())
     if isinstance(value, int | Decimal | date):
@@ -104,14 +104,15 @@ def _feature(value: Any, rules: Rules) -> str:
 
 
 def _tags(value: Any, rules: Rules) -> list[str] | None:
-    """A list; or text, parted at `|`, where it has none at `,` and `;` (RecBole's lists: at spaces)."""
+    """A list, or text split at `|`, or at `,` and `;` if it has no `|` (RecBole's lists: at spaces)."""
     if isinstance(value, str):
-        parted = value.split() if rules.spaced_tags else value.split("|") if "|" in value else re.split("[,;]", value)
+        separator = r"\s+" if rules.space_separated_tags else r"\|" if "|" in value else "[,;]"
+        tags = re.split(separator, value)
     elif isinstance(value, list) and all(isinstance(tag, str | int) and not isinstance(tag, bool) for tag in value):
-        parted = [str(tag) for tag in value]
+        tags = [str(tag) for tag in value]
     else:
         raise BadValueError(Reason.NOT_TAGS)
-    return [tag.strip() for tag in parted if tag.strip()] or None
+    return [tag.strip() for tag in tags if tag.strip()] or None
 
 
 def _number(value: Any) -> float:
@@ -133,7 +134,7 @@ def _number(value: Any) -> float:
     return number
 
 
-def _ranged(kind: Kind) -> Callable[[Any, Rules], float | int]:
+def _number_parser(kind: Kind) -> Callable[[Any, Rules], float | int]:
     low, high, whole = NUMBER_RANGES[kind]
     too_low = Reason.POSITION_BELOW_1 if kind == "position" else Reason.NEGATIVE
 
@@ -154,7 +155,7 @@ def _flag(value: Any, rules: Rules) -> int:
     if isinstance(value, str | bool) and str(value).strip().lower() in _FLAGS:
         return _FLAGS[str(value).strip().lower()]
     try:
-        return int(_ranged("flag")(value, rules))
+        return int(_number_parser("flag")(value, rules))
     except BadValueError:
         raise BadValueError(Reason.NOT_A_FLAG) from None
 
@@ -170,30 +171,30 @@ def _time(value: Any, rules: Rules) -> int:
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal | date):
         raise BadValueError(Reason.NOT_A_TIME)
     if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
-        value = _iso(value.strip())
-    moment = _moment(value, rules) if isinstance(value, date) else _count_of_units(value, rules)
-    if not 0 <= moment < MAX_TIME:
+        value = _parse_iso(value.strip())
+    micros = _from_date(value, rules) if isinstance(value, date) else _from_number(value, rules)
+    if not 0 <= micros < MAX_TIME:
         raise BadValueError(Reason.TIME_OUT_OF_RANGE)
-    return moment
+    return micros
 
 
-def _iso(text: str) -> datetime:
+def _parse_iso(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text.upper())  # a small z is a Z
+        return datetime.fromisoformat(text.upper())  # fromisoformat does not accept a lower-case z
     except ValueError:
         raise BadValueError(Reason.NOT_A_TIME) from None
 
 
-def _moment(value: date, rules: Rules) -> int:
+def _from_date(value: date, rules: Rules) -> int:
     when = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
     if when.tzinfo is None:
         if rules.tz is None:
             raise BadValueError(Reason.NAIVE_TIME)
-        when = when.replace(tzinfo=rules.tz)  # twice on the clock: the earlier; never on it: shifted forward
+        when = when.replace(tzinfo=rules.tz)  # ambiguous: the earlier; nonexistent: shifted forward
     return (when - _EPOCH) // timedelta(microseconds=1)
 
 
-def _count_of_units(value: str | float | Decimal, rules: Rules) -> int:
+def _from_number(value: str | float | Decimal, rules: Rules) -> int:
     if rules.time_unit is None:
         raise BadValueError(Reason.BARE_NUMBER_TIME)
     if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
@@ -203,8 +204,8 @@ def _count_of_units(value: str | float | Decimal, rules: Rules) -> int:
         return math.floor(number) // 1000
     if isinstance(number, int):
         return number * int(MICROSECONDS[rules.time_unit])
-    moment = number * MICROSECONDS[rules.time_unit]
-    return round(moment) if abs(moment) < MAX_TIME * 2 else -1
+    micros = number * MICROSECONDS[rules.time_unit]
+    return round(micros) if abs(micros) < MAX_TIME * 2 else -1
 
 
 def _path(value: Any, rules: Rules) -> str:
@@ -212,14 +213,14 @@ def _path(value: Any, rules: Rules) -> str:
         raise BadValueError(Reason.LIST_OF_PATHS)
     if not isinstance(value, str) or _CONTROL.search(value.strip()) or "://" in value:
         raise BadValueError(Reason.NOT_A_PATH)
-    absolute = os.path.normpath(os.path.join(rules.image_root, value.strip()))  # noqa: PTH118  text, no file
+    absolute = os.path.normpath(os.path.join(rules.image_root, value.strip()))  # noqa: PTH118  a string operation
     if os.path.commonpath([absolute, rules.image_root]) != rules.image_root or absolute == rules.image_root:
         raise BadValueError(Reason.PATH_OUTSIDE_ROOT)
     return os.path.relpath(absolute, rules.image_root)
 
 
 def _paths(value: Any, rules: Rules) -> list[str] | None:
-    """A list; or text, parted at `|` only: commas, semicolons and blanks occur in names of files."""
+    """A list, or text split at `|` only, because file names may contain commas, semicolons and spaces."""
     parts = value.split("|") if isinstance(value, str) else value
     if not isinstance(parts, list) or any(isinstance(part, list) for part in parts):
         raise BadValueError(Reason.NOT_A_PATH)
@@ -233,10 +234,10 @@ _PARSERS: dict[Kind, Callable[[Any, Rules], Any]] = {
     "feature": _feature,
     "tags": _tags,
     "time": _time,
-    "price": _ranged("price"),
-    "number": _ranged("number"),
-    "count": _ranged("count"),
-    "position": _ranged("position"),
+    "price": _number_parser("price"),
+    "number": _number_parser("number"),
+    "count": _number_parser("count"),
+    "position": _number_parser("position"),
     "flag": _flag,
     "event": _event,
     "path": _path,

@@ -1,4 +1,4 @@
-"""Arrays on disk, a `.npy` file each, read as memory maps: only the parts that are looked at come into memory."""
+"""Arrays in `.npy` files, read as memory maps, so that only the parts in use are loaded."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ def save_arrays(directory: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def new_array(directory: Path, name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
-    """An array to be filled in place."""
+    """Create an array on disk, to be filled in place."""
     return open_memmap(directory / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
 
 
 def map_array(
     directory: Path, name: str, shape: tuple[int | None, ...], dtype: type[np.generic], *, hint: str
 ) -> NDArray[Any]:
-    """The array, each axis as long as `shape` says, None where that may be any.
+    """The array, which must have this dtype and shape; None in `shape` allows any length.
 
-    Raises InputError where it is missing, damaged or another; `hint` says what to do then.
+    Raises InputError with `hint` if the array is missing, damaged or of another shape or dtype.
     """
     path = directory / f"{name}.npy"
     try:
-        array = open_memmap(path, mode="r")  # refuses objects
+        array = open_memmap(path, mode="r")  # does not load pickled objects
     except MemoryError:
         raise
-    except Exception as error:  # a damaged header makes numpy raise nearly anything
+    except Exception as error:  # numpy raises many types of errors for a damaged header
         raise InputError(f"{path}: {error}", hint=hint) from None
     fits = len(array.shape) == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
     if not fits or array.dtype != dtype:
-        raise InputError(f"{path}: does not fit the files beside it", hint=hint)
+        raise InputError(f"{path}: does not fit the other files of the directory", hint=hint)
     return np.asarray(array)

@@ -1,4 +1,4 @@
-"""Columns on disk, an Arrow IPC file, read as a memory map: only the parts that are looked at come into memory."""
+"""Columns in an Arrow IPC file, read as a memory map, so that only the parts in use are loaded."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ def save_columns(directory: Path, name: str, columns: dict[str, pa.Array]) -> No
 
 
 def map_columns(directory: Path, name: str, schema: pa.Schema, hint: str) -> dict[str, pa.Array]:
-    """The columns of the table `name`. Raises InputError, with the hint, unless they are just these, without nulls."""
+    """The columns of the table `name`. Raises InputError with `hint` if the schema differs or a column has nulls."""
     table = map_table(directory, name, hint)
     if table.schema != schema or any(column.null_count for column in table.columns):
-        raise InputError(f"{directory / name}.arrow: does not fit the files beside it", hint=hint)
+        raise InputError(f"{directory / name}.arrow: does not match the other files of the directory", hint=hint)
     table = widened(table)
     return {column: table[column].combine_chunks() for column in table.column_names}
 
 
 def map_table(directory: Path, name: str, hint: str) -> pa.Table:
-    """The table `name` as it is. Raises InputError, with the hint, where it is missing or damaged."""
+    """The table `name`. Raises InputError with `hint` if it is missing or damaged."""
     path = directory / f"{name}.arrow"
     try:
         return pa.ipc.open_file(pa.memory_map(str(path))).read_all()

@@ -1,4 +1,4 @@
-"""Files of a model directory: tensors, ids, the resolved configuration, split, metrics and the model card."""
+"""Files of a model directory: tensors, ids, resolved configuration, split, metrics and model card."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def save_tensors(directory: Path, tensors: dict[str, NDArray[Any]], file_name: s
     path = directory / file_name
     path.touch()
     mode = path.stat().st_mode
-    save_file(contiguous, path)  # unlike `save` with no second copy of all, but readable by its owner alone
+    save_file(contiguous, path)  # `save` would copy all tensors; `save_file` makes the file private
     path.chmod(mode)
 
 
@@ -37,9 +37,9 @@ def load_tensors(
     file_name: str = TENSORS,
     hint: str = "Train the model again with --force.",
 ) -> dict[str, NDArray[Any]]:
-    """All tensors of a model. Raises InputError for a file that is missing or damaged; `hint` says what to do then.
+    """All tensors of a model. Raises InputError with `hint` if the file is missing or damaged.
 
-    `shapes` says which tensors there must be and how long each of their axes is, None where that may be any.
+    `shapes` gives the required tensors and their shapes; None allows any length of an axis.
     """
     from safetensors.numpy import load_file
 
@@ -48,24 +48,24 @@ def load_tensors(
         tensors = load_file(path)
     except MemoryError:
         raise
-    except Exception as error:  # a damaged file makes the reader raise nearly anything
+    except Exception as error:  # the reader raises many types of errors for a damaged file
         raise InputError(f"{path}: {error}", hint=hint) from None
     for name, shape in shapes.items():
         if name not in tensors:
             raise InputError(f"{path}: no tensor {name!r}", hint=hint)
-        found = tensors[name].shape
-        if len(found) != len(shape) or any(n not in (None, m) for n, m in zip(shape, found, strict=True)):
-            raise InputError(f"{path}: {name!r} does not fit the files beside it", hint=hint)
+        actual = tensors[name].shape
+        if len(actual) != len(shape) or any(n not in (None, m) for n, m in zip(shape, actual, strict=True)):
+            raise InputError(f"{path}: {name!r} does not fit the other files of the model", hint=hint)
     return tensors
 
 
 def save_ids(directory: Path, name: str, ids: list[str]) -> None:
-    """Ids in the order of a tensor's rows, as one JSON list: any text can be an id."""
+    """Save ids, in the order of a tensor's rows, as a JSON list, because an id may be any text."""
     (directory / f"{name}.json").write_bytes(msgspec.json.encode(ids))
 
 
 def load_ids(directory: Path, name: str) -> list[str]:
-    ids: list[str] = _decoded(directory / f"{name}.json", list[str])
+    ids: list[str] = _decode(directory / f"{name}.json", list[str])
     return ids
 
 
@@ -74,7 +74,7 @@ def save_json(directory: Path, name: str, value: Any) -> None:
 
 
 def load_json(directory: Path, name: str, kind: Any = Any) -> Any:
-    return _decoded(directory / name, kind)
+    return _decode(directory / name, kind)
 
 
 def save_config(directory: Path, config: msgspec.Struct) -> None:
@@ -88,7 +88,7 @@ def load_config(directory: Path, kind: type[Any]) -> Any:
         raise InputError(f"{directory / CONFIG}: {error}", hint="Train the model again with --force.") from None
 
 
-def _decoded(path: Path, kind: Any) -> Any:
+def _decode(path: Path, kind: Any) -> Any:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Rejected rows: why a row was refused, and how that is written down."""
+"""Rejected rows: the reasons, and the records in the rejects file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ RAW_BYTES = 2048
 
 
 class Reason(StrEnum):
-    """Every reason for which ingest refuses a row; scripts count by these words, so they stay as they are."""
+    """All reasons for rejecting a row. Scripts rely on these strings: do not change them."""
 
-    # the row cannot be read
+    # the row cannot be parsed
     NOT_UTF8 = "not UTF-8"
     NOT_JSON = "not JSON"
     NOT_AN_OBJECT = "not a JSON object"
@@ -45,35 +45,35 @@ class Reason(StrEnum):
     DUPLICATE_ID = "duplicate id"
 
 
-WHAT_HELPS = {
-    Reason.NAIVE_TIME: "Name the zone of its times: --tz UTC, or --tz America/New_York.",
-    Reason.BARE_NUMBER_TIME: "Name the unit of its times: --time-unit s (or ms, us, ns).",
-    Reason.UNKNOWN_EVENT: "Name its events in ours: --event-map view=impression.",
-    Reason.NOT_A_PATH: "Files below the image root are expected, no URLs. Without them: --map image= --map images=",
-    Reason.LIST_OF_PATHS: "Name it as the list that it is: --map images=COLUMN",
-    Reason.PATH_OUTSIDE_ROOT: "Name the folder that holds the images: --image-root DIR.",
+HINTS = {
+    Reason.NAIVE_TIME: "Give the time zone: --tz UTC, or --tz America/New_York.",
+    Reason.BARE_NUMBER_TIME: "Give the unit of the times: --time-unit s (or ms, us, ns).",
+    Reason.UNKNOWN_EVENT: "Map the event names: --event-map view=impression.",
+    Reason.NOT_A_PATH: "Expected paths below the image root, not URLs. To leave images out: --map image= --map images=",
+    Reason.LIST_OF_PATHS: "Map the list to images: --map images=COLUMN",
+    Reason.PATH_OUTSIDE_ROOT: "Give the directory that contains the images: --image-root DIR.",
 }
 
 
 class Reject(msgspec.Struct, frozen=True):
-    """A refused row: file, line (1-based; the first one of a record over several), reason, field, raw text."""
+    """A rejected row: file, line (1-based, first line of the record), reason, field and raw text."""
 
     file: str
     line: int
     reason: Reason
-    field: str | None  # None: the row as a whole
+    field: str | None  # None: the whole row
     raw: str
 
 
 def encode_reject(reject: Reject) -> bytes:
-    """The reject as a line of JSON."""
+    """Encode the reject as a line of JSON."""
     return msgspec.json.encode(reject) + b"\n"
 
 
 def raw_text(raw: bytes) -> str:
-    """At most 2 KiB of a row, cut between characters; bytes that are no UTF-8 come as `\\xNN`."""
+    """At most 2 KiB of a row, cut between characters; bytes that are not UTF-8 are shown as `\\xNN`."""
     raw = raw.rstrip(b"\r\n")
     end = min(len(raw), RAW_BYTES)
-    while end < len(raw) and raw[end] & 0xC0 == 0x80:  # inside a character
+    while end < len(raw) and raw[end] & 0xC0 == 0x80:  # inside a multi-byte character
         end -= 1
     return raw[:end].decode("utf-8", "backslashreplace")

@@ -1,6 +1,6 @@
-"""The four tables: which columns each has, what kind of value a column holds, what a row is.
+"""Schemas of the four tables: columns, kinds of values, keys.
 
-This file is the one place that says so; ingest checks foreign rows against it, readers check files.
+Ingest checks input rows against them, and readers check files.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ ARROW_TYPES: dict[Kind, pa.DataType] = {
     "position": pa.int32(),  # 1 is the top
     "event": pa.string(),
     "flag": pa.int8(),  # 0 or 1
-    "path": pa.string(),  # relative to the image root, never outside it
-    "paths": pa.list_(pa.string()),  # such paths, none twice
-    "feature": pa.string(),  # a further column of impressions: any value, as text
+    "path": pa.string(),  # relative to the image root and inside it
+    "paths": pa.list_(pa.string()),  # distinct paths
+    "feature": pa.string(),  # any other column of impressions, as text
 }
 
 EVENTS = ("impression", "click", "cart", "purchase")  # from the weakest to the strongest
@@ -39,24 +39,24 @@ EVENTS = ("impression", "click", "cart", "purchase")  # from the weakest to the 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: what it must hold, and whether each row must have it."""
+    """A column of a table: kind of value, and whether a value is required."""
 
     name: str
     kind: Kind
     required: bool = False
-    aliases: tuple[str, ...] = ()  # what other systems call it; `ingest --check` proposes by them
+    aliases: tuple[str, ...] = ()  # common names in other systems, for the proposals of `ingest --check`
 
 
 @dataclass(frozen=True)
 class TableSchema:
-    """A table: its columns, the columns that name a row, and what becomes of a second row of that name."""
+    """A table: its columns, its key, and what to do with duplicate rows."""
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    repeated: Literal["reject", "merge", "strongest_event"]
-    keeps_further_columns: bool = False
-    one_of: tuple[tuple[str, ...], ...] = ()  # groups of columns, one of which a file must have whole
+    on_duplicate: Literal["reject", "merge", "strongest_event"]
+    keeps_other_columns: bool = False
+    one_of: tuple[tuple[str, ...], ...] = ()  # alternative groups of columns: a file must have exactly one
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)
@@ -105,7 +105,7 @@ TABLES: dict[str, TableSchema] = {
             Column("images", "paths", aliases=("image_paths", "photos", "imgs", "pictures", "gallery")),
         ),
         key=("listing_id",),
-        repeated="reject",
+        on_duplicate="reject",
     ),
     "searches": TableSchema(
         "searches",
@@ -119,7 +119,7 @@ TABLES: dict[str, TableSchema] = {
             _created_at(),
         ),
         key=("search_id", "listing_id"),
-        repeated="strongest_event",
+        on_duplicate="strongest_event",
     ),
     "favorites": TableSchema(
         "favorites",
@@ -130,7 +130,7 @@ TABLES: dict[str, TableSchema] = {
             Column("weight", "number", aliases=("rating", "score", "strength")),
         ),
         key=("user_id", "listing_id"),
-        repeated="merge",
+        on_duplicate="merge",
     ),
     "impressions": TableSchema(
         "impressions",
@@ -150,20 +150,20 @@ TABLES: dict[str, TableSchema] = {
             Column("converted", "flag", aliases=("conversion", "purchased")),
         ),
         key=("impression_id",),
-        repeated="reject",
-        keeps_further_columns=True,
+        on_duplicate="reject",
+        keeps_other_columns=True,
         one_of=(("clicked",), ("clicks", "impressions")),
     ),
 }
 
 
 def table_schema(name: str) -> TableSchema:
-    """The schema called `name`. Raises UsageError where there is none."""
+    """The schema of the table `name`. Raises UsageError if the table is unknown."""
     if name not in TABLES:
         raise UsageError(f"unknown table {name!r}", hint=did_you_mean(name, TABLES))
     return TABLES[name]
 
 
 def arrow_schema(table: TableSchema, columns: list[str]) -> pa.Schema:
-    """The Arrow schema of `columns` in this order; a column that the table does not know is text."""
+    """The Arrow schema of `columns`, in this order; a column that is not in the table's schema is text."""
     return pa.schema([(name, ARROW_TYPES[table.column_or_feature(name).kind]) for name in columns])

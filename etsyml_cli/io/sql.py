@@ -1,4 +1,4 @@
-"""DuckDB, held to a little memory; what does not fit goes to a directory of the caller."""
+"""DuckDB with a small memory limit, which spills to a directory of the caller."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MEMORY_MB = 150
 
 @contextmanager
 def database(scratch: Path, *, memory_mb: int = MEMORY_MB, threads: int = 1) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty in-memory database that spills to `scratch` above `memory_mb` MB. Results need an ORDER BY."""
+    """An empty in-memory database that spills to `scratch` above `memory_mb` MB. The order of rows is not preserved."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{memory_mb}MB",
         "temp_directory": str(scratch / "duckdb"),

@@ -1,4 +1,4 @@
-"""What a stage tells about what it did."""
+"""The summary that a stage returns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from etsyml_cli.io.artifact import Manifest, Plan, is_up_to_date, read_manifest
 
 
 class Summary(msgspec.Struct, kw_only=True):
-    """Where the output lies, whether it had to be made, counts of rows and facts worth a line each."""
+    """Path of the output, whether it was already up to date, row counts, and facts to print on a line each."""
 
     kind: str
     path: str
@@ -21,7 +21,7 @@ class Summary(msgspec.Struct, kw_only=True):
 
 
 def existing_result(out: Path, plan: Plan, *, force: bool) -> Summary | None:
-    """What lies at `out` if just this plan made it, unless `force` asks to make it again."""
+    """The summary of the output at `out` if it is up to date with `plan` and `force` is not set, else None."""
     if force or not is_up_to_date(out, plan):
         return None
     return up_to_date(out, read_manifest(out))

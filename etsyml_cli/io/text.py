@@ -1,4 +1,4 @@
-"""Text of a user's: small files read whole (configurations, maps, lists of users), and lines from a file or stdin."""
+"""Read the user's text files: small files at once (configurations, maps, user lists), lines from a file or stdin."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STDIN = "-"
 
 
 def read_text(path: Path) -> str:
-    """The whole file. Raises InputError where it is not UTF-8."""
+    """The text of the file. Raises InputError if it is not UTF-8."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -25,18 +25,18 @@ def read_text(path: Path) -> str:
 
 @contextmanager
 def open_lines(source: str) -> Iterator[BinaryIO]:
-    """The bytes of a file of lines, or of stdin where `source` is "-"."""
+    """Open a file in binary mode, or stdin if `source` is "-"."""
     if source != STDIN:
         with Path(source).open("rb") as file:
             yield file
         return
     if sys.stdin.isatty():
-        logger.info("reading JSON Lines from stdin, Ctrl-D ends them")
+        logger.info("reading JSON Lines from stdin, end with Ctrl-D")
     yield sys.stdin.buffer
 
 
 def numbered_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Those of the lines that hold anything, with their numbers from 1, without blanks around and byte order mark."""
+    """The non-blank lines with their 1-based numbers, stripped of white space and byte order mark."""
     for number, line in enumerate(lines, start=1):
         if text := line.removeprefix(codecs.BOM_UTF8).strip():
             yield number, text

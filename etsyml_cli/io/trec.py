@@ -1,5 +1,6 @@
-"""TREC files: qrels, the judged grade of documents for a query, and runs, ranked lists with scores. Plain or .gz;
-`-` is stdin.
+"""TREC files: qrels (relevance grades of documents for queries) and runs (ranked lists with scores).
+
+Files are plain or gzipped; `-` is stdin.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ Run = dict[str, dict[str, float]]  # query -> document -> score
 
 QRELS_COLUMNS = ("query", "iteration", "document", "grade")
 RUN_COLUMNS = ("query", "Q0", "document", "rank", "score", "tag")
-LARGEST_SCORE = 3.4028235e38  # of float32, as which trec_eval compares scores
-LARGEST_GRADE = 2**31 - 1
+MAX_SCORE = 3.4028235e38  # of float32, because trec_eval compares scores as float32
+MAX_GRADE = 2**31 - 1
 GZIP_MAGIC = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -27,90 +28,92 @@ Number = TypeVar("Number", int, float)
 
 
 def query_key(query: str) -> str:
-    """How a query is written in a TREC file: its words joined by `_`, `_` where it has none."""
+    """The query id in a TREC file: the words joined by `_`, or `_` if the query has no words."""
     return "_".join(query.split()) or "_"
 
 
 def read_qrels(path: Path) -> Qrels:
-    """The grades in a qrels file, `query iteration document grade` a line, in the order of its lines.
+    """The grades in a qrels file (lines `query iteration document grade`), in the order of its lines.
 
-    Raises InputError, naming the line, for what is no such line and DataError for a file without one and for a
-    document that has two different grades for one query.
+    Raises InputError for a malformed line, DataError for an empty file and for conflicting grades of a document.
     """
     qrels: Qrels = {}
     for number, (query, _, document, written) in _lines(path, QRELS_COLUMNS):
-        grade = _number(written, int, LARGEST_GRADE, "grade", f"{path}:{number}")
+        grade = _number(written, int, MAX_GRADE, "grade", f"{path}:{number}")
         if qrels.setdefault(query, {}).setdefault(document, grade) != grade:
             raise DataError(
-                f"{path}:{number}: {document} has the grade {grade} for {query}, and {qrels[query][document]} before",
-                hint="Keep one line for each query and document.",
+                f"{path}:{number}: conflicting grades for ({query}, {document}): {qrels[query][document]} and {grade}",
+                hint="Keep one line per query and document.",
             )
     return qrels
 
 
 def read_run(path: Path) -> Run:
-    """The scores in a run, `query Q0 document rank score tag` a line; ranks are not looked at, as in trec_eval.
+    """The scores in a run (lines `query Q0 document rank score tag`); ranks are ignored, as in trec_eval.
 
-    Raises InputError, naming the line, for what is no such line and for a score that is no finite float32, and
-    DataError for a file without a line and for a document that stands twice in one list.
+    Raises InputError for a malformed line and for a score that is not a finite float32, DataError for an empty file
+    and for a duplicate document in a list.
     """
     run: Run = {}
     for number, (query, _, document, _, written, _) in _lines(path, RUN_COLUMNS):
-        listed = run.setdefault(query, {})
-        if document in listed:
+        scores = run.setdefault(query, {})
+        if document in scores:
             raise DataError(
-                f"{path}:{number}: {document} stands twice in the list of {query}", hint="Keep one of its lines."
+                f"{path}:{number}: duplicate document {document} for query {query}", hint="Keep one of its lines."
             )
-        listed[document] = _number(written, float, LARGEST_SCORE, "score", f"{path}:{number}")
+        scores[document] = _number(written, float, MAX_SCORE, "score", f"{path}:{number}")
     return run
 
 
 def write_qrels(rows: Iterable[tuple[str, str, int]], path: Path, *, force: bool | None = None) -> int:
-    """Write (query, document, grade) as they come and return how many; the file appears whole or not at all.
+    """Write rows of (query, document, grade) atomically and return their number; queries are written as `query_key`.
 
-    Raises DataError for a document that is not one word; a query is written as its `query_key`.
+    Raises DataError for a document id that contains white space.
     """
     count = 0
     with whole_file(path, force=force) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         for query, document, grade in rows:
             if document.split() != [document]:
-                raise DataError(f"the id {document!r} cannot stand in a TREC file", hint="Ids must be one word each.")
+                raise DataError(
+                    f"the id {document!r} cannot be written to a TREC file", hint="Ids must not contain spaces."
+                )
             file.write(f"{query_key(query)} 0 {document} {grade}\n")
             count += 1
     return count
 
 
 def _lines(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
-    """The number, from 1, and the fields of each line that is not blank."""
-    found = False
-    for number, line in _numbered(path):
+    """The 1-based number and the fields of each non-blank line."""
+    is_empty = True
+    for number, line in _numbered_lines(path):
         fields = _fields(line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line, f"{path}:{number}")
         if not fields:
             continue
         if len(fields) != len(columns):
             raise InputError(
-                f"{path}:{number}: {len(fields)} fields, not {len(columns)}", hint=f"A line is: {' '.join(columns)}"
+                f"{path}:{number}: expected {len(columns)} fields, got {len(fields)}",
+                hint=f"Expected lines of: {' '.join(columns)}",
             )
-        found = True
+        is_empty = False
         yield number, fields
-    if not found:
-        raise DataError(f"{path}: no line in it", hint=f"A line is: {' '.join(columns)}")
+    if is_empty:
+        raise DataError(f"{path}: no entries in the file", hint=f"Expected lines of: {' '.join(columns)}")
 
 
-def _numbered(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines with their numbers from 1. Raises InputError for a .gz that is broken."""
-    with Path("/dev/stdin" if str(path) == "-" else path).open("rb") as file:  # once: a pipe gives its bytes once
-        packed = file.peek(2).startswith(GZIP_MAGIC)
+def _numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines with their 1-based numbers. Raises InputError for a damaged gzip file."""
+    with Path("/dev/stdin" if str(path) == "-" else path).open("rb") as file:  # open once: a pipe cannot be read again
+        is_gzipped = file.peek(2).startswith(GZIP_MAGIC)
         try:
-            yield from enumerate(gzip.GzipFile(fileobj=file) if packed else file, 1)
+            yield from enumerate(gzip.GzipFile(fileobj=file) if is_gzipped else file, 1)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise InputError(f"{path}: broken gzip file ({error})", hint="Copy or pack it again.") from None
+            raise InputError(f"{path}: damaged gzip file ({error})", hint="Copy or compress it again.") from None
 
 
 def _fields(line: bytes, where: str) -> list[str]:
-    """Split at blanks and tabs alone: other white space of Unicode may stand in an id."""
+    """Split at ASCII white space only, because ids may contain other Unicode white space."""
     if b"\0" in line:
-        raise InputError(f"{where}: a NUL byte", hint="A text file is expected, plain or .gz.")
+        raise InputError(f"{where}: unexpected NUL byte", hint="Expected a text file, plain or gzipped.")
     try:
         return [field.decode() for field in line.split()]
     except UnicodeDecodeError:
@@ -118,11 +121,11 @@ def _fields(line: bytes, where: str) -> list[str]:
 
 
 def _number(text: str, kind: Callable[[str], Number], largest: float, what: str, where: str) -> Number:
-    """The number that `text` writes, if it is one and at most `largest` away from 0."""
+    """Parse `text` as a number with an absolute value of at most `largest`."""
     try:
-        number = kind(text if text.isascii() and "_" not in text else "")  # Python would take 1_0 and ١ for numbers
+        number = kind(text if text.isascii() and "_" not in text else "")  # Python accepts 1_0 and ١ as numbers
     except ValueError:
-        raise InputError(f"{where}: the {what} {text!r} is no {'whole ' * (kind is int)}number") from None
+        raise InputError(f"{where}: the {what} {text!r} is not {'an integer' if kind is int else 'a number'}") from None
     if not abs(number) <= largest:  # NaN fails this too
         raise InputError(f"{where}: the {what} {text} is not finite or too large")
     return number

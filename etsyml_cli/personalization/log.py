@@ -20,8 +20,8 @@ from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.splits.users import MIN_FAVORITES, UserSplit, hold_out, random_key
 
 PAIR = ["user_id", "listing_id"]
-MICROSECONDS_A_DAY = 86_400 * 10**6
-LEAST_WEIGHT = 2.0**-20  # of an old favorite: sums over few weights that are smaller underflow, and nothing is learned
+MICROSECONDS_PER_DAY = 86_400 * 10**6
+LEAST_WEIGHT = 2.0**-20  # of an old favorite: sums of smaller weights underflow, and nothing is learned
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def weights_of(favorites: FavoritesTable, used: NDArray[np.bool_], config: LdaCo
         raise DataError(
             "half_life_days: the favorites have no created_at", hint="Train with --set half_life_days=null."
         )
-    age = np.maximum(_newest(favorites.created_at[used]) - favorites.created_at, 0) / MICROSECONDS_A_DAY
+    age = np.maximum(_newest(favorites.created_at[used]) - favorites.created_at, 0) / MICROSECONDS_PER_DAY
     halved: NDArray[np.float64] = weight * np.maximum(0.5 ** (age / config.half_life_days), LEAST_WEIGHT)
     return halved
 

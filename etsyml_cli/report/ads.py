@@ -62,7 +62,7 @@ def ads(place: Workspace) -> Ads | Missing:
         model,
         impressions=place.table("impressions"),
         searches=place.table("searches"),
-        listings=place.table_if_here("listings"),
+        listings=place.table_if_exists("listings"),
         images=features_of_model(model, place.all_images()),
     )
     found = on_test_days(model, trained_on)

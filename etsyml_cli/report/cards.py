@@ -28,7 +28,7 @@ class Cards:
     """The listings table of a workspace, to be asked for single listings; without one only ids are known."""
 
     def __init__(self, place: Workspace) -> None:
-        listings = place.table_if_here("listings")
+        listings = place.table_if_exists("listings")
         self._table = None if listings is None else read_table(listings, "listings", COLUMNS)
         ids = [] if self._table is None else self._table["listing_id"].to_pylist()
         self._row_of = {listing_id: row for row, listing_id in enumerate(ids)}

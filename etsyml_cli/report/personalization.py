@@ -102,7 +102,7 @@ def _somebody(model: LdaModel) -> str:
 
 def _styles(place: Workspace, cards: Cards) -> list[StyleRow]:
     """All styles, the largest first."""
-    found = styles(model=place.model("lda"), listings=place.table_if_here("listings"), k=LISTINGS, n_words=WORDS)
+    found = styles(model=place.model("lda"), listings=place.table_if_exists("listings"), k=LISTINGS, n_words=WORDS)
     return [
         StyleRow(
             number=one["style"],

@@ -166,7 +166,7 @@ def _similar(place: Workspace, cards: Cards) -> list[Similar]:
             images=images,
             asked=asked,
             k=ALIKE,
-            index=place.index_if_here("similar"),
+            index=place.index_if_exists("similar"),
             variant=variant,
         )
         return ([cards(item["id"]) for item in one["items"]] for one in found)

@@ -71,7 +71,7 @@ class UserPage(msgspec.Struct, kw_only=True):
 
 def user_page(place: Workspace, cards: Cards, model: LdaModel, user: str) -> UserPage:
     """The page of a user whom the model knows. Raises InputError for another."""
-    sources: dict[str, Any] = {"model": place.model("lda"), "listings": place.table_if_here("listings")}
+    sources: dict[str, Any] = {"model": place.model("lda"), "listings": place.table_if_exists("listings")}
     [styled] = styles_of(**sources, k=0, users=[user])
     profile = [_part(item) for item in styled["items"]]
     words_of = {part.style: part.words for part in profile}

@@ -1,4 +1,4 @@
-"""How large a marketplace to draw, and how its result pages are ordered."""
+"""Configuration of the synthetic marketplace."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Rows = Annotated[int, Meta(ge=0, le=10_000_000_000)]
 
 
 class SampleConfig(Config, frozen=True):
-    """Sizes of the marketplace. The defaults draw the one that is committed in `sample_data/`.
+    """Sizes of the marketplace. The defaults give the marketplace in `sample_data/`.
 
-    `searches` and `impressions` are exact counts, by default in proportion to the users; `favorites_per_user`
-    is a mean, and who would favorite more than there is favorites less. A result page shows up to `page_size` listings.
+    `searches` and `impressions` are exact counts, by default proportional to the number of users.
+    `favorites_per_user` is a mean, limited by the number of listings. A result page has up to `page_size` listings.
     Memory grows with the listings (times the styles) and with `favorites_per_user`, not with users, days and rows.
     """
 
@@ -24,11 +24,11 @@ class SampleConfig(Config, frozen=True):
     users: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 400
     days: Annotated[int, Meta(ge=1, le=3_650)] = 30
     styles: UpToAThousand = 8
-    searches: Rows | None = None  # none given: SEARCHES_PER_USER each
+    searches: Rows | None = None  # None: SEARCHES_PER_USER per user
     page_size: UpToAThousand = 16
     pages: Literal["shuffled", "ranked"] = "shuffled"
     favorites_per_user: UpToAThousand = 30
-    impressions: Rows | None = None  # none given: IMPRESSIONS_PER_USER each
+    impressions: Rows | None = None  # None: IMPRESSIONS_PER_USER per user
 
 
 SEARCHES_PER_USER = 5

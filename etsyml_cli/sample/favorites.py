@@ -1,4 +1,4 @@
-"""Favorites, drawn by the generative process that the talk gives for them."""
+"""Draw favorites from the generative process of LDA."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 
 from etsyml_cli.core.rng import generator
 from etsyml_cli.core.types import F64, I64
-from etsyml_cli.sample.slices import place_in_group
+from etsyml_cli.sample.slices import rank_in_group
 from etsyml_cli.sample.world import DAY_S, World
 
 USERS_AT_ONCE = 1 << 12
-ALPHA = 0.15  # of the Dirichlet behind a user's styles: most people have one or two
-FEWEST = 5
-SPREAD = 4.0  # shape of the gamma behind the number of favorites
-TRIES = 3  # draws for each favorite wanted, as repeated ones do not count
+ALPHA = 0.15  # Dirichlet parameter of a user's styles: most users have one or two
+MIN_FAVORITES = 5
+GAMMA_SHAPE = 4.0  # of the distribution of the mean number of favorites
+DRAWS_PER_FAVORITE = 3  # because duplicates are dropped
 
 
 @dataclass(frozen=True)
 class Favorites:
-    """Favorites of a batch of users, shape (N,), with theta, shape (U, K), of the users from `first_user` on."""
+    """Favorites of a batch of U users starting at `first_user`, arrays of shape (N,), and their theta, shape (U, K)."""
 
     first_user: int
     theta: F64
@@ -31,7 +31,7 @@ class Favorites:
 
 
 def draw_favorites(world: World) -> Iterator[Favorites]:
-    """All users' favorites in batches of users."""
+    """Draw the favorites of all users, in batches of users."""
     edges = np.cumsum(world.beta, axis=1)
     for first in range(0, world.config.users, USERS_AT_ONCE):
         users = min(USERS_AT_ONCE, world.config.users - first)
@@ -42,17 +42,17 @@ def _batch(world: World, edges: F64, first: int, users: int, rng: np.random.Gene
     """LDA (Blei et al., 2003; Hu et al., KDD'14): θ ~ Dirichlet(α); for each favorite z ~ Mult(θ), x ~ Mult(β_z)."""
     theta = np.asarray(rng.dirichlet(np.full(world.config.styles, ALPHA), users))
     mean = world.config.favorites_per_user
-    wanted = np.maximum(FEWEST, rng.poisson(rng.gamma(SPREAD, mean / SPREAD, users)))
-    user = np.repeat(np.arange(users), TRIES * wanted)
-    x = _listings_of(_styles_of(user, theta, rng), edges, rng)
-    new = _first_times(user * len(world.listings.thing) + x)
-    new = new[place_in_group(user[new]) < wanted[user[new]]]
-    born = np.maximum(world.listings.born[x[new]], 0)
-    second = rng.integers(born, world.config.days * DAY_S)
-    return Favorites(first, theta, first + user[new], x[new], second)
+    n_favorites = np.maximum(MIN_FAVORITES, rng.poisson(rng.gamma(GAMMA_SHAPE, mean / GAMMA_SHAPE, users)))
+    user = np.repeat(np.arange(users), DRAWS_PER_FAVORITE * n_favorites)
+    x = _draw_listings(_draw_styles(user, theta, rng), edges, rng)
+    first_rows = _first_occurrences(user * len(world.listings.thing) + x)
+    kept = first_rows[rank_in_group(user[first_rows]) < n_favorites[user[first_rows]]]
+    created = np.maximum(world.listings.created[x[kept]], 0)
+    second = rng.integers(created, world.config.days * DAY_S)
+    return Favorites(first, theta, first + user[kept], x[kept], second)
 
 
-def _styles_of(user: I64, theta: F64, rng: np.random.Generator) -> I64:
+def _draw_styles(user: I64, theta: F64, rng: np.random.Generator) -> I64:
     """z ~ Mult(θ_user) for each entry of `user`, shape (N,)."""
     chance = rng.random(len(user))
     z = np.zeros(len(user), dtype=np.int64)
@@ -61,8 +61,8 @@ def _styles_of(user: I64, theta: F64, rng: np.random.Generator) -> I64:
     return z
 
 
-def _listings_of(z: I64, edges: F64, rng: np.random.Generator) -> I64:
-    """x ~ Mult(β_z) for each z, shape (N,); `edges`, shape (K, I), are the cumulated β."""
+def _draw_listings(z: I64, edges: F64, rng: np.random.Generator) -> I64:
+    """x ~ Mult(β_z) for each z, shape (N,); `edges`, shape (K, I), is the cumulative sum of β."""
     x = np.empty_like(z)
     for style, edge in enumerate(edges):
         of_style = z == style
@@ -70,6 +70,6 @@ def _listings_of(z: I64, edges: F64, rng: np.random.Generator) -> I64:
     return x
 
 
-def _first_times(keys: I64) -> I64:
-    """Where each key stands for the first time, in order."""
+def _first_occurrences(keys: I64) -> I64:
+    """The positions of the first occurrence of each key, ascending."""
     return np.sort(np.unique(keys, return_index=True)[1])

@@ -1,6 +1,6 @@
-"""Photos drawn by the program: what the thing is, its color and material, the style's backdrop, the quality.
+"""Draw synthetic photos that show the thing, its color and material, the style (backdrop) and the quality.
 
-A good listing is photographed sharp and bright, a poor one dim and blurred.
+Photos of high quality are sharp and bright, those of low quality dark and blurred.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter
 from etsyml_cli.sample.shapes import SHAPES, Stroke
 
 PIXELS = 96
-CANVAS = 3 * PIXELS  # drawn larger, then reduced: smooth edges
-GOLDEN = 0.618034  # steps of the golden ratio keep the hues of any number of styles apart
+CANVAS = 3 * PIXELS  # drawn larger and then reduced, for smooth edges
+GOLDEN = 0.618034  # golden ratio: hues of any number of styles are far apart
 
 Rgb = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a photo shows: a thing by its name, its color, its surface, the style's number, quality 0 … 1."""
+    """Content of a photo: name of the thing, color, surface, index of the style, quality 0 … 1."""
 
     thing: str
     color: Rgb
@@ -33,35 +33,35 @@ class Look:
 
 
 def draw_photo(look: Look, rng: np.random.Generator) -> Image.Image:
-    """An RGB photo of PIXELS x PIXELS; size, place and angle of the thing are drawn from `rng`."""
+    """Draw an RGB photo of PIXELS x PIXELS; size, position and angle of the thing are random."""
     photo = _backdrop(look.style, rng)
-    thing = _placed(_thing(look), rng)
+    thing = _place(_draw_thing(look), rng)
     silhouette = thing.getchannel("A")
     photo.paste((40, 36, 32), mask=_shadow(silhouette))
-    photo.paste((52, 46, 42), mask=outlined(silhouette))
+    photo.paste((52, 46, 42), mask=outline(silhouette))
     photo.paste(thing, mask=silhouette)
-    return _exposed(photo.resize((PIXELS, PIXELS), Image.Resampling.LANCZOS), look.quality, rng)
+    return _expose(photo.resize((PIXELS, PIXELS), Image.Resampling.LANCZOS), look.quality, rng)
 
 
-def _thing(look: Look) -> Image.Image:
+def _draw_thing(look: Look) -> Image.Image:
     thing = Image.new("RGBA", (CANVAS, CANVAS))
     draw = ImageDraw.Draw(thing)
     fills = {
         "body": look.color,
-        "shade": _mixed(look.color, (20, 20, 20), 0.35),
-        "light": _mixed(look.color, (255, 255, 255), 0.45),
+        "shade": _mix(look.color, (20, 20, 20), 0.35),
+        "light": _mix(look.color, (255, 255, 255), 0.45),
         "steel": (176, 182, 188),
         "flame": (255, 214, 90),
         "cream": (244, 238, 222),
     }
     for stroke in SHAPES[look.thing]:
-        _put(draw, stroke, fills[stroke.fill])
+        _draw_stroke(draw, stroke, fills[stroke.fill])
     surface = _surface(look.surface)
     thing.paste(fills["shade"], mask=ImageChops.multiply(surface, thing.getchannel("A")))
     return thing
 
 
-def _put(draw: ImageDraw.ImageDraw, stroke: Stroke, fill: Rgb) -> None:
+def _draw_stroke(draw: ImageDraw.ImageDraw, stroke: Stroke, fill: Rgb) -> None:
     scale = CANVAS / 100
     at = [value * scale for value in stroke.at]
     width = round(stroke.width * scale)
@@ -82,7 +82,7 @@ def _put(draw: ImageDraw.ImageDraw, stroke: Stroke, fill: Rgb) -> None:
 
 @cache
 def _surface(kind: str) -> Image.Image:
-    """How strongly the shade shows through at each pixel, by the look of the material."""
+    """The opacity of the shade at each pixel, for a kind of surface."""
     surface = Image.new("L", (CANVAS, CANVAS))
     draw = ImageDraw.Draw(surface)
     if kind == "grain":
@@ -101,7 +101,7 @@ def _surface(kind: str) -> Image.Image:
     return surface
 
 
-def _placed(thing: Image.Image, rng: np.random.Generator) -> Image.Image:
+def _place(thing: Image.Image, rng: np.random.Generator) -> Image.Image:
     side = round(CANVAS * rng.uniform(0.72, 0.92))
     if rng.random() < 0.5:
         thing = thing.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -115,14 +115,14 @@ def _placed(thing: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _shadow(silhouette: Image.Image) -> Image.Image:
-    fallen = ImageChops.offset(silhouette, CANVAS // 36, CANVAS // 30)
-    return fallen.filter(ImageFilter.GaussianBlur(CANVAS // 36)).point(lambda alpha: alpha // 2)
+    shifted = ImageChops.offset(silhouette, CANVAS // 36, CANVAS // 30)
+    return shifted.filter(ImageFilter.GaussianBlur(CANVAS // 36)).point(lambda alpha: alpha // 2)
 
 
-def outlined(silhouette: Image.Image) -> Image.Image:
-    """A square grey image where each pixel is the greatest of 5 x 5: Pillow's MaxFilter(5) in a tenth of its time."""
-    grey = np.pad(np.asarray(silhouette), 2)
-    rows = np.maximum.reduce([grey[i : i + silhouette.height] for i in range(5)])
+def outline(silhouette: Image.Image) -> Image.Image:
+    """The maximum of 5 x 5 pixels of a square gray image: Pillow's MaxFilter(5), ten times as fast."""
+    gray = np.pad(np.asarray(silhouette), 2)
+    rows = np.maximum.reduce([gray[i : i + silhouette.height] for i in range(5)])
     return Image.fromarray(np.maximum.reduce([rows[:, i : i + silhouette.width] for i in range(5)]))
 
 
@@ -145,14 +145,14 @@ def _backdrop(style: int, rng: np.random.Generator) -> Image.Image:
     return backdrop
 
 
-def _exposed(photo: Image.Image, quality: float, rng: np.random.Generator) -> Image.Image:
-    """The photo as its seller took it."""
+def _expose(photo: Image.Image, quality: float, rng: np.random.Generator) -> Image.Image:
+    """Blur and darken the photo according to its quality."""
     photo = photo.filter(ImageFilter.GaussianBlur(1.5 * (1 - quality) ** 2))
     photo = ImageEnhance.Contrast(photo).enhance(0.7 + 0.35 * quality)
     return ImageEnhance.Brightness(photo).enhance(0.55 + 0.5 * quality + rng.uniform(-0.04, 0.04))
 
 
-def _mixed(one: Rgb, other: Rgb, share: float) -> Rgb:
+def _mix(one: Rgb, other: Rgb, share: float) -> Rgb:
     red, green, blue = (round(a + share * (b - a)) for a, b in zip(one, other, strict=True))
     return red, green, blue
 

@@ -1,4 +1,4 @@
-"""The README that lies in a sample marketplace: what it is and the command that draws it again."""
+"""The README of a synthetic marketplace: its files and the command that generates it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 from etsyml_cli.sample.config import SampleConfig
 
-OWN_OPTIONS = ("listings", "users", "pages")  # the others are given by --set
+OWN_OPTIONS = ("listings", "users", "pages")  # other settings use --set
 
 TEXT = """\
 # A sample marketplace
@@ -38,7 +38,7 @@ log. The result pages are {pages}, and the chance that a shopper looks at a posi
 
 
 def describe(config: SampleConfig, seed: int, rows: dict[str, int]) -> str:
-    """The README's text, from the configuration, the seed and the number of rows of each file."""
+    """The text of the README, from the configuration, the seed and the number of rows of each file."""
     order = {"shuffled": "in random order", "ranked": "ranked by a relevance that the log does not tell"}
     command = _command(config, seed)
     return TEXT.format(command=command, pages=order[config.pages], styles=config.styles, **rows)
@@ -46,8 +46,8 @@ def describe(config: SampleConfig, seed: int, rows: dict[str, int]) -> str:
 
 def _command(config: SampleConfig, seed: int) -> str:
     parts = ["etsyml sample-data --out sample_data", f"--listings {config.listings} --users {config.users}"]
-    usual = msgspec.to_builtins(SampleConfig())
+    defaults = msgspec.to_builtins(SampleConfig())
     for name, value in msgspec.to_builtins(config).items():
-        if value != usual[name] and name not in ("listings", "users"):
+        if value != defaults[name] and name not in ("listings", "users"):
             parts.append(f"--{name} {value}" if name in OWN_OPTIONS else f"--set {name}={value}")
     return " ".join([*parts, f"--seed {seed}"])

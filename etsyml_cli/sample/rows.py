@@ -1,4 +1,4 @@
-"""Columns of numbers to rows of text, all rows of a slice at once."""
+"""Convert columns of numbers to rows of text, all rows of a slice at once."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.types import F64, I64
 
-LOG_BEGINS = np.datetime64("2017-05-01T00:00:00", "s")
+LOG_START = np.datetime64("2017-05-01T00:00:00", "s")
 
 
 def ids(prefix: str, index: I64) -> pa.Array:
-    """Ids that count from 1: index 0 is `prefix` and 1."""
-    return _joined(prefix, cells(index + 1))
+    """Ids such as L1, L2, …, from indices that start at 0."""
+    return _join(prefix, cells(index + 1))
 
 
 def times(second: I64) -> pa.Array:
-    """Seconds since the log began as text, in UTC."""
-    without_zone = cells(pa.array(LOG_BEGINS + second.astype("timedelta64[s]")))
-    return _joined(without_zone, "Z")  # as pyarrow writes UTC, in a tenth of its time
+    """Times in UTC as text, from seconds since the start of the log."""
+    without_zone = cells(pa.array(LOG_START + second.astype("timedelta64[s]")))
+    return _join(without_zone, "Z")  # equal to pyarrow's format of UTC times, but ten times as fast
 
 
 def cells(values: NDArray[np.generic] | pa.Array) -> pa.Array:
-    """Values as text; a number is as short as it can be."""
+    """Values as text; numbers in their shortest form."""
     return pc.cast(pa.array(values), pa.string())
 
 
@@ -33,7 +33,7 @@ def flags(values: NDArray[np.bool_]) -> pa.Array:
 
 
 def vectors(matrix: F64) -> pa.Array:
-    """A list of numbers for each row of `matrix`, shape (N, K), in single precision."""
+    """The rows of `matrix`, shape (N, K), as lists in single precision."""
     rows, width = matrix.shape
     return pa.ListArray.from_arrays(
         pa.array(width * np.arange(rows + 1), pa.int32()), matrix.astype(np.float32).ravel()
@@ -41,17 +41,17 @@ def vectors(matrix: F64) -> pa.Array:
 
 
 def join_rows(*columns: pa.Array, delimiter: str) -> pa.Buffer:
-    """The text of N rows, for cells that need no quotes."""
+    """The text of N rows; cells must not need quotes."""
     *others, last = columns
-    return _text(_joined(*others, _joined(last, "\n"), delimiter=delimiter))
+    return _text(_join(*others, _join(last, "\n"), delimiter=delimiter))
 
 
 def json_rows(**columns: pa.Array) -> pa.Buffer:
-    """N JSON objects, one a line, whose values are text that needs no escapes."""
+    """N JSON objects, one per line; values are text and must not need escapes."""
     parts: list[pa.Array | str] = []
     for name, column in columns.items():
         parts += [f'{"," if parts else "{"}"{name}":"', column, '"']
-    return _text(_joined(*parts, "}\n"))
+    return _text(_join(*parts, "}\n"))
 
 
 def _text(rows: pa.Array) -> pa.Buffer:
@@ -59,10 +59,11 @@ def _text(rows: pa.Array) -> pa.Buffer:
     return rows.buffers()[2].slice(0, size)  # the buffer may be larger than its text
 
 
-def _joined(*parts: pa.Array | str, delimiter: str = "") -> pa.Array:
-    """The parts of each row with `delimiter` between them.
+def _join(*parts: pa.Array | str, delimiter: str = "") -> pa.Array:
+    """Join the parts of each row with `delimiter`.
 
-    Text gets its type here: to guess it, pyarrow would try an import at each call, which swallows a Ctrl-C meanwhile.
+    Text scalars have an explicit type, because pyarrow's type inference tries an import at each call, and a Ctrl-C
+    during that import is lost.
     """
     typed = [pa.scalar(part, pa.string()) if isinstance(part, str) else part for part in (*parts, delimiter)]
     return pc.binary_join_element_wise(*typed)

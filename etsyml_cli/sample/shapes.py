@@ -1,6 +1,6 @@
-"""The silhouettes of things, as strokes on a square of 100 x 100: plain data that `photos` draws.
+"""Silhouettes of things, as strokes on a square of 100 x 100, for `photos`.
 
-The fill "body" is the listing's color, "shade" and "light" are darker and lighter than it, the others are themselves.
+The fill "body" is the listing's color, "shade" and "light" are darker and lighter; the others are fixed colors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Fill = Literal["body", "shade", "light", "steel", "flame", "cream"]
 
 @dataclass(frozen=True)
 class Stroke:
-    """One shape. `at` holds the points of a polygon or line, else the box; `width` is a line's, in hundredths."""
+    """One shape. `at` is the points of a polygon or line, else the bounding box; `width` is the line width."""
 
     kind: Kind
     at: tuple[float, ...]
@@ -24,8 +24,8 @@ class Stroke:
 
 
 def _beads() -> tuple[Stroke, ...]:
-    centres = ((16, 18), (20, 33), (28, 47), (38, 58), (62, 58), (72, 47), (80, 33), (84, 18))
-    return tuple(Stroke("ellipse", (x - 5, y - 5, x + 5, y + 5)) for x, y in centres)
+    centers = ((16, 18), (20, 33), (28, 47), (38, 58), (62, 58), (72, 47), (80, 33), (84, 18))
+    return tuple(Stroke("ellipse", (x - 5, y - 5, x + 5, y + 5)) for x, y in centers)
 
 
 def _fringe(x: int, y: int) -> tuple[Stroke, ...]:

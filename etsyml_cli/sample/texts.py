@@ -1,4 +1,4 @@
-"""What sellers write: titles of which a part hides the thing, tags of which a part lies, descriptions."""
+"""Listing texts: titles (some do not name the thing), tags (some name another thing) and descriptions."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from etsyml_cli.core.rng import generator
 from etsyml_cli.core.types import F64, I64
 from etsyml_cli.sample import words
-from etsyml_cli.sample.world import NOTHING, World
+from etsyml_cli.sample.world import NO_VALUE, World
 
-PRAISE_NOISE = 0.4  # sigma of what a seller thinks of the quality
+PRAISE_NOISE = 0.4  # sigma of the seller's error in judging the quality
 
 
 @dataclass(frozen=True)
 class Text:
-    """What the seller of one listing wrote."""
+    """The texts of a listing."""
 
     title: str
     tags: list[str]
@@ -25,7 +25,7 @@ class Text:
 
 
 def write_texts(world: World) -> Iterator[Text]:
-    """The texts of every listing, in order."""
+    """Generate the texts of all listings, in order."""
     listings = world.listings
     n = len(listings.thing)
     rng = generator(world.seed, "texts")
@@ -37,7 +37,7 @@ def write_texts(world: World) -> Iterator[Text]:
     description = rng.integers(0, len(words.DESCRIPTIONS), n)
     colors, materials = list(words.COLORS), list(words.MATERIALS)
     for i in range(n):
-        said = {
+        fields = {
             "thing": words.THINGS[listings.thing[i]].name,
             "colour": colors[listings.color[i]],
             "material": materials[listings.material[i]],
@@ -47,20 +47,20 @@ def write_texts(world: World) -> Iterator[Text]:
             "occasion": words.OCCASIONS[occasion[i]],
         }
         template = words.HIDING_TITLES[hiding[i]] if listings.hides[i] else words.CLEAR_TITLES[clear[i]]
-        title = template.format(**said)
+        title = template.format(**fields)
         yield Text(
             title=title[0].upper() + title[1:],
-            tags=[said["style"], f"{said['occasion']} gift", *_tagged_thing(int(listings.tagged[i]))],
-            description=words.DESCRIPTIONS[description[i]].format(**said),
+            tags=[fields["style"], f"{fields['occasion']} gift", *_tagged_thing(int(listings.tagged[i]))],
+            description=words.DESCRIPTIONS[description[i]].format(**fields),
         )
 
 
 def _praise(rng: np.random.Generator, quality: F64) -> list[str]:
-    thought = quality + rng.normal(0, PRAISE_NOISE, len(quality))
-    level = np.clip(np.floor(thought * len(words.PRAISE)), 0, len(words.PRAISE) - 1).astype(int)
+    estimate = quality + rng.normal(0, PRAISE_NOISE, len(quality))
+    level = np.clip(np.floor(estimate * len(words.PRAISE)), 0, len(words.PRAISE) - 1).astype(int)
     choice: I64 = rng.integers(0, len(words.PRAISE[0]), len(quality))
     return [words.PRAISE[a][b] for a, b in zip(level, choice, strict=True)]
 
 
 def _tagged_thing(thing: int) -> list[str]:
-    return [] if thing == NOTHING else [words.THINGS[thing].name]
+    return [] if thing == NO_VALUE else [words.THINGS[thing].name]

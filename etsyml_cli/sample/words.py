@@ -1,4 +1,4 @@
-"""The vocabulary of the sample marketplace: things, colors, materials, styles and what sellers say."""
+"""Vocabulary of the synthetic marketplace: things, colors, materials, styles and text templates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Thing:
-    """What can be sold: its name in titles and queries, what it is made of, its usual price in dollars."""
+    """A kind of product: name in titles and queries, materials, usual price in dollars."""
 
     name: str
     materials: tuple[str, ...]
@@ -40,7 +40,7 @@ COLORS = {
     "black": (34, 34, 38),
 }
 
-# a material and how its surface looks in a photo
+# material -> surface in a photo
 MATERIALS = {
     "silver": "gloss",
     "brass": "gloss",
@@ -72,7 +72,7 @@ STYLES = (
     "tropical",
 )
 
-# from the worst made to the best: what sellers say goes with quality, though loosely
+# from low to high quality, with noise (PRAISE_NOISE)
 PRAISE = (
     ("budget", "basic", "seconds"),
     ("simple", "everyday", "classic"),

@@ -1,4 +1,4 @@
-"""Write a sample marketplace: foreign logs as a shop system might export them, photos, and the planted truth."""
+"""Write a synthetic marketplace: logs as a shop system might export them, photos, and the ground truth."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ KIND = "sample-data"
 
 
 def sample_data(out: Path, config: SampleConfig, *, seed: int, force: bool = False) -> Summary:
-    """Draw a marketplace into `out`: listings, photos, searches, favorites, impressions and the truth behind them.
+    """Generate a marketplace in `out`: listings, photos, searches, favorites, impressions and the ground truth.
 
-    Raises UsageError where something else is at `out` already, unless `force`.
+    Raises UsageError if `out` already exists with other content, unless `force` is set.
     """
     plan = Plan(kind=KIND, config=msgspec.to_builtins(config), seed=seed)
-    if there := existing_result(out, plan, force=force):
-        return there
+    if existing := existing_result(out, plan, force=force):
+        return existing
     world = build_world(config, seed)
     with artifact(out, plan, force=force) as draft:
         (draft.path / FOLDER).mkdir()
@@ -38,10 +38,10 @@ def sample_data(out: Path, config: SampleConfig, *, seed: int, force: bool = Fal
         draft.rows["favorites"] = write_favorites(world, draft.path)
         draft.rows["searches"] = write_searches(world, draft.path)
         draft.rows["impressions"] = write_impressions(world, draft.path)
-        looks = {
+        probabilities = {
             "searches": examination(config.page_size, searches.DECAY).tolist(),
-            "ads": examination(ads.PLACES, ads.DECAY).tolist(),
+            "ads": examination(ads.POSITIONS, ads.DECAY).tolist(),
         }
-        write_positions(draft.path, looks)
+        write_positions(draft.path, probabilities)
         (draft.path / "README.md").write_text(describe(config, seed, draft.rows), encoding="utf-8")
     return Summary(kind=KIND, path=str(out), rows=draft.rows)

@@ -1,4 +1,4 @@
-"""Write the listings of a sample marketplace, their photos and what they truly are."""
+"""Write the listings of a synthetic marketplace, their photos and their ground truth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from etsyml_cli.sample.photos import Look, draw_photo
 from etsyml_cli.sample.rows import cells, ids, times, vectors
 from etsyml_cli.sample.texts import write_texts
 from etsyml_cli.sample.words import COLORS, MATERIALS, THINGS
-from etsyml_cli.sample.world import NOTHING, World
+from etsyml_cli.sample.world import NO_VALUE, World
 
 COLUMNS = (
     "listing_id",
@@ -34,11 +34,11 @@ COLUMNS = (
     "image",
 )
 JPEG_QUALITY = 80
-PHOTOS_AT_ONCE = 256  # in line for the threads
+PHOTOS_AT_ONCE = 256  # tasks queued for the threads
 
 
 def write_listings(world: World, folder: Path) -> int:
-    """`listings.csv` with tags separated by `|`, and the truth about listings and styles; returns the rows."""
+    """Write `listings.csv` with tags separated by `|`, and the truth of listings and styles; return the row count."""
     with (folder / "listings.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -56,16 +56,16 @@ def _rows(world: World) -> Iterator[tuple[str, ...]]:
         ids("U", world.shop_owner[listings.shop]),
         cells(listings.price),
         cells(listings.quantity),
-        times(listings.born),
+        times(listings.created),
     )
     for text, *others in zip(write_texts(world), *columns, strict=True):
-        listing, shop, owner, price, quantity, born = (cell.as_py() for cell in others)
-        said = (text.title, "|".join(text.tags), text.description)
-        yield (listing, shop, owner, *said, price, "USD", quantity, born, _image(listing))
+        listing, shop, owner, price, quantity, created = (cell.as_py() for cell in others)
+        texts = (text.title, "|".join(text.tags), text.description)
+        yield (listing, shop, owner, *texts, price, "USD", quantity, created, _image(listing))
 
 
 def write_photos(world: World, folder: Path, *, threads: int | None = None) -> None:
-    """One JPEG a listing under `images/`, each with a generator of its own; by default all cores draw."""
+    """Write one JPEG per listing to `images/`, each with its own random generator; uses all cores by default."""
     (folder / "images").mkdir()
     count = len(world.listings.thing)
     with progress("photos", count) as advance, ThreadPoolExecutor(threads) as pool:
@@ -102,7 +102,7 @@ def _write_truth(world: World, folder: Path) -> None:
         "style": listings.style,
         "quality": listings.quality,
         "title_hides": listings.hides,
-        "tags_lie": (listings.tagged != NOTHING) & (listings.tagged != listings.thing),
+        "tags_lie": (listings.tagged != NO_VALUE) & (listings.tagged != listings.thing),
     }
     with truth_writer(folder, "listings") as writer:
         writer.write_table(pa.table(columns).cast(SCHEMAS["listings"]))

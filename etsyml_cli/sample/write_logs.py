@@ -1,4 +1,4 @@
-"""Write the logs of a sample marketplace slice by slice, each beside its truth; memory stays flat."""
+"""Write the logs of a synthetic marketplace and their ground truth, slice by slice, with constant memory."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ AD_COLUMNS = (
 
 
 def write_favorites(world: World, folder: Path) -> int:
-    """`favorites.jsonl` and the users' true styles; returns the rows."""
+    """Write `favorites.jsonl` and the users' true styles; return the row count."""
     written = 0
     with (
         (folder / "favorites.jsonl").open("wb") as file,
@@ -63,10 +63,10 @@ def _favorite_rows(batch: Favorites) -> Iterator[pa.Buffer]:
 
 
 def write_searches(world: World, folder: Path) -> int:
-    """`searches.tsv.gz`, one row a listing shown, and the true grades; returns the rows."""
+    """Write `searches.tsv.gz`, one row per listing shown, and the true grades; return the row count."""
     written = 0
     with (
-        _gzipped(folder / "searches.tsv.gz", "\t".join(SEARCH_COLUMNS)) as write,
+        _open_gzip(folder / "searches.tsv.gz", "\t".join(SEARCH_COLUMNS)) as write,
         truth_writer(folder, "page_grades") as truth,
         progress("search rows", None) as advance,
     ):
@@ -80,7 +80,7 @@ def write_searches(world: World, folder: Path) -> int:
 
 
 def _search_cells(world: World, rows: SearchRows) -> tuple[pa.Array, ...]:
-    """In the order of SEARCH_COLUMNS."""
+    """Cells in the order of SEARCH_COLUMNS."""
     return (
         ids("Q", rows.search),
         ids("U", rows.user),
@@ -93,10 +93,10 @@ def _search_cells(world: World, rows: SearchRows) -> tuple[pa.Array, ...]:
 
 
 def write_impressions(world: World, folder: Path) -> int:
-    """`impressions.csv.gz`, one row an ad shown, and the true click probabilities; returns the rows."""
+    """Write `impressions.csv.gz`, one row per ad shown, and the true click probabilities; return the row count."""
     written = 0
     with (
-        _gzipped(folder / "impressions.csv.gz", ",".join(AD_COLUMNS)) as write,
+        _open_gzip(folder / "impressions.csv.gz", ",".join(AD_COLUMNS)) as write,
         truth_writer(folder, "clicks") as truth,
         progress("impressions", count_impressions(world.config)) as advance,
     ):
@@ -113,7 +113,7 @@ def write_impressions(world: World, folder: Path) -> int:
 
 
 def _ad_cells(world: World, rows: AdRows) -> tuple[pa.Array, ...]:
-    """In the order of AD_COLUMNS."""
+    """Cells in the order of AD_COLUMNS."""
     listings = world.listings
     return (
         times(rows.second),
@@ -131,10 +131,10 @@ def _ad_cells(world: World, rows: AdRows) -> tuple[pa.Array, ...]:
 
 
 @contextmanager
-def _gzipped(path: Path, header: str) -> Iterator[Callable[[pa.Buffer], None]]:
-    """Writes to a gzip file without name and time in it, so that equal rows are equal bytes.
+def _open_gzip(path: Path, header: str) -> Iterator[Callable[[pa.Buffer], None]]:
+    """Open a gzip file without name and time in its header, so that equal rows give equal bytes.
 
-    Compressing takes most of the time: it goes on in a thread while the next rows are drawn.
+    Compression takes most of the time: it runs in a thread while the next rows are drawn.
     """
     with (
         path.open("wb") as raw,

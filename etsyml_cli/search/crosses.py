@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from etsyml_cli.core.types import F64, I64
-from etsyml_cli.text.hashing import feature_seed, halves, hash_words, joined
+from etsyml_cli.text.hashing import feature_seed, hash_pair, hash_words, prepare_pairs
 from etsyml_cli.text.words import Words, tokenize
 
 SEED = feature_seed("word_crosses")
@@ -41,7 +41,7 @@ class WordPairs:
 
     Where rows repeat a word and a listing, their pairs are the same, so they are hashed once, for one of D meetings
     of a word, shape (D,), and a listing, shape (D,). `rows`, (N, D), holds 1/√pairs where a row has these. The hashes
-    of words and tokens are `halves`; a pair's slot is the last `bits` bits of the hash of both.
+    of words and tokens are prepared by `prepare_pairs`; a pair's slot is the last `bits` bits of the hash of both.
     """
 
     rows: sparse.csr_matrix
@@ -146,7 +146,7 @@ def pair_words(queries: Tokens, listings: Tokens, query: I64, listing: I64, bits
     n_pairs = n_words * np.diff(listings.ptr)[listing]
     values = np.repeat(1 / np.sqrt(np.maximum(n_pairs, 1)), n_words)
     rows = sparse.csr_matrix((values, meeting, ptr), shape=(len(query), len(meetings)))
-    first, second = halves(words, listings.hashes, SEED)
+    first, second = prepare_pairs(words, listings.hashes, SEED)
     of_word, of_listing = np.divmod(meetings, max(n_listings, 1))
     return WordPairs(rows, first[of_word], of_listing, Tokens(listings.ptr, second), bits)
 
@@ -183,7 +183,7 @@ def _hashed(things: Sequence[list[tuple[str, str]]]) -> Tokens:
 def _slots(word, tokens, start, stop, mask, slots):  # type: ignore[no-untyped-def]
     """Write the slots of a word with tokens[start:stop]; returns their number. A loop of hashes alone is vectorised."""
     for k in range(stop - start):
-        slots[k] = joined(word, tokens[start + k]) & mask
+        slots[k] = hash_pair(word, tokens[start + k]) & mask
     return stop - start
 
 

@@ -33,7 +33,7 @@ from etsyml_cli.search.parts import BY_SELLER, assign_split
 from etsyml_cli.search.store import CONTROL, LtrModel, load_model, manifest_of, photos_for
 from etsyml_cli.search.svmlight_ranker import evaluate_rows, is_of_rows
 from etsyml_cli.splits.days import TEST
-from etsyml_cli.splits.pages import holds_out_a_test, split_from
+from etsyml_cli.splits.pages import decode_split, has_test_set
 from etsyml_cli.text.listings import Listings, read_listings
 from etsyml_cli.text.words import OVERLAP_FEATURES
 
@@ -187,8 +187,8 @@ def _test_pages(model: Path, searches: Path, listings: Path, catalog: Listings) 
     manifest = manifest_of(model)
     log = read_searches(searches, manifest.plan.config["limit"])
     expect_same_input(manifest, "searches", searches)
-    split = split_from(load_json(model, SPLIT))
-    if not holds_out_a_test(split):
+    split = decode_split(load_json(model, SPLIT))
+    if not has_test_set(split):
         raise DataError(f"{model}: trained with --holdout none, no page is left to judge it", hint="Train without it.")
     by = manifest.plan.config["split"]
     if by == BY_SELLER:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.search.log import SearchLog
-from etsyml_cli.splits.pages import PageSplit, parts
+from etsyml_cli.splits.pages import PageSplit, assign_sets
 from etsyml_cli.text.listings import Listings
 
 BY_SELLER = "seller"
@@ -18,8 +18,8 @@ def assign_split(log: SearchLog, split: PageSplit, by: str, catalog: Listings) -
     A split by seller divides a page into one for each part: the rows of that part's sellers.
     """
     if by == BY_SELLER:
-        return log.split_by_seller(parts(split, _sellers(log.listing_ids, catalog), None)[log.listing])
-    return log, parts(split, log.queries if by == "query" else log.search_ids, log.days)
+        return log.split_by_seller(assign_sets(split, _sellers(log.listing_ids, catalog), None)[log.listing])
+    return log, assign_sets(split, log.queries if by == "query" else log.search_ids, log.days)
 
 
 def _sellers(listing_ids: list[str], catalog: Listings) -> list[str]:

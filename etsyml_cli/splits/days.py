@@ -1,6 +1,6 @@
-"""Train, validation and test parts: by time, or by a hash of the page or user where there are no times.
+"""Split a log by day into training, validation and test sets.
 
-A split is a rule with its boundaries, not a list of rows: `split.json` holds it and the rows follow.
+A split is stored in `split.json` as a rule with its boundaries, not as a list of rows.
 """
 
 from __future__ import annotations
@@ -11,46 +11,47 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, UsageError
 
-MICROSECONDS_A_DAY = 86_400_000_000
+MICROSECONDS_PER_DAY = 86_400_000_000
 
 TRAIN, VALID, TEST, NO_PART = 0, 1, 2, 3
 
 
 class DaySplit(msgspec.Struct, frozen=True, kw_only=True):
-    """Days (since 1970-01-01, UTC): train before `valid_from`, validation before `test_from`, test from there on."""
+    """A split by day (days since 1970-01-01, UTC): training, validation from `valid_from`, test from `test_from`."""
 
     rule: str = "days"
     first: int
     valid_from: int
-    test_from: int | None  # None: nothing is held out
+    test_from: int | None  # None: no test set
     last: int
 
     @property
     def test_begins(self) -> int:
-        """The day after validation: the first test day or, where nothing is held out, the day after the last."""
+        """The day after the validation set: the first test day, or the day after the last if there is no test set."""
         return self.last + 1 if self.test_from is None else self.test_from
 
     def part_of(self, days: NDArray[np.int64]) -> NDArray[np.int8]:
-        """TRAIN, VALID or TEST for each day, shape (N,); NO_PART for a day after the split's last."""
+        """TRAIN, VALID or TEST for each day, shape (N,); NO_PART for days after the last day of the split."""
         ends = [self.valid_from, self.test_begins, self.last + 1]
         return np.array([TRAIN, VALID, TEST, NO_PART], np.int8)[np.digitize(days, ends)]
 
 
 def days_of(microseconds: NDArray[np.int64]) -> NDArray[np.int64]:
-    return microseconds // MICROSECONDS_A_DAY
+    """Days since 1970-01-01 (UTC), shape (N,)."""
+    return microseconds // MICROSECONDS_PER_DAY
 
 
 def last_days(days: NDArray[np.int64], *, test_days: int, valid_days: int) -> DaySplit:
-    """Hold out the last `test_days` calendar days for the test and the `valid_days` before them for choices.
+    """Hold out the last `test_days` calendar days as test set and the `valid_days` before them as validation set.
 
-    Raises DataError where the log spans too few days to leave one for training.
+    Raises DataError if no day is left for training.
     """
     first, last = int(days.min()), int(days.max())
-    spanned = last - first + 1
-    if spanned <= test_days + valid_days:
+    n_days = last - first + 1
+    if n_days <= test_days + valid_days:
         raise DataError(
-            f"the log spans {spanned} day{'s' * (spanned > 1)}, too few to hold out {test_days + valid_days}",
-            hint="Train with --holdout none, or on a longer log.",
+            f"the log spans {n_days} day{'s' * (n_days > 1)}, too few to hold out {test_days + valid_days}",
+            hint="Use --holdout none, or a longer log.",
         )
     test_from = last - test_days + 1
     return DaySplit(
@@ -62,7 +63,7 @@ def last_days(days: NDArray[np.int64], *, test_days: int, valid_days: int) -> Da
 
 
 def held_out_share(holdout: str) -> float:
-    """The share that `--holdout` names, 0 for "none". Raises UsageError for what is no share."""
+    """Parse `--holdout`: a share, or 0 for "none". Raises UsageError for other values."""
     if holdout == "none":
         return 0.0
     try:
@@ -75,5 +76,5 @@ def held_out_share(holdout: str) -> float:
 
 
 def share_of_days(days: NDArray[np.int64], share: float) -> int:
-    """How many calendar days make up this share of the log, at least one."""
+    """The number of calendar days in this share of the log, at least 1."""
     return max(1, round(share * (int(days.max()) - int(days.min()) + 1)))

@@ -1,7 +1,7 @@
 """Feature hashing (Weinberger et al., ICML'09): MurmurHash3 x86-32 of a value, seeded by its feature's name.
 
-`mmh3.hash(value, mmh3.hash(name), signed=False)` is the definition; the kernel here gives the same bits,
-straight from Arrow's string buffers. A slot is the hash's last `bits` bits, the same in every process.
+Hashes are equal to `mmh3.hash(value, mmh3.hash(name), signed=False)`, but computed directly on Arrow's string
+buffers. A slot is the last `bits` bits of the hash; slots do not depend on the process.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _inlined = njit(cache=True, nogil=True, inline="always")
 
 
 class HashedRows(NamedTuple):
-    """N rows in CSR: row t has the values `x[ptr[t]:ptr[t + 1]]` in the distinct `slots` of the same range."""
+    """N rows in CSR format: row t has values `x[ptr[t]:ptr[t + 1]]` in the distinct `slots` of the same range."""
 
     ptr: NDArray[np.int64]  # (N + 1,)
     slots: NDArray[np.uint32]  # (nnz,)
@@ -31,16 +31,16 @@ class HashedRows(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A feature of N rows over V values: row t has the hashes of value `codes[t]`, or none where that is -1."""
+    """A feature of N rows over V values: row t has the hashes of value `codes[t]`, or none if the code is -1."""
 
     codes: NDArray[np.int64]  # (N,)
-    ptr: NDArray[np.int64]  # (V + 1,): value v owns hashes[ptr[v]:ptr[v + 1]]
+    ptr: NDArray[np.int64]  # (V + 1,): value v has hashes[ptr[v]:ptr[v + 1]]
     hashes: NDArray[np.uint32]  # (H,)
-    x: NDArray[np.float64] | None = None  # (H,); None: each counts 1
+    x: NDArray[np.float64] | None = None  # (H,); None: all are 1
 
 
 class Numbers(NamedTuple):
-    """D named numbers of N rows over V values: row t has `x[codes[t]]`, or none where that code is -1."""
+    """D named numeric features of N rows over V values: row t has `x[codes[t]]`, or none if the code is -1."""
 
     names: Sequence[str]  # D
     x: NDArray[np.float64]  # (V, D)
@@ -48,12 +48,12 @@ class Numbers(NamedTuple):
 
 
 def feature_seed(name: str) -> int:
-    """The seed under which a feature's values are hashed."""
+    """The hash seed for the values of a feature."""
     return mmh3.hash(name, signed=False)
 
 
 def hash_strings(strings: pa.Array, seed: int) -> NDArray[np.uint32]:
-    """The hash of each string's UTF-8 bytes, shape (N,); a null hashes like the empty string."""
+    """Hashes of the UTF-8 bytes of N strings, shape (N,); a null has the hash of the empty string."""
     hashes = np.empty(len(strings), np.uint32)
     if len(strings):
         strings = strings.cast(pa.large_string())
@@ -64,12 +64,12 @@ def hash_strings(strings: pa.Array, seed: int) -> NDArray[np.uint32]:
 
 
 def hash_words(words: list[str], seed: int) -> NDArray[np.uint32]:
-    """The hash of each word, shape (N,)."""
+    """Hashes of N words, shape (N,)."""
     return hash_strings(pa.array(words, pa.large_string()), seed)
 
 
 def hash_together(parts: list[NDArray[np.uint32]], seed: int) -> NDArray[np.uint32]:
-    """The hash of each row of several hashes, shape (N,): of their bytes in order, each little-endian."""
+    """Combine the hashes of each row, shape (N,): the hash of their little-endian bytes, in order."""
     columns = np.stack(parts, axis=1).astype("<u4")
     bounds = np.arange(len(columns) + 1, dtype=np.int64) * columns.shape[1] * columns.itemsize
     hashes = np.empty(len(columns), np.uint32)
@@ -77,15 +77,15 @@ def hash_together(parts: list[NDArray[np.uint32]], seed: int) -> NDArray[np.uint
     return hashes
 
 
-def halves(
+def prepare_pairs(
     first: NDArray[np.uint32], second: NDArray[np.uint32], seed: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """First and second hashes prepared for `joined`, so that all pairs of them are hashed at a small cost each."""
-    return _begin(first, np.uint32(seed)), _mix_all(second)
+    """Precompute the parts of `hash_pair` that depend on one hash only, so that all pairs can be hashed quickly."""
+    return _start_pairs(first, np.uint32(seed)), _mix_all(second)
 
 
 def dense_field(numbers: Numbers) -> Field:
-    """The numbers in the slots that their names hash to. Raises DataError for one that is NaN or infinite."""
+    """The numeric features as a field, hashed by their names. Raises DataError for a NaN or infinite value."""
     values, width = numbers.x.shape
     finite = np.isfinite(numbers.x).all(axis=0)
     if not finite.all():
@@ -95,21 +95,21 @@ def dense_field(numbers: Numbers) -> Field:
 
 
 def pair_field(first: Field, second: Field, seed: int) -> Field:
-    """Every hash of a row's `first` with every hash of its `second`, as by `hash_together`; each pair counts 1."""
+    """Cross of two fields: all pairs of hashes of a row, combined as in `hash_together`, each with value 1."""
     together = np.where((first.codes < 0) | (second.codes < 0), -1, first.codes * len(second.ptr) + second.codes)
-    met, codes = np.unique(together, return_inverse=True)
-    missing = int(np.count_nonzero(met[:1] < 0))
-    a, b = np.divmod(met[missing:], len(second.ptr))
+    distinct, codes = np.unique(together, return_inverse=True)
+    missing = int(np.count_nonzero(distinct[:1] < 0))
+    a, b = np.divmod(distinct[missing:], len(second.ptr))
     ptr = np.concatenate([[0], np.cumsum(np.diff(first.ptr)[a] * np.diff(second.ptr)[b])])
     hashes = np.empty(ptr[-1], np.uint32)
-    _pairs(a, b, first.ptr, second.ptr, *halves(first.hashes, second.hashes, seed), ptr, hashes)
+    _pairs(a, b, first.ptr, second.ptr, *prepare_pairs(first.hashes, second.hashes, seed), ptr, hashes)
     return Field(codes - missing, ptr, hashes)
 
 
 def hashed_rows(fields: list[Field], n_rows: int, bits: int) -> HashedRows:
-    """The rows' features over 2**bits slots, and 1 in slot 2**bits, the bias, which no hash can reach.
+    """Features of N rows over 2**bits slots, and the bias: 1 in the additional slot 2**bits.
 
-    Equal slots of a row become one entry with the sum of their values.
+    Values in equal slots of a row are summed.
     """
     lengths = np.ones(n_rows, np.int64)
     for field in fields:
@@ -129,22 +129,22 @@ def hashed_rows(fields: list[Field], n_rows: int, bits: int) -> HashedRows:
 
 
 @_inlined
-def _mixed(k):  # type: ignore[no-untyped-def]
-    """Four bytes as MurmurHash3 (Appleby, 2011) takes them in."""
+def _mix(k):  # type: ignore[no-untyped-def]
+    """Mix four bytes of input (MurmurHash3; Appleby, 2011)."""
     k = np.uint32(k * np.uint32(0xCC9E2D51))
     k = np.uint32((k << np.uint32(15)) | (k >> np.uint32(17)))
     return np.uint32(k * np.uint32(0x1B873593))
 
 
 @_inlined
-def _stirred(h, mixed):  # type: ignore[no-untyped-def]
+def _update(h, mixed):  # type: ignore[no-untyped-def]
     h = np.uint32(h ^ mixed)
     h = np.uint32((h << np.uint32(13)) | (h >> np.uint32(19)))
     return np.uint32(h * np.uint32(5) + np.uint32(0xE6546B64))
 
 
 @_inlined
-def _finished(h, length):  # type: ignore[no-untyped-def]
+def _finalize(h, length):  # type: ignore[no-untyped-def]
     h = np.uint32(h ^ length)
     h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B))
     h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35))
@@ -152,24 +152,24 @@ def _finished(h, length):  # type: ignore[no-untyped-def]
 
 
 @_inlined
-def joined(first, second):  # type: ignore[no-untyped-def]
-    """The hash of a pair as by `hash_together`, from its `halves`."""
-    return _finished(_stirred(first, second), np.uint32(8))
+def hash_pair(first, second):  # type: ignore[no-untyped-def]
+    """The hash of a pair, equal to `hash_together`, from the values of `prepare_pairs`."""
+    return _finalize(_update(first, second), np.uint32(8))
 
 
 @njit(cache=True, nogil=True)
-def _begin(hashes, seed):  # type: ignore[no-untyped-def]
-    begun = np.empty_like(hashes)
+def _start_pairs(hashes, seed):  # type: ignore[no-untyped-def]
+    states = np.empty_like(hashes)
     for i in range(len(hashes)):
-        begun[i] = _stirred(seed, _mixed(hashes[i]))
-    return begun
+        states[i] = _update(seed, _mix(hashes[i]))
+    return states
 
 
 @njit(cache=True, nogil=True)
 def _mix_all(hashes):  # type: ignore[no-untyped-def]
     mixed = np.empty_like(hashes)
     for i in range(len(hashes)):
-        mixed[i] = _mixed(hashes[i])
+        mixed[i] = _mix(hashes[i])
     return mixed
 
 
@@ -181,20 +181,20 @@ def _hash_slices(data, bounds, seed, hashes):  # type: ignore[no-untyped-def]
         tail = stop - (stop - start) % 4
         h = seed
         for j in range(start, tail, 4):
-            h = _stirred(h, _mixed(np.uint32(data[j] | data[j + 1] << 8 | data[j + 2] << 16 | data[j + 3] << 24)))
+            h = _update(h, _mix(np.uint32(data[j] | data[j + 1] << 8 | data[j + 2] << 16 | data[j + 3] << 24)))
         k = np.uint32(0)
         for j in range(tail, stop):
             k |= np.uint32(data[j] << (8 * (j - tail)))
-        hashes[i] = _finished(h ^ _mixed(k), np.uint32(stop - start))
+        hashes[i] = _finalize(h ^ _mix(k), np.uint32(stop - start))
 
 
 @njit(cache=True, nogil=True)
-def _pairs(a, b, ptr_a, ptr_b, begun, mixed, ptr, hashes):  # type: ignore[no-untyped-def]
+def _pairs(a, b, ptr_a, ptr_b, states, mixed, ptr, hashes):  # type: ignore[no-untyped-def]
     for t in range(len(a)):
         free = ptr[t]
         for i in range(ptr_a[a[t]], ptr_a[a[t] + 1]):
             for j in range(ptr_b[b[t]], ptr_b[b[t] + 1]):
-                hashes[free] = joined(begun[i], mixed[j])
+                hashes[free] = hash_pair(states[i], mixed[j])
                 free += 1
 
 
@@ -207,7 +207,7 @@ def _add_lengths(codes, ptr, lengths):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def take_first(codes, ptr, hashes, first, present):  # type: ignore[no-untyped-def]
-    """The first hash of each row's value of a field, into `first`, where it has one, and that it has, (N,) each."""
+    """Write the first hash of each row's value to `first` (N,), and whether there is one to `present` (N,)."""
     for t in range(len(codes)):
         if codes[t] >= 0 and ptr[codes[t]] < ptr[codes[t] + 1]:
             first[t] = hashes[ptr[codes[t]]]
@@ -216,20 +216,20 @@ def take_first(codes, ptr, hashes, first, present):  # type: ignore[no-untyped-d
 
 @njit(cache=True, nogil=True)
 def _append_ones(codes, ptr, hashes, mask, free, slots):  # type: ignore[no-untyped-def]
-    """`_append` of values that are 1, as `x` holds them already: a third of the time."""
+    """`_append` for values of 1, which `x` is initialized with; three times as fast."""
     for t in range(len(codes)):
         if codes[t] < 0:
             continue
-        place = free[t]
+        position = free[t]
         for k in range(ptr[codes[t]], ptr[codes[t] + 1]):
-            slots[place] = hashes[k] & mask
-            place += 1
-        free[t] = place
+            slots[position] = hashes[k] & mask
+            position += 1
+        free[t] = position
 
 
 @njit(cache=True, nogil=True)
 def _append(codes, ptr, hashes, values, mask, free, slots, x):  # type: ignore[no-untyped-def]
-    """Write each row's hashes of one field where the row's next `free` place is."""
+    """Append the hashes of one field to each row, at the row's next free position."""
     for t in range(len(codes)):
         if codes[t] < 0:
             continue
@@ -241,33 +241,33 @@ def _append(codes, ptr, hashes, values, mask, free, slots, x):  # type: ignore[n
 
 @njit(cache=True, nogil=True)
 def _merge_equal_slots(ptr, slots, x, longest):  # type: ignore[no-untyped-def]
-    """Sum the values of equal slots of a row, in place; returns how many entries are left.
+    """Sum the values of equal slots of a row, in place; return the number of remaining entries.
 
-    Most rows have none, which the last bits of their slots tell soon; in the others a small open-addressing table
-    finds them. Neither is ever cleared, their entries know their row.
+    Rows whose slots differ in the last bits (most rows) have no equal slots; in the others a small open-addressing
+    hash table finds them. The tables are not cleared between rows, because their entries store the row.
     """
     size = 2
     while size < 2 * longest:
         size *= 2
     row_of = np.full(size, -1, np.int64)
-    place = np.empty(size, np.int64)
+    entry = np.empty(size, np.int64)
     row_of_last_bits = np.full(LAST_BITS + 1, -1, np.int32)
     kept = start = 0
     for t in range(len(ptr) - 1):
         stop = ptr[t + 1]
-        alike = False
+        may_have_equal_slots = False
         for k in range(start, stop):
-            alike |= row_of_last_bits[slots[k] & LAST_BITS] == t
+            may_have_equal_slots |= row_of_last_bits[slots[k] & LAST_BITS] == t
             row_of_last_bits[slots[k] & LAST_BITS] = t
-        if alike:
+        if may_have_equal_slots:
             for k in range(start, stop):
                 h = np.int64(slots[k]) & (size - 1)
-                while row_of[h] == t and slots[place[h]] != slots[k]:
+                while row_of[h] == t and slots[entry[h]] != slots[k]:
                     h = (h + 1) & (size - 1)
                 if row_of[h] == t:
-                    x[place[h]] += x[k]
+                    x[entry[h]] += x[k]
                 else:
-                    row_of[h], place[h] = t, kept
+                    row_of[h], entry[h] = t, kept
                     slots[kept], x[kept] = slots[k], x[k]
                     kept += 1
         elif kept < start:

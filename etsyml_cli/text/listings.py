@@ -1,4 +1,4 @@
-"""The listings of a catalog with their words, as read from the listings table."""
+"""The listings table with tokenized titles and tags."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LISTING_COLUMNS = ["listing_id", "title", "tags", "shop_id"]
 
 @dataclass(frozen=True)
 class Listings:
-    """I listings: ids, titles, the words of titles and tags, and shops ("" where there is none)."""
+    """I listings: ids, titles, words of titles and tags, and shops ("" if unknown)."""
 
     ids: list[str]
     titles: list[str]
@@ -27,7 +27,7 @@ class Listings:
     shops: list[str]
 
     def take(self, rows: Sequence[int]) -> Listings:
-        """The listings of these rows, in that order."""
+        """The listings of these rows, in this order."""
         return Listings(
             [self.ids[row] for row in rows],
             [self.titles[row] for row in rows],
@@ -36,8 +36,8 @@ class Listings:
             [self.shops[row] for row in rows],
         )
 
-    def and_wordless(self, ids: list[str]) -> Listings:
-        """These listings, then others of which nothing but the id is known."""
+    def with_unknown(self, ids: list[str]) -> Listings:
+        """Append listings of which only the ids are known."""
         n = len(ids)
         return Listings(
             [*self.ids, *ids],
@@ -49,7 +49,7 @@ class Listings:
 
 
 def read_listings(path: Path) -> Listings:
-    """All listings of the table. Raises DataError where there are none."""
+    """Read all listings of the table. Raises DataError if it is empty."""
     table = read_table(path, "listings", LISTING_COLUMNS)
     if table.num_rows == 0:
         raise DataError(f"{path}: the listings table is empty")
@@ -57,7 +57,7 @@ def read_listings(path: Path) -> Listings:
 
 
 def listings_of(table: pa.Table) -> Listings:
-    """The listings of a table with LISTING_COLUMNS."""
+    """The listings in a table with the columns LISTING_COLUMNS."""
     titles = [title or "" for title in table["title"].to_pylist()]
     tags = [" ".join(filter(None, tags or [])) for tags in table["tags"].to_pylist()]
     shops = [shop or "" for shop in table["shop_id"].to_pylist()]
@@ -65,11 +65,11 @@ def listings_of(table: pa.Table) -> Listings:
 
 
 def shown_listings(listings: Listings, shown_ids: list[str]) -> Listings:
-    """The listings with these ids, in this order; one that the table does not know has no words."""
+    """The listings with these ids, in this order; listings that are not in the table have no words."""
     row_of = {listing_id: row for row, listing_id in enumerate(listings.ids)}
     unknown = [listing_id for listing_id in shown_ids if listing_id not in row_of]
     if unknown:
         logger.warning("%d shown listings are not in the listings table (%s ...)", len(unknown), unknown[0])
         row_of |= {listing_id: row for row, listing_id in enumerate(unknown, start=len(listings.ids))}
-        listings = listings.and_wordless(unknown)
+        listings = listings.with_unknown(unknown)
     return listings.take([row_of[listing_id] for listing_id in shown_ids])

@@ -1,6 +1,6 @@
-"""d_T: the terms (words and runs of words) of listings as sparse rows, over a vocabulary or hashed.
+"""d_T: the terms (word n-grams) of listings as sparse rows, over a vocabulary or hashed.
 
-Nothing here looks at labels: terms and their document frequencies come from the listings alone.
+No labels are used: terms and document frequencies are computed from the listings only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Weighting = Literal["binary", "counts", "tf-idf"]
 
 @dataclass(frozen=True)
 class Terms:
-    """The columns of d_T: the idf of each, shape (D,), and the term of each, or None where terms are hashed to them."""
+    """The columns of d_T: their idf, shape (D,), and their terms, or None if terms are hashed."""
 
     idf: NDArray[np.float64]
     names: list[str] | None
@@ -33,15 +33,15 @@ class Terms:
 
 
 def terms_of(title: Words, tags: Words, ngrams: int) -> list[str]:
-    """Runs of 1 to `ngrams` words of a title and of its tags, each as often as it stands there."""
-    runs = [
+    """The n-grams of 1 to `ngrams` words of a title and of its tags, with repetitions."""
+    longer = [
         " ".join(words[i : i + n]) for words in (title, tags) for n in range(2, ngrams + 1) for i in _starts(words, n)
     ]
-    return [*title, *tags, *runs]
+    return [*title, *tags, *longer]
 
 
 def build_terms(listings: Sequence[list[str]], *, min_count: int, hash_bits: int | None) -> Terms:
-    """The terms that at least `min_count` of I listings hold; or 2**hash_bits slots, where all terms have a place."""
+    """The terms that occur in at least `min_count` of I listings, or 2**hash_bits slots for all terms."""
     frequency = Counter(term for terms in listings for term in set(terms))
     if hash_bits is None:
         names = sorted(term for term, count in frequency.items() if count >= min_count)
@@ -52,7 +52,7 @@ def build_terms(listings: Sequence[list[str]], *, min_count: int, hash_bits: int
 
 
 def term_rows(listings: Sequence[list[str]], terms: Terms, weighting: Weighting) -> sparse.csr_matrix:
-    """d_T of I listings, shape (I, D), rows of length 1 (or 0 where no term is known)."""
+    """d_T of I listings, shape (I, D), normalized to length 1 (or 0 if no term is known)."""
     matrix = _counts(listings, terms)
     if weighting == "binary":
         matrix.data[:] = 1
@@ -64,16 +64,16 @@ def term_rows(listings: Sequence[list[str]], terms: Terms, weighting: Weighting)
 
 
 def _counts(listings: Sequence[list[str]], terms: Terms) -> sparse.csr_matrix:
-    """How often each term stands in each listing, shape (I, D)."""
+    """Counts of each term in each listing, shape (I, D)."""
     if terms.names is not None:
         column_of = {name: column for column, name in enumerate(terms.names)}
     else:
-        seen = sorted({term for found in listings for term in found})
-        hashes = hash_words(seen, feature_seed("text")) & np.uint32(terms.width - 1)
-        column_of = dict(zip(seen, hashes.tolist(), strict=True))
-    columns = [[column_of[term] for term in found if term in column_of] for found in listings]
+        distinct = sorted({term for listing in listings for term in listing})
+        hashes = hash_words(distinct, feature_seed("text")) & np.uint32(terms.width - 1)
+        column_of = dict(zip(distinct, hashes.tolist(), strict=True))
+    columns = [[column_of[term] for term in listing if term in column_of] for listing in listings]
     starts = np.cumsum([0, *map(len, columns)])
-    indices = np.fromiter((column for found in columns for column in found), np.int64, starts[-1])
+    indices = np.fromiter((column for listing in columns for column in listing), np.int64, starts[-1])
     matrix = sparse.csr_matrix((np.ones(len(indices)), indices, starts), shape=(len(listings), terms.width))
     matrix.sum_duplicates()
     return matrix
@@ -84,6 +84,6 @@ def _starts(words: Words, n: int) -> range:
 
 
 def _idf(frequency: NDArray[np.float64], n_listings: int) -> NDArray[np.float64]:
-    """1 + ln((1 + I) / (1 + df)), as scikit-learn's smoothed idf: no term weighs 0."""
+    """1 + ln((1 + I) / (1 + df)), the smoothed idf of scikit-learn, which is never 0."""
     idf: NDArray[np.float64] = 1 + np.log((1 + n_listings) / (1 + frequency))
     return idf

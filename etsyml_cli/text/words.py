@@ -1,6 +1,6 @@
-"""Words of listings and queries as arrays: vocabulary, and how well a query and a listing overlap.
+"""Words of listings and queries as arrays: vocabulary and text-overlap features.
 
-Nothing here looks at labels: the vocabulary and its document frequencies come from the listings alone.
+No labels are used: the vocabulary and document frequencies are computed from the listings only.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ K1, B = 1.2, 0.75  # Lucene's defaults
 ROWS_AT_ONCE = 1 << 18
 
 OVERLAP_FEATURES = ("bm25", "share_in_title", "share_in_tags", "all_in_title", "all_in_listing")
-ALL = 1 - 1e-9  # shares add up to 1 but for rounding
+ALL = 1 - 1e-9  # shares may add up to slightly less than 1
 
 _WORD = re.compile(r"[^\W_]+")
-_HYPHEN = re.compile(r"-(?<=\b[^\W\d_]-)(?=[^\W_])")  # of t-shirt, v-neck: people also write them in one
+_HYPHEN = re.compile(r"-(?<=\b[^\W\d_]-)(?=[^\W_])")  # t-shirt, v-neck: also written without a hyphen
 _TWO_LETTER_PLURALS = ("ches", "shes", "sses", "xes")
 _NO_PLURALS = ("ss", "us", "is")
 
 
 def tokenize(text: str | None) -> Words:
-    """The words of a text, in lower case and in the singular: runs of letters and digits of any script.
+    """The words of a text (sequences of letters and digits of any script), in lower case and in the singular.
 
-    `Men's T-Shirts` is `men`, `s`, `tshirt`. No text has no words.
+    `Men's T-Shirts` gives `men`, `s`, `tshirt`; None gives no words.
     """
     return [singular(word) for word in _WORD.findall(_HYPHEN.sub("", text.lower()))] if text else []
 
 
-@lru_cache(1 << 16)  # texts repeat their words
+@lru_cache(1 << 16)  # words are repeated often
 def singular(word: str) -> str:
-    """The word without an English plural's ending, after Harman's s-stemmer (JASIS 1991), with watches -> watch.
+    """Remove an English plural ending, as in Harman's s-stemmer (JASIS 1991), with the addition watches -> watch.
 
-    It folds what is spelled alike, it knows no grammar: the same rule for queries and listings is what counts.
+    The rule only looks at the spelling; it matters only that queries and listings are treated alike.
     """
     if len(word) <= 3 or not word.endswith("s") or word.endswith(_NO_PLURALS):
         return word
@@ -51,9 +51,9 @@ def singular(word: str) -> str:
 
 @dataclass(frozen=True)
 class ListingWords:
-    """How often each of W words stands in the title and in the tags of I listings, both (I, W), and all words' number.
+    """Counts of W words in the titles and in the tags of I listings, both (I, W).
 
-    `length`, shape (I,), counts every word, also where the columns are but some of the words.
+    `length`, shape (I,), is the total number of words, including words without a column.
     """
 
     columns: dict[str, int]
@@ -64,7 +64,7 @@ class ListingWords:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """V words, how many of the listings hold each, shape (V,), how many listings there were, and their mean length."""
+    """V words, their document frequencies, shape (V,), the number of listings, and their mean length in words."""
 
     words: Words
     document_frequency: NDArray[np.int64]
@@ -73,15 +73,15 @@ class Vocabulary:
 
 
 def count_words(titles: Sequence[Words], tags: Sequence[Words]) -> ListingWords:
-    """Count the words of I listings. The columns come in the words' order, so equal listings give equal arrays."""
-    seen = sorted({word for texts in (titles, tags) for words in texts for word in words})
-    columns = {word: column for column, word in enumerate(seen)}
+    """Count the words of I listings. Columns are in alphabetical order, so that equal listings give equal arrays."""
+    distinct = sorted({word for texts in (titles, tags) for words in texts for word in words})
+    columns = {word: column for column, word in enumerate(distinct)}
     length = np.array([len(t) + len(g) for t, g in zip(titles, tags, strict=True)], np.int64)
     return ListingWords(columns, _counts(titles, columns), _counts(tags, columns), length)
 
 
 def build_vocabulary(listings: ListingWords, min_count: int) -> Vocabulary:
-    """The words that at least `min_count` listings hold in title or tags."""
+    """The words that occur in the title or tags of at least `min_count` listings."""
     counts = listings.title + listings.tags
     frequency = np.bincount(counts.indices, minlength=len(listings.columns))
     words = np.array(list(listings.columns), dtype=object)
@@ -98,22 +98,22 @@ def overlap(
     query_of_row: NDArray[np.int64],
     listing_of_row: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """How well query and listing go together, shape (N, 5), the columns of OVERLAP_FEATURES, all in [0, 1].
+    """Text-overlap features of N query-listing rows, shape (N, 5), columns OVERLAP_FEATURES, all in [0, 1].
 
-    bm25 (Robertson & Zaragoza 2009, eq. 3.15; idf as in Lucene) is over title and tags, as a share of the highest
-    value that the query can reach: within a query it ranks like bm25 itself, and queries are on one scale.
-    The shares are those of the query's different words; `all` is whether it has words and none is missing. A word
-    outside the vocabulary counts as the rarest of all.
+    bm25 (Robertson & Zaragoza 2009, eq. 3.15; idf as in Lucene) is over title and tags, divided by the maximum
+    for the query: this keeps the ranking within a query and puts all queries on the same scale.
+    Shares are of the query's distinct words; `all` is 1 if the query has words and none is missing. The document
+    frequency of a word outside the vocabulary is 0.
     """
     by_idf, by_count = _query_weights(queries, listings, vocabulary)
-    saturated = _saturated(listings.title + listings.tags, listings.length, vocabulary.mean_length)
-    title, tags = _present(listings.title), _present(listings.tags)
+    saturated = _saturate(listings.title + listings.tags, listings.length, vocabulary.mean_length)
+    title, tags = _indicator(listings.title), _indicator(listings.tags)
     parts = (
         (by_idf, saturated),
         (by_count, title),
         (by_count, tags),
         (by_count, title),
-        (by_count, _present(title + tags)),
+        (by_count, _indicator(title + tags)),
     )
     features = np.empty((len(query_of_row), len(OVERLAP_FEATURES)))
     for start in range(0, len(query_of_row), ROWS_AT_ONCE):
@@ -133,12 +133,12 @@ def _counts(texts: Sequence[Words], columns: dict[str, int]) -> sparse.csr_matri
     return matrix
 
 
-def _present(counts: sparse.csr_matrix) -> sparse.csr_matrix:
+def _indicator(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     return sparse.csr_matrix(counts > 0, dtype=np.float64)
 
 
-def _saturated(tf: sparse.csr_matrix, length: NDArray[np.int64], mean_length: float) -> sparse.csr_matrix:
-    """tf / (tf + k1·(1 − b + b·length / mean length)) for each word of each listing."""
+def _saturate(tf: sparse.csr_matrix, length: NDArray[np.int64], mean_length: float) -> sparse.csr_matrix:
+    """tf / (tf + k1·(1 − b + b·length / mean length)) of each word in each listing."""
     slope = K1 * (1 - B + B * length / max(mean_length, 1e-12))
     saturated = tf.copy()
     saturated.data = tf.data / (tf.data + np.repeat(slope, np.diff(tf.indptr)))
@@ -148,7 +148,7 @@ def _saturated(tf: sparse.csr_matrix, length: NDArray[np.int64], mean_length: fl
 def _query_weights(
     queries: Iterable[str], listings: ListingWords, vocabulary: Vocabulary
 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """For each query its words' shares of its idf, and equal shares, over the listings' columns."""
+    """Weights of each query's words over the listings' columns, by idf and equal; they sum to 1 over all words."""
     frequency = dict(zip(vocabulary.words, vocabulary.document_frequency.tolist(), strict=True))
     indices, by_idf, by_count, starts = [], [], [], [0]
     for query in queries:

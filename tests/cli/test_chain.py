@@ -363,7 +363,7 @@ def test_a_read_only_place_is_told(little_disk: Path, etsyml: Etsyml) -> None:
         (lambda path: path.write_bytes(b""), 4, "no rows"),
         (lambda path: path.mkdir(), 3, "directory"),
         (lambda path: path.symlink_to(path), 3, None),  # a loop: unreadable even for root
-        (lambda path: None, 3, "not here"),
+        (lambda path: None, 3, "not found"),
         (lambda path: path.write_bytes(b"PAR1 but no table"), 3, None),
     ],
 )

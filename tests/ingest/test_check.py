@@ -1,4 +1,4 @@
-"""`ingest --check`: guesses from names and values, first rejects, the command to run; and nothing is written."""
+"""`ingest --check`: guesses from names and values, first rejects, the next command; no files are written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from etsyml_cli.core.errors import UsageError
 from etsyml_cli.ingest.check import check
 from etsyml_cli.ingest.config import IngestConfig
-from etsyml_cli.ingest.guess import event_map_of, kind_of, time_unit_of
+from etsyml_cli.ingest.guess import guess_event_map, guess_kind, guess_time_unit
 from etsyml_cli.ingest.ingest import ingest
 from tests.conftest import REPOSITORY
 from tests.places import names_in
@@ -19,18 +19,18 @@ from tests.places import names_in
 DATA = REPOSITORY.parent / "shared/data"
 
 
-def looked(folder: Path, table: str, rows: list[dict], **config):
+def check_rows(folder: Path, table: str, rows: list[dict], **config):
     path = folder / "log.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return check(table, [str(path)], config=IngestConfig(**config))
 
 
-def test_it_guesses_map_unit_and_events(tmp_path):
+def test_map_unit_and_events_are_guessed(tmp_path):
     rows = [
         {"sessionId": f"s{i}", "searchTerm": "mug", "ItemID": i, "Rank": i + 1, "action": action, "ts": 1398902403 + i}
         for i, action in enumerate(["view", "add_to_cart", "click", "Buy"])
     ]
-    report = looked(tmp_path, "searches", rows)
+    report = check_rows(tmp_path, "searches", rows)
     assert report.config.map == {
         "search_id": "sessionId", "query": "searchTerm", "listing_id": "ItemID", "position": "Rank", "event": "action",
         "created_at": "ts",
@@ -47,55 +47,55 @@ def test_it_guesses_map_unit_and_events(tmp_path):
     )
 
 
-def test_the_command_is_complete_and_can_be_pasted(tmp_path):
+def test_the_command_is_complete(tmp_path):
     rows = [{"user": "u", "my item": "i", "time": "2014-05-01 10:00:00"}]
-    report = looked(tmp_path, "favorites", rows, map={"listing_id": "my item"}, max_bad_rate=0.2)
+    report = check_rows(tmp_path, "favorites", rows, map={"listing_id": "my item"}, max_bad_rate=0.2)
     assert shlex.split(report.command) == [
         "etsyml", "ingest", "favorites", f"{tmp_path}/log.jsonl", "--map", "listing_id=my item", "--map", "user_id=user",
         "--map", "created_at=time", "--tz", "UTC", "--max-bad-rate", "0.2",
     ]  # fmt: skip
 
 
-def test_what_cannot_be_guessed_is_asked_for(tmp_path):
-    report = looked(tmp_path, "favorites", [{"user_id": "u", "mystery": "x"}])
+def test_missing_columns_are_marked_in_the_command(tmp_path):
+    report = check_rows(tmp_path, "favorites", [{"user_id": "u", "mystery": "x"}])
     assert report.missing == ["listing_id"]
     assert "'listing_id=?'" in report.command
     assert report.rejects == []
 
 
-def test_a_name_alone_does_not_make_a_column(tmp_path):
-    report = looked(
+def test_a_column_is_not_guessed_if_its_values_do_not_fit(tmp_path):
+    report = check_rows(
         tmp_path, "listings", [{"id": 1, "name": "Mug", "cost": "on request", "picture": "https://x/y.jpg"}]
     )
     assert report.config.map == {"listing_id": "id", "title": "name"}
 
 
-def test_lists_of_photos_are_guessed_by_name_and_values(tmp_path):
+def test_photo_lists_are_guessed_from_name_and_values(tmp_path):
     row = {"id": 1, "name": "Mug", "photo": "a.jpg", "photos": ["a.jpg", "b.jpg"]}
-    assert looked(tmp_path, "listings", [row]).config.map == {
+    assert check_rows(tmp_path, "listings", [row]).config.map == {
         "listing_id": "id", "title": "name", "image": "photo", "images": "photos",
     }  # fmt: skip
-    assert "images" not in looked(tmp_path, "listings", [{**row, "photos": ["https://x/y.jpg"]}]).config.map
+    assert "images" not in check_rows(tmp_path, "listings", [{**row, "photos": ["https://x/y.jpg"]}]).config.map
 
 
-def test_a_column_that_names_clicks_a_second_time_is_not_guessed(tmp_path):
+def test_a_second_column_of_clicks_is_not_guessed(tmp_path):
     row = {"created_at": "2014-05-01T00:00:00Z", "listing_id": "L", "click": 1, "n_clicks": 2, "views": 3}
-    assert looked(tmp_path, "impressions", [row]).config.map == {"clicked": "click", "clicks": "n_clicks"}
-    report = looked(tmp_path, "impressions", [row], map={"clicked": ""})
+    assert check_rows(tmp_path, "impressions", [row]).config.map == {"clicked": "click", "clicks": "n_clicks"}
+    report = check_rows(tmp_path, "impressions", [row], map={"clicked": ""})
     assert report.config.map == {"clicked": "", "clicks": "n_clicks", "impressions": "views"}
 
 
-def test_first_rejects_are_shown_and_nothing_is_written(tmp_path):
+def test_first_rejects_are_shown_and_no_file_is_written(tmp_path):
     rows = [{"listing_id": f"L{i}", "title": "", "price": 1} for i in range(8)]
-    report = looked(tmp_path, "listings", rows)
+    report = check_rows(tmp_path, "listings", rows)
     assert report.rejected == {"missing value": 8}
     assert [(reject.line, reject.field) for reject in report.rejects] == [(line, "title") for line in range(1, 6)]
     assert names_in(tmp_path) == ["log.jsonl"]
 
 
-def test_wrong_maps_are_told(tmp_path):
+def test_an_invalid_map_is_a_usage_error(tmp_path):
     with pytest.raises(UsageError, match="no column 'usr'"):
-        looked(tmp_path, "favorites", [{"user": 1, "item": 2}], map={"user_id": "usr"})
+        check_rows(tmp_path, "favorites", [{"user": 1, "item": 2}], map={"user_id": "usr"})
 
 
 @pytest.mark.parametrize(
@@ -114,18 +114,18 @@ def test_wrong_maps_are_told(tmp_path):
     ],
 )
 def test_kinds(values, kind):
-    assert kind_of(values) == kind
+    assert guess_kind(values) == kind
 
 
 @pytest.mark.parametrize("unit", [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
-def test_units_by_magnitude(unit):
+def test_units_are_guessed_from_the_magnitude(unit):
     name, scale = unit
-    assert time_unit_of([881250949 * scale, str(1398902403 * scale)]) == name
-    assert time_unit_of([201308, 201309]) is None
+    assert guess_time_unit([881250949 * scale, str(1398902403 * scale)]) == name
+    assert guess_time_unit([201308, 201309]) is None
 
 
-def test_events_keep_the_names_that_were_given():
-    assert event_map_of(["view", "hover", "click"], {"hover": "click"}) == {"hover": "click", "view": "impression"}
+def test_the_user_event_map_is_kept():
+    assert guess_event_map(["view", "hover", "click"], {"hover": "click"}) == {"hover": "click", "view": "impression"}
 
 
 REAL = [
@@ -152,7 +152,7 @@ REAL = [
 @pytest.mark.parametrize(("table", "file", "options"), REAL, ids=[case[1] for case in REAL])
 def test_real_logs(table, file, options):
     if not (DATA / file).exists():
-        pytest.skip(f"no shared/data/{file} beside the checkout")
+        pytest.skip(f"no shared/data/{file} next to the checkout")
     report = check(table, [str(DATA / file)], config=IngestConfig())
     assert report.command == f"etsyml ingest {table} {DATA / file} {options}".strip()
     assert report.rows_looked_at == 10_000

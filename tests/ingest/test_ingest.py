@@ -1,4 +1,4 @@
-"""`ingest` as a whole: tables, rejects and counts; repeats; nothing half done."""
+"""`ingest` end to end: tables, rejects, counts, duplicates, interrupted runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.ingest.config import IngestConfig
-from etsyml_cli.ingest.formats import files as foreign_files
+from etsyml_cli.ingest.formats import files as input_files
 from etsyml_cli.ingest.ingest import ingest
 from etsyml_cli.io.tables import read_table, rejects_path, table_manifest
 from tests.conftest import REPOSITORY
@@ -32,8 +32,8 @@ DATA = REPOSITORY.parent / "shared/data"
 
 @pytest.fixture
 def tiny_chunks(monkeypatch):
-    """Blocks of a row or two, so that everything happens at their borders too."""
-    monkeypatch.setattr(foreign_files, "CHUNK_BYTES", 64)
+    """Blocks of one or two rows, to test block boundaries."""
+    monkeypatch.setattr(input_files, "CHUNK_BYTES", 64)
 
 
 def lines_file(folder: Path, rows: list[dict] | list[str], name: str = "log.jsonl") -> str:
@@ -96,7 +96,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("table", "field", "value", "reason"), BAD)
-def test_each_reason_by_its_name(tmp_path, table, field, value, reason):
+def test_each_bad_value_is_rejected_with_its_reason(tmp_path, table, field, value, reason):
     bad = {**GOOD[table], field: value}
     file = lines_file(tmp_path, [GOOD[table], bad])
     out = tmp_path / "out.parquet"
@@ -108,13 +108,13 @@ def test_each_reason_by_its_name(tmp_path, table, field, value, reason):
     ]
 
 
-def test_a_flag_that_is_none(tmp_path):
+def test_an_invalid_flag_is_rejected(tmp_path):
     file = lines_file(tmp_path, [{"created_at": "2014-05-01T00:00Z", "listing_id": "L", "clicked": c} for c in (0, 2)])
     summary = run("impressions", file, tmp_path / "out.parquet", max_bad_rate=0.5)
     assert summary.facts["reasons"] == {"not 0 or 1": 1}
 
 
-def test_the_first_reason_in_the_order_of_the_columns(tmp_path):
+def test_the_reason_is_that_of_the_first_bad_column(tmp_path):
     file = lines_file(tmp_path, [GOOD["listings"], {"listing_id": "L2", "title": " ", "price": -1}])
     out = tmp_path / "out.parquet"
     run("listings", file, out, max_bad_rate=0.5)
@@ -131,7 +131,7 @@ def test_raw_text_is_cut_at_2_kib_between_characters(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "tsv", "csv.gz", "parquet"])
-def test_every_format_makes_the_same_table(tmp_path, kind):
+def test_all_formats_give_the_same_table(tmp_path, kind):
     rows = [
         {"listing_id": f"L{i}", "title": f'"{i}", mug\nred', "tags": "a|b", "price": i / 4, "image": f"x/{i}.jpg"}
         for i in range(20)
@@ -159,7 +159,7 @@ PHOTO_LISTS = st.lists(st.lists(NAMES, max_size=4, unique=True), min_size=1, max
 
 @settings(deadline=None, max_examples=20)
 @given(photos=PHOTO_LISTS)
-def test_photos_come_back_from_every_format(tmp_path_factory, photos):
+def test_photo_lists_round_trip_in_every_format(tmp_path_factory, photos):
     folder = tmp_path_factory.mktemp("photos")
     rows = [{"listing_id": f"L{i}", "title": "Mug", "images": names} for i, names in enumerate(photos)]
     texts = [{**row, "images": "|".join(row["images"])} for row in rows]
@@ -167,9 +167,9 @@ def test_photos_come_back_from_every_format(tmp_path_factory, photos):
         writer = csv.DictWriter(file, texts[0])
         writer.writeheader()
         writer.writerows(texts)
-    for name, given_rows in (("lists", rows), ("texts", texts)):
-        lines_file(folder, given_rows, f"{name}.jsonl")
-        pq.write_table(pa.Table.from_pylist(given_rows), folder / f"{name}.parquet")
+    for name, file_rows in (("lists", rows), ("texts", texts)):
+        lines_file(folder, file_rows, f"{name}.jsonl")
+        pq.write_table(pa.Table.from_pylist(file_rows), folder / f"{name}.parquet")
     for name in ("texts.csv", "texts.jsonl", "lists.jsonl", "texts.parquet", "lists.parquet"):
         run("listings", str(folder / name), folder / "out.parquet")
         got = read_table(folder / "out.parquet", "listings", ["images"])
@@ -194,7 +194,7 @@ LISTINGS = st.lists(
 
 @settings(deadline=None, max_examples=30)
 @given(rows=LISTINGS)
-def test_what_goes_in_as_json_comes_out(tmp_path_factory, rows):
+def test_json_rows_round_trip(tmp_path_factory, rows):
     folder = tmp_path_factory.mktemp("round")
     run("listings", lines_file(folder, rows), folder / "out.parquet")
     names = ("listing_id", "title", "tags", "price", "quantity")
@@ -203,7 +203,7 @@ def test_what_goes_in_as_json_comes_out(tmp_path_factory, rows):
 
 
 @pytest.mark.usefixtures("tiny_chunks")
-def test_a_second_listing_of_one_id_is_rejected_also_across_files(tmp_path):
+def test_a_duplicate_listing_id_is_rejected_also_across_files(tmp_path):
     ids = ["a", "b", "a", "c"], ["d", "b", "e", "a"]
     files = [
         lines_file(tmp_path, [{"listing_id": i, "title": f"{i}{n}"} for i in group], f"{n}.jsonl")
@@ -218,7 +218,7 @@ def test_a_second_listing_of_one_id_is_rejected_also_across_files(tmp_path):
     assert identity_holds(summary.rows, out)
 
 
-def test_impressions_without_an_id_repeat_nobody(tmp_path):
+def test_impressions_without_an_id_are_not_duplicates(tmp_path):
     row = {"created_at": "2014-05-01T00:00:00Z", "listing_id": "L", "clicked": 0}
     file = lines_file(tmp_path, [{**row, "impression_id": i} for i in ("x", None, "", "x", None)])
     out = tmp_path / "out.parquet"
@@ -234,7 +234,7 @@ SHOWN = st.lists(
 
 @settings(deadline=None, max_examples=30)
 @given(rows=SHOWN)
-def test_repeated_search_rows_merge_into_the_first_with_the_strongest_event(tmp_path_factory, rows):
+def test_duplicate_search_rows_merge_into_the_first_with_the_strongest_event(tmp_path_factory, rows):
     folder = tmp_path_factory.mktemp("searches")
     file = lines_file(
         folder,
@@ -244,7 +244,7 @@ def test_repeated_search_rows_merge_into_the_first_with_the_strongest_event(tmp_
         ],
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(foreign_files, "CHUNK_BYTES", 100)
+        patch.setattr(input_files, "CHUNK_BYTES", 100)
         summary = run("searches", file, folder / "out.parquet")
     expected: dict[tuple[str, str], list] = {}
     for n, (s, i, e) in enumerate(rows):
@@ -258,7 +258,7 @@ def test_repeated_search_rows_merge_into_the_first_with_the_strongest_event(tmp_
     assert identity_holds(summary.rows, folder / "out.parquet")
 
 
-def test_a_second_favorite_of_one_pair_merges_into_the_first(tmp_path):
+def test_duplicate_favorites_merge_into_the_first(tmp_path):
     pairs = [("u", "x", 1), ("u", "y", 2), ("u", "x", 3), ("v", "x", 4)]
     file = lines_file(tmp_path, [{"user_id": u, "listing_id": i, "weight": w} for u, i, w in pairs])
     out = tmp_path / "out.parquet"
@@ -266,7 +266,7 @@ def test_a_second_favorite_of_one_pair_merges_into_the_first(tmp_path):
     assert read_table(out, "favorites")["weight"].to_pylist() == [1, 2, 4]
 
 
-def test_too_many_bad_rows_leave_the_older_table_alone(tmp_path):
+def test_too_many_bad_rows_leave_the_existing_table_unchanged(tmp_path):
     out = tmp_path / "out.parquet"
     good = [{"user_id": f"U{i}", "listing_id": "L"} for i in range(98)]
     run("favorites", lines_file(tmp_path, good), out)
@@ -295,7 +295,7 @@ def test_no_rows(tmp_path, content):
     assert not (tmp_path / "out.parquet").exists()
 
 
-def test_an_empty_file_among_others_is_no_harm(tmp_path):
+def test_an_empty_file_among_others_is_ignored(tmp_path):
     (tmp_path / "a.jsonl").write_text("")
     lines_file(tmp_path, [GOOD["favorites"]], "b.jsonl")
     assert run("favorites", f"{tmp_path}/*.jsonl", tmp_path / "out.parquet").rows["in"] == 1
@@ -315,19 +315,19 @@ def test_up_to_date_until_something_changes(tmp_path):
     assert not run("listings", file, out).up_to_date
 
 
-def test_the_bytes_depend_on_inputs_and_configuration_alone(tmp_path):
+def test_the_bytes_depend_only_on_inputs_and_configuration(tmp_path):
     rows = [{"listing_id": f"L{i % 90}", "title": "x" * (i % 7), "image": "a.jpg"} for i in range(100)]
-    made = []
+    outputs = []
     for place in ("one", "two"):
         (tmp_path / place / "tables").mkdir(parents=True)
         out = tmp_path / place / "tables/out.parquet"
         run("listings", lines_file(tmp_path / place, rows), out, max_bad_rate=1)
-        made.append((out.read_bytes(), rejects_path(out).read_bytes()))
-    assert made[0] == made[1]
+        outputs.append((out.read_bytes(), rejects_path(out).read_bytes()))
+    assert outputs[0] == outputs[1]
     assert table_manifest(out).facts["image_root"] == ".."
 
 
-def test_the_image_root_is_found_from_a_table_behind_a_link(tmp_path):
+def test_the_image_root_is_relative_to_the_real_path_of_a_linked_directory(tmp_path):
     (tmp_path / "deep" / "tables").mkdir(parents=True)
     (tmp_path / "link").symlink_to("deep/tables")
     file = lines_file(tmp_path, [{**GOOD["listings"], "image": "a.jpg"}])
@@ -346,7 +346,7 @@ def test_limit(tmp_path):
     assert not run("favorites", file, out, max_bad_rate=1).up_to_date
 
 
-def test_mapping_and_what_is_left_out(tmp_path):
+def test_mapped_and_left_out_columns(tmp_path):
     file = lines_file(tmp_path, [{"who": "u", "what": 7, "extra": 1}])
     summary = run("favorites", file, tmp_path / "out.parquet", map={"user_id": "who", "listing_id": "what"})
     assert summary.facts["left_out"] == ["extra"]
@@ -354,12 +354,12 @@ def test_mapping_and_what_is_left_out(tmp_path):
     assert read_table(tmp_path / "out.parquet", "favorites").to_pylist() == [{"user_id": "u", "listing_id": "7"}]
 
 
-def test_an_own_column_can_be_left_out(tmp_path):
+def test_a_table_column_can_be_left_out(tmp_path):
     file = lines_file(tmp_path, [{**GOOD["listings"], "image": "https://elsewhere/x.jpg"}])
     assert run("listings", file, tmp_path / "out.parquet", map={"image": ""}).facts["left_out"] == ["image"]
 
 
-def test_a_list_given_for_image_is_told_where_it_belongs(tmp_path):
+def test_a_list_in_image_is_rejected_with_a_hint_to_map_images(tmp_path):
     file = lines_file(tmp_path, [{**GOOD["listings"], "image": ["a.jpg", "b.jpg"]}])
     with pytest.raises(DataError, match="image: list of paths, meant for images") as error:
         run("listings", file, tmp_path / "out.parquet")
@@ -370,10 +370,10 @@ def test_a_list_given_for_image_is_told_where_it_belongs(tmp_path):
 
 @pytest.mark.parametrize("column", ["image", "images"])
 @pytest.mark.parametrize("root", ["nowhere", "log.jsonl", "x" * 300])
-def test_an_image_root_that_is_no_folder_is_refused_before_anything_is_written(tmp_path, column, root):
+def test_an_image_root_that_is_not_a_directory_is_refused_before_writing(tmp_path, column, root):
     file = lines_file(tmp_path, [{"listing_id": "L", "title": "Mug", column: "a.jpg"}])
     out = tmp_path / "tables/out.parquet"
-    with pytest.raises(InputError, match=r"--image-root .*: no such folder"):
+    with pytest.raises(InputError, match=r"--image-root .*: no such directory"):
         run("listings", file, out, image_root=str(tmp_path / root))
     assert names_in(tmp_path) == ["log.jsonl"]
     run("listings", file, out, image_root=str(tmp_path / root), map={column: ""})
@@ -381,50 +381,52 @@ def test_an_image_root_that_is_no_folder_is_refused_before_anything_is_written(t
 
 @pytest.mark.usefixtures("tiny_chunks")
 @pytest.mark.parametrize("column", ["image", "images"])
-def test_photos_that_come_late_have_their_root(tmp_path, column):
+def test_photo_columns_after_the_first_lines_have_an_image_root(tmp_path, column):
     rows = [{"listing_id": f"L{i}", "title": "Mug"} for i in range(5)]
     rows[3][column] = "a.jpg"
     file = lines_file(tmp_path, rows)
     summary = run("listings", file, tmp_path / "tables/out.parquet")
     assert summary.facts["image_root"] == ".."
-    with pytest.raises(InputError, match=r"--image-root nowhere: no such folder"):
+    with pytest.raises(InputError, match=r"--image-root nowhere: no such directory"):
         run("listings", file, tmp_path / "tables/other.parquet", image_root="nowhere")
 
 
-def test_clicked_beside_clicks_and_impressions_is_refused(tmp_path):
+def test_clicked_with_clicks_and_impressions_is_refused(tmp_path):
     file = lines_file(tmp_path, [{**GOOD["impressions"], "clicked": 1}])
     out = tmp_path / "out.parquet"
-    with pytest.raises(UsageError, match=r"log\.jsonl: both clicked and clicks \+ impressions") as error:
+    with pytest.raises(
+        UsageError, match=r"log\.jsonl: has both clicked and clicks \+ impressions; only one is allowed"
+    ) as error:
         run("impressions", file, out)
     assert error.value.hint == "Leave one out: --map clicked=, or --map clicks= --map impressions="
     assert run("impressions", file, out, map={"clicked": ""}).rows["out"] == 1
     assert run("impressions", file, out, map={"clicks": "", "impressions": ""}).rows["out"] == 1
 
 
-def test_mistakes_in_the_mapping(tmp_path):
+def test_errors_in_the_mapping(tmp_path):
     file = lines_file(tmp_path, [{"item_id": 1, "uid": 2}])
     out = tmp_path / "out.parquet"
     with pytest.raises(InputError) as missing:
         run("favorites", file, out)
-    assert "no column user_id, listing_id" in missing.value.message
+    assert "missing required columns user_id, listing_id" in missing.value.message
     assert "Try --map user_id=uid --map listing_id=item_id" in missing.value.hint
-    with pytest.raises(UsageError) as theirs:
+    with pytest.raises(UsageError) as bad_input_column:
         run("favorites", file, out, map={"listing_id": "itemid"})
-    assert theirs.value.hint == "Did you mean 'item_id'?"
-    with pytest.raises(UsageError) as ours:
+    assert bad_input_column.value.hint == "Did you mean 'item_id'?"
+    with pytest.raises(UsageError) as bad_table_column:
         run("favorites", file, out, map={"listng_id": "item_id"})
-    assert ours.value.hint == "Did you mean 'listing_id'?"
+    assert bad_table_column.value.hint == "Did you mean 'listing_id'?"
 
 
-def test_files_must_agree_on_their_columns(tmp_path):
+def test_files_must_have_the_same_columns(tmp_path):
     (tmp_path / "a.csv").write_text("user_id,listing_id\nu,l\n")
     (tmp_path / "b.csv").write_text("user_id,listing_id,weight\nu,l,1\n")
-    with pytest.raises(InputError, match=r"b\.csv: other columns than a\.csv: weight"):
+    with pytest.raises(InputError, match=r"b\.csv: columns differ from a\.csv: weight"):
         run("favorites", [f"{tmp_path}/a.csv", f"{tmp_path}/b.csv"], tmp_path / "out.parquet")
 
 
 @pytest.mark.usefixtures("tiny_chunks")
-def test_json_keys_that_come_late_are_not_lost(tmp_path):
+def test_json_keys_after_the_first_lines_are_kept(tmp_path):
     rows = [{"created_at": "2014-05-01T00:00:00Z", "listing_id": f"L{i}", "clicked": 0} for i in range(5)]
     rows[3] |= {"price": 5, "banner": True}
     out = tmp_path / "out.parquet"
@@ -436,14 +438,14 @@ def test_json_keys_that_come_late_are_not_lost(tmp_path):
     assert run("favorites", lines_file(tmp_path, favorites), out).facts["left_out"] == ["colour"]
 
 
-def test_json_files_may_lack_keys_that_others_have(tmp_path):
+def test_json_files_may_have_different_keys(tmp_path):
     one = lines_file(tmp_path, [{"user_id": "u", "listing_id": "l"}], "a.jsonl")
     two = lines_file(tmp_path, [{"user_id": "v", "listing_id": "l", "weight": 2}], "b.jsonl")
     run("favorites", [one, two], tmp_path / "out.parquet")
     assert read_table(tmp_path / "out.parquet", "favorites")["weight"].to_pylist() == [None, 2.0]
 
 
-def test_further_columns_of_impressions_stay_as_text(tmp_path):
+def test_other_columns_of_impressions_are_kept_as_text(tmp_path):
     (tmp_path / "x.csv").write_text(",when,listing_id,clicked,campaign\n0,881250949,L,1,spring\n")
     out = tmp_path / "out.parquet"
     summary = run("impressions", str(tmp_path / "x.csv"), out, map={"created_at": "when"}, time_unit="s")
@@ -451,7 +453,7 @@ def test_further_columns_of_impressions_stay_as_text(tmp_path):
     assert read_table(out, "impressions", ["clicked", "campaign"]).to_pylist() == [{"clicked": 1, "campaign": "spring"}]
 
 
-def test_wrong_options_are_usage_errors(tmp_path):
+def test_invalid_options_are_usage_errors(tmp_path):
     file = lines_file(tmp_path, [GOOD["searches"]])
     with pytest.raises(UsageError, match="--tz Mars/Base"):
         run("searches", file, tmp_path / "out.parquet", tz="Mars/Base")
@@ -476,12 +478,12 @@ def process(*arguments: str, **options) -> subprocess.Popen[bytes]:
 
 def test_stdin(tmp_path):
     data = gzip.compress(b"listing_id,title\na,A\nb,B\n")
-    ended = process("-", str(tmp_path / "out.parquet"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert b"'out': 2" in ended.communicate(data)[0]
+    ingesting = process("-", str(tmp_path / "out.parquet"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert b"'out': 2" in ingesting.communicate(data)[0]
     assert names_in(tmp_path) == ["out.parquet", "out.rejects.jsonl", "out.run.json"]
 
 
-def test_a_killed_ingest_leaves_nothing_and_the_next_makes_the_same_bytes(tmp_path):
+def test_a_killed_ingest_writes_no_table_and_the_next_run_gives_the_same_bytes(tmp_path):
     rows = [{"listing_id": f"L{i % 290_000}", "title": f"Mug {i}"} for i in range(300_000)]
     file = lines_file(tmp_path, rows)
     out = tmp_path / "killed/out.parquet"
@@ -538,17 +540,17 @@ REAL = [
 @pytest.mark.parametrize(("table", "file", "config", "rows"), REAL, ids=[case[1] for case in REAL])
 def test_real_logs(tmp_path, table, file, config, rows):
     if not (DATA / file).exists():
-        pytest.skip(f"no shared/data/{file} beside the checkout")
+        pytest.skip(f"no shared/data/{file} next to the checkout")
     out = tmp_path / "out.parquet"
     summary = run(table, str(DATA / file), out, **config)
     assert summary.rows == {"merged": 0, "rejected": 0} | rows
     assert identity_holds(summary.rows, out)
 
 
-def test_trailing_empty_fields_of_bookcrossing_are_told_and_its_stray_tabs_refused(tmp_path):
+def test_bookcrossing_trailing_empty_fields_are_counted_and_stray_tabs_rejected(tmp_path):
     file = DATA / "bookcrossing/items_info_as_published.tsv.gz"
     if not file.exists():
-        pytest.skip("no shared/data/bookcrossing beside the checkout")
+        pytest.skip("no shared/data/bookcrossing next to the checkout")
     names = {"listing_id": "Book_ID", "title": "Book-Title"}
     with pytest.raises(DataError, match="973 of 17,384 rows are bad"):
         run("listings", str(file), tmp_path / "out.parquet", map=names)

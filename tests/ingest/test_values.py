@@ -1,4 +1,4 @@
-"""Single values: what each kind of column takes, and the reason for what it does not."""
+"""Single values: accepted values of each kind of column, and the reasons for rejected ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etsyml_cli.ingest.columns import convert
-from etsyml_cli.ingest.formats.cells import Cells, cells_of
+from etsyml_cli.ingest.formats.cells import Cells, to_cells
 from etsyml_cli.ingest.rules import Rules
 from etsyml_cli.ingest.values import BadValueError, parse
 from etsyml_cli.io.rejects import Reason
@@ -44,7 +44,7 @@ def micros(text: str) -> int:
         ("tags", "red | silk|", PLAIN, ["red", "silk"]),
         ("tags", "red, silk;wool", PLAIN, ["red", "silk", "wool"]),
         ("tags", "a,b|c", PLAIN, ["a,b", "c"]),
-        ("tags", "red silk", PLAIN.with_spaced_tags(), ["red", "silk"]),
+        ("tags", "red silk", PLAIN.with_space_separated_tags(), ["red", "silk"]),
         ("tags", ["red", " silk "], PLAIN, ["red", "silk"]),
         ("price", "9.62", PLAIN, 9.62),
         ("price", Decimal("9.62"), PLAIN, 9.62),
@@ -61,8 +61,8 @@ def micros(text: str) -> int:
         ("time", "2014-05-01", UTC_RULES, micros("2014-05-01T00:00:00+00:00")),
         ("time", date(2014, 5, 1), UTC_RULES, micros("2014-05-01T00:00:00+00:00")),
         ("time", datetime(2014, 5, 1, tzinfo=UTC), PLAIN, micros("2014-05-01T00:00:00+00:00")),
-        ("time", "2014-11-02T01:30:00", NEW_YORK, micros("2014-11-02T05:30:00+00:00")),  # twice: the earlier
-        ("time", "2014-03-09T02:30:00", NEW_YORK, micros("2014-03-09T07:30:00+00:00")),  # never: shifted to 3:30
+        ("time", "2014-11-02T01:30:00", NEW_YORK, micros("2014-11-02T05:30:00+00:00")),  # ambiguous: the earlier
+        ("time", "2014-03-09T02:30:00", NEW_YORK, micros("2014-03-09T07:30:00+00:00")),  # nonexistent: shifted to 3:30
         ("time", "881250949", Rules(time_unit="s"), 881_250_949_000_000),
         ("time", 881_250_949_123, Rules(time_unit="ms"), 881_250_949_123_000),
         ("time", 881_250_949_123_456, Rules(time_unit="us"), 881_250_949_123_456),
@@ -71,7 +71,7 @@ def micros(text: str) -> int:
         ("path", "a/./b/../c.jpg", ROOT, "a/c.jpg"),
         ("path", "/shop/photos/c.jpg", ROOT, "c.jpg"),
         ("paths", "a.jpg| b/c, d; e.jpg ||./a.jpg", ROOT, ["a.jpg", "b/c, d; e.jpg"]),
-        ("paths", "red mug.jpg", ROOT.with_spaced_tags(), ["red mug.jpg"]),
+        ("paths", "red mug.jpg", ROOT.with_space_separated_tags(), ["red mug.jpg"]),
         ("paths", ["b|c.jpg", None, "", "/shop/photos/a.jpg", "x/../b|c.jpg"], ROOT, ["b|c.jpg", "a.jpg"]),
         ("paths", [b"a.jpg"], ROOT, ["a.jpg"]),
         ("paths", [], ROOT, None),
@@ -136,7 +136,7 @@ def test_good_values(kind, value, rules, expected):
         ("paths", [b"\xff.jpg"], ROOT, Reason.NOT_UTF8),
     ],
 )
-def test_bad_values_have_their_reason(kind, value, rules, reason):
+def test_bad_values_are_rejected_with_their_reason(kind, value, rules, reason):
     with pytest.raises(BadValueError) as error:
         parse(value, kind, rules)
     assert error.value.reason is reason
@@ -203,8 +203,8 @@ def one_by_one(values, kind, rules):
 @pytest.mark.parametrize("kind", list(ARROW_TYPES))
 @settings(deadline=None)
 @given(values=st.lists(VALUES, max_size=12), rules=RULES)
-def test_a_column_at_once_is_its_values_one_by_one(kind, values, rules):
-    got, reasons = convert(cells_of(values), Column("column", kind), rules)
+def test_a_converted_column_equals_its_parsed_values(kind, values, rules):
+    got, reasons = convert(to_cells(values), Column("column", kind), rules)
     expected, expected_reasons = one_by_one(values, kind, rules)
     assert reasons == expected_reasons
     assert got.equals(expected)
@@ -213,7 +213,7 @@ def test_a_column_at_once_is_its_values_one_by_one(kind, values, rules):
 @pytest.mark.parametrize("kind", list(ARROW_TYPES))
 @settings(deadline=None)
 @given(values=st.lists(st.sampled_from(NUMBERS_AS_TEXT + TIMES_AS_TEXT + ODD_TEXTS + [None]), max_size=12), rules=RULES)
-def test_a_column_of_texts_at_once_is_its_values_one_by_one(kind, values, rules):
+def test_a_converted_text_column_equals_its_parsed_values(kind, values, rules):
     got, reasons = convert(Cells(pa.array(values, pa.string())), Column("column", kind), rules)
     expected, expected_reasons = one_by_one(values, kind, rules)
     assert reasons == expected_reasons
@@ -222,7 +222,7 @@ def test_a_column_of_texts_at_once_is_its_values_one_by_one(kind, values, rules)
 
 @settings(deadline=None)
 @given(lists=st.lists(st.none() | st.lists(st.none() | st.sampled_from(PATHS), max_size=5), max_size=8))
-def test_lists_of_photos_at_once_are_the_lists_one_by_one(lists):
+def test_converted_photo_lists_equal_parsed_ones(lists):
     got, reasons = convert(Cells(pa.array(lists, pa.list_(pa.string()))), Column("images", "paths"), ROOT)
     expected, expected_reasons = one_by_one(lists, "paths", ROOT)
     assert reasons == expected_reasons
@@ -230,7 +230,7 @@ def test_lists_of_photos_at_once_are_the_lists_one_by_one(lists):
 
 
 @given(names=st.lists(st.sampled_from(PATHS) | st.text(max_size=6), max_size=6))
-def test_photos_are_the_paths_of_the_list_in_its_order_none_twice_none_outside(names):
+def test_photo_paths_keep_their_order_without_duplicates_inside_the_root(names):
     try:
         got = parse(names, "paths", ROOT) or []
     except BadValueError:
@@ -241,17 +241,17 @@ def test_photos_are_the_paths_of_the_list_in_its_order_none_twice_none_outside(n
 
 
 @pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
-def test_floats_of_any_width_are_the_shortest_text_that_tells_them_apart(kind):
+def test_floats_of_any_width_become_their_shortest_text(kind):
     floats = pa.array([0.5, 3.0, None, -2.25, 0.1], pa.float64()).cast(kind)
     got, _ = convert(Cells(floats), Column("column", "feature"), PLAIN)
     assert got.to_pylist()[:4] == ["0.5", "3", None, "-2.25"]
-    if kind != "float16":  # Arrow shows these as float64
+    if kind != "float16":  # Arrow prints these as float64
         assert got.to_pylist()[4] == "0.1"
 
 
 @pytest.mark.parametrize("kind", ["float16", "float32"])
 @pytest.mark.parametrize("column", list(ARROW_TYPES))
-def test_narrow_floats_are_read_as_wide_ones(kind, column):
+def test_narrow_floats_are_read_like_float64(kind, column):
     floats = pa.array([0.5, 3.0, None, 1.0, -2.25], pa.float64())
     narrow, wide = (
         convert(Cells(cells), Column("column", column), Rules(time_unit="s")) for cells in (floats.cast(kind), floats)
@@ -264,13 +264,13 @@ def test_trimming_agrees_with_python_on_every_character():
     characters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
     values = [f"{character}x{character}" for character in characters]
     got, reasons = convert(Cells(pa.array(values)), Column("column", "id"), PLAIN)
-    refused = {values[row][0] for row in reasons}
-    assert refused <= {chr(code) for code in [*range(0x20), 0x7F]}
+    rejected = {values[row][0] for row in reasons}
+    assert rejected <= {chr(code) for code in [*range(0x20), 0x7F]}
     kept = got.to_pylist()
     assert [v for v, text in zip(kept, values, strict=True) if v is not None and v != text.strip()] == []
 
 
-def test_only_bad_rows_of_a_large_column_are_refused():
+def test_only_bad_rows_of_a_large_column_are_rejected():
     values = ["2014-05-01T00:00:03Z"] * 5_000
     values[1234] = "soon"
     values[4321] = "1.5"

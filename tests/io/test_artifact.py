@@ -28,7 +28,7 @@ def write(target: Path, text: str, plan: Plan) -> None:
         draft.rows["out"] = len(text)
 
 
-def test_a_finished_artifact_tells_what_it_is(tmp_path: Path) -> None:
+def test_a_finished_artifact_has_a_manifest(tmp_path: Path) -> None:
     plan = Plan(kind="test", config={"a": 1}, seed=3)
     write(tmp_path / "made", "hello", plan)
     manifest = read_manifest(tmp_path / "made")
@@ -39,14 +39,14 @@ def test_a_finished_artifact_tells_what_it_is(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["data.txt", "manifest.json", "run.json"]
 
 
-def test_it_is_replaced_whole(tmp_path: Path) -> None:
+def test_an_artifact_is_replaced_completely(tmp_path: Path) -> None:
     write(tmp_path / "made", "old", Plan(kind="test", seed=1))
     write(tmp_path / "made", "new", Plan(kind="test", seed=2))
     assert (tmp_path / "made/data.txt").read_text() == "new"
     assert names_in(tmp_path) == ["made"]
 
 
-def test_a_failed_run_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
+def test_a_failed_run_leaves_the_existing_artifact_and_no_other_files(tmp_path: Path) -> None:
     write(tmp_path / "made", "old", Plan(kind="test"))
     with pytest.raises(RuntimeError), artifact(tmp_path / "made", Plan(kind="test", seed=2)) as draft:
         (draft.path / "data.txt").write_text("half")
@@ -89,7 +89,7 @@ with artifact(Path(sys.argv[1]), plan, resume=plan) as draft:
 """
 
 
-def test_a_killed_run_hands_its_scratch_to_the_same_plan_only(tmp_path: Path) -> None:
+def test_only_the_same_plan_resumes_a_killed_run(tmp_path: Path) -> None:
     def killed_run() -> None:
         done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "made"), "1"], check=False)
         assert done.returncode == -signal.SIGKILL
@@ -173,7 +173,7 @@ def test_a_file_is_never_replaced_by_a_directory(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_place_is_the_systems_error(tmp_path: Path) -> None:
+def test_a_read_only_directory_is_a_permission_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(PermissionError), artifact(tmp_path / "made", Plan(kind="test")):
         pass

@@ -1,4 +1,4 @@
-"""Lists on disk: what was ranked is what is read back, in every format."""
+"""Lists in files: ranked lists round-trip in every format."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ RANKED = {
 EMPTY = {"schema_version": 1, "query": "nothing", "items": []}
 
 
-def test_jsonl_holds_whole_lists(tmp_path: Path) -> None:
+def test_jsonl_has_one_list_per_line(tmp_path: Path) -> None:
     path = tmp_path / "lists.jsonl"
     assert write_lists([RANKED, EMPTY], path, subject="query") == 2
     assert [json.loads(line) for line in path.read_text().splitlines()] == [RANKED, EMPTY]
 
 
-def test_csv_has_a_row_for_each_listing_and_disarms_formulas(tmp_path: Path) -> None:
+def test_csv_has_one_row_per_listing_and_escapes_formulas(tmp_path: Path) -> None:
     path = tmp_path / "lists.csv"
     write_lists([RANKED, EMPTY], path, subject="query")
     with path.open(newline="") as file:
@@ -38,21 +38,21 @@ def test_csv_has_a_row_for_each_listing_and_disarms_formulas(tmp_path: Path) -> 
     assert rows == [
         ["query", "rank", "id", "score", "title"],
         ["red  scarf", "1", "L5", "0.1", "'=HYPERLINK(1)"],
-        ["red  scarf", "2", "L2", "-2.5", "Scarf, 80 cm"],  # a negative number is no text
+        ["red  scarf", "2", "L2", "-2.5", "Scarf, 80 cm"],  # a negative number is not text
     ]
 
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx"])
-def test_text_that_a_spreadsheet_would_run_is_quoted(text: str) -> None:
+def test_text_that_a_spreadsheet_would_execute_is_escaped(text: str) -> None:
     assert spreadsheet_safe(text) == "'" + text
 
 
 @pytest.mark.parametrize("value", ["plain", "", "1-2", -1.5, None])
-def test_other_cells_stay(value: object) -> None:
+def test_other_cells_are_unchanged(value: object) -> None:
     assert spreadsheet_safe(value) == value
 
 
-def test_parquet_keeps_types_also_where_an_item_has_no_title(tmp_path: Path) -> None:
+def test_parquet_keeps_types_if_an_item_has_no_title(tmp_path: Path) -> None:
     path = tmp_path / "lists.parquet"
     lists = [
         {"user_id": "U1", "fallback": False, "items": [{"rank": 1, "id": "L1", "score": 2.0}]},
@@ -65,14 +65,14 @@ def test_parquet_keeps_types_also_where_an_item_has_no_title(tmp_path: Path) -> 
     ]
 
 
-def test_no_items_give_a_readable_parquet_with_its_columns(tmp_path: Path) -> None:
+def test_empty_lists_give_an_empty_parquet_file_with_all_columns(tmp_path: Path) -> None:
     write_lists([EMPTY], tmp_path / "lists.parquet", subject="query")
     table = pq.read_table(tmp_path / "lists.parquet")
     assert table.num_rows == 0
     assert table.column_names == ["query", "rank", "id", "score", "title"]
 
 
-def test_trec_joins_the_words_of_a_query(tmp_path: Path) -> None:
+def test_a_trec_query_id_joins_the_words(tmp_path: Path) -> None:
     path = tmp_path / "lists.trec"
     write_lists([RANKED], path, subject="query")
     assert path.read_text() == "red_scarf Q0 L5 1 0.1 etsyml\nred_scarf Q0 L2 2 -2.5 etsyml\n"
@@ -95,7 +95,7 @@ def test_an_unknown_extension_is_refused_before_anything_is_computed(tmp_path: P
     assert raised.value.hint == "Did you mean '.jsonl'?"
 
 
-def test_a_failure_while_ranking_keeps_the_old_file(tmp_path: Path) -> None:
+def test_an_error_while_ranking_keeps_the_existing_file(tmp_path: Path) -> None:
     path = tmp_path / "lists.jsonl"
     write_lists([EMPTY], path, subject="query")
     old = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Tables on disk: what `seal` writes is what the readers say, and nothing appears before it is whole."""
+"""Table files: tables round-trip through `seal` and the readers, and appear only when complete."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def written(path, rows=ROWS, plan=PLAN):
     return path
 
 
-def test_a_table_tells_about_itself(tmp_path):
+def test_a_table_has_its_manifest_and_schema_version(tmp_path):
     path = written(tmp_path / "tables/favorites.parquet")
     manifest = table_manifest(path)
     assert manifest.plan == PLAN
@@ -51,14 +51,14 @@ def test_a_table_tells_about_itself(tmp_path):
     ]  # fmt: skip
 
 
-def test_optional_columns_that_a_table_lacks_are_null(tmp_path):
+def test_missing_optional_columns_are_null(tmp_path):
     path = written(tmp_path / "f.parquet")
     table = read_table(path, "favorites", ["created_at", "user_id", "weight"])
     assert table.schema == arrow_schema(table_schema("favorites"), ["created_at", "user_id", "weight"])
     assert table.to_pylist() == [{"created_at": None, "user_id": row["user_id"], "weight": None} for row in ROWS]
 
 
-def test_a_column_that_cannot_be_is_an_error(tmp_path):
+def test_an_unknown_column_is_an_error(tmp_path):
     with pytest.raises(InputError, match="no column 'user'") as error:
         read_table(written(tmp_path / "f.parquet"), "favorites", ["user"])
     assert error.value.hint == "Did you mean 'user_id'?"
@@ -87,7 +87,7 @@ def test_another_schema_version_is_refused(tmp_path, monkeypatch):
         open_table(path, "favorites")
 
 
-def test_a_draft_that_fails_leaves_what_was_there(tmp_path):
+def test_a_failed_draft_leaves_the_existing_table(tmp_path):
     path = written(tmp_path / "f.parquet")
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     with pytest.raises(RuntimeError), table_draft(path, PLAN) as draft:
@@ -124,7 +124,7 @@ def test_up_to_date(tmp_path):
     assert not table_is_up_to_date(path, PLAN)
 
 
-def test_row_groups_do_not_depend_on_how_rows_come(tmp_path, monkeypatch):
+def test_row_groups_do_not_depend_on_the_batches(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "ROW_GROUP_ROWS", 4)
     schema = pa.schema([("a", pa.int64())])
     sizes = []
@@ -152,7 +152,7 @@ def test_large_rows_make_small_row_groups(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("schema", TABLES.values(), ids=lambda schema: schema.name)
-def test_schemas_are_sound(schema):
+def test_schemas_are_consistent(schema):
     names = schema.names()
     assert len(set(names)) == len(names)
     assert set(schema.key) <= set(names)

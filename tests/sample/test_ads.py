@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from etsyml_cli.sample.ads import DECAY, PLACES, AdRows, click_probability, draw_impressions
+from etsyml_cli.sample.ads import DECAY, POSITIONS, AdRows, click_probability, draw_impressions
 from etsyml_cli.sample.config import SampleConfig
 from etsyml_cli.sample.slices import ROWS_AT_ONCE, examination
 from etsyml_cli.sample.world import World, build_world
@@ -21,22 +21,22 @@ def drawn() -> Drawn:
     return world, AdRows(**{name: np.concatenate([getattr(rows, name) for rows in parts]) for name in vars(parts[0])})
 
 
-def test_as_many_ads_as_asked_in_order_of_time(drawn: Drawn) -> None:
+def test_the_number_of_ads_is_as_configured_in_order_of_time(drawn: Drawn) -> None:
     assert drawn[1].impression.tolist() == list(range(300_000))
     assert (np.diff(drawn[1].second) >= 0).all()
 
 
-def test_no_ad_is_shown_before_its_birth_and_the_newborn_are_shown(drawn: Drawn) -> None:
+def test_no_ad_is_shown_before_its_creation_and_new_listings_are_shown(drawn: Drawn) -> None:
     world, rows = drawn
-    born = world.listings.born
-    assert (rows.second >= born[rows.listing]).all()
-    shown_since = rows.second - born[rows.listing]
-    newborn = np.unique(rows.listing[born[rows.listing] >= 0])
-    assert len(newborn) == (born >= 0).sum() == 120
-    assert np.median([shown_since[rows.listing == listing].min() for listing in newborn]) < 2 * 86_400
+    created = world.listings.created
+    assert (rows.second >= created[rows.listing]).all()
+    shown_since = rows.second - created[rows.listing]
+    new_listings = np.unique(rows.listing[created[rows.listing] >= 0])
+    assert len(new_listings) == (created >= 0).sum() == 120
+    assert np.median([shown_since[rows.listing == listing].min() for listing in new_listings]) < 2 * 86_400
 
 
-def test_clicks_are_as_likely_as_planted(drawn: Drawn) -> None:
+def test_click_rates_match_their_probabilities(drawn: Drawn) -> None:
     world, rows = drawn
     p = click_probability(world, rows.query, rows.listing, rows.position)
     assert (p == rows.probability).all()
@@ -44,13 +44,13 @@ def test_clicks_are_as_likely_as_planted(drawn: Drawn) -> None:
     assert 0.03 < rows.clicked.mean() < 0.07
 
 
-def test_clicks_by_position_recover_the_planted_examination(drawn: Drawn) -> None:
+def test_clicks_by_position_recover_the_true_examination(drawn: Drawn) -> None:
     _, rows = drawn
     rate = np.bincount(rows.position, rows.clicked)[1:] / np.bincount(rows.position)[1:]
-    assert np.abs(rate / rate[0] - examination(PLACES, DECAY)).max() < 0.06
+    assert np.abs(rate / rate[0] - examination(POSITIONS, DECAY)).max() < 0.06
 
 
-def test_the_truth_tells_clicks_from_the_rest_far_better_than_chance_though_not_surely(drawn: Drawn) -> None:
+def test_the_true_probabilities_rank_clicks_better_than_chance_but_not_perfectly(drawn: Drawn) -> None:
     assert 0.72 < roc_auc_score(drawn[1].clicked, drawn[1].probability) < 0.85
 
 
@@ -60,7 +60,7 @@ def test_memory_does_not_grow_with_the_rows() -> None:
 
 
 def peak_of_drawing(impressions: int) -> int:
-    """Bytes held at most while all of a day's ads are drawn."""
+    """Peak memory in bytes while the ads of a day are drawn."""
     world = build_world(SampleConfig(days=1, impressions=impressions), seed=0)
     tracemalloc.start()
     try:
@@ -70,7 +70,7 @@ def peak_of_drawing(impressions: int) -> int:
         tracemalloc.stop()
 
 
-def test_only_what_was_clicked_converts(drawn: Drawn) -> None:
+def test_only_clicked_ads_convert(drawn: Drawn) -> None:
     rows = drawn[1]
     assert rows.converted.any()
     assert not (rows.converted & ~rows.clicked).any()

@@ -72,9 +72,7 @@ def test_photos_do_not_depend_on_the_number_of_threads(
     assert contents(tmp_path / "images") == contents(market / "images")
 
 
-def test_a_photo_that_cannot_be_written_ends_the_run_and_nothing_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_photo_ends_the_run_without_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def disk_is_full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "no space left")
 
@@ -84,9 +82,7 @@ def test_a_photo_that_cannot_be_written_ends_the_run_and_nothing_is_left(
     assert names_in(tmp_path) == []
 
 
-def test_a_disk_that_fills_up_while_logs_are_written_is_one_error(
-    small_disk: Callable[[str], Path], etsyml: Etsyml
-) -> None:
+def test_a_full_disk_while_writing_logs_is_one_error(small_disk: Callable[[str], Path], etsyml: Etsyml) -> None:
     disk = small_disk("1m")
     ended = etsyml("sample-data", "--out", disk / "market", "--listings", "3", "--set", "impressions=200000")
     assert ended.code == 7
@@ -96,7 +92,7 @@ def test_a_disk_that_fills_up_while_logs_are_written_is_one_error(
     assert names_in(disk) == []
 
 
-def test_as_many_as_asked(market: Path) -> None:
+def test_row_counts_match_the_configuration(market: Path) -> None:
     rows = read_manifest(market).rows
     assert rows["listings"] == len(lines(market / "listings.csv")) - 1 == 40
     assert rows["impressions"] == len(lines(market / "impressions.csv.gz")) - 1 == 700
@@ -106,7 +102,7 @@ def test_as_many_as_asked(market: Path) -> None:
     assert len({search for search, *_ in searches}) == 50
 
 
-def test_every_photo_is_where_the_listing_says(market: Path) -> None:
+def test_every_listing_has_its_photo(market: Path) -> None:
     with (market / "listings.csv").open(newline="") as file:
         images = [row["image"] for row in csv.DictReader(file)]
     assert {str(path.relative_to(market)) for path in (market / "images").iterdir()} == set(images)
@@ -121,7 +117,7 @@ def test_favorites_are_json_lines(market: Path) -> None:
         assert msgspec.json.decode(line).keys() == {"user_id", "listing_id", "created_at"}
 
 
-def test_the_truth_is_about_the_rows_of_the_logs(market: Path) -> None:
+def test_the_ground_truth_has_the_rows_of_the_logs(market: Path) -> None:
     shown = [(row.split("\t")[0], row.split("\t")[3]) for row in lines(market / "searches.tsv.gz")[1:]]
     grades = read_page_grades(market)
     assert list(zip(grades["search_id"].to_pylist(), grades["listing_id"].to_pylist(), strict=True)) == shown
@@ -131,7 +127,7 @@ def test_the_truth_is_about_the_rows_of_the_logs(market: Path) -> None:
 
 
 def test_the_styles_and_the_users_are_distributions(market: Path) -> None:
-    listings, beta = read_styles(market / "truth")  # the truth folder itself will do as well
+    listings, beta = read_styles(market / "truth")  # the truth directory is accepted too
     users, theta = read_users(market / "truth")
     assert (beta.shape, theta.shape) == ((3, 40), (30, 3))
     assert (listings[0], users[-1]) == ("L1", "U30")
@@ -139,20 +135,20 @@ def test_the_styles_and_the_users_are_distributions(market: Path) -> None:
     assert np.allclose(theta.sum(axis=1), 1, atol=1e-5)
 
 
-def test_the_planted_positions_fall_from_one(market: Path) -> None:
+def test_examination_probabilities_decrease_from_one(market: Path) -> None:
     for curve in read_positions(market).values():
         assert curve[0] == 1
         assert curve == sorted(curve, reverse=True)
 
 
-def test_no_truth_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"styles\.parquet: no planted truth"):
+def test_missing_ground_truth_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"styles\.parquet: ground truth not found"):
         read_styles(tmp_path)
-    with pytest.raises(InputError, match=r"positions\.json: no planted truth"):
+    with pytest.raises(InputError, match=r"positions\.json: ground truth not found"):
         read_positions(tmp_path)
 
 
-def test_foreign_files_stay(market: Path, tmp_path: Path) -> None:
+def test_foreign_files_are_kept(market: Path, tmp_path: Path) -> None:
     assert sample_data(market, SMALL, seed=5).up_to_date
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(UsageError, match="did not write"):
@@ -165,19 +161,21 @@ def test_foreign_files_stay(market: Path, tmp_path: Path) -> None:
     [
         SampleConfig(listings=1, users=1, days=1, styles=1, searches=2, impressions=2),
         SampleConfig(listings=3, users=2, searches=0, impressions=0, styles=20, pages="ranked"),
-        SampleConfig(listings=5, users=2, searches=3, impressions=4),  # most days stay empty
+        SampleConfig(listings=5, users=2, searches=3, impressions=4),  # most days are empty
         SampleConfig(listings=1, users=1, days=1, searches=0, impressions=10),
-        SampleConfig(listings=3, users=5, favorites_per_user=1000, searches=1, impressions=0),  # all is favorited
+        SampleConfig(
+            listings=3, users=5, favorites_per_user=1000, searches=1, impressions=0
+        ),  # all listings are favorites
         SampleConfig(listings=3, users=5000, favorites_per_user=1, searches=1, impressions=1),  # two batches of users
     ],
 )
-def test_the_smallest_markets(config: SampleConfig, tmp_path: Path) -> None:
+def test_the_smallest_marketplaces(config: SampleConfig, tmp_path: Path) -> None:
     rows = sample_data(tmp_path / "tiny", config, seed=0).rows
     assert rows["impressions"] == config.impressions
     assert len(lines(tmp_path / "tiny" / "searches.tsv.gz")) == 1 + rows["searches"]
 
 
-def test_the_command_in_the_readme_holds_all_that_was_asked(tmp_path: Path) -> None:
+def test_the_command_in_the_readme_has_all_settings(tmp_path: Path) -> None:
     config = SampleConfig(listings=4, users=2, pages="ranked", searches=1, impressions=0)
     sample_data(tmp_path / "market", config, seed=9)
     command = (
@@ -199,13 +197,13 @@ def test_the_command_in_the_readme_holds_all_that_was_asked(tmp_path: Path) -> N
         "users=99999999999999999999",
     ],
 )
-def test_impossible_settings_are_refused(setting: str) -> None:
+def test_invalid_settings_are_usage_errors(setting: str) -> None:
     with pytest.raises(UsageError, match=setting.partition("=")[0]):
         resolve_config(SampleConfig, sets=[setting])
 
 
-def test_the_committed_marketplace_is_what_the_program_draws(tmp_path: Path) -> None:
-    """Photos apart: JPEG's bytes are the library's."""
+def test_the_committed_marketplace_is_reproducible(tmp_path: Path) -> None:
+    """Except for photos, because JPEG bytes depend on the library version."""
     sample_data(tmp_path / "drawn", SampleConfig(), seed=0)
     for name in ("listings.csv", "searches.tsv.gz", "favorites.jsonl", "impressions.csv.gz", "README.md"):
         assert lines(COMMITTED / name) == lines(tmp_path / "drawn" / name), name

@@ -13,7 +13,7 @@ from etsyml_cli.sample.world import World, build_world, grades
 
 Drawn = tuple[World, list[SearchRows]]
 PAGE = 16
-COMMON = slice(0, 10)  # positions that nearly every page reaches
+COMMON = slice(0, 10)  # positions that nearly every page has
 
 
 def draw(**config: object) -> Drawn:
@@ -51,20 +51,20 @@ def test_all_searches_are_drawn_and_a_page_holds_each_listing_once(shuffled: Dra
     assert (np.diff(position)[np.diff(search) == 0] == 1).all()
 
 
-def test_time_goes_on_and_no_listing_is_shown_before_its_birth(shuffled: Drawn) -> None:
+def test_times_ascend_and_no_listing_is_shown_before_its_creation(shuffled: Drawn) -> None:
     second = column(shuffled, "second")
     assert (np.diff(second) >= 0).all()
-    assert (second >= shuffled[0].listings.born[column(shuffled, "listing")]).all()
+    assert (second >= shuffled[0].listings.created[column(shuffled, "listing")]).all()
 
 
-def test_clicks_on_shuffled_pages_recover_the_planted_examination(shuffled: Drawn) -> None:
-    planted = examination(PAGE, DECAY)
-    assert np.abs(click_rate_by_position(shuffled) - planted)[COMMON].max() < 0.05
+def test_clicks_on_shuffled_pages_recover_the_true_examination(shuffled: Drawn) -> None:
+    true_curve = examination(PAGE, DECAY)
+    assert np.abs(click_rate_by_position(shuffled) - true_curve)[COMMON].max() < 0.05
 
 
-def test_clicks_on_ranked_pages_do_not(ranked: Drawn) -> None:
-    planted = examination(PAGE, DECAY)
-    assert np.abs(click_rate_by_position(ranked) - planted)[COMMON].max() > 0.15
+def test_clicks_on_ranked_pages_do_not_recover_the_true_examination(ranked: Drawn) -> None:
+    true_curve = examination(PAGE, DECAY)
+    assert np.abs(click_rate_by_position(ranked) - true_curve)[COMMON].max() > 0.15
 
 
 @pytest.mark.parametrize(("pages", "holds"), [("shuffled", lambda r: abs(r) < 0.02), ("ranked", lambda r: r < -0.3)])
@@ -75,17 +75,17 @@ def test_only_ranked_pages_follow_the_grades(
     assert holds(float(np.corrcoef(column(drawn, "position"), column(drawn, "grade"))[0, 1]))
 
 
-def test_grades_of_the_pages_are_the_planted_ones_and_of_every_kind(shuffled: Drawn) -> None:
+def test_grades_of_the_pages_are_the_true_grades(shuffled: Drawn) -> None:
     grade = column(shuffled, "grade")
     assert (grade == grades(shuffled[0], column(shuffled, "query"), column(shuffled, "listing"))).all()
     assert (np.bincount(grade) / len(grade) > 0.08).all()
 
 
-def test_clicks_and_carts_are_as_likely_as_planted(shuffled: Drawn) -> None:
+def test_click_and_cart_rates_match_their_probabilities(shuffled: Drawn) -> None:
     world = shuffled[0]
     grade, event = column(shuffled, "grade"), column(shuffled, "event")
-    seen = examination(PAGE, DECAY)[column(shuffled, "position") - 1]
-    click = seen * attraction(world, grade, column(shuffled, "listing"))
+    examined = examination(PAGE, DECAY)[column(shuffled, "position") - 1]
+    click = examined * attraction(world, grade, column(shuffled, "listing"))
     assert click.max() < 1
     for kind in range(4):
         of_kind = grade == kind

@@ -10,7 +10,9 @@ from etsyml_cli.splits.days import NO_PART, TEST, TRAIN, VALID, days_of, last_da
 
 
 @given(st.lists(st.integers(16_000, 16_100), min_size=1), st.integers(1, 5), st.integers(1, 5))
-def test_no_part_sees_a_later_one(days: list[int], test_days: int, valid_days: int) -> None:
+def test_training_days_precede_validation_days_precede_test_days(
+    days: list[int], test_days: int, valid_days: int
+) -> None:
     logged = np.array(days, dtype=np.int64)
     try:
         split = last_days(logged, test_days=test_days, valid_days=valid_days)
@@ -30,7 +32,7 @@ def test_days_are_utc_calendar_days() -> None:
     assert len(set(days_of(np.append(micros, micros[1] + 1)))) == 2
 
 
-def test_nothing_held_out_leaves_no_test_part() -> None:
+def test_a_split_without_test_days_has_no_test_set() -> None:
     split = last_days(np.arange(16_000, 16_030), test_days=0, valid_days=3)
     assert split.test_from is None
     assert split.test_begins == 16_030
@@ -38,7 +40,7 @@ def test_nothing_held_out_leaves_no_test_part() -> None:
 
 
 @pytest.mark.parametrize("test_days", [0, 5])
-def test_days_after_the_split_was_made_are_in_no_part(test_days: int) -> None:
+def test_days_after_the_split_are_in_no_set(test_days: int) -> None:
     split = last_days(np.arange(16_000, 16_030), test_days=test_days, valid_days=3)
     part = split.part_of(np.arange(16_000, 16_040)).tolist()
     trained = 27 - test_days
@@ -46,6 +48,6 @@ def test_days_after_the_split_was_made_are_in_no_part(test_days: int) -> None:
     assert split.test_begins == 16_030 - test_days
 
 
-def test_a_log_that_is_too_short_is_refused() -> None:
+def test_a_log_that_is_too_short_is_a_data_error() -> None:
     with pytest.raises(DataError, match="spans 2 days"):
         last_days(np.array([16_000, 16_001]), test_days=1, valid_days=1)

@@ -26,15 +26,13 @@ def slow_hold_out(rows: list[tuple[int, int, int]], share: float) -> set[tuple[i
 
 
 @given(rows, st.sampled_from([0.01, 0.2, 0.5, 0.99]))
-def test_the_last_of_each_user_are_held_out_as_one_would_by_hand(
-    rows: list[tuple[int, int, int]], share: float
-) -> None:
+def test_the_last_favorites_of_each_user_are_held_out(rows: list[tuple[int, int, int]], share: float) -> None:
     users, listings, key = (np.array(column) for column in zip(*rows, strict=True))
     held = hold_out(users, listings, key, share)
     assert set(zip(users[held].tolist(), listings[held].tolist(), strict=True)) == slow_hold_out(rows, share)
 
 
-def test_the_random_split_depends_on_ids_and_seed_not_on_the_order_of_rows() -> None:
+def test_the_random_split_depends_on_ids_and_seed_but_not_on_row_order() -> None:
     users, listings = [f"U{i % 7}" for i in range(210)], [f"L{i}" for i in range(210)]
     key = random_key(users, listings, seed=1)
     np.testing.assert_array_equal(random_key(users[::-1], listings[::-1], seed=1), key[::-1])
@@ -42,5 +40,5 @@ def test_the_random_split_depends_on_ids_and_seed_not_on_the_order_of_rows() -> 
     assert len(set(key.tolist())) == 210
 
 
-def test_ids_cannot_be_cut_at_another_place_to_give_the_same_key() -> None:
+def test_user_and_listing_ids_are_separated_in_the_key() -> None:
     assert random_key(["U1"], ["2L"], 0) != random_key(["U12"], ["L"], 0)

@@ -48,7 +48,7 @@ def test_published_vectors(text, seed, published):
 
 @settings(deadline=None)  # the first call compiles
 @given(st.lists(st.text()), SEEDS, st.integers(0, 3))
-def test_equal_to_mmh3_bit_for_bit(texts, seed, skipped):
+def test_hashes_equal_mmh3(texts, seed, skipped):
     texts = ["", "a", "ab", "abc", "abcd", "žluťoučký", "日本語", *texts]
     hashes = hash_strings(pa.array(texts, pa.string())[skipped:], seed)
     assert hashes.tolist() == [mmh3.hash(text, seed, signed=False) for text in texts[skipped:]]
@@ -73,7 +73,7 @@ def test_no_strings():
 def test_a_new_process_gives_the_same_hashes():
     code = "import pyarrow as pa; from etsyml_cli.text.hashing import *; print(*hash_strings(pa.array({}), {}))"
     texts, seed = ["wool", "scarf", "日本語"], feature_seed("query")
-    said = [
+    outputs = [
         subprocess.run(
             [sys.executable, "-c", code.format(texts, seed)],
             env={**os.environ, "PYTHONHASHSEED": salt},
@@ -83,18 +83,18 @@ def test_a_new_process_gives_the_same_hashes():
         ).stdout
         for salt in ("1", "2")
     ]
-    assert said == [" ".join(map(str, hash_strings(pa.array(texts), seed))) + "\n"] * 2
+    assert outputs == [" ".join(map(str, hash_strings(pa.array(texts), seed))) + "\n"] * 2
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_numbers_that_are_not_finite_are_refused(value):
+def test_non_finite_numbers_are_a_data_error(value):
     with pytest.raises(DataError, match="photo1 is NaN or infinite"):
         dense_field(Numbers(["photo0", "photo1"], np.array([[1.0, 2.0], [3.0, value]]), np.array([1])))
 
 
 @st.composite
 def fields_of_rows(draw):
-    """Fields over the same rows, of few different hashes, whole or in their last bits, so that many share a slot."""
+    """Fields over the same rows with few distinct hashes (or last bits), so that many rows have equal slots."""
     step = draw(st.sampled_from([1_000_003, 1 << 13]))
     n_rows = draw(st.integers(0, 6))
     fields = []
@@ -122,12 +122,12 @@ def test_a_row_is_the_sum_of_its_features_in_distinct_slots(drawn, bits):
                 np.add.at(expected, field.hashes[own] % (1 << bits), 1 if field.x is None else field.x[own])
         own = slice(rows.ptr[t], rows.ptr[t + 1])
         assert len(set(rows.slots[own])) == len(rows.slots[own])
-        found = np.zeros_like(expected)
-        found[rows.slots[own]] = rows.x[own]
-        np.testing.assert_array_equal(found, expected)
+        actual = np.zeros_like(expected)
+        actual[rows.slots[own]] = rows.x[own]
+        np.testing.assert_array_equal(actual, expected)
 
 
-def test_no_hash_reaches_the_bias():
+def test_no_hash_has_the_slot_of_the_bias():
     n = 5000
     field = Field(np.arange(n), np.arange(n + 1), hash_strings(pa.array(map(str, range(n))), 0), np.ones(n))
     rows = hashed_rows([field], n, BITS)

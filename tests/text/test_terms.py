@@ -1,4 +1,4 @@
-"""d_T equals scikit-learn's vectorizers; hashed terms keep their places in any catalog."""
+"""d_T equals scikit-learn's vectorizers; columns of hashed terms do not depend on the catalog."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WORDS = ["red", "wool", "scarf", "gift", "mug"]
 catalogs = st.lists(st.lists(st.sampled_from(WORDS), max_size=6), min_size=1, max_size=6)
 
 
-def peer(weighting, listings, min_count):
+def scikit_learn_vectorizer(weighting, listings, min_count):
     options = {"analyzer": lambda words: terms_of(words, [], 2), "min_df": min_count}
     if weighting == "tf-idf":
         return TfidfVectorizer(**options).fit(listings)
@@ -24,26 +24,26 @@ def peer(weighting, listings, min_count):
 @settings(max_examples=100, deadline=None)
 @given(catalogs, st.sampled_from(["binary", "counts", "tf-idf"]), st.integers(1, 2))
 def test_rows_equal_those_of_scikit_learn(listings, weighting, min_count):
-    found = [terms_of(words, [], 2) for words in listings]
-    terms = build_terms(found, min_count=min_count, hash_bits=None)
-    rows = term_rows(found, terms, weighting).toarray()
+    listing_terms = [terms_of(words, [], 2) for words in listings]
+    terms = build_terms(listing_terms, min_count=min_count, hash_bits=None)
+    rows = term_rows(listing_terms, terms, weighting).toarray()
     if not terms.names:
         assert rows.shape == (len(listings), 0)
         return
-    vectorizer = peer(weighting, listings, min_count)
+    vectorizer = scikit_learn_vectorizer(weighting, listings, min_count)
     expected = vectorizer.transform(listings).toarray().astype(float)
     length = np.linalg.norm(expected, axis=1, keepdims=True)
     np.testing.assert_allclose(rows, np.divide(expected, length, out=expected, where=length > 0), atol=1e-12)
     assert terms.names == vectorizer.get_feature_names_out().tolist()
 
 
-def test_runs_of_words_do_not_cross_from_the_title_into_the_tags():
+def test_n_grams_do_not_span_title_and_tags():
     assert terms_of(["red", "scarf"], ["wool"], 2) == ["red", "scarf", "wool", "red scarf"]
     assert terms_of(["a", "b", "c"], [], 3) == ["a", "b", "c", "a b", "b c", "a b c"]
 
 
 @pytest.mark.parametrize("weighting", ["binary", "counts", "tf-idf"])
-def test_hashed_terms_have_the_same_place_in_every_catalog(weighting):
+def test_hashed_terms_have_the_same_column_in_every_catalog(weighting):
     first = [terms_of(words, [], 2) for words in (["red", "scarf"], ["mug"])]
     terms = build_terms(first, min_count=1, hash_bits=12)
     assert (terms.width, terms.names) == (4096, None)

@@ -1,4 +1,4 @@
-"""Words of listings and queries: the arrays hold what a slow count says."""
+"""Words of listings and queries: the arrays equal a simple reference implementation."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def features_of(listings, query, *, min_count=1):
     return overlap(words, build_vocabulary(words, min_count), [query], np.zeros(n, np.int64), np.arange(n))
 
 
-def bm25_by_hand(listings, query):
-    """Robertson & Zaragoza's formula, one listing and one word at a time, as a share of the highest value."""
+def slow_bm25(listings, query):
+    """Robertson & Zaragoza's formula, word by word, divided by the maximum."""
     documents = [tokenize(f"{title} {tags}") for title, tags in listings]
     mean = sum(map(len, documents)) / len(documents)
     words = set(tokenize(query))
@@ -71,7 +71,7 @@ def test_words(written, words):
     assert tokenize(written) == words
 
 
-def test_the_vocabulary_counts_listings_not_words():
+def test_document_frequency_counts_listings():
     vocabulary = build_vocabulary(count(LISTINGS), min_count=2)
     assert vocabulary.words == ["gift", "wool"]
     assert vocabulary.document_frequency.tolist() == [2, 2]
@@ -81,11 +81,11 @@ def test_the_vocabulary_counts_listings_not_words():
 
 @settings(max_examples=200, deadline=None)
 @given(catalogs, texts)
-def test_overlap_equals_the_count_by_hand(listings, query):
+def test_overlap_equals_the_slow_reference(listings, query):
     features = features_of(listings, query)
     words = set(tokenize(query))
     shares = [[len(words & set(tokenize(side))) / max(len(words), 1) for side in sides] for sides in listings]
-    assert features[:, 0] == pytest.approx(bm25_by_hand(listings, query), abs=1e-12)
+    assert features[:, 0] == pytest.approx(slow_bm25(listings, query), abs=1e-12)
     assert features[:, 1:3] == pytest.approx(np.array(shares))
     whole = [
         [bool(words) and words <= set(tokenize(side)) for side in (title, f"{title} {tags}")]
@@ -96,14 +96,14 @@ def test_overlap_equals_the_count_by_hand(listings, query):
     assert (features <= 1 + 1e-12).all()
 
 
-def test_an_unknown_word_overlaps_with_nothing_and_lowers_the_shares():
+def test_an_unknown_word_has_no_overlap_and_lowers_the_shares():
     assert features_of(LISTINGS, "zebra").tolist() == [[0] * 5] * 4
     known, half = features_of(LISTINGS, "mug")[1], features_of(LISTINGS, "mug zebra")[1]
     assert half[1] == known[1] / 2
-    assert 0 < half[0] < known[0] / 2  # the unknown word is the rarest, so it weighs more
+    assert 0 < half[0] < known[0] / 2  # the unknown word has the highest idf
 
 
-def test_a_query_without_words_overlaps_with_nothing():
+def test_a_query_without_words_has_no_overlap():
     assert features_of(LISTINGS, "?!").tolist() == [[0] * 5] * 4
 
 
@@ -111,7 +111,7 @@ def test_a_word_below_min_count_still_matches():
     assert features_of(LISTINGS, "mug", min_count=2)[1].tolist()[1:] == [1, 0, 1, 1]
 
 
-def test_rows_in_pieces_are_the_rows_at_once(monkeypatch):
+def test_features_do_not_depend_on_the_chunk_size(monkeypatch):
     words = count(LISTINGS)
     vocabulary = build_vocabulary(words, min_count=1)
     query_of_row, listing_of_row = np.array([0, 1, 0, 1, 1]), np.array([0, 1, 3, 3, 2])

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from etsyml_cli.ads.features.sparse_svd import sparse_svd
 from etsyml_cli.core.types import F64, U64
-from etsyml_cli.history.history import add_counts, places_of
+from etsyml_cli.history.history import add_counts, find_positions
 from etsyml_cli.text.hashing import Numbers
 
 DAYS_OF_A_FIT = 7
@@ -77,7 +77,7 @@ class ClickSvd:
     def numbers(self, name: str, keys: U64, present: NDArray[np.bool_]) -> list[Numbers]:
         """What is known of the two values of each `present` row, both (N,), and of them together."""
         left, right = (
-            np.where(present, places_of(side.keys, of), -1)
+            np.where(present, find_positions(side.keys, of), -1)
             for side, of in ((self.left, keys >> np.uint64(32)), (self.right, keys & RIGHT))
         )
         both = np.flatnonzero((left >= 0) & (right >= 0))
@@ -119,7 +119,7 @@ class ClickSvd:
         return Side(left, x_left @ turn), Side(right, x_right @ turn)
 
     def _turn(self, right: U64, x: F64) -> F64:
-        before = places_of(self.right.keys, right)
+        before = find_positions(self.right.keys, right)
         known = before >= 0
         if not known.any():
             return np.eye(self.dim)

@@ -1,6 +1,6 @@
-"""CSV and its kin, RecBole's atomic files among them: quoted fields may hold newlines, line numbers stay exact.
+"""CSV and similar formats, including RecBole's atomic files; quoted fields may contain newlines.
 
-Python's csv module reads every field, so that a record means here what it means everywhere in Python.
+Every field is parsed by Python's csv module. Line numbers are physical lines of the file.
 """
 
 from __future__ import annotations
@@ -16,57 +16,58 @@ import numpy as np
 import pyarrow as pa
 
 from etsyml_cli.core.errors import InputError, UsageError
-from etsyml_cli.ingest.formats.cells import BATCH_ROWS, Block, Cells, Refused, joined
-from etsyml_cli.ingest.formats.files import ForeignFile, Header, whole_lines
+from etsyml_cli.ingest.formats.cells import BATCH_ROWS, Block, Cells, UnreadableRow, concatenate
+from etsyml_cli.ingest.formats.files import Header, InputFile, whole_lines
 from etsyml_cli.io.rejects import Reason
 
 _DELIMITERS = (",", "\t", ";", "|")
 _TAB_SUFFIXES = {".tsv", ".tab", ".inter", ".item", ".user"}
-_SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
+_DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 _RECBOLE = re.compile(r"(.+):(token|token_seq|float|float_seq)")
 
 
-def read_header(file: ForeignFile) -> Header | None:
-    """The first record's names; None for a file without one. A column without a name is called by its place."""
-    first = next((record for text in _texts(file) for record in text.records), None)
+def read_header(file: InputFile) -> Header | None:
+    """The column names in the first record, `column_N` if a name is empty; None if the file has no record.
+
+    Raises InputError if the header is not UTF-8.
+    """
+    first = next((record for chunk in _chunks(file) for record in chunk.records), None)
     if first is None:
         return None
     if _has_escaped_bytes("".join(first)):
         raise InputError(
             f"{file.name}: the header is not UTF-8", hint="Convert it: iconv -f LATIN1 -t UTF-8 FILE > NEW"
         )
-    names = [name.strip() or f"column_{place}" for place, name in enumerate(first, 1)]
+    names = [name.strip() or f"column_{number}" for number, name in enumerate(first, 1)]
     typed = [_RECBOLE.fullmatch(name) for name in names]
-    spaced = frozenset(match[1] for match in typed if match and match[2] == "token_seq")
+    space_separated = frozenset(match[1] for match in typed if match and match[2] == "token_seq")
     if all(typed):
         names = [match[1] for match in typed if match]
-    return Header(tuple(names), spaced if all(typed) else frozenset())
+    return Header(tuple(names), space_separated if all(typed) else frozenset())
 
 
-def read_blocks(file: ForeignFile, header: Header, wanted: Sequence[str]) -> Iterator[Block]:
-    """The rows under the header, block by block. One empty field too many at the end is dropped and counted."""
-    places = {name: header.names.index(name) for name in wanted}
+def read_blocks(file: InputFile, header: Header, columns: Sequence[str]) -> Iterator[Block]:
+    """The rows after the header, in blocks. One extra empty field at the end of a row is dropped and counted."""
+    positions = {name: header.names.index(name) for name in columns}
     header_passed = False
-    for text in _texts(file):
-        if not header_passed and text.records:
-            del text.records[0], text.firsts[0], text.lasts[0]
+    for chunk in _chunks(file):
+        if not header_passed and chunk.records:
+            del chunk.records[0], chunk.starts[0], chunk.ends[0]
             header_passed = True
-        yield _block(text, len(header.names), places)
+        yield _block(chunk, len(header.names), positions)
 
 
 @dataclass
-class _Text:
-    """Some whole records of a file."""
+class _Chunk:
+    """A chunk of a file, split into complete records."""
 
     text: str
     lines_before: int
     records: list[list[str]] = field(default_factory=list)
-    firsts: list[int] = field(
-        default_factory=list
-    )  # the physical lines of record i in `text`: first, and one past the last
-    lasts: list[int] = field(default_factory=list)
-    broken: list[int] = field(default_factory=list)  # lines on which no record could be read
-    rest: str = ""  # a record's beginning whose end is not here
+    starts: list[int] = field(default_factory=list)  # first physical line of each record in `text`
+    ends: list[int] = field(default_factory=list)  # one past the last physical line of each record
+    bad_lines: list[int] = field(default_factory=list)  # lines that cannot be parsed
+    remainder: str = ""  # an incomplete record at the end
 
     @cached_property
     def lines(self) -> list[str]:
@@ -76,110 +77,113 @@ class _Text:
         return "".join(self.lines[first:last]).encode("utf-8", "surrogateescape")
 
 
-def _texts(file: ForeignFile) -> Iterator[_Text]:
-    rest, lines_before, delimiter = "", 0, None
-    chunks = whole_lines(file)
-    chunk = next(chunks, None)
-    while chunk is not None:
-        following = next(chunks, None)
-        content = rest + chunk.decode("utf-8", "surrogateescape")
+def _chunks(file: InputFile) -> Iterator[_Chunk]:
+    remainder, lines_before, delimiter = "", 0, None
+    pieces = whole_lines(file)
+    piece = next(pieces, None)
+    while piece is not None:
+        following = next(pieces, None)
+        content = remainder + piece.decode("utf-8", "surrogateescape")
         delimiter = delimiter or _delimiter(file, content)
-        text = _read_records(_Text(content, lines_before), delimiter, at_end=following is None)
-        yield text
-        rest, lines_before, chunk = text.rest, lines_before + len(text.lines) - len(_lines_of(text.rest)), following
+        chunk = _read_records(_Chunk(content, lines_before), delimiter, at_end=following is None)
+        yield chunk
+        remainder, piece = chunk.remainder, following
+        lines_before += len(chunk.lines) - len(_lines_of(remainder))
 
 
-def _read_records(text: _Text, delimiter: str, *, at_end: bool) -> _Text:
-    if '"' not in text.text and _read_plainly(text, delimiter):
-        return text
+def _read_records(chunk: _Chunk, delimiter: str, *, at_end: bool) -> _Chunk:
+    if '"' not in chunk.text and _read_unquoted(chunk, delimiter):
+        return chunk
     start = 0
-    while start < len(text.lines):
-        start = _read_carefully(text, start, delimiter, at_end)
-    return text
+    while start < len(chunk.lines):
+        start = _read_quoted(chunk, start, delimiter, at_end)
+    return chunk
 
 
-def _read_plainly(text: _Text, delimiter: str) -> bool:
-    """Read a text without quotes: each line is a record, an empty one is none. False for a field that is too long."""
+def _read_unquoted(chunk: _Chunk, delimiter: str) -> bool:
+    """Read text without quotes: one record per non-empty line. Return False if a field is too long."""
     try:
-        records = list(csv.reader(io.StringIO(text.text, newline=""), delimiter=delimiter))
+        records = list(csv.reader(io.StringIO(chunk.text, newline=""), delimiter=delimiter))
     except csv.Error:
         return False
-    text.firsts = [line for line, record in enumerate(records) if record]
-    text.lasts = [line + 1 for line in text.firsts]
-    text.records = [record for record in records if record]
+    chunk.starts = [line for line, record in enumerate(records) if record]
+    chunk.ends = [line + 1 for line in chunk.starts]
+    chunk.records = [record for record in records if record]
     return True
 
 
-def _read_carefully(text: _Text, start: int, delimiter: str, at_end: bool) -> int:
-    """Read records from line `start` on; returns the line to go on from."""
+def _read_quoted(chunk: _Chunk, start: int, delimiter: str, at_end: bool) -> int:
+    """Read records from line `start` on; return the line at which to continue."""
     exhausted = False
 
     def lines() -> Iterator[str]:
         nonlocal exhausted
-        yield from map(text.lines.__getitem__, range(start, len(text.lines)))  # a slice would copy for each restart
+        yield from map(chunk.lines.__getitem__, range(start, len(chunk.lines)))  # no slice: it would copy
         exhausted = True
 
     reader = csv.reader(lines(), delimiter=delimiter)
     done = start
     try:
         for record in reader:
-            if exhausted:  # the lines ended inside a quoted field
+            if exhausted:  # end of the lines inside a quoted field
                 break
             end = start + reader.line_num
             if end > done + 1:
-                _expect_closed_quotes(text.lines[done:end], delimiter)
+                _expect_closed_quotes(chunk.lines[done:end], delimiter)
             if record:
-                text.records.append(record)
-                text.firsts.append(done)
-                text.lasts.append(end)
+                chunk.records.append(record)
+                chunk.starts.append(done)
+                chunk.ends.append(end)
             done = end
         else:
-            return len(text.lines)
+            return len(chunk.lines)
     except csv.Error:
         exhausted = False
     if exhausted and not at_end:
-        text.rest = "".join(text.lines[done:])
-        return len(text.lines)
-    text.broken.append(done)  # give up this one line and go on behind it
+        chunk.remainder = "".join(chunk.lines[done:])
+        return len(chunk.lines)
+    chunk.bad_lines.append(done)  # skip this line only
     return done + 1
 
 
 def _expect_closed_quotes(record: list[str], delimiter: str) -> None:
-    """Raises csv.Error for a record over several lines whose quotes close in the middle of a field.
+    """Raise csv.Error if a record of several lines has a closing quote in the middle of a field.
 
-    There a stray quote opened a field that swallowed lines up to the next quote.
+    A stray quote then opened a field that contains all lines up to the next quote.
     """
     for _ in csv.reader(record, delimiter=delimiter, strict=True):
         pass
 
 
-def _block(text: _Text, n_fields: int, places: dict[str, int]) -> Block:
-    refused = [_refused(text, line, line + 1, Reason.UNCLOSED_QUOTE) for line in text.broken]
+def _block(chunk: _Chunk, n_fields: int, positions: dict[str, int]) -> Block:
+    unreadable = [_unreadable(chunk, line, line + 1, Reason.UNCLOSED_QUOTE) for line in chunk.bad_lines]
     trailing_empty: list[int] = []
-    rows = list(range(len(text.records)))
-    if any(len(record) != n_fields for record in text.records):
-        rows, wrong, shortened = _of_right_length(text.records, n_fields)
-        trailing_empty = [text.lines_before + text.firsts[i] + 1 for i in shortened]
-        refused += [_refused(text, text.firsts[i], text.lasts[i], Reason.FIELD_COUNT) for i in wrong]
-    if not text.text.isascii() and _has_escaped_bytes(text.text):
-        garbled = [i for i in rows if _has_escaped_bytes("".join(text.records[i]))]
-        refused += [_refused(text, text.firsts[i], text.lasts[i], Reason.NOT_UTF8) for i in garbled]
-        rows = sorted(set(rows) - set(garbled))
-    columns = _columns([text.records[i] for i in rows], places)
-    lines = np.array([text.firsts[i] for i in rows], dtype=np.int64) + text.lines_before + 1
-    refused.sort(key=lambda one: one.line)
-    return Block(columns, lines, lambda i: text.raw(text.firsts[rows[i]], text.lasts[rows[i]]), refused, trailing_empty)
+    rows = list(range(len(chunk.records)))
+    if any(len(record) != n_fields for record in chunk.records):
+        rows, wrong, shortened = _split_by_length(chunk.records, n_fields)
+        trailing_empty = [chunk.lines_before + chunk.starts[i] + 1 for i in shortened]
+        unreadable += [_unreadable(chunk, chunk.starts[i], chunk.ends[i], Reason.FIELD_COUNT) for i in wrong]
+    if not chunk.text.isascii() and _has_escaped_bytes(chunk.text):
+        not_utf8 = [i for i in rows if _has_escaped_bytes("".join(chunk.records[i]))]
+        unreadable += [_unreadable(chunk, chunk.starts[i], chunk.ends[i], Reason.NOT_UTF8) for i in not_utf8]
+        rows = sorted(set(rows) - set(not_utf8))
+    columns = _columns([chunk.records[i] for i in rows], positions)
+    lines = np.array([chunk.starts[i] for i in rows], dtype=np.int64) + chunk.lines_before + 1
+    unreadable.sort(key=lambda row: row.line)
+    return Block(
+        columns, lines, lambda i: chunk.raw(chunk.starts[rows[i]], chunk.ends[rows[i]]), unreadable, trailing_empty
+    )
 
 
-def _columns(records: list[list[str]], places: dict[str, int]) -> dict[str, Cells]:
+def _columns(records: list[list[str]], positions: dict[str, int]) -> dict[str, Cells]:
     parts: list[list[Cells]] = []
     for start in range(0, len(records), BATCH_ROWS):
         fields = list(zip(*records[start : start + BATCH_ROWS], strict=True))
-        parts.append([Cells(pa.array(fields[place], pa.string())) for place in places.values()])
-    return {name: joined(part[i] for part in parts) for i, name in enumerate(places)}
+        parts.append([Cells(pa.array(fields[position], pa.string())) for position in positions.values()])
+    return {name: concatenate(part[i] for part in parts) for i, name in enumerate(positions)}
 
 
-def _of_right_length(records: list[list[str]], n_fields: int) -> tuple[list[int], list[int], list[int]]:
+def _split_by_length(records: list[list[str]], n_fields: int) -> tuple[list[int], list[int], list[int]]:
     right: list[int] = []
     wrong: list[int] = []
     shortened: list[int] = []
@@ -191,8 +195,8 @@ def _of_right_length(records: list[list[str]], n_fields: int) -> tuple[list[int]
     return right, wrong, shortened
 
 
-def _refused(text: _Text, first: int, last: int, reason: Reason) -> Refused:
-    return Refused(text.lines_before + first + 1, reason, text.raw(first, last))
+def _unreadable(chunk: _Chunk, first: int, last: int, reason: Reason) -> UnreadableRow:
+    return UnreadableRow(chunk.lines_before + first + 1, reason, chunk.raw(first, last))
 
 
 def _has_escaped_bytes(text: str) -> bool:
@@ -207,15 +211,15 @@ def _lines_of(text: str) -> list[str]:
     return io.StringIO(text, newline="").readlines()
 
 
-def _delimiter(file: ForeignFile, content: str) -> str:
+def _delimiter(file: InputFile, content: str) -> str:
     if file.delimiter is not None:
-        named = _SPELLED.get(file.delimiter, file.delimiter)
-        if len(named) != 1 or named in '"\r\n':
-            raise UsageError(f"--delimiter {file.delimiter!r}: expected one character, or tab")
-        return named
+        delimiter = _DELIMITER_NAMES.get(file.delimiter, file.delimiter)
+        if len(delimiter) != 1 or delimiter in '"\r\n':
+            raise UsageError(f"--delimiter {file.delimiter!r}: expected a single character or `tab`")
+        return delimiter
     header = content.lstrip("\r\n").partition("\n")[0]
     suffixes = {suffix.lower() for suffix in file.path.suffixes}
-    usual = "\t" if suffixes & _TAB_SUFFIXES else "," if ".csv" in suffixes else ""
-    if usual and usual in header:
-        return usual
+    default = "\t" if suffixes & _TAB_SUFFIXES else "," if ".csv" in suffixes else ""
+    if default and default in header:
+        return default
     return max(_DELIMITERS, key=header.count)

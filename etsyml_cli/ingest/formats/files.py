@@ -1,4 +1,4 @@
-"""Foreign files: find them, tell their format, open them whether gzipped or not. What they hold is not read here."""
+"""Input files: find them, detect their format and open them, gzipped or not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from etsyml_cli.core.errors import DataError, InputError, UsageError
 
 STDIN = "-"
 CHUNK_BYTES = 4 << 20
-LONGEST_LINE = 64 << 20
+MAX_LINE_BYTES = 64 << 20
 
 Format = Literal["csv", "jsonl", "parquet"]
 
@@ -38,127 +38,132 @@ _GZIP, _PARQUET, _UTF8_BOM = b"\x1f\x8b", b"PAR1", b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
-class ForeignFile:
+class InputFile:
     """A file and how to read it."""
 
     path: Path
-    name: str  # what messages and rejects call it
+    name: str  # name in messages and rejects
     format: Format
     gzipped: bool
-    delimiter: str | None = None  # None: told by the extension or the header
+    delimiter: str | None = None  # None: detected from the extension or the header
 
 
 @dataclass(frozen=True)
 class Header:
-    """The names of a file's columns, and which of them hold lists of words parted by spaces (RecBole's token_seq)."""
+    """A file's column names, and the columns whose lists are separated by spaces (RecBole's token_seq)."""
 
     names: tuple[str, ...]
-    spaced: frozenset[str] = frozenset()
+    space_separated: frozenset[str] = frozenset()
 
 
 def find_files(patterns: list[str], spool: Path) -> list[Path]:
-    """The files that `patterns` name: paths, globs (sorted) and `-`, copied to `spool` so that it can be read again.
+    """The files that match `patterns`: paths, globs (sorted) and `-` (stdin, copied to `spool` to be read repeatedly).
 
-    Raises InputError for a pattern that matches nothing, for a directory and for a file that cannot be read.
+    Raises InputError if a pattern has no match, for a directory and for a file that cannot be read.
     """
     if patterns.count(STDIN) > 1:
-        raise UsageError("`-` (stdin) can be read only once")
-    found = []
+        raise UsageError("`-` (stdin) is given more than once")
+    paths: list[Path] = []
     for pattern in patterns:
         if pattern == STDIN:
-            found.append(_spooled(spool))
+            paths.append(_spool_stdin(spool))
         elif Path(pattern).exists() or not glob.has_magic(pattern):
-            found.append(Path(pattern))
+            paths.append(Path(pattern))
         else:
-            found += _matches(pattern)
-    for path in found:
-        _must_be_readable(path)
-    return found
+            paths += _expand_glob(pattern)
+    for path in paths:
+        _check_readable(path)
+    return paths
 
 
-def tell_format(path: Path, name: str, delimiter: str | None) -> ForeignFile:
-    """How to read `path`: by its extension before `.gz`, else by how its content begins; gzip by its first bytes."""
+def detect_format(path: Path, name: str, delimiter: str | None) -> InputFile:
+    """Detect the format from the extension before `.gz`, else from the first bytes; gzip from its first bytes."""
     with path.open("rb") as content:
         gzipped = content.read(2) == _GZIP
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in (".gz", ".gzip")]
-    told = _FORMATS.get(suffixes[-1]) if suffixes else None
-    file = ForeignFile(path, name, told or "csv", gzipped, delimiter)
-    with opened(file) as stream:
+    known_format = _FORMATS.get(suffixes[-1]) if suffixes else None
+    file = InputFile(path, name, known_format or "csv", gzipped, delimiter)
+    with open_file(file) as stream:
         start = stream.read(4096)
-    file = replace(file, format=told or _sniffed(start))
-    _refuse_strangers(file, start)
+    file = replace(file, format=known_format or _sniff_format(start))
+    _check_supported(file, start)
     return file
 
 
-def _refuse_strangers(file: ForeignFile, start: bytes) -> None:
-    """Raises InputError for what is known, but not read."""
+def _check_supported(file: InputFile, start: bytes) -> None:
+    """Raise InputError if the format is recognized but not supported."""
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise InputError(f"{file.name}: UTF-16 text", hint="Convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW")
+        raise InputError(
+            f"{file.name}: UTF-16 text is not supported", hint="Convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW"
+        )
     if file.format == "jsonl" and start.removeprefix(_UTF8_BOM).lstrip()[:1] == b"[":
         raise InputError(
-            f"{file.name}: one JSON array, not JSON Lines", hint="Convert it: jq -c '.[]' FILE > NEW.jsonl"
+            f"{file.name}: one JSON array, expected JSON Lines", hint="Convert it: jq -c '.[]' FILE > NEW.jsonl"
         )
     if file.format == "parquet" and file.gzipped:
-        raise InputError(f"{file.name}: Parquet inside gzip", hint="Unpack it first: gunzip FILE")
+        raise InputError(f"{file.name}: gzipped Parquet is not supported", hint="Decompress it first: gunzip FILE")
 
 
 @contextmanager
-def opened(file: ForeignFile) -> Iterator[IO[bytes]]:
-    """The file's bytes, unpacked. Raises InputError where they cannot be read, also halfway."""
+def open_file(file: InputFile) -> Iterator[IO[bytes]]:
+    """Open the decompressed file. Raises InputError if it cannot be read, also while it is being read."""
     try:
         stream: IO[bytes]
         with gzip.open(file.path) if file.gzipped else file.path.open("rb") as stream:  # type: ignore[assignment]
             yield stream
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{file.name}: damaged gzip ({error})", hint="Was it copied or downloaded whole?") from None
+        raise InputError(f"{file.name}: damaged gzip file ({error})", hint="Copy or download it again.") from None
     except OSError as error:
         raise InputError(f"{file.name}: {error.strerror or error}") from None
 
 
-def whole_lines(file: ForeignFile) -> Iterator[bytes]:
-    """The content in chunks of about 4 MiB that end with a line, without a byte order mark."""
-    with opened(file) as stream:
-        carried, at_start = b"", True
+def whole_lines(file: InputFile) -> Iterator[bytes]:
+    """Chunks of about 4 MiB that end with a complete line, without a byte order mark.
+
+    Raises DataError if a line is longer than 64 MiB.
+    """
+    with open_file(file) as stream:
+        remainder, at_start = b"", True
         while chunk := stream.read(CHUNK_BYTES):
             if at_start:
                 chunk, at_start = chunk.removeprefix(_UTF8_BOM), False
             cut = chunk.rfind(b"\n") + 1
             if cut:
-                yield carried + chunk[:cut]
-                carried = chunk[cut:]
+                yield remainder + chunk[:cut]
+                remainder = chunk[cut:]
             else:
-                carried += chunk
-            if len(carried) > LONGEST_LINE:
-                raise DataError(f"{file.name}: a line above 64 MiB", hint="One record a line is expected.")
-        if carried:
-            yield carried
+                remainder += chunk
+            if len(remainder) > MAX_LINE_BYTES:
+                raise DataError(f"{file.name}: a line is longer than 64 MiB", hint="Expected one record per line.")
+        if remainder:
+            yield remainder
 
 
-def _sniffed(start: bytes) -> Format:
+def _sniff_format(start: bytes) -> Format:
     text = start.removeprefix(_UTF8_BOM).lstrip()
     if start.startswith(_PARQUET):
         return "parquet"
     return "jsonl" if text[:1] in (b"{", b"[") else "csv"
 
 
-def _spooled(spool: Path) -> Path:
+def _spool_stdin(spool: Path) -> Path:
     with spool.open("wb") as copy:
         shutil.copyfileobj(sys.stdin.buffer, copy, CHUNK_BYTES)
     return spool
 
 
-def _matches(pattern: str) -> list[Path]:
-    paths = [Path(path) for path in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207  absolute patterns too
+def _expand_glob(pattern: str) -> list[Path]:
+    paths = [Path(path) for path in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207  may be absolute
     files = [path for path in paths if path.is_file()]
     if not files:
-        raise InputError(f"{pattern}: matches no file")
+        raise InputError(f"{pattern}: no files match")
     return files
 
 
-def _must_be_readable(path: Path) -> None:
+def _check_readable(path: Path) -> None:
     if path.is_dir():
-        raise InputError(f"{path}: a directory", hint=f"Name its files: '{path}/*.jsonl'")
+        raise InputError(f"{path}: is a directory", hint=f"Give its files: '{path}/*.jsonl'")
     if not path.exists():
-        raise InputError(f"{path}: not here", hint="Is the path right?")
+        raise InputError(f"{path}: not found", hint="Check the path.")
     if not os.access(path, os.R_OK):
-        raise InputError(f"{path}: may not be read", hint=f"See its permissions: ls -l {path}")
+        raise InputError(f"{path}: permission denied", hint=f"Check its permissions: ls -l {path}")

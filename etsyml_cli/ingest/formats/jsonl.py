@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line. Whole batches are decoded at once; a batch that does not decode goes line by line."""
+"""JSON Lines: one object per line. Batches are decoded at once, or line by line if that fails."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, InputError
-from etsyml_cli.ingest.formats.cells import BATCH_ROWS, Block, Cells, Refused, cells_of, joined
-from etsyml_cli.ingest.formats.files import ForeignFile, Header, whole_lines
+from etsyml_cli.ingest.formats.cells import BATCH_ROWS, Block, Cells, UnreadableRow, concatenate, to_cells
+from etsyml_cli.ingest.formats.files import Header, InputFile, whole_lines
 from etsyml_cli.io.rejects import Reason
 
 SAMPLED_ROWS = 10_000
-MOST_KEYS = 2_000
+MAX_KEYS = 2_000
 
 _NEWLINE, _RETURN, _OPEN, _CLOSE = (ord(character) for character in "\n\r{}")
 _KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -24,8 +24,11 @@ _KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 Bounds = NDArray[np.int64]
 
 
-def read_header(file: ForeignFile) -> Header | None:
-    """The keys of the first 10,000 objects in the order of their coming; None for a file without lines."""
+def read_header(file: InputFile) -> Header | None:
+    """The keys of the first 10,000 objects in order of appearance; None if the file has no lines.
+
+    Raises InputError if none of these lines is a JSON object.
+    """
     names: dict[str, None] = {}
     objects = 0
     lines = [line for line in next(whole_lines(file), b"").split(b"\n")[:SAMPLED_ROWS] if line.strip()]
@@ -34,38 +37,38 @@ def read_header(file: ForeignFile) -> Header | None:
             names |= dict.fromkeys(_KEYS.decode(line))
             objects += 1
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            continue  # read_blocks refuses it by name
+            continue  # read_blocks reports it
     if lines and not objects:
-        raise InputError(f"{file.name}: no JSON object in its first lines", hint="One object a line is expected.")
+        raise InputError(f"{file.name}: no JSON object in the first lines", hint="Expected one object per line.")
     return Header(tuple(names)) if lines else None
 
 
-def read_blocks(file: ForeignFile, header: Header, wanted: Sequence[str]) -> Iterator[Block]:
-    """The rows, block by block; an absent key is null."""
-    reader = _Reader(file, header.names, wanted)
+def read_blocks(file: InputFile, header: Header, columns: Sequence[str]) -> Iterator[Block]:
+    """The rows, in blocks; a missing key is null."""
+    reader = _Reader(file, header.names, columns)
     for chunk in whole_lines(file):
         yield reader.block(chunk)
 
 
 class _Reader:
-    """Decodes lines to columns; remembers the line number and the keys that it met."""
+    """Decodes lines to columns; keeps track of the line number and the keys."""
 
-    def __init__(self, file: ForeignFile, names: Sequence[str], wanted: Sequence[str]) -> None:
+    def __init__(self, file: InputFile, names: Sequence[str], columns: Sequence[str]) -> None:
         self.file = file
-        self.wanted = list(wanted)
+        self.columns = list(columns)
         self.lines_before = 0
-        self.late: dict[str, None] = {}
-        self._expect(list(dict.fromkeys([*wanted, *names])))
+        self.new_keys: dict[str, None] = {}
+        self._set_keys(list(dict.fromkeys([*columns, *names])))
 
-    def _expect(self, names: list[str]) -> None:
-        """Build the row's type: wanted keys are decoded, other known ones skipped, an unknown one is an error."""
-        if len(names) > MOST_KEYS:
+    def _set_keys(self, names: list[str]) -> None:
+        """Build the row type: `columns` are decoded, other known keys are skipped, an unknown key is an error."""
+        if len(names) > MAX_KEYS:
             raise DataError(
-                f"{self.file.name}: more than {MOST_KEYS:,} keys", hint="Objects of like keys are expected."
+                f"{self.file.name}: more than {MAX_KEYS:,} keys", hint="Expected objects with the same keys."
             )
         self.names = names
         fields = [f"c{i}" for i in range(len(names))]
-        n = len(self.wanted)
+        n = len(self.columns)
         kinds = [(f, Any, None) for f in fields[:n]] + [(f, msgspec.Raw, msgspec.Raw(b"")) for f in fields[n:]]
         rename = dict(zip(fields, names, strict=True))
         try:
@@ -80,54 +83,62 @@ class _Reader:
         plain = _looks_like_object(chunk, starts, ends) & _is_utf8(chunk)
         parts: list[list[Cells]] = []
         kept: list[int] = []
-        refused: list[Refused] = []
+        unreadable: list[UnreadableRow] = []
         for first in range(0, len(starts), BATCH_ROWS):
             last = min(first + BATCH_ROWS, len(starts))
             rows = (
-                self._quickly(chunk, starts[first], ends[last - 1], last - first) if plain[first:last].all() else None
+                self._decode_batch(chunk, starts[first], ends[last - 1], last - first)
+                if plain[first:last].all()
+                else None
             )
             if rows is None:
                 lines = {i: chunk[starts[i] : ends[i]] for i in range(first, last)}
-                rows = self._line_by_line(lines, kept, refused)
+                rows = self._decode_lines(lines, kept, unreadable)
             else:
                 kept.extend(range(first, last))
-            parts.append([cells_of(list(map(getter, rows))) for getter in self.getters])
-        columns = {name: joined(part[i] for part in parts) for i, name in enumerate(self.wanted)}
+            parts.append([to_cells(list(map(getter, rows))) for getter in self.getters])
+        columns = {name: concatenate(part[i] for part in parts) for i, name in enumerate(self.columns)}
         numbers = np.array(kept, dtype=np.int64) + self.lines_before + 1
         self.lines_before += len(starts)
-        return Block(columns, numbers, lambda i: chunk[starts[kept[i]] : ends[kept[i]]], refused, late=tuple(self.late))
+        return Block(
+            columns,
+            numbers,
+            lambda i: chunk[starts[kept[i]] : ends[kept[i]]],
+            unreadable,
+            new_keys=tuple(self.new_keys),
+        )
 
-    def _quickly(self, chunk: bytes, start: int, end: int, n: int) -> list[Any] | None:
-        """The rows of n lines, or None where one of them needs a closer look."""
+    def _decode_batch(self, chunk: bytes, start: int, end: int, n: int) -> list[Any] | None:
+        """The rows of n lines, or None if they have to be decoded line by line."""
         try:
             rows: list[Any] = self.decoder.decode_lines(memoryview(chunk)[start:end])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        # Each line begins with `{` and ends with `}`, so no object goes over a line's end: as many
-        # objects as lines means one object a line.
+        # Each line begins with `{` and ends with `}`, so no object spans two lines: if there are as many
+        # objects as lines, each line is one object.
         return rows if len(rows) == n else None
 
-    def _line_by_line(self, lines: dict[int, bytes], kept: list[int], refused: list[Refused]) -> list[Any]:
-        """The rows of the lines that hold an object; `kept` gets their numbers, `refused` the other lines."""
+    def _decode_lines(self, lines: dict[int, bytes], kept: list[int], unreadable: list[UnreadableRow]) -> list[Any]:
+        """Decode lines one by one; append the numbers of objects to `kept` and other lines to `unreadable`."""
         rows = []
         for i, line in lines.items():
             if not line.strip():
                 continue
-            row = self._decoded(line)
+            row = self._decode_line(line)
             if isinstance(row, Reason):
-                refused.append(Refused(self.lines_before + i + 1, row, line))
+                unreadable.append(UnreadableRow(self.lines_before + i + 1, row, line))
             else:
                 rows.append(row)
                 kept.append(i)
         return rows
 
-    def _decoded(self, line: bytes) -> Any:
+    def _decode_line(self, line: bytes) -> Any:
         try:
             line.decode()
             unknown = [key for key in _KEYS.decode(line) if key not in self.names]
             if unknown:
-                self.late |= dict.fromkeys(unknown)
-                self._expect(self.names + unknown)
+                self.new_keys |= dict.fromkeys(unknown)
+                self._set_keys(self.names + unknown)
             return self.decoder.decode(line)
         except UnicodeDecodeError:
             return Reason.NOT_UTF8
@@ -136,7 +147,7 @@ class _Reader:
 
 
 def _line_bounds(chunk: bytes) -> tuple[Bounds, Bounds]:
-    """Where each line begins and where it ends, without its newline."""
+    """The start and the end of each line, without its newline."""
     ends = np.flatnonzero(np.frombuffer(chunk, np.uint8) == _NEWLINE)
     if not chunk.endswith(b"\n"):
         ends = np.append(ends, len(chunk))
