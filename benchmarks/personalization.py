@@ -25,7 +25,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.measure import cost_of, etsyml, median_cost, require
 from benchmarks.photo_folders import REPOSITORY
-from etsyml_cli.metrics.recommendation import hits_of, log_likelihood, recall
+from etsyml_cli.metrics.definitions.recall import recall
+from etsyml_cli.metrics.recommendation import hits_of, log_likelihood
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.favorites import Favorites, favorites_of
 from etsyml_cli.personalization.model.item_knn import nearest_listings

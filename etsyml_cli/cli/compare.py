@@ -19,7 +19,7 @@ def compare(
     qrels: Annotated[Path, typer.Option("--qrels", metavar="FILE", help="TREC qrels, plain or .gz.")],
     metric: Annotated[
         list[str] | None,
-        typer.Option("--metric", "-m", metavar="NAME", help="ndcg@K, map, mrr or p@K; repeatable."),
+        typer.Option("--metric", "-m", metavar="NAME", help="As ndcg@10 or map; repeatable."),
     ] = None,
     seed: options.Seed = 0,
 ) -> None:

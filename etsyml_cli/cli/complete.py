@@ -17,10 +17,10 @@ CONFIG_OF = {"extract-images": "images", "sample-data": "sample"}
 
 
 def metrics(incomplete: str) -> list[str]:
-    """Names of metrics, with a cutoff where one is needed."""
-    from etsyml_cli.metrics.names import METRICS
+    """Names of metrics, with a cutoff if one is required."""
+    from etsyml_cli.metrics.registry import METRICS
 
-    return _fitting((f"{name}@10" if spec.cutoff == "required" else name for name, spec in METRICS.items()), incomplete)
+    return _fitting((name.replace("@k", "@10") for name in METRICS), incomplete)
 
 
 def kinds_of_models(ctx: typer.Context, incomplete: str) -> list[str]:

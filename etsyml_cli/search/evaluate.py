@@ -20,8 +20,9 @@ from etsyml_cli.io.runs import write_lists
 from etsyml_cli.io.trec import write_qrels
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
+from etsyml_cli.metrics.metric import PageMetric
 from etsyml_cli.metrics.names import MetricName
-from etsyml_cli.metrics.ranking import PER_PAGE, RankedPages, best_first, byte_order, rank_pages
+from etsyml_cli.metrics.ranking import RankedPages, best_first, byte_order, rank_pages
 from etsyml_cli.photos.reduced import shuffle_photos
 from etsyml_cli.photos.store import ImageFeatures
 from etsyml_cli.search.features import log_blocks, photo_blocks, rows_of_log
@@ -39,7 +40,6 @@ from etsyml_cli.text.words import OVERLAP_FEATURES
 
 SHOWN = "shown"
 TEXT = "text"
-OF_PAIRS = "pair_accuracy"
 UNSEEN = "unseen"
 
 
@@ -94,7 +94,7 @@ def evaluate_ltr(
     measured = []
     for metric in metrics:
         measured += compared_means(str(metric), _values(metric, ranked, judged), seed, chosen)
-        if metric.name != OF_PAIRS:
+        if not metric.shape(PageMetric).on_unseen:
             continue
         of_unseen = _values(metric, rank(unseen), judged)
         if np.isnan(of_unseen[SHOWN]).all():
@@ -153,7 +153,7 @@ def _values(metric: MetricName, ranked: Ranked, judged: Bools) -> dict[str, F64]
     """The metric of every judged page, (Q,), by each variant, and its mean over the controls."""
 
     def per_page(pages: RankedPages) -> F64:
-        values: F64 = PER_PAGE[metric.name](pages, metric)[judged]
+        values: F64 = metric.shape(PageMetric).values(pages, metric)[judged]
         return values
 
     values = {variant: per_page(pages) for variant, pages in ranked.variants.items()}

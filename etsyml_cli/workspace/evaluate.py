@@ -13,7 +13,8 @@ from etsyml_cli.core.errors import GateError, InputError, UsageError
 from etsyml_cli.core.registry import resolve
 from etsyml_cli.io.artifact import MANIFEST, read_manifest
 from etsyml_cli.metrics.measurement import Measurement
-from etsyml_cli.metrics.names import METRICS, MetricName, parse_metric
+from etsyml_cli.metrics.names import MetricName, parse_metric
+from etsyml_cli.metrics.registry import all_metrics
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ def _expect_a_reader(named: Collection[str], models: Mapping[str, Path], asked: 
 
 
 def _metrics_for(models: Mapping[str, Path]) -> list[str]:
-    return sorted(name for name, spec in METRICS.items() if set(spec.models) & set(models))
+    return sorted(metric.name for metric in all_metrics() if set(metric.models) & set(models))
 
 
 def _check_gate(gate: Gate, evaluations: list[Evaluation]) -> None:

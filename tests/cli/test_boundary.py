@@ -40,7 +40,7 @@ HEAVY = (
         (
             ["evaluate", "--model", "ltr", "--metric", "auc"],
             2,
-            "error: auc judges ctr models, not ltr\n  For ltr ask for: map, mrr, ndcg, p, pair_accuracy.\n",
+            "error: auc judges ctr models, not ltr\n  For ltr ask for: err, map, mrr, ndcg, p, pair_accuracy, rbp.\n",
         ),
         (["evaluate", "--min", "auc=high"], 2, "error: --min auc=high: expected METRIC=NUMBER, as in auc=0.7\n"),
         (
@@ -194,6 +194,13 @@ def modules_after(*arguments: str) -> set[str]:
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "ltr", "--help"], ["nonsense"]])
 def test_nothing_heavy_is_imported_before_a_command_runs(arguments: list[str]) -> None:
     assert modules_after(*arguments).isdisjoint(HEAVY)
+
+
+def test_nothing_heavy_is_imported_to_complete_the_names_of_metrics() -> None:
+    program = "import sys\nfrom etsyml_cli.cli.complete import metrics\nprint(metrics(''), *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "'ndcg@10'" in done.stdout
+    assert set(done.stdout.split()).isdisjoint(HEAVY)
 
 
 def test_every_command_has_examples_in_its_help(etsyml: Etsyml) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from etsyml_cli.cli.settings import CONFIGS
-from etsyml_cli.metrics.names import METRICS
+from etsyml_cli.metrics.registry import METRICS
 from tests.conftest import REPOSITORY
 
 

@@ -9,7 +9,8 @@ import pytest
 from sklearn.datasets import load_svmlight_file
 
 from etsyml_cli.core.errors import DataError
-from etsyml_cli.metrics.ranking import ndcg, rank_pages
+from etsyml_cli.metrics.definitions.ndcg import ndcg
+from etsyml_cli.metrics.ranking import rank_pages
 from etsyml_cli.search.model import blocks as blocks_module
 from etsyml_cli.search.model.blocks import ListingPhotos, Rows
 from etsyml_cli.search.model.choose import choose_l2
