@@ -25,8 +25,8 @@ from etsyml_cli.io.artifact import Manifest, expect_same_input
 from etsyml_cli.io.model import SPLIT, load_config, load_json
 from etsyml_cli.io.truth import read_click_probabilities
 from etsyml_cli.metrics.measurement import Measurement
-from etsyml_cli.metrics.metric import RowMetric
 from etsyml_cli.metrics.names import MetricName
+from etsyml_cli.metrics.shapes import RowMetric
 from etsyml_cli.splits.days import DaySplit
 
 PERMUTED = {CONTENT: "permuted", ENSEMBLE: "ens-permuted"}  # what variants are called whose photos were dealt anew

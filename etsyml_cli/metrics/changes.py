@@ -6,8 +6,8 @@ import math
 from typing import NamedTuple
 
 from etsyml_cli.metrics.measurement import Measurement
-from etsyml_cli.metrics.metric import RowMetric
 from etsyml_cli.metrics.names import parse_metric
+from etsyml_cli.metrics.shapes import RowMetric
 
 THOUSANDTH = 1e-3
 

@@ -16,8 +16,8 @@ from etsyml_cli.core.rng import generator
 from etsyml_cli.core.types import F64
 from etsyml_cli.metrics.bootstrap import percentile_interval
 from etsyml_cli.metrics.measurement import Difference, Measurement, Observed, without_intervals_of_few
-from etsyml_cli.metrics.metric import RowMetric, Weighted
 from etsyml_cli.metrics.names import MetricName
+from etsyml_cli.metrics.shapes import RowMetric, Weighted
 from etsyml_cli.metrics.weighted import entropy
 
 POISSON_RESAMPLES = 500  # half of bootstrap.RESAMPLES: each is a pass over every row of a log, not over its queries

@@ -16,15 +16,9 @@ from etsyml_cli.io.artifact import expect_same_input
 from etsyml_cli.io.model import SPLIT, load_json
 from etsyml_cli.metrics.bootstrap import Statistic, compared, compared_means, resampled
 from etsyml_cli.metrics.measurement import Measurement
-from etsyml_cli.metrics.metric import (
-    FavoriteMetric,
-    ListingMetric,
-    RecommendationMetric,
-    StyleMetric,
-    UserMetric,
-)
 from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.recommendation import RecommendedLists, lists_of_users, log_likelihood
+from etsyml_cli.metrics.shapes import FavoriteMetric, ListingMetric, RecommendationMetric, StyleMetric, UserMetric
 from etsyml_cli.personalization.catalog import shops_of
 from etsyml_cli.personalization.model.favorites import Favorites
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters, one_style

@@ -13,10 +13,11 @@ from etsyml_cli.core.log import logger
 from etsyml_cli.io.trec import Qrels, Run, read_qrels, read_run
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
-from etsyml_cli.metrics.metric import Metric, PageMetric
+from etsyml_cli.metrics.metric import Metric
 from etsyml_cli.metrics.names import MetricName, parse_metric
 from etsyml_cli.metrics.ranking import RankedPages, byte_order, rank_pages
 from etsyml_cli.metrics.registry import all_metrics
+from etsyml_cli.metrics.shapes import PageMetric
 
 DEFAULT_METRICS = ("ndcg@10", "map", "mrr")
 

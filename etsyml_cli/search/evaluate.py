@@ -20,9 +20,9 @@ from etsyml_cli.io.runs import write_lists
 from etsyml_cli.io.trec import write_qrels
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
-from etsyml_cli.metrics.metric import PageMetric
 from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.ranking import RankedPages, best_first, byte_order, rank_pages
+from etsyml_cli.metrics.shapes import PageMetric
 from etsyml_cli.photos.reduced import shuffle_photos
 from etsyml_cli.photos.store import ImageFeatures
 from etsyml_cli.search.features import log_blocks, photo_blocks, rows_of_log

@@ -20,9 +20,9 @@ from etsyml_cli.io.model import CARD, METRICS, SPLIT, load_json, load_tensors, s
 from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
-from etsyml_cli.metrics.metric import PageMetric
 from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.ranking import best_first, byte_order, rank_pages
+from etsyml_cli.metrics.shapes import PageMetric
 from etsyml_cli.search.card import rows_card
 from etsyml_cli.search.config import LtrConfig
 from etsyml_cli.search.learn import learn_weights, objective_of

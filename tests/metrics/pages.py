@@ -7,9 +7,9 @@ import pytrec_eval
 from hypothesis import strategies as st
 
 from etsyml_cli.core.types import F64
-from etsyml_cli.metrics.metric import PageMetric
 from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.metrics.ranking import RankedPages, byte_order, rank_pages
+from etsyml_cli.metrics.shapes import PageMetric
 
 IDS = ["L1", "L10", "L2", "l2", "é", "日本", "a_b", "Z", "z", "𝄞", "\uffff", "L-1"]
 NEAR = [0.0, -0.0, 0.1, 0.1 + 1e-9, 0.1 + 1e-8, 1.0, 1.0 + 1e-7, 1.0 + 6e-8, -3.5, 1e30]  # some are one float32

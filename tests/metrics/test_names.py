@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etsyml_cli.core.errors import UsageError
-from etsyml_cli.metrics.metric import Choice, HitMetric, Number, RowMetric
+from etsyml_cli.metrics.metric import Choice, Number
 from etsyml_cli.metrics.names import MetricName, parse_metric
 from etsyml_cli.metrics.registry import all_metrics
+from etsyml_cli.metrics.shapes import HitMetric, RowMetric
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from etsyml_cli.metrics.registry import METRICS, all_metrics
 from tests.conftest import Etsyml
 
 TOY = """
-from etsyml_cli.metrics.metric import Metric, Number, PageMetric
+from etsyml_cli.metrics.metric import Metric, Number
+from etsyml_cli.metrics.shapes import PageMetric
 
 TOY = Metric(
     name="toy",

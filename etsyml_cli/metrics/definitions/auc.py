@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit
 
 from etsyml_cli.core.types import F64
-from etsyml_cli.metrics.metric import Metric, RowMetric, Weighted
+from etsyml_cli.metrics.metric import Metric
+from etsyml_cli.metrics.shapes import RowMetric, Weighted
 
 
 def auc(p: F64, clicks: F64, impressions: F64) -> Weighted:

@@ -6,8 +6,9 @@ import numpy as np
 
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.types import F64, I64
-from etsyml_cli.metrics.metric import Metric, PageMetric
+from etsyml_cli.metrics.metric import Metric
 from etsyml_cli.metrics.ranking import RankedPages
+from etsyml_cli.metrics.shapes import PageMetric
 
 HIGHEST_GRADE = 4  # as in gdeval and the LETOR collections
 

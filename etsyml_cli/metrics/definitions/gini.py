@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from etsyml_cli.core.types import I64
-from etsyml_cli.metrics.metric import ListingMetric, Metric
+from etsyml_cli.metrics.metric import Metric
+from etsyml_cli.metrics.shapes import ListingMetric
 
 
 def gini(times: I64) -> float:

@@ -6,7 +6,8 @@ import numpy as np
 
 from etsyml_cli.core.types import F64, I64, Bools
 from etsyml_cli.metrics.definitions.recall import recall
-from etsyml_cli.metrics.metric import HitMetric, Metric
+from etsyml_cli.metrics.metric import Metric
+from etsyml_cli.metrics.shapes import HitMetric
 
 
 def hit(hits: Bools, held: I64) -> F64:

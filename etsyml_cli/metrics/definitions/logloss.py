@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from etsyml_cli.core.types import F64
-from etsyml_cli.metrics.metric import Metric, RowMetric, Weighted
+from etsyml_cli.metrics.metric import Metric
+from etsyml_cli.metrics.shapes import RowMetric, Weighted
 from etsyml_cli.metrics.weighted import log_losses, ratio, weighted_sum
 
 

@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from etsyml_cli.core.types import F64, I64
-from etsyml_cli.metrics.metric import Metric, UserMetric
+from etsyml_cli.metrics.metric import Metric
 from etsyml_cli.metrics.recommendation import RecommendedLists, mean_of_places
+from etsyml_cli.metrics.shapes import UserMetric
 
 HEAD_SHARE = 0.01  # of the listings: those with the most favorites are not in the long tail
 

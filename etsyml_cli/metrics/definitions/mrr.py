@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from etsyml_cli.core.types import F64
-from etsyml_cli.metrics.metric import Metric, PageMetric
+from etsyml_cli.metrics.metric import Metric
 from etsyml_cli.metrics.ranking import RankedPages
+from etsyml_cli.metrics.shapes import PageMetric
 
 
 def reciprocal_rank(pages: RankedPages, k: int | None = None) -> F64:

@@ -8,8 +8,9 @@ import numpy as np
 
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.types import F64, I64, Bools
-from etsyml_cli.metrics.metric import Choice, HitMetric, Metric, PageMetric
+from etsyml_cli.metrics.metric import Choice, Metric
 from etsyml_cli.metrics.ranking import RankedPages, ratio
+from etsyml_cli.metrics.shapes import HitMetric, PageMetric
 
 LARGEST_EXPONENT = 1000  # of 2^grade: sums of larger powers are infinite
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from etsyml_cli.core.types import F64, I64
-from etsyml_cli.metrics.metric import Metric, UserMetric
+from etsyml_cli.metrics.metric import Metric
 from etsyml_cli.metrics.recommendation import RecommendedLists, mean_of_places
+from etsyml_cli.metrics.shapes import UserMetric
 
 
 def novelty(lists: RecommendedLists) -> F64:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from etsyml_cli.core.types import F64, I64, Bools
-from etsyml_cli.metrics.metric import Metric, PageMetric
+from etsyml_cli.metrics.metric import Metric
 from etsyml_cli.metrics.ranking import RankedPages, ratio
+from etsyml_cli.metrics.shapes import PageMetric
 
 
 def pair_accuracy(pages: RankedPages) -> F64:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from etsyml_cli.metrics.metric import FavoriteMetric, Metric
+from etsyml_cli.metrics.metric import Metric
+from etsyml_cli.metrics.shapes import FavoriteMetric
 
 
 def perplexity(mean_log_p: float) -> float:

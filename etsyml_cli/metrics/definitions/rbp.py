@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from etsyml_cli.core.types import F64
-from etsyml_cli.metrics.metric import Metric, Number, PageMetric
+from etsyml_cli.metrics.metric import Metric, Number
 from etsyml_cli.metrics.ranking import RankedPages
+from etsyml_cli.metrics.shapes import PageMetric
 
 
 def rbp(pages: RankedPages, k: int | None = None, *, p: float) -> F64:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from etsyml_cli.core.types import F64, I64, Bools
-from etsyml_cli.metrics.metric import HitMetric, Metric
+from etsyml_cli.metrics.metric import Metric
+from etsyml_cli.metrics.shapes import HitMetric
 
 
 def recall(hits: Bools, held: I64) -> F64:

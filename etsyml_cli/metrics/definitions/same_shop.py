@@ -6,8 +6,9 @@ import numpy as np
 
 from etsyml_cli.core.errors import UsageError
 from etsyml_cli.core.types import F64, I32, Bools
-from etsyml_cli.metrics.metric import Metric, UserMetric
+from etsyml_cli.metrics.metric import Metric
 from etsyml_cli.metrics.recommendation import Csr, RecommendedLists, hits_of, mean_of_places
+from etsyml_cli.metrics.shapes import UserMetric
 
 
 def same_shop(lists: RecommendedLists) -> F64:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from etsyml_cli.core.types import F64
-from etsyml_cli.metrics.metric import Metric, StyleMetric
+from etsyml_cli.metrics.metric import Metric
+from etsyml_cli.metrics.shapes import StyleMetric
 
 
 def best_match_cosine(true: F64, learned: F64) -> F64:

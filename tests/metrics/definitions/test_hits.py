@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from ir_measures import AP, R, Success, nDCG
 
-from etsyml_cli.metrics.metric import HitMetric
 from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.metrics.recommendation import hits_of
+from etsyml_cli.metrics.shapes import HitMetric
 from tests.metrics.lists import Case, arrays, cases
 
 

@@ -155,7 +155,7 @@ def test_lightgbms_ranking_example_comes_out_as_with_other_linear_solvers(loss):
     weights = fitted(pages["train"], x["train"], 1e-2, loss=loss, max_iterations=100).weights
     scores = score(weights, {"features": Rows(x["test"])})
     ranked = rank_pages(scores, pages["test"].level.astype(float), pages["test"].offsets, np.arange(len(scores)))
-    assert 0.71 < ndcg(ranked, 10, exponential=True)[ranked.has_relevant()].mean() < 0.73
+    assert 0.71 < ndcg(ranked, 10, gains="exp")[ranked.has_relevant()].mean() < 0.73
 
 
 def test_a_feature_that_is_not_finite_is_refused():
