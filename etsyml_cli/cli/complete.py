@@ -11,6 +11,7 @@ import typer
 
 from etsyml_cli.cli.session import session
 from etsyml_cli.io.workspace import Workspace
+from etsyml_cli.systems import MODELS
 
 # what a command configures, by its name where that is not the configuration's
 CONFIG_OF = {"extract-images": "images", "sample-data": "sample"}
@@ -23,9 +24,9 @@ def metrics(incomplete: str) -> list[str]:
     return _fitting((f"{name}@10" if spec.cutoff == "required" else name for name, spec in METRICS.items()), incomplete)
 
 
-def kinds_of_models(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The three kinds, and the models of the workspace."""
-    return _fitting(["ltr", "lda", "ctr", *_models(ctx)], incomplete)
+def model_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The names of models, and the directories of those in the workspace."""
+    return _fitting([*MODELS, *_models(ctx)], incomplete)
 
 
 def models(ctx: typer.Context, incomplete: str) -> list[str]:

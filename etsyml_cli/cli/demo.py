@@ -1,4 +1,4 @@
-"""`etsyml demo`: the whole chain on the sample marketplace, by the commands that a user would type."""
+"""`etsyml demo`: the whole pipeline on sample data, with the commands that a user would type."""
 
 from __future__ import annotations
 
@@ -15,15 +15,9 @@ import typer
 from etsyml_cli.cli import show
 from etsyml_cli.cli.session import DEFAULT_WORKSPACE, common_options, session
 from etsyml_cli.core.errors import EtsymlError, GateError
+from etsyml_cli.systems import KINDS, DemoCheck
 
 SAMPLE = Path("sample_data")
-
-# system, its model, and the metric and variant that must beat the baseline
-LEARNED = (
-    ("search", "ltr", "ndcg@10", "multimodal"),
-    ("personalization", "lda", "recall@20", "lda"),
-    ("ads", "ctr", "auc", "ensemble"),
-)
 
 
 @common_options
@@ -42,19 +36,19 @@ def demo(
       etsyml demo
       etsyml demo --workspace /tmp/demo
     """
-    for command in _chain(data or (SAMPLE if SAMPLE.exists() else session.workspace.root / "sample_data")):
+    for command in _pipeline(data or (SAMPLE if SAMPLE.exists() else session.workspace.root / "sample_data")):
         _run(command)
     evaluations = json.loads(_run(["evaluate", "--backtest", "5", "--json"], keep=True))["evaluations"]
-    comparisons = [_comparison(evaluations, *learned) for learned in LEARNED]
-    _tell(comparisons)
+    comparisons = [_comparison(evaluations, name, kind.demo) for name, kind in KINDS.items() if kind.demo]
+    _show(comparisons)
     _run(["report"])
-    typer.echo("\nOpen that page in a browser. Your own logs are next: etsyml ingest --help", err=session.json)
+    typer.echo("\nOpen the page in a browser. To import your own logs, see: etsyml ingest --help", err=session.json)
     losers = [c["metric"] for c in comparisons if not c["better"]]
     if losers:
-        raise GateError(f"the baseline was not beaten on {', '.join(losers)}")
+        raise GateError(f"no improvement over the baseline: {', '.join(losers)}")
 
 
-def _chain(data: Path) -> Iterator[list[str]]:
+def _pipeline(data: Path) -> Iterator[list[str]]:
     if not data.exists():
         yield ["sample-data", "--out", str(data)]
     yield ["ingest", "listings", f"{data}/listings.csv"]
@@ -62,9 +56,7 @@ def _chain(data: Path) -> Iterator[list[str]]:
     yield ["ingest", "favorites", f"{data}/favorites.jsonl"]
     yield ["ingest", "impressions", f"{data}/impressions.csv.gz"]
     yield ["extract-images"]
-    yield ["train", "ltr"]
-    yield ["train", "lda"]
-    yield ["train", "ctr"]
+    yield from (["train", kind.command] for kind in KINDS.values() if kind.demo)
     yield ["rank", "--query", "wool scarf", "-k", "5"]
     yield ["recommend", "--user", "U17", "-k", "5"]
     yield ["score", str(session.workspace.table("impressions"))]
@@ -87,15 +79,14 @@ def _run(command: list[str], *, keep: bool = False) -> str:
     return done.stdout or ""
 
 
-def _comparison(
-    evaluations: list[dict[str, Any]], system: str, model: str, metric: str, variant: str
-) -> dict[str, Any]:
-    measured = next(e for e in evaluations if e["model"] == model)["metrics"]
-    figures = {m["variant"]: m for m in measured if m["name"] == metric and m["slice"] in ("all", "mixed")}
+def _comparison(evaluations: list[dict[str, Any]], name: str, check: DemoCheck) -> dict[str, Any]:
+    kind, variant = KINDS[name], check.variant
+    measured = next(e for e in evaluations if e["model"] == name)["metrics"]
+    figures = {m["variant"]: m for m in measured if m["name"] == check.metric and m["slice"] == kind.main_slice}
     against = figures[variant]["against"]
     return {
-        "system": system,
-        "metric": metric,
+        "system": kind.system,
+        "metric": check.metric,
         "baseline": against["baseline"],
         "baseline_value": figures[against["baseline"]]["value"],
         "variant": variant,
@@ -107,7 +98,7 @@ def _comparison(
     }
 
 
-def _tell(comparisons: list[dict[str, Any]]) -> None:
+def _show(comparisons: list[dict[str, Any]]) -> None:
     if session.json:
         show.print_json({"schema_version": show.SCHEMA_VERSION, "learned": comparisons})
         return
@@ -123,5 +114,5 @@ def _tell(comparisons: list[dict[str, Any]]) -> None:
         ]
         for c in comparisons
     )
-    typer.echo("\nWhat was learned, judged on data that training did not see (intervals are paired):\n")
+    typer.echo("\nResults on held-out test data (intervals are paired):\n")
     show.table("", header, rows, numbers_from=3)

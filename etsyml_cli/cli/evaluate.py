@@ -13,6 +13,7 @@ from etsyml_cli.cli import complete, options, show
 from etsyml_cli.cli.click_table import draw_click_figures
 from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
+from etsyml_cli.systems import KINDS, MODELS
 
 if TYPE_CHECKING:
     from etsyml_cli.metrics.measurement import Measurement
@@ -30,9 +31,9 @@ def evaluate(
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="ltr|lda|ctr|DIR",
+            metavar="MODEL|DIR",
             help="Evaluate only this model; one at a time.",
-            autocompletion=complete.kinds_of_models,
+            autocompletion=complete.model_names,
         ),
     ] = None,
     least: Annotated[
@@ -109,27 +110,27 @@ def evaluate(
             name for name in ("listings", "searches", "favorites", "impressions", "images") if name in session.given
         ],
     )
-    show_evaluations(evaluations, one=stage.asks_for_one(models, metric or [], least or []))
+    show_evaluations(evaluations)
     stage.check_gates(least or [], evaluations)
 
 
 def _models(asked: str | None) -> dict[str, Path]:
     from etsyml_cli.core.errors import UsageError, did_you_mean
-    from etsyml_cli.workspace.evaluate import JUDGES, model_kind
+    from etsyml_cli.workspace.evaluate import model_kind
 
     if asked is None:
-        return {kind: session.workspace.model(kind) for kind in JUDGES}
-    if asked in JUDGES:
-        return {asked: session.workspace.model(asked)}
+        return {kind: session.workspace.model(kind) for kind in KINDS}
+    if asked in MODELS:
+        return {MODELS[asked].kind: session.workspace.model(asked)}
     if not Path(asked).exists():
-        raise UsageError(f"--model {asked}: neither ltr, lda or ctr nor a directory", hint=did_you_mean(asked, JUDGES))
+        raise UsageError(f"--model {asked}: model not found", hint=did_you_mean(asked, MODELS))
     return {model_kind(Path(asked)): Path(asked)}
 
 
-def show_evaluations(evaluations: list[Evaluation], *, one: bool) -> None:
-    """One JSON object with --json, a table a model for a person, a JSON line a figure for a pipe."""
+def show_evaluations(evaluations: list[Evaluation]) -> None:
+    """One JSON object with --json, one table per model on a terminal, one JSON line per metric in a pipe."""
     if session.json:
-        show.print_json(evaluations[0] if one else {"schema_version": 1, "evaluations": evaluations})
+        show.print_json({"schema_version": show.SCHEMA_VERSION, "evaluations": evaluations})
         return
     for evaluation in evaluations:
         if show.is_interactive():

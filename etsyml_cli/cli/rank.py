@@ -69,11 +69,11 @@ def rank(
         refuse("with --features", "listings", "images")
     lists.refuse_without_effect(out)
     place = session.workspace
-    ranker = model or place.model("ltr")
     if features is not None:
-        ranked = rank_rows(model=ranker, features=features, groups=groups, k=k)
+        ranked = rank_rows(model=model or place.model("ltr-rows"), features=features, groups=groups, k=k)
         lists.output_lists(ranked, subject="query", out=out, text_format=text_format, force=force)
         return
+    ranker = model or place.model("ltr")
     inputs: dict[str, Any] = {
         "model": ranker,
         "listings": listings or place.table("listings"),

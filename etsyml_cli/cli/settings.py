@@ -9,14 +9,13 @@ from etsyml_cli.core.config import Config, Resolved, resolve_config
 from etsyml_cli.core.errors import UsageError
 from etsyml_cli.core.registry import resolve
 from etsyml_cli.io.text import read_text
+from etsyml_cli.systems import KINDS
 
-# what can be configured -> the Struct that holds its defaults
+# name of a configuration -> the Struct that holds its defaults
 CONFIGS = {
     "images": "etsyml_cli.photos.config:ImagesConfig",
     "ingest": "etsyml_cli.ingest.config:IngestConfig",
-    "ltr": "etsyml_cli.search.config:LtrConfig",
-    "lda": "etsyml_cli.personalization.config:LdaConfig",
-    "ctr": "etsyml_cli.ads.config:CtrConfig",
+    **{kind.command: kind.config for kind in KINDS.values()},
     "sample": "etsyml_cli.sample.config:SampleConfig",
 }
 

@@ -54,14 +54,15 @@ def ltr(
 
     place = session.workspace
     common: dict[str, Any] = {"config": settings("ltr", config, set_).value, "seed": seed, "holdout": holdout}
-    target: dict[str, Any] = {"out": out or place.model("ltr"), "force": force}
     if export_pairs is not None:
         refuse("with --export-pairs, which trains no model", "out", hint="Name only the file of --export-pairs.")
     if features is not None:
         refuse("with --features", "listings", "searches", "images")
         if export_pairs is not None or limit is not None:
             raise UsageError("--features goes with neither --export-pairs nor --limit")
-        show.summary(train_on_rows(features=features, groups=groups, **target, **common))
+        show.summary(
+            train_on_rows(features=features, groups=groups, out=out or place.model("ltr-rows"), force=force, **common)
+        )
         return
     if groups is not None:
         raise UsageError("--groups says how many rows of --features each page has", hint="Name --features FILE too.")
@@ -75,7 +76,7 @@ def ltr(
     if export_pairs is not None:
         show.summary(export_ltr(inputs, out=export_pairs, force=force))
     else:
-        show.summary(train_ltr(inputs, **target))
+        show.summary(train_ltr(inputs, out=out or place.model("ltr"), force=force))
 
 
 @app.command("lda")
