@@ -1,4 +1,4 @@
-"""Click models for a person: a table a metric, differences in the units of Aryafar et al. (AdKDD'17)."""
+"""Tables of click model metrics, with differences in the units of Aryafar et al. (AdKDD'17)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TITLES = {
     "ne": "normalized entropy, differences to {baseline} × 10³",
     "calibration": "calibration: predicted over observed",
 }
-UNCOMPARED = {"calibration"}  # the baseline's is nothing to be near to
+UNCOMPARED = {"calibration"}  # a difference to the baseline is meaningless
 
 
 def draw_click_figures(measurements: list[Measurement]) -> None:
@@ -52,7 +52,7 @@ def _cells(m: Measurement, values: dict[str, float]) -> list[str]:
 
 
 def _figure(value: float) -> str:
-    """Four digits; nothing for what is undefined."""
+    """The value with four digits; empty if it is undefined."""
     return "" if math.isnan(value) else show.number(value, 4 if abs(value) < 1 else 3)
 
 

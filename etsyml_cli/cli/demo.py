@@ -23,13 +23,14 @@ SAMPLE = Path("sample_data")
 @common_options
 def demo(
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A marketplace of `etsyml sample-data` [sample_data, or drawn].")
+        Path | None,
+        typer.Option(metavar="DIR", help="Data of `etsyml sample-data` [default: sample_data, or generated]."),
     ] = None,
 ) -> None:
-    """Run the whole chain on sample data.
+    """Run the whole pipeline on sample data.
 
-    Every command is printed before it runs. At the end stands what was learned, against trivial
-    baselines; exit 6 if a system does not beat its own.
+    Each command is printed before it runs. At the end, each model is compared with a trivial baseline; the
+    exit code is 6 if one of them is not better.
 
     \b
     Examples:
@@ -63,7 +64,7 @@ def _pipeline(data: Path) -> Iterator[list[str]]:
 
 
 def _run(command: list[str], *, keep: bool = False) -> str:
-    """Print a command as it would be typed, then run it; its stdout is returned with `keep`, else shown."""
+    """Print a command and run it; with `keep` its stdout is returned instead of shown."""
     root = session.workspace.root
     place = [] if root == DEFAULT_WORKSPACE else ["--workspace", str(root)]
     typer.echo(f"\n$ {shlex.join(['etsyml', *place, *command])}", err=session.json)
@@ -73,7 +74,7 @@ def _run(command: list[str], *, keep: bool = False) -> str:
     line = [sys.executable, "-m", "etsyml_cli", "--workspace", str(root), *command, *quiet]
     done = subprocess.run(line, check=False, text=True, stdout=subprocess.PIPE if keep else stdout)  # noqa: S603
     if done.returncode:
-        failed = EtsymlError(f"etsyml {command[0]} ended with exit code {done.returncode}")
+        failed = EtsymlError(f"etsyml {command[0]} failed with exit code {done.returncode}")
         failed.exit_code = done.returncode
         raise failed
     return done.stdout or ""

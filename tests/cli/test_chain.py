@@ -106,7 +106,7 @@ def test_clicks_on_search_results_are_learned_and_judged(work: Path, etsyml: Ets
     wrong = etsyml("-w", tmp_path, "train", "ctr", "--searches", tmp_path / "tables/searches.parquet")
     assert (wrong.code, wrong.err) == (
         2,
-        "error: --searches is not read with --source impressions\n  Say --source searches.\n",
+        "error: --searches is not read with --source impressions\n  Use --source searches.\n",
     )
 
 
