@@ -75,7 +75,8 @@ def evaluate(
 ) -> None:
     """Evaluate models on the held-out test set.
 
-    Each metric is shown with trivial baselines and a 95% bootstrap interval.
+    Each metric is shown with trivial baselines and a 95% bootstrap interval. Without --model, the models ltr,
+    lda and ctr of the workspace are evaluated, and with --features also ltr-rows.
 
     \b
     Examples:
@@ -120,17 +121,17 @@ def evaluate(
     stage.check_gates(least or [], evaluations)
 
 
-def _models(asked: str | None) -> dict[str, Path]:
+def _models(name: str | None) -> dict[str, Path]:
     from etsyml_cli.core.errors import UsageError, did_you_mean
     from etsyml_cli.workspace.evaluate import model_kind
 
-    if asked is None:
+    if name is None:
         return {kind: session.workspace.model(kind) for kind in KINDS}
-    if asked in MODELS:
-        return {MODELS[asked].kind: session.workspace.model(asked)}
-    if not Path(asked).exists():
-        raise UsageError(f"--model {asked}: model not found", hint=did_you_mean(asked, MODELS))
-    return {model_kind(Path(asked)): Path(asked)}
+    if name in MODELS:
+        return {MODELS[name].kind: session.workspace.model(name)}
+    if not Path(name).exists():
+        raise UsageError(f"--model {name}: model not found", hint=did_you_mean(name, MODELS))
+    return {model_kind(Path(name)): Path(name)}
 
 
 def show_evaluations(evaluations: list[Evaluation]) -> None:

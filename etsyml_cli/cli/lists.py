@@ -88,10 +88,10 @@ def _id(item: dict[str, Any]) -> str:
 
 
 def _why(item: dict[str, Any]) -> str:
-    return ", ".join(f"{_named(reason)} {reason['adds']:.2g}" for reason in item.get("why", []))
+    return ", ".join(f"{_name_of_reason(reason)} {reason['adds']:.2g}" for reason in item.get("why", []))
 
 
-def _named(reason: dict[str, Any]) -> str:
+def _name_of_reason(reason: dict[str, Any]) -> str:
     """A short name of a reason: the word itself, a style with its number, a favorite with its id."""
     which = next((str(reason[name]) for name in ("style", "id") if name in reason), "")
     return str(reason.get("word") or f"{reason['what']} {which}".strip())

@@ -90,8 +90,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"etsyml {__version__}")
         raise typer.Exit
 
@@ -170,8 +170,8 @@ def expect_text(arguments: list[str]) -> None:
 
 def _file_error(error: OSError) -> InputError:
     """An error of the operating system, such as permission denied, with its message and path."""
-    where = f"{error.filename}: " if error.filename else ""
-    return InputError(f"{where}{(error.strerror or str(error)).lower()}")
+    path = f"{error.filename}: " if error.filename else ""
+    return InputError(f"{path}{(error.strerror or str(error)).lower()}")
 
 
 def _help_of(error: TyperException) -> str | None:

@@ -92,13 +92,13 @@ def recommend(
             )
         from etsyml_cli.personalization.similar_users import similar_users
 
-        named = None if users == ALL_USERS else _named(user, users)
-        found = similar_users(model=model or place.model("lda"), users=named, k=k, method=method)
+        user_ids = None if users == ALL_USERS else _user_ids(user, users)
+        found = similar_users(model=model or place.model("lda"), users=user_ids, k=k, method=method)
         _output(found, many=bool(users), out=out, text_format=text_format, force=force)
         return
     if method is not None:
         raise UsageError("--method needs --what users")
-    named = None if favorites is not None or users == ALL_USERS else _named(user, users)
+    user_ids = None if favorites is not None or users == ALL_USERS else _user_ids(user, users)
     styles = model or place.model(MODELS[what])
     expect_things(styles, SHOPS if what == SHOPS else LISTINGS)
     common: dict[str, Any] = {
@@ -116,13 +116,13 @@ def recommend(
     if favorites is not None:
         if users or len(user or []) > 1:
             raise UsageError("--favorites describes a single user", hint="Give one name with --user ID, or none.")
-        asked = _listed(favorites) if Path(favorites).is_file() else [one for one in favorites.split(",") if one]
-        found = stage.recommend_newcomer(name=user[0] if user else "new", favorites=asked, **common)
+        ids = _read_ids(favorites) if Path(favorites).is_file() else [one for one in favorites.split(",") if one]
+        found = stage.recommend_newcomer(name=user[0] if user else "new", favorites=ids, **common)
     elif users == ALL_USERS:
         _write_for_all_users(common | new, out or place.lists() / "recommend.jsonl", force=force or out is None)
         return
     else:
-        found = stage.recommend(users=named, **new, **common)
+        found = stage.recommend(users=user_ids, **new, **common)
     _output(found, many=bool(users), out=out, text_format=text_format, force=force)
 
 
@@ -152,16 +152,16 @@ def _output(
     lists.output_lists(found, subject="user_id", out=out, text_format=text_format, force=force)
 
 
-def _named(user: list[str] | None, users: str | None) -> list[str]:
-    named = [*(user or []), *(_listed(users) if users else [])]
-    if not named:
+def _user_ids(user: list[str] | None, users: str | None) -> list[str]:
+    user_ids = [*(user or []), *(_read_ids(users) if users else [])]
+    if not user_ids:
         from etsyml_cli.core.errors import UsageError
 
         raise UsageError("no user given", hint="Give a user with --user ID, or several with --users FILE.")
-    return named
+    return user_ids
 
 
-def _listed(path: str) -> list[str]:
+def _read_ids(path: str) -> list[str]:
     from etsyml_cli.io.text import read_text
 
     text = read_text(Path("/dev/stdin" if path == "-" else path))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from etsyml_cli.metrics.measurement import Measurement
 
 SCHEMA_VERSION = 1
-LABELS = {"in": "read", "learned_from": "favorites used"}  # counts of a summary whose JSON keys are no plain words
+LABELS = {"in": "read", "learned_from": "favorites used"}  # counts of a summary that are not named like their JSON keys
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 

@@ -76,14 +76,14 @@ def styles(
     refuse_force_without_out(out=out)
     place = session.workspace
     length = k or (LONG if style else SHORT)
-    asked: dict[str, Any] = {"model": model or place.model("lda"), "k": length}
-    asked["listings"] = listings or place.table_if_exists("listings")
+    inputs: dict[str, Any] = {"model": model or place.model("lda"), "k": length}
+    inputs["listings"] = listings or place.table_if_exists("listings")
     if listing or user:
         subject = "user_id" if user else "listing_id"
-        found = list(styles_of(**asked, users=user or [], of_listings=listing or []))
+        found = list(styles_of(**inputs, users=user or [], of_listings=listing or []))
         _output(found, subject, (subject, *OF_SUBJECT), out, force)
     else:
-        found = run_styles(**asked, numbers=style, order=sort, n_words=LONG if style else SHORT)
+        found = run_styles(**inputs, numbers=style, order=sort, n_words=LONG if style else SHORT)
         _output(found, "style", OF_STYLE, out, force, in_full=bool(style))
 
 
