@@ -19,7 +19,7 @@ def within(least: Number, most: Number | None = None) -> Callable[[typer.Callbac
 
     def check(param: typer.CallbackParam, value: Number | None) -> Number | None:
         if value is not None and not (least <= value and (most is None or value <= most)):
-            bounds = f"at least {least:,}" if most is None else f"from {least:,} to {most:,}"
+            bounds = f"of at least {least:,}" if most is None else f"from {least:,} to {most:,}"
             raise UsageError(f"{param.opts[0]} {value}: expected a number {bounds}")
         return value
 

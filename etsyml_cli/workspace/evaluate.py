@@ -146,7 +146,7 @@ def _choose_models(models: Mapping[str, Path], wanted: list[MetricName], given: 
     if not wanted:
         chosen = _trained(models, models, given)
         if not chosen:
-            raise InputError("no trained model found", hint=f"Train one: {_any_train_command(models)}.")
+            raise InputError("no trained model found", hint=f"Train one: {_any_train_command(models)}")
         return chosen
     chosen = {}
     for metric in wanted:

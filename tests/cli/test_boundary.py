@@ -55,6 +55,7 @@ HEAVY = (
             2,
             "error: --seed 5000000000: expected a number from 0 to 4,294,967,295\n",
         ),
+        (["weights", "-k", "0"], 2, "error: -k 0: expected a number of at least 1\n"),
         (["config", "show", "ltrr"], 2, "error: unknown configuration 'ltrr'\n  Did you mean 'ltr'?\n"),
         (["recommend"], 2, "error: no user given\n  Give a user with --user ID, or several with --users FILE.\n"),
         (
@@ -94,7 +95,7 @@ HEAVY = (
         (
             ["evaluate"],
             3,
-            "error: no trained model found\n  Train one: etsyml train ltr, etsyml train lda or etsyml train ctr.\n",
+            "error: no trained model found\n  Train one: etsyml train ltr, etsyml train lda or etsyml train ctr\n",
         ),
         (
             ["train", "lda"],
