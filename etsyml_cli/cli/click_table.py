@@ -1,4 +1,4 @@
-"""Click models for a person: a table a metric, differences in the units of Aryafar et al. (AdKDD'17)."""
+"""Tables of click model metrics, with differences in the units of Aryafar et al. (AdKDD'17)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _cells(m: Measurement, values: dict[str, float], *, compared: bool) -> list[
 
 
 def _figure(value: float) -> str:
-    """Four digits; nothing for what is undefined."""
+    """The value with four digits; empty if it is undefined."""
     return "" if math.isnan(value) else show.number(value, 4 if abs(value) < 1 else 3)
 
 

@@ -32,7 +32,6 @@ from etsyml_cli.search.model.blocks import Rows
 from etsyml_cli.search.model.score import Blocks, score
 from etsyml_cli.search.parts import BY_SELLER, assign_split
 from etsyml_cli.search.store import CONTROL, LtrModel, load_model, manifest_of, photos_for
-from etsyml_cli.search.svmlight_ranker import evaluate_rows, is_of_rows
 from etsyml_cli.splits.days import TEST
 from etsyml_cli.splits.pages import decode_split, has_test_set
 from etsyml_cli.text.listings import Listings, read_listings
@@ -55,8 +54,6 @@ def evaluate_ltr(
     qrels: Path | None = None,
     baseline: str | None = None,
     runs: Path | None = None,
-    features: Path | None = None,
-    groups: Path | None = None,
 ) -> list[Measurement]:
     """Every metric of every variant on the test pages that hold a relevant listing; the others are counted in the log.
 
@@ -66,18 +63,9 @@ def evaluate_ltr(
     other listings, judges what photos add. In `runs` the judged pages and every variant's ranking are written as TREC
     files, one query a page. `pair_accuracy` is also measured on the slice `unseen`, pairs of listings that no page of
     training or validation showed.
-    A ranker that learned from rows of features is judged on those in `features` (and `groups`).
     Raises InputError for other searches than the model was trained on, or, split by seller, other listings; DataError
     where it held nothing out, no test page has a relevant listing or `truth` does not know a listing of one.
     """
-    if is_of_rows(model):
-        if features is None:
-            raise UsageError(f"{model}: learned from rows of features", hint="Name rows to judge with --features FILE.")
-        if given := [name for name, one in {"qrels": qrels, "baseline": baseline, "runs": runs}.items() if one]:
-            raise UsageError(f"--{given[0]} judges rankers of listings; {model} learned from rows of features")
-        return evaluate_rows(model=model, features=features, groups=groups, metrics=metrics, seed=seed)
-    if features is not None or groups is not None:
-        raise UsageError(f"{model}: learned from listings, not from rows of features", hint="Leave out --features.")
     log, unseen, scores, controls = _open(model, listings, searches, images, seed)
     gains = gains_of(log, truth, qrels)
     if baseline is not None and baseline not in scores:

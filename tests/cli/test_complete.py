@@ -40,7 +40,7 @@ def workplace(tmp_path_factory) -> Path:
     [
         ("etsyml evaluate --metric nd", ["ndcg@10"]),
         ("etsyml evaluate --metric log", ["logloss"]),
-        ("etsyml evaluate --model l", ["ltr", "lda"]),
+        ("etsyml evaluate --model l", ["ltr", "ltr-rows", "lda", "lda-shops"]),
         ("etsyml score --model ", ["work/models/ctr", "work/models/lda"]),
         ("etsyml styles --style 1", ["1", "10", "11"]),
         ("etsyml ingest s", ["searches"]),
