@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
 from typing import Any
 
 from etsyml_cli.ads.config import AdHistory, CtrConfig
 from etsyml_cli.ads.learn import LEAST_EVENTS
 from etsyml_cli.ads.log import EVENTS, IMPRESSIONS, SEARCHES
+from etsyml_cli.core.days import iso_date
 from etsyml_cli.splits.days import DaySplit
 
 SHOWN = {IMPRESSIONS: "an ad", SEARCHES: "a listing among search results"}
@@ -158,9 +158,7 @@ def _fitted(days: dict[str, list[int]]) -> str:
 def _progressive(days: list[dict[str, Any]], parts: list[str]) -> str:
     return _table(
         {
-            str(date(1970, 1, 1) + timedelta(days=of_day["day"])): {
-                name: of_day[name] / of_day["impressions"] for name in parts
-            }
+            iso_date(of_day["day"]): {name: of_day[name] / of_day["impressions"] for name in parts}
             for of_day in [of_day for of_day in days if of_day["impressions"]][-LATEST_DAYS:]
         },
         "{:.5f}",
@@ -179,7 +177,7 @@ def _days(first: int, end: int) -> str:
     """Days since 1970 as dates, the end excluded."""
     if first >= end:
         return "none"
-    dates = [str(date(1970, 1, 1) + timedelta(days=day)) for day in (first, end - 1)]
+    dates = [iso_date(day) for day in (first, end - 1)]
     return " … ".join(dict.fromkeys(dates))
 
 

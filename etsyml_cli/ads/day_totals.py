@@ -8,8 +8,8 @@ import numpy as np
 
 from etsyml_cli.ads.log import EVENTS, AdLog, counts
 from etsyml_cli.ads.row_order import microseconds
+from etsyml_cli.core.days import days_of
 from etsyml_cli.core.errors import DataError
-from etsyml_cli.splits.days import days_of
 
 
 class Totals(NamedTuple):

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from etsyml_cli.ads.row_order import TIME, microseconds, ordered
 from etsyml_cli.ads.sampling import IMPRESSION_ID
+from etsyml_cli.core.days import days_of
 from etsyml_cli.core.errors import DataError, InputError, UsageError, did_you_mean
 from etsyml_cli.io.tables import open_table
-from etsyml_cli.splits.days import days_of
 
 IMPRESSIONS, SEARCHES = LOGS = ("impressions", "searches")  # the tables that tell what was shown
 CLICKED, CONVERTED = "clicked", "converted"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from etsyml_cli.core.days import iso_date
 from etsyml_cli.core.errors import UsageError, did_you_mean
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.types import F64
@@ -55,7 +55,7 @@ def measure_slices(tested: VariantScores, names: list[str], seed: int) -> list[M
 
 def measure_days(days: list[VariantScores], names: list[str], seed: int) -> list[Measurement]:
     """`measure_slices` of the rows of all days together, with the figures of each day beside them."""
-    of_day = {str(date(1970, 1, 1) + timedelta(days=day.day)): day for day in days}
+    of_day = {iso_date(day.day): day for day in days}
     by_day = {name: _figures_of_slices(name, day) for name, day in of_day.items()}
     measured = measure_slices(_together(days), names, seed)
     for m in measured:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.log import CLICKED, AdLog
 from etsyml_cli.ads.split import split_days
 from etsyml_cli.ads.store import manifest_of
+from etsyml_cli.core.days import iso_date
 from etsyml_cli.core.errors import DataError, UsageError
 from etsyml_cli.io.model import SPLIT, load_config, load_json
 from etsyml_cli.splits.days import DaySplit
@@ -43,7 +43,7 @@ def split_new_days(model: Path, log: AdLog, share: float | None) -> DaySplit:
     known: DaySplit = load_json(model, SPLIT, DaySplit)
     new = log.days()[log.days() >= known.test_begins]
     if not len(new):
-        learned = date(1970, 1, 1) + timedelta(days=known.test_begins - 1)
+        learned = iso_date(known.test_begins - 1)
         raise DataError(f"{log.path}: nothing is new, the model has learned all days up to {learned}")
     try:
         split = split_days(np.concatenate([[known.test_begins - 1], new]), share)

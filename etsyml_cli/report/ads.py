@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ from etsyml_cli.ads.click_model import CONTENT, ENSEMBLE, HISTORICAL
 from etsyml_cli.ads.evaluate import TestRun, inputs_of, on_test_days
 from etsyml_cli.ads.log import EVENTS
 from etsyml_cli.ads.slices import measure_slices
+from etsyml_cli.core.days import iso_date
 from etsyml_cli.core.types import F64
 from etsyml_cli.io.artifact import MANIFEST, read_manifest
 from etsyml_cli.io.model import METRICS, load_json
@@ -71,8 +71,8 @@ def ads(place: Workspace) -> Ads | Missing:
     return Ads(
         event=event,
         source=trained_on.log.table,
-        first_day=_date(found.split.test_begins),
-        last_day=_date(found.split.last),
+        first_day=iso_date(found.split.test_begins),
+        last_day=iso_date(found.split.last),
         rows=len(found.tested.clicks),
         photos=read_manifest(model).facts.get("photos"),
         table=slices(measure_slices(found.tested, list(JUDGES["ctr"].default_metrics), SEED)),
@@ -152,7 +152,7 @@ def _progressive(days: list[dict[str, Any]], parts: list[str]) -> Plot:
     return Plot(
         name="ads-progressive",
         title="Log loss while learning: each row was predicted just before it was learned",
-        x=f"days since {_date(first)}",
+        x=f"days since {iso_date(first)}",
         y="log loss",
         series=series,
     )
@@ -185,10 +185,6 @@ def _by_history(found: TestRun, event: str) -> Plot | Missing:
         series=series,
         kind="points",
     )
-
-
-def _date(day: int) -> str:
-    return str(date(1970, 1, 1) + timedelta(days=day))
 
 
 def _range(shown: F64) -> str:
