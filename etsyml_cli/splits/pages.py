@@ -86,10 +86,10 @@ def describe(split: PageSplit) -> str:
         shares = f"{split.test_below:.0%} test, {valid:.0%} validation"
         note = "; each row of a page is in the set of its shop" if split.rule == HASH_RULES["seller"] else ""
         return f"by the {split.rule} (seed {split.seed}): {shares}{note}"
-    first, valid_from, valid_to = iso_date(split.first), iso_date(split.valid_from), iso_date(split.test_begins - 1)
-    test = (
-        "no test set" if split.test_from is None else f"test from {iso_date(split.test_from)} to {iso_date(split.last)}"
+    first, valid_from, valid_to, last = map(
+        iso_date, (split.first, split.valid_from, split.test_begins - 1, split.last)
     )
+    test = "no test set" if split.test_from is None else f"test from {iso_date(split.test_from)} to {last}"
     return f"by day: training from {first}, validation from {valid_from} to {valid_to}, {test}"
 
 
