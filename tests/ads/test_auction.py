@@ -95,7 +95,7 @@ def test_auctions_are_apart_and_slots_are_for_each(auction):
 def test_who_bids_less_than_the_reserve_is_out_and_that_is_said(auction):
     ended = auction(EXAMPLE, "--reserve", "0.65")
     assert prices_of(ended.out) == [("L2", "0.94"), ("L3", "0.65")]
-    assert ended.err == "2 of 4 ads bid less than the reserve and are out\n"
+    assert ended.err == "2 of 4 bids are below the reserve and excluded\n"
     assert auction(EXAMPLE, "--reserve", "1").out == ""
 
 
@@ -113,7 +113,7 @@ def test_who_bids_less_than_the_reserve_is_out_and_that_is_said(auction):
         ('{"listing_id": "L9", "ctr": 0.1}', "Object missing required field `bid`"),
         ('{"bid": 1, "ctr": 0.1}', "Object missing required field `listing_id`"),
         ('{"listing_id": "L9", "bid": 1}', "neither ctr nor score"),
-        ('{"listing_id": "L2", "bid": 1, "ctr": 0.1}', "L2 bids twice in one auction"),
+        ('{"listing_id": "L2", "bid": 1, "ctr": 0.1}', "duplicate bid of L2"),
         ('{"listing_id": "L9", "bid": 1, "ctr": 0.1, "auction_id": "x"}', "some lines have an auction_id and some"),
         ("[1]", "Expected `object`, got `array`"),
         ("{", "truncated"),
