@@ -95,7 +95,7 @@ def _csv_rows(lines: Iterable[bytes]) -> Iterator[tuple[int, dict[str, str]]]:
 def _parse_bid(line: AdLine, number: int) -> Bid:
     ctr = line.score if line.ctr is None else line.ctr
     if ctr is None:
-        raise InputError(f"line {number}: no ctr and no score", hint="`etsyml score` adds the score to each line.")
+        raise InputError(f"line {number}: neither ctr nor score", hint="`etsyml score` adds the score to each line.")
     for name, value, highest in (("bid", line.bid, HIGHEST_BID), ("ctr", ctr, Decimal(1))):
         if not value.is_finite() or not 0 <= value <= highest:
             raise InputError(f"line {number}: {name} {value}: expected a number from 0 to {highest}")

@@ -65,10 +65,10 @@ def first_averages(log: AdLog, totals: dict[int, Totals], end_day: int) -> Avera
 def last_days_with(totals: dict[int, Totals], events: float, end_day: int, least: int = 1) -> list[int]:
     """The last days before `end_day` with this many events together, at least `least` days; [] if too few."""
     chosen: list[int] = []
-    found = 0.0
+    total = 0.0
     for day in sorted((day for day in totals if day < end_day), reverse=True):
         chosen.append(day)
-        found += totals[day].events
-        if found >= events and len(chosen) >= least:
+        total += totals[day].events
+        if total >= events and len(chosen) >= least:
             return chosen[::-1]
     return []

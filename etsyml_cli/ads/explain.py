@@ -38,16 +38,16 @@ def additions(model: CtrModel, rows: pa.RecordBatch, listings: pa.Table | None) 
     rows, side = model.feature_rows(model.at_position(rows))
     *shares, per_shown, shift = model.blend.weights.tolist()
     sampling = float(np.log(model.config.negatives))  # corrects the log-odds for sampling of rows without a click
-    found: list[dict[str, float]] = [defaultdict(float) for _ in range(rows.num_rows)]
+    contributions: list[dict[str, float]] = [defaultdict(float) for _ in range(rows.num_rows)]
     for share, (name, part) in zip(shares, model.parts.items(), strict=True):
         features = named_features(part.hash_rows, rows, listings, side.numbers[name])
-        for adds, of_row in zip(found, features, strict=True):
+        for adds, of_row in zip(contributions, features, strict=True):
             _add(adds, part, of_row, share)
             adds[BIAS] += share * sampling
-    for adds, shown in zip(found, side.shown.tolist(), strict=True):
+    for adds, shown in zip(contributions, side.shown.tolist(), strict=True):
         adds[SHOWN] += per_shown * float(np.log1p(shown)) / LOG_SHOWN
         adds[BIAS] += shift
-    return [_calibrated(adds, model.blend) for adds in found]
+    return [_calibrated(adds, model.blend) for adds in contributions]
 
 
 def _add(adds: dict[str, float], part: Part, features: list[NamedFeature], share: float) -> None:

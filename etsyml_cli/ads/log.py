@@ -176,7 +176,7 @@ def counts(rows: pa.RecordBatch) -> tuple[NDArray[np.float64], NDArray[np.float6
     impressions = several[0] if several else np.ones(rows.num_rows)
     if not np.all((clicks >= 0) & (clicks <= impressions)):
         raise DataError(
-            "a row has negative clicks, or more clicks than impressions",
+            "a row has negative clicks or more clicks than impressions",
             hint="A label is 0 or 1. Ingest the log again.",
         )
     return clicks, impressions

@@ -38,8 +38,8 @@ def model_weights(*, model: Path, log: Path, listings: Path | None, images: Path
     side = side_inputs_of(model, listings, images)
     loaded = load_model(model, side)
     names = _names(loaded, open_log(log, NAMING_ROWS, origin.label, origin.source), side.listings)
-    found = [weight for part in loaded.parts for weight in _weights_of(loaded, part, names[part])]
-    return sorted(found, key=lambda one: (-abs(one.weight), one.model, one.slot))
+    all_weights = [weight for part in loaded.parts for weight in _weights_of(loaded, part, names[part])]
+    return sorted(all_weights, key=lambda one: (-abs(one.weight), one.model, one.slot))
 
 
 def write_weights(
@@ -47,12 +47,12 @@ def write_weights(
 ) -> Summary:
     """Write `model_weights` as tab-separated text, one line per weight."""
     with whole_file(out, force=force) as partial, partial.open("w", encoding="utf-8") as file:
-        found = model_weights(model=model, log=log, listings=listings, images=images)
+        all_weights = model_weights(model=model, log=log, listings=listings, images=images)
         file.write(HEADER)
-        for one in found:
+        for one in all_weights:
             names = " | ".join(one.features).replace("\t", " ").replace("\n", " ").replace("\r", " ")
             file.write(f"{one.model}\t{one.weight:.9g}\t{one.slot}\t{names}\n")
-    return Summary(kind=KIND, path=str(out), rows={"out": len(found)})
+    return Summary(kind=KIND, path=str(out), rows={"out": len(all_weights)})
 
 
 def _weights_of(model: CtrModel, name: str, names: dict[int, set[str]]) -> Iterator[Weight]:
@@ -65,7 +65,7 @@ def _weights_of(model: CtrModel, name: str, names: dict[int, set[str]]) -> Itera
 
 def _names(model: CtrModel, log: AdLog, listings: pa.Table | None) -> dict[str, dict[int, set[str]]]:
     """Part -> slot -> names of the features in that slot."""
-    found: dict[str, dict[int, set[str]]] = {name: defaultdict(set) for name in model.parts}
+    names: dict[str, dict[int, set[str]]] = {name: defaultdict(set) for name in model.parts}
     days = log.days()
     with progress("name the weights", log.rows(int(days[0]), int(days[-1]) + 1)) as advance:
         for batch in model_rows(model, log, int(days[0]), int(days[-1]) + 1):
@@ -73,6 +73,6 @@ def _names(model: CtrModel, log: AdLog, listings: pa.Table | None) -> dict[str, 
             for name, part in model.parts.items():
                 for features in named_features(part.hash_rows, rows, listings, side.numbers[name]):
                     for feature in features:
-                        found[name][feature.slot].add(feature.name)
+                        names[name][feature.slot].add(feature.name)
             advance(rows.num_rows)
-    return found
+    return names

@@ -272,9 +272,9 @@ def knowing(rows: list[dict], place: Path) -> tuple[np.ndarray, np.ndarray]:
     for batch in log.batches(["listing_id", "query", "position"], first, first + DAYS):
         for day, of_it in day_by_day(batch):
             model.begin(day)
-            known = model.known(of_it, model.keys(of_it))
-            features.append(np.hstack([_values(numbers) for numbers in known.numbers["historical"]]))
-            shown.append(known.shown)
+            side = model.feature_rows(of_it).side
+            features.append(np.hstack([_values(numbers) for numbers in side.numbers["historical"]]))
+            shown.append(side.shown)
             model.learn(of_it)
     return np.vstack(features), np.concatenate(shown)
 

@@ -301,5 +301,5 @@ def test_what_is_scored_is_never_written_over(shop, tmp_path, etsyml):
     for source in (table, lines):
         before = source.read_bytes()
         ended = etsyml("-w", tmp_path, "score", source, "--model", shop / "model", "--out", source, "--force")
-        assert (ended.code, "that is what is scored" in ended.err) == (2, True)
+        assert (ended.code, "this is the input file" in ended.err) == (2, True)
         assert source.read_bytes() == before

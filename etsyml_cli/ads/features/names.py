@@ -45,30 +45,30 @@ def named_features(
     hasher: RowHasher, rows: pa.RecordBatch, listings: pa.Table | None, numbers: Sequence[Numbers] = ()
 ) -> list[list[NamedFeature]]:
     """The features of N rows that `hasher`, made with these listings, hashes; the bias first."""
-    found = [[NamedFeature(BIAS, 1 << hasher.bits, 1.0)] for _ in range(rows.num_rows)]
+    features_of_rows = [[NamedFeature(BIAS, 1 << hasher.bits, 1.0)] for _ in range(rows.num_rows)]
     positions = hasher.listing_of(rows)
     for feature in hasher.features:
         for values in _values(feature.column, rows, positions, listings):
             names = NAMES[feature.hashed](values, feature.column)
-            _add(found, names, feature.hashed(values, feature.column), hasher.bits)
+            _add(features_of_rows, names, feature.hashed(values, feature.column), hasher.bits)
     for cross in hasher.crosses:
         crossed = hasher.crossed(cross, rows, positions)
         texts = [_texts(feature.column, rows, positions, listings) for feature in cross]
         columns = "*".join(feature.column for feature in cross)
         for t in np.flatnonzero(crossed.codes >= 0).tolist():
             name = f"{columns}={'*'.join(str(of_column[t]) for of_column in texts)}"
-            found[t].append(NamedFeature(name, _slot(crossed.hashes[t], hasher.bits), 1.0))
+            features_of_rows[t].append(NamedFeature(name, _slot(crossed.hashes[t], hasher.bits), 1.0))
     for first, second in hasher.word_crosses:
         of_columns = (list(_values(feature.column, rows, positions, listings)) for feature in (first, second))
         for texts_a, texts_b in product(*of_columns):
             names = _word_pairs(f"{first.column}*{second.column}", texts_a, texts_b)
-            _add(found, names, _hash_word_pairs(first, second, texts_a, texts_b), hasher.bits)
+            _add(features_of_rows, names, _hash_word_pairs(first, second, texts_a, texts_b), hasher.bits)
     for numbers_of_rows in numbers:
         slots = [_slot(feature_seed(name), hasher.bits) for name in numbers_of_rows.names]
         for t in np.flatnonzero(numbers_of_rows.codes >= 0).tolist():
             x = numbers_of_rows.x[numbers_of_rows.codes[t]].tolist()
-            found[t] += map(NamedFeature, numbers_of_rows.names, slots, x)
-    return found
+            features_of_rows[t] += map(NamedFeature, numbers_of_rows.names, slots, x)
+    return features_of_rows
 
 
 def _word_pairs(columns: str, texts_a: pa.Array, texts_b: pa.Array) -> list[str]:
@@ -103,8 +103,8 @@ def _texts(column: str, rows: pa.RecordBatch, positions: Positions, listings: pa
     return texts
 
 
-def _add(found: list[list[NamedFeature]], names: list[str], hashes: Hashes, bits: int) -> None:
-    for t, row in enumerate(found):
+def _add(features_of_rows: list[list[NamedFeature]], names: list[str], hashes: Hashes, bits: int) -> None:
+    for t, row in enumerate(features_of_rows):
         for k in range(hashes.ptr[t], hashes.ptr[t + 1]):
             row.append(NamedFeature(names[k], _slot(hashes.hashes[k], bits), 1.0))
 

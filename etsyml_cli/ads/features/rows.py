@@ -95,7 +95,7 @@ class RowHasher:
             seed = word_cross_seed(first, second)
             pairs = product(self._fields(first, rows, listing), self._fields(second, rows, listing))
             fields += [pair_field(*pair, seed) for pair in pairs]
-        fields += [dense_field(found) for found in numbers]
+        fields += [dense_field(block) for block in numbers]
         return hashed_rows(fields, rows.num_rows, self.bits)
 
     def keys(self, rows: pa.RecordBatch) -> list[Keys]:
@@ -123,7 +123,9 @@ class RowHasher:
         if feature.column in rows.schema.names:
             values = rows.column(feature.column).dictionary_encode()
             codes = _codes(values.indices)
-            hashes = self._remembered(feature, values.dictionary, lambda found: feature.hashed(found, feature.column))
+            hashes = self._remembered(
+                feature, values.dictionary, lambda distinct: feature.hashed(distinct, feature.column)
+            )
             yield Field(codes, *hashes)
             listing = np.where(codes < 0, listing, -1)
         if feature in self.listing_features:

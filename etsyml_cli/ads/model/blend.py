@@ -90,8 +90,8 @@ def _fit(x: F64, clicks: F64, impressions: F64, start: F64, ridge: float, offset
         slope = (x * (impressions / (1 + np.exp(-a)) - clicks)[:, None]).sum(axis=0)
         return total + ridge / 2 * float(((w - start) ** 2).sum()), slope + ridge * (w - start)
 
-    found: F64 = minimize(loss, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-6}).x
-    return found
+    solution: F64 = minimize(loss, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-6}).x
+    return solution
 
 
 def _dot(x: F64, w: F64) -> F64:

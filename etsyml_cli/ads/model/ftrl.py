@@ -106,7 +106,7 @@ def learn(
     """
     if not (np.all(clicks >= 0) and np.all(clicks <= impressions) and np.all(np.isfinite(impressions))):
         raise DataError(
-            "a row has negative clicks, or more clicks than impressions",
+            "a row has negative clicks or more clicks than impressions",
             hint="A label is 0 or 1. Ingest the log again.",
         )
     p = np.empty(len(clicks))
