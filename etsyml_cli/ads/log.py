@@ -69,10 +69,8 @@ class AdLog:
 
     def batches(self, columns: list[str], first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
         """Rows of first_day … end_day − 1 by time, those of equal time by a hash of the row; with time and labels."""
-        stored = [
-            *self.columns,
-            *([EVENT] if self.table == SEARCHES else []),
-        ]
+        # all columns, because the order of rows must not depend on `columns`
+        stored = [*self.columns, *([EVENT] if self.table == SEARCHES else [])]
         source = self._as_stored(stored, first_day, end_day) if self.in_order else self._sorted(stored)
         inside = (rows for rows in (_inside(batch, first_day, end_day) for batch in source) if rows.num_rows)
         for rows in ordered(inside, self.seed, BATCH_ROWS):
