@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from etsyml_cli.core.days import days_of
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.types import I64
 from etsyml_cli.io.schema import EVENTS
 from etsyml_cli.io.tables import read_table
-from etsyml_cli.splits.days import days_of
 
 
 @dataclass(frozen=True)
