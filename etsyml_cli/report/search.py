@@ -21,7 +21,7 @@ from etsyml_cli.report.measured import SEED, measured
 from etsyml_cli.report.missing import Missing, unless_missing
 from etsyml_cli.report.query_changes import Changes, Compared, QueryChange, compare
 from etsyml_cli.search.evaluate import SHOWN, figures_of_pages
-from etsyml_cli.search.rank import AFTER, BEFORE, PERCENTILES, before_and_after
+from etsyml_cli.search.rank import AFTER, BEFORE, PERCENTILES, PercentileRow, before_and_after
 from etsyml_cli.search.svmlight_ranker import is_of_rows
 from etsyml_cli.similar.search import similar
 
@@ -130,19 +130,23 @@ def _results(
     change_of = {one.query: one for one in changes}
     found = before_and_after(**_sources(place), queries=queries or list(change_of)[:TRIED])
     if not queries:
-        found = islice((one for one in found if one["matching"] >= LEAST_MATCHING), QUERIES)
+        found = islice((one for one in found if one.matching >= LEAST_MATCHING), QUERIES)
     for one in found:
         yield Results(
-            query=one["query"],
-            matching=one["matching"],
-            places=[_place(row, cards) for row in one["rows"]],
-            change=change_of.get(one["query"]),
+            query=one.query,
+            matching=one.matching,
+            places=[_place(row, cards) for row in one.rows],
+            change=change_of.get(one.query),
         )
 
 
-def _place(row: dict[str, Any], cards: Cards) -> Place:
-    text, multimodal = (cards(row[side]["id"]) for side in (BEFORE, AFTER))
-    return Place(percentile=row["percentile"], rank=row[AFTER]["rank"], text=text, multimodal=multimodal)
+def _place(row: PercentileRow, cards: Cards) -> Place:
+    return Place(
+        percentile=row.percentile,
+        rank=row.multimodal.rank,
+        text=cards(row.text.id),
+        multimodal=cards(row.multimodal.id),
+    )
 
 
 def _sources(place: Workspace) -> dict[str, Any]:
@@ -169,7 +173,7 @@ def _similar(place: Workspace, cards: Cards) -> list[Similar]:
             index=place.index_if_exists("similar"),
             variant=variant,
         )
-        return ([cards(item["id"]) for item in one["items"]] for one in found)
+        return ([cards(item.id) for item in one.items] for one in found)
 
     return [
         Similar(listing=cards(listing_id), control=control, variant=variant)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from etsyml_cli.core.rng import generator
 from etsyml_cli.core.types import F64, I64, Bools
 from etsyml_cli.io.artifact import expect_same_input
 from etsyml_cli.io.model import SPLIT, load_json
+from etsyml_cli.io.ranked import RankedItem, RankedList
 from etsyml_cli.io.runs import write_lists
 from etsyml_cli.io.trec import write_qrels
 from etsyml_cli.metrics.bootstrap import compared_means
@@ -244,11 +244,11 @@ def _write_runs(runs: Path, log: SearchLog, judged: Bools, gains: F64, scores: d
         write_lists(lists, runs / f"{variant}.trec", subject="search_id")
 
 
-def _lists(log: SearchLog, judged: Bools, scores: F64, order: I64) -> Iterator[dict[str, Any]]:
+def _lists(log: SearchLog, judged: Bools, scores: F64, order: I64) -> Iterator[RankedList]:
     for q in np.flatnonzero(judged).tolist():
         rows = order[log.offsets[q] : log.offsets[q + 1]].tolist()
         items = [
-            {"rank": rank, "id": log.listing_ids[log.listing[row]], "score": float(np.float32(scores[row]))}
+            RankedItem(rank=rank, id=log.listing_ids[log.listing[row]], score=float(np.float32(scores[row])))
             for rank, row in enumerate(rows, 1)
         ]
-        yield {"search_id": log.search_ids[q], "items": items}
+        yield RankedList(search_id=log.search_ids[q], items=items)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.types import F64, I64
+from etsyml_cli.io.ranked import RankedItem, RankedList, Reason
 from etsyml_cli.io.text import read_text
 from etsyml_cli.metrics.ranking import best_first, byte_order
 from etsyml_cli.photos.store import ImageFeatures
@@ -27,6 +28,22 @@ PERCENTILES = (90, 80, 70, 60, 50)
 BEFORE, AFTER = "text", "multimodal"
 
 
+class PercentileRow(Struct, kw_only=True):
+    """The listings at one percentile of the text ranking and of the multimodal ranking."""
+
+    percentile: int
+    text: RankedItem
+    multimodal: RankedItem
+
+
+class BeforeAfter(Struct, kw_only=True, tag_field="schema_version", tag=1):
+    """The text and the multimodal ranking of the listings that match a query, at fixed percentiles."""
+
+    query: str
+    matching: int
+    rows: list[PercentileRow]
+
+
 def rank(
     *,
     model: Path,
@@ -37,7 +54,7 @@ def rank(
     candidates: Path | None = None,
     explain: bool = False,
     index: Path | None = None,
-) -> dict[str, Any]:
+) -> RankedList:
     """The k best listings for `query`, as `rank --json` shows them.
 
     They are among those with one of its words in title or tags, or among the ids in `candidates`, one a line. The
@@ -59,13 +76,12 @@ def rank(
     items = _items(best, scores, np.arange(len(best.ids)))
     if explain:
         why = _explained(ranker.variants[variant], _blocks_for(query, ranker, best, photos))
-        items = [item | {"why": reasons} for item, reasons in zip(items, why, strict=True)]
-    return {"schema_version": 1, "query": query, "items": items}
+        for item, reasons in zip(items, why, strict=True):
+            item.why = reasons
+    return RankedList(query=query, items=items)
 
 
-def rank_searches(
-    *, model: Path, listings: Path, images: Path | None, searches: Path, k: int
-) -> Iterator[dict[str, Any]]:
+def rank_searches(*, model: Path, listings: Path, images: Path | None, searches: Path, k: int) -> Iterator[RankedList]:
     """Every logged result page of the table ranked anew, the k best listings of each."""
     ranker, photos, catalog = _open(model, images, listings)
     log = read_searches(searches)
@@ -75,12 +91,12 @@ def rank_searches(
     for q, search_id in enumerate(log.search_ids):
         best = order[log.offsets[q] : log.offsets[q + 1]][:k]
         items = _items(shown, scores, best, log.listing[best])
-        yield {"schema_version": 1, "search_id": search_id, "query": log.queries[q], "items": items}
+        yield RankedList(search_id=search_id, query=log.queries[q], items=items)
 
 
 def before_and_after(
     *, model: Path, listings: Path, images: Path | None, queries: Iterable[str]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[BeforeAfter]:
     """The talk's before/after view: at each percentile of the matching listings, who stands there by text and by both.
 
     The 90th percentile is the listing that 90% of the others rank below.
@@ -94,22 +110,22 @@ def before_and_after(
     for query in queries:
         matching = catalog.take(_matching(query, catalog))
         rows = _at_percentiles(ranker, matching, _blocks_for(query, ranker, matching, photos))
-        yield {"schema_version": 1, "query": query, "matching": len(matching.ids), "rows": rows}
+        yield BeforeAfter(query=query, matching=len(matching.ids), rows=rows)
 
 
-def _at_percentiles(ranker: LtrModel, matching: Listings, blocks: Blocks) -> list[dict[str, Any]]:
+def _at_percentiles(ranker: LtrModel, matching: Listings, blocks: Blocks) -> list[PercentileRow]:
+    if not matching.ids:
+        return []
     id_order = byte_order(matching.ids)
-    ranked = {variant: score(ranker.variants[variant], blocks) for variant in (BEFORE, AFTER)}
-    orders = {variant: best_first(scores, id_order) for variant, scores in ranked.items()}
-    rows = []
-    for percentile in PERCENTILES if matching.ids else ():
-        place = round((100 - percentile) / 100 * (len(matching.ids) - 1))
-        found = {
-            variant: _items(matching, ranked[variant], order[place : place + 1])[0] | {"rank": place + 1}
-            for variant, order in orders.items()
-        }
-        rows.append({"percentile": percentile, **found})
-    return rows
+    places = [round((100 - percentile) / 100 * (len(matching.ids) - 1)) for percentile in PERCENTILES]
+
+    def items_at_places(variant: str) -> list[RankedItem]:
+        scores = score(ranker.variants[variant], blocks)
+        order = best_first(scores, id_order).tolist()
+        return [_item(matching, order[place], scores[order[place]], place + 1) for place in places]
+
+    rows = zip(PERCENTILES, items_at_places(BEFORE), items_at_places(AFTER), strict=True)
+    return [PercentileRow(percentile=percentile, text=text, multimodal=both) for percentile, text, both in rows]
 
 
 def main_variant(ranker: LtrModel) -> str:
@@ -141,29 +157,30 @@ def _blocks_for(query: str, ranker: LtrModel, listings: Listings, photos: ImageF
     return blocks_of(ranker.state, listings, photos, QueryListingRows([query], np.zeros(n, np.int64), np.arange(n)))
 
 
-def _items(
-    listings: Listings, scores: NDArray[np.floating], best: I64, listing: I64 | None = None
-) -> list[dict[str, Any]]:
-    """What a list says of the rows `best`; `listing` names their listings where rows are not listings."""
+def _items(listings: Listings, scores: NDArray[np.floating], best: I64, listing: I64 | None = None) -> list[RankedItem]:
+    """The ranked items of the rows `best`; `listing` gives their listings if rows are not listings."""
     rows = zip(best.tolist(), (best if listing is None else listing).tolist(), strict=True)
-    return [
-        {"rank": place, "id": listings.ids[i], "score": float(np.float32(scores[row])), "title": listings.titles[i]}
-        for place, (row, i) in enumerate(rows, start=1)
-    ]
+    return [_item(listings, i, scores[row], rank) for rank, (row, i) in enumerate(rows, start=1)]
 
 
-def _explained(weights: Weights, blocks: Blocks) -> list[list[dict[str, Any]]]:
-    """What adds how much to each row's score, the most telling first: overlaps, blocks of words and photo."""
+def _item(listings: Listings, listing: int, score: float, rank: int) -> RankedItem:
+    return RankedItem(
+        rank=rank, id=listings.ids[listing], score=float(np.float32(score)), title=listings.titles[listing]
+    )
+
+
+def _explained(weights: Weights, blocks: Blocks) -> list[list[Reason]]:
+    """The contributions to each row's score of overlap features and of whole blocks, the largest absolute one first."""
     parts = {name: blocks[name].scores(w) for name, w in weights.items() if name != OVERLAP}
-    n = len(next(iter(parts.values())))
-    overlap = blocks[OVERLAP].matrix().toarray() * weights[OVERLAP] if OVERLAP in weights else np.empty((n, 0))
-    reasons = []
-    for row in range(n):
-        of_overlap = zip(OVERLAP_FEATURES, overlap[row].tolist(), strict=False)
-        told = [{"what": name, "adds": value} for name, value in of_overlap]
-        told += [{"what": name, "adds": float(values[row])} for name, values in parts.items()]
-        reasons.append(sorted(told, key=lambda one: -abs(one["adds"])))
-    return reasons
+    if OVERLAP in weights:
+        overlap = blocks[OVERLAP].matrix().toarray() * weights[OVERLAP]
+        parts = dict(zip(OVERLAP_FEATURES, overlap.T, strict=False)) | parts
+    return [_reasons(parts, row) for row in np.array(list(parts.values())).T.tolist()]
+
+
+def _reasons(names: Iterable[str], contributions: list[float]) -> list[Reason]:
+    reasons = [Reason(what=name, adds=adds) for name, adds in zip(names, contributions, strict=True)]
+    return sorted(reasons, key=lambda reason: -abs(reason.adds))
 
 
 def _rows_of(candidates: Path, catalog: Listings) -> list[int]:

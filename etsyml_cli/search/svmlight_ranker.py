@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,6 +16,7 @@ from etsyml_cli.core.rng import generator
 from etsyml_cli.core.types import F64
 from etsyml_cli.io.artifact import Plan, artifact, expect_kind, source_of
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, load_json, load_tensors, save_config, save_json, save_tensors
+from etsyml_cli.io.ranked import RankedItem, RankedList
 from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
@@ -105,7 +105,7 @@ def evaluate_rows(
     return measured
 
 
-def rank_rows(*, model: Path, features: Path, groups: Path | None, k: int) -> Iterator[dict[str, Any]]:
+def rank_rows(*, model: Path, features: Path, groups: Path | None, k: int) -> Iterator[RankedList]:
     """The k best rows of each page; a row is called by the line of the file in which it stands."""
     rows, scores = _scored(model, features, groups)
     names = names_of(rows)
@@ -114,10 +114,10 @@ def rank_rows(*, model: Path, features: Path, groups: Path | None, k: int) -> It
     for q, qid in enumerate(rows.qids):
         best = order[rows.offsets[q] : rows.offsets[q + 1]][:k].tolist()
         items = [
-            {"rank": rank, "id": names[row], "score": float(np.float32(scores[row]))}
+            RankedItem(rank=rank, id=names[row], score=float(np.float32(scores[row])))
             for rank, row in enumerate(best, 1)
         ]
-        yield {"schema_version": 1, "query": qid, "items": items}
+        yield RankedList(query=qid, items=items)
 
 
 def pages_of(rows: RankingRows, path: Path) -> Pages:

@@ -33,7 +33,7 @@ def judge_similar(
     variants = [name for name, blocks in VARIANTS.items() if images is not None or "image" not in blocks]
     lists = {
         name: [
-            [item["id"] for item in one["items"]]
+            [item.id for item in one.items]
             for one in similar(listings=listings, images=images, asked=None, k=k, variant=name)
         ]
         for name in variants

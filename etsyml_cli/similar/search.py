@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +12,12 @@ import pyarrow.compute as pc
 from etsyml_cli.core.errors import InputError, UsageError, did_you_mean, like_this_id
 from etsyml_cli.core.log import progress
 from etsyml_cli.core.types import I64, Bools
+from etsyml_cli.io.ranked import RankedItem, RankedList, Reason
 from etsyml_cli.similar.catalog import VARIANTS, SimilarityCatalog, read_catalog
 from etsyml_cli.similar.index import index_that_fits
 from etsyml_cli.similar.nearest import nearest
 
-WORDS_TOLD = 5
+N_WORD_REASONS = 5
 
 
 def similar(
@@ -30,7 +30,7 @@ def similar(
     variant: str | None = None,
     other_shops: bool = False,
     explain: bool = False,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[RankedList]:
     """The k listings most like each of `asked` (all where None), never itself, as `similar --json` shows them.
 
     Words are tf-idf of title and tags, photos the features of `images`; both count alike, and one that a listing lacks
@@ -56,16 +56,16 @@ def similar(
     with progress("similar listings", len(rows)) as advance:
         for listing, best, scores in found:
             items = [
-                {
-                    "rank": rank,
-                    "id": catalog.ids[row].as_py(),
-                    "score": float(score),
-                    "title": catalog.titles[row].as_py(),
-                }
-                | ({"why": _why(catalog, chosen, listing, row)} if explain else {})
+                RankedItem(
+                    rank=rank,
+                    id=catalog.ids[row].as_py(),
+                    score=float(score),
+                    title=catalog.titles[row].as_py(),
+                    why=_why(catalog, chosen, listing, row) if explain else None,
+                )
                 for rank, (row, score) in enumerate(zip(best.tolist(), scores, strict=True), 1)
             ]
-            yield {"schema_version": 1, "listing_id": catalog.ids[listing].as_py(), "variant": chosen, "items": items}
+            yield RankedList(listing_id=catalog.ids[listing].as_py(), variant=chosen, items=items)
             advance(1)
 
 
@@ -78,18 +78,19 @@ def _rows_of(asked: list[str], ids: pa.Array, listings: Path) -> I64:
     return np.asarray(rows.to_numpy(zero_copy_only=False), np.int64)
 
 
-def _why(catalog: SimilarityCatalog, variant: str, listing: int, other: int) -> list[dict[str, Any]]:
-    """What adds how much to the score of two listings: the words that add most, all others, the photo."""
+def _why(catalog: SimilarityCatalog, variant: str, listing: int, other: int) -> list[Reason]:
+    """The contributions to the similarity of two listings: the words that add most, all other words, the photo."""
     share = 1 / len(VARIANTS[variant])
-    told: list[dict[str, Any]] = []
+    reasons: list[Reason] = []
     if "text" in VARIANTS[variant]:
         shared = catalog.words.shared(listing, other)
-        told += [
-            {"what": "word", "word": catalog.terms[term].as_py(), "adds": share * adds}
-            for term, adds in shared[:WORDS_TOLD]
+        reasons += [
+            Reason(what="word", word=catalog.terms[term].as_py(), adds=share * adds)
+            for term, adds in shared[:N_WORD_REASONS]
         ]
-        if shared[WORDS_TOLD:]:
-            told.append({"what": "other words", "adds": share * sum(adds for _, adds in shared[WORDS_TOLD:])})
+        if others := shared[N_WORD_REASONS:]:
+            reasons.append(Reason(what="other words", adds=share * sum(adds for _, adds in others)))
     if catalog.photos is not None and "image" in VARIANTS[variant]:
-        told.append({"what": "photo", "adds": share * float(catalog.photos.exactly(listing, np.array([other]))[0])})
-    return told
+        cosine = float(catalog.photos.exactly(listing, np.array([other]))[0])
+        reasons.append(Reason(what="photo", adds=share * cosine))
+    return reasons

@@ -62,19 +62,19 @@ def test_it_answers_as_a_look_at_every_listing_does(
     for query in QUERIES:
         slow = rank(**asked, query=query, k=20, explain=True)
         quick = rank(**asked, query=query, k=20, explain=True, index=tmp_path / "index")
-        assert [item["id"] for item in quick["items"]] == [item["id"] for item in slow["items"]]
+        assert [item.id for item in quick.items] == [item.id for item in slow.items]
         np.testing.assert_allclose(
-            [item["score"] for item in quick["items"]], [item["score"] for item in slow["items"]], rtol=1e-5, atol=1e-6
+            [item.score for item in quick.items], [item.score for item in slow.items], rtol=1e-5, atol=1e-6
         )
-        assert [item["title"] for item in quick["items"]] == [item["title"] for item in slow["items"]]
-        for item in quick["items"]:
-            assert sum(reason["adds"] for reason in item["why"]) == pytest.approx(item["score"], rel=1e-4, abs=1e-5)
+        assert [item.title for item in quick.items] == [item.title for item in slow.items]
+        for item in quick.items:
+            assert sum(reason.adds for reason in item.why) == pytest.approx(item.score, rel=1e-4, abs=1e-5)
 
 
 def test_a_text_ranker_needs_no_photos(shop: Shop, tmp_path: Path) -> None:
     asked = inputs(shop, shop.train("words", images=None)) | {"images": None}
     index_ltr(**asked, out=tmp_path / "index")
-    found = [rank(**asked, query="red lamp", k=9, index=index)["items"] for index in (None, tmp_path / "index")]
+    found = [rank(**asked, query="red lamp", k=9, index=index).items for index in (None, tmp_path / "index")]
     assert found[0] == found[1]
 
 
@@ -85,7 +85,7 @@ def test_a_catalog_that_has_changed_is_read_instead_and_said(
     write_table("listings", more, tmp_path / "listings.parquet")
     asked = inputs(shop, model) | {"listings": tmp_path / "listings.parquet"}
     found = rank(**asked, query="red scarf", k=99, index=index)
-    assert "new" in {item["id"] for item in found["items"]}
+    assert "new" in {item.id for item in found.items}
     assert "made from another listings; refresh it with: etsyml index ltr" in said.text
 
 

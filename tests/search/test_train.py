@@ -176,18 +176,18 @@ def test_training_again_is_up_to_date_until_something_changes(shop: Shop, model:
 def test_rank_lists_every_matching_listing_best_first(shop: Shop, model: Path) -> None:
     found = shop.rank(model, "green lamps", k=100)
     matching = {row["listing_id"] for row in shop.listings if {"green", "lamp"} & set(row["title"].split())}
-    assert {item["id"] for item in found["items"]} == matching
-    order = [(np.float32(item["score"]), item["id"].encode()) for item in found["items"]]
+    assert {item.id for item in found.items} == matching
+    order = [(np.float32(item.score), item.id.encode()) for item in found.items]
     assert order == sorted(order, reverse=True)
-    assert [item["rank"] for item in found["items"]] == list(range(1, len(matching) + 1))
-    assert found["items"][0]["title"] == "green lamp"
-    assert shop.rank(model, "green lamps", k=2)["items"] == found["items"][:2]
+    assert [item.rank for item in found.items] == list(range(1, len(matching) + 1))
+    assert found.items[0].title == "green lamp"
+    assert shop.rank(model, "green lamps", k=2).items == found.items[:2]
 
 
 def test_a_query_that_matches_nothing_gives_an_empty_list_and_a_warning(shop, model, caplog) -> None:
     with caplog.at_level(logging.WARNING):
-        assert shop.rank(model, "zebra")["items"] == []
-        assert shop.rank(model, "?!")["items"] == []
+        assert shop.rank(model, "zebra").items == []
+        assert shop.rank(model, "?!").items == []
     assert "no listing holds a word of 'zebra'" in caplog.text
 
 
@@ -195,14 +195,14 @@ def test_a_listing_with_the_same_words_and_no_photo_ranks_by_id(tmp_path: Path) 
     shop = make_shop(tmp_path)
     shop.listings += [{"listing_id": name, "title": "purple owl", "tags": None} for name in ("N1", "N2", "N10")]
     shop.write()
-    assert [item["id"] for item in shop.rank(shop.train(), "purple owl")["items"]] == ["N2", "N10", "N1"]
+    assert [item.id for item in shop.rank(shop.train(), "purple owl").items] == ["N2", "N10", "N1"]
 
 
 def test_without_photos_only_words_are_trained(shop: Shop) -> None:
     model = shop.train("words-only", images=None)
     found = shop.evaluate(model, "map", images=None)
     assert {variant for _, variant in found} == {"shown", "random", "bm25", "text"}
-    assert shop.rank(model, "red scarf")["items"][0]["title"] == "red scarf"
+    assert shop.rank(model, "red scarf").items[0].title == "red scarf"
 
 
 def test_photos_of_another_run_of_the_same_network_will_do(shop: Shop, model: Path) -> None:

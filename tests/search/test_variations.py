@@ -56,7 +56,7 @@ def test_the_global_shape_knows_the_listing_and_not_the_query(shop: Shop, model:
     assert ("ndcg@5", "bm25") not in found
     assert found["ndcg@5", "text"].value < shop.evaluate(model, "ndcg@5")["ndcg@5", "text"].value - 0.1
     asked = {"candidates": _all_ids(shop), "k": 60} | inputs(shop, everywhere)
-    orders = [[item["id"] for item in rank(query=query, **asked)["items"]] for query in ("red scarf", "blue lamp")]
+    orders = [[item.id for item in rank(query=query, **asked).items] for query in ("red scarf", "blue lamp")]
     assert orders[0] == orders[1]
     assert "Algorithms 1 and 2 to the letter" in (everywhere / CARD).read_text()
 
@@ -140,8 +140,8 @@ def test_a_query_with_enough_pages_has_weights_of_its_own(tmp_path: Path) -> Non
     own = shop.train("own", config=config_of(shape="per-query", min_query_pages=30), holdout="none")
     agreement = {}
     for model in (shared, own):
-        items = rank(**asked, **inputs(shop, model))["items"]
-        place = {item["id"]: item["rank"] for item in items if item["id"] != "L7"}  # it has no photo
+        items = rank(**asked, **inputs(shop, model)).items
+        place = {item.id: item.rank for item in items if item.id != "L7"}  # it has no photo
         agreement[model.name] = np.corrcoef([shop.beauty[int(i[1:])] for i in place], list(place.values()))[0, 1]
     assert agreement["own"] > agreement["shared"] + 0.1
     assert load_model(own).state.own_queries >= {"=red scarf"}
@@ -201,12 +201,12 @@ def test_logged_pages_are_ranked_as_they_are_judged(shop: Shop, model: Path, tmp
     shop.evaluate(model, "map", runs=tmp_path)
     judged = read_run(tmp_path / "multimodal.trec")
     pages = rank_searches(**inputs(shop, model), searches=shop.inputs()["searches"], k=100)
-    ranked = {page["search_id"]: page for page in pages}
+    ranked = {page.search_id: page for page in pages}
     assert len(ranked) == 400
     for search_id, scores in judged.items():
-        items = ranked[search_id]["items"]
-        assert {item["id"]: item["score"] for item in items} == pytest.approx(scores)
-        assert [item["score"] for item in items] == sorted(scores.values(), reverse=True)
+        items = ranked[search_id].items
+        assert {item.id: item.score for item in items} == pytest.approx(scores)
+        assert [item.score for item in items] == sorted(scores.values(), reverse=True)
 
 
 def _all_ids(shop: Shop) -> Path:
@@ -219,37 +219,37 @@ def test_candidates_are_ranked_whether_they_match_or_not(shop: Shop, model: Path
     chosen = tmp_path / "ids.txt"
     chosen.write_text("L3\n\nL1\nL3\nL14\n")
     found = rank(query="red scarf", candidates=chosen, k=9, **inputs(shop, model))
-    assert sorted(item["id"] for item in found["items"]) == ["L1", "L14", "L3"]
+    assert sorted(item.id for item in found.items) == ["L1", "L14", "L3"]
     every = rank(query="red scarf", candidates=_all_ids(shop), k=60, **inputs(shop, model))
-    score_of = {item["id"]: item["score"] for item in every["items"]}
-    assert all(item["score"] == pytest.approx(score_of[item["id"]], abs=1e-5) for item in found["items"])
+    score_of = {item.id: item.score for item in every.items}
+    assert all(item.score == pytest.approx(score_of[item.id], abs=1e-5) for item in found.items)
     chosen.write_text("L3\nnobody\n")
     with pytest.raises(InputError, match=r"1 ids are not in the listings table \('nobody'"):
         rank(query="red scarf", candidates=chosen, k=9, **inputs(shop, model))
 
 
 def test_the_reasons_add_up_to_the_score(shop: Shop, model: Path) -> None:
-    for item in rank(query="red scarf", k=5, explain=True, **inputs(shop, model))["items"]:
-        assert sum(one["adds"] for one in item["why"]) == pytest.approx(item["score"], abs=1e-4)
-        assert {"bm25", "text", "image", "word_crosses", "photo_crosses"} <= {one["what"] for one in item["why"]}
+    for item in rank(query="red scarf", k=5, explain=True, **inputs(shop, model)).items:
+        assert sum(one.adds for one in item.why) == pytest.approx(item.score, abs=1e-4)
+        assert {"bm25", "text", "image", "word_crosses", "photo_crosses"} <= {one.what for one in item.why}
 
 
 def test_before_and_after_show_who_stands_at_each_percentile(shop: Shop, model: Path) -> None:
     found, nothing = before_and_after(queries=["red scarf", "zebra"], **inputs(shop, model))
-    ranked = rank(query="red scarf", k=100, **inputs(shop, model))["items"]
-    assert found["matching"] == len(ranked)
-    assert (nothing["query"], nothing["matching"], nothing["rows"]) == ("zebra", 0, [])
-    assert [row["percentile"] for row in found["rows"]] == [90, 80, 70, 60, 50]
-    for row in found["rows"]:
-        place = round((100 - row["percentile"]) / 100 * (len(ranked) - 1))
-        assert row["multimodal"]["id"] == ranked[place]["id"]
-        assert row["text"]["rank"] == row["multimodal"]["rank"] == place + 1
+    ranked = rank(query="red scarf", k=100, **inputs(shop, model)).items
+    assert found.matching == len(ranked)
+    assert (nothing.query, nothing.matching, nothing.rows) == ("zebra", 0, [])
+    assert [row.percentile for row in found.rows] == [90, 80, 70, 60, 50]
+    for row in found.rows:
+        place = round((100 - row.percentile) / 100 * (len(ranked) - 1))
+        assert row.multimodal.id == ranked[place].id
+        assert row.text.rank == row.multimodal.rank == place + 1
 
 
 def test_a_query_of_unknown_words_is_still_ranked(shop: Shop, model: Path) -> None:
     found = rank(query="zebra", candidates=_all_ids(shop), k=60, **inputs(shop, model))
-    assert len(found["items"]) == 60
-    assert np.isfinite([item["score"] for item in found["items"]]).all()
+    assert len(found.items) == 60
+    assert np.isfinite([item.score for item in found.items]).all()
 
 
 def test_position_bias_is_in_the_metrics_and_on_the_card(model: Path) -> None:
@@ -304,8 +304,8 @@ def test_rows_of_own_features_are_learned_judged_and_ranked(tmp_path: Path) -> N
     assert found[1].variant == "features" and found[1].against.low > 0.1 and found[1].n == 40
     lists = list(rank_rows(model=tmp_path / "model", features=test, groups=None, k=2))
     lines = test.read_text().splitlines()
-    assert len(lists) == 40 and all(len(one["items"]) == 2 for one in lists)
-    assert all(f"qid:{one['query']} " in lines[int(item["id"]) - 1] for one in lists for item in one["items"])
+    assert len(lists) == 40 and all(len(one.items) == 2 for one in lists)
+    assert all(f"qid:{one.query} " in lines[int(item.id) - 1] for one in lists for item in one.items)
     with pytest.raises(DataError, match="learned from all its pages"):
         evaluate_rows(model=tmp_path / "model", features=train, groups=None, metrics=metrics, seed=0)
 

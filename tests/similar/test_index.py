@@ -60,7 +60,7 @@ def short_sketches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def lists_of(shop: dict[str, Path], **options) -> dict[str, dict[str, float]]:
     found = similar(**shop, **({"asked": None, "k": K} | options))
-    return {one["listing_id"]: {item["id"]: item["score"] for item in one["items"]} for one in found}
+    return {one.listing_id: {item.id: item.score for item in one.items} for one in found}
 
 
 @pytest.mark.parametrize("variant", ["text", "image", "multimodal"])
@@ -161,12 +161,12 @@ def test_a_damaged_index_is_refused(
 def test_what_explains_a_score_adds_up_to_it(shop: dict[str, Path], index: Path, variant: str) -> None:
     for place in (None, index):
         (one,) = similar(**shop, asked=["L011"], k=30, variant=variant, explain=True, index=place)
-        for item in one["items"]:
-            assert sum(reason["adds"] for reason in item["why"]) == pytest.approx(item["score"], abs=1e-6)
-            words = [reason for reason in item["why"] if reason["what"] == "word"]
+        for item in one.items:
+            assert sum(reason.adds for reason in item.why) == pytest.approx(item.score, abs=1e-6)
+            words = [reason for reason in item.why if reason.what == "word"]
             assert len(words) <= 5
-            assert all(reason["word"] in item["title"].split() for reason in words)
-            assert ("photo" in {reason["what"] for reason in item["why"]}) == (variant != "text")
+            assert all(reason.word in item.title.split() for reason in words)
+            assert ("photo" in {reason.what for reason in item.why}) == (variant != "text")
 
 
 @pytest.mark.parametrize(("asked", "meant"), [("l011", "L011"), ("L8999", "L899"), ("011", "L011"), ("xyzzy-9", None)])

@@ -35,7 +35,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> dict:
 def lists_of(shop: dict, **options) -> dict[str, list]:
     options = {"asked": None, "k": 5} | options
     found = similar(listings=shop["listings"], images=shop["images"], **options)
-    return {one["listing_id"]: [(item["id"], item["score"]) for item in one["items"]] for one in found}
+    return {one.listing_id: [(item.id, item.score) for item in one.items] for one in found}
 
 
 @pytest.mark.parametrize("variant", ["text", "image", "multimodal"])
@@ -55,8 +55,8 @@ def test_equal_scores_go_by_id_downwards_and_the_listing_itself_is_left_out(tmp_
     rows = [{"listing_id": name, "title": "red mug"} for name in ("a", "c", "b", "Z")]
     listings = write_table("listings", rows, tmp_path / "listings.parquet")
     (found,) = similar(listings=listings, images=None, asked=["b"], k=9)
-    assert [item["id"] for item in found["items"]] == ["c", "a", "Z"]
-    assert found["variant"] == "text"
+    assert [item.id for item in found.items] == ["c", "a", "Z"]
+    assert found.variant == "text"
 
 
 @pytest.mark.parametrize("variant", ["image", "multimodal"])
@@ -68,15 +68,15 @@ def test_copies_of_a_photo_tie_and_lists_do_not_depend_on_what_else_is_asked(tmp
     listings = write_table("listings", rows, tmp_path / "listings.parquet")
     images = write_photos([row["listing_id"] for row in rows], photos, tmp_path / "images")
     options = {"listings": listings, "images": images, "k": 299, "variant": variant}
-    every = {one["listing_id"]: one["items"] for one in similar(**options, asked=None)}
+    every = {one.listing_id: one.items for one in similar(**options, asked=None)}
     for listing in ("L000", "L120", "L299"):
         (alone,) = similar(**options, asked=[listing])
-        assert alone["items"] == every[listing]
-        place = {item["id"]: item for item in alone["items"]}
+        assert alone.items == every[listing]
+        place = {item.id: item for item in alone.items}
         for i in range(50):
             if f"L{i:03}" in place and f"L{i + 50:03}" in place:
                 one, copy = place[f"L{i:03}"], place[f"L{i + 50:03}"]
-                assert (one["score"], one["rank"]) == (copy["score"], copy["rank"] + 1)
+                assert (one.score, one.rank) == (copy.score, copy.rank + 1)
 
 
 def test_other_shops_leave_the_own_shop_out_and_a_listing_without_a_shop_has_none(shop: dict) -> None:
