@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.log import logger
 from etsyml_cli.io.artifact import read_manifest
 from etsyml_cli.photos.config import ImagesConfig
-from etsyml_cli.photos.store import features_facts, made_by
+from etsyml_cli.photos.store import ImageFacts, features_facts, made_by
 
 
 def features_to_train_on(places: Sequence[Path]) -> Path | None:
@@ -21,7 +20,7 @@ def features_to_train_on(places: Sequence[Path]) -> Path | None:
     if len(places) < 2:
         return places[0] if places else None
     default = (ImagesConfig().backbone, None)
-    chosen = next((at for at, facts in _facts_of(places) if (facts["backbone"], facts["svd_sha256"]) == default), None)
+    chosen = next((at for at, facts in _facts_of(places) if (facts.backbone, facts.svd_sha256) == default), None)
     if chosen is None:
         raise UsageError(f"several photo features: {', '.join(map(str, places))}", hint="Name one with --images DIR.")
     others = ", ".join(str(place) for place in places if place != chosen)
@@ -39,7 +38,7 @@ def features_of_model(model: Path, places: Sequence[Path]) -> Path | None:
     return next(fitting, places[0] if places else None)
 
 
-def _facts_of(places: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+def _facts_of(places: Sequence[Path]) -> Iterator[tuple[Path, ImageFacts]]:
     """Those that are whole: one that is damaged does not stop a command that may not need it."""
     for place in places:
         try:

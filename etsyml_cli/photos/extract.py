@@ -46,8 +46,8 @@ def extract_images(
     plan = _plan(listings, photos, choice, config, seed, limit)
     with_svd = None if force else _with_svd_there(plan, out)
     for possible in filter(None, (plan, with_svd)):
-        if there := existing_result(out, possible, force=force):
-            return there
+        if done := existing_result(out, possible, force=force):
+            return done
     refuse_to_overwrite(out, KIND, force=force)
     svd = load_svd(out) if with_svd else None
     _refuse_what_cannot_work(photos, config, choice.backbone.dimension, svd)
@@ -55,8 +55,8 @@ def extract_images(
     with artifact(out, with_svd or plan, force=force, resume=None if force else _of_the_rows(plan)) as draft:
         rows = PhotoRows(draft.path, len(photos.first), choice.backbone.dimension, choice.batch_size)
         _compute(rows, photos, network.extractor, choice, config, threads)
-        draft.facts |= network.facts
-        write_features(draft, rows, photos, config, svd)
+        facts = write_features(draft, rows, photos, config, svd)
+        draft.facts = msgspec.to_builtins(network.facts) | msgspec.to_builtins(facts)
     made = read_manifest(out)
     return Summary(kind=KIND, path=str(out), rows=made.rows, facts=made.facts)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+import msgspec
 import torch
 from torch import nn
 
@@ -22,6 +23,7 @@ from etsyml_cli.photos.network import (
     trained_network,
     weights_sha256,
 )
+from etsyml_cli.photos.pixels import Preprocessing
 from etsyml_cli.photos.torch_network import TorchExtractor
 from etsyml_cli.photos.weights import read_state_dict
 
@@ -45,11 +47,23 @@ class NetworkChoice:
     batch_size: int
 
 
+class NetworkFacts(msgspec.Struct, kw_only=True, frozen=True):
+    """The facts about a network in the manifest of its features."""
+
+    backbone: str
+    layer: str
+    preprocessing: Preprocessing
+    random_weights: bool
+    weights_sha256: str
+    engine: Engine
+    precision: str
+
+
 @dataclass(frozen=True)
 class LoadedNetwork:
-    """A network ready to be fed, and what is to be remembered of it beside its features."""
+    """A loaded network and the facts to store with its features."""
 
-    facts: dict[str, Any]
+    facts: NetworkFacts
     extractor: Extractor
 
 
@@ -79,15 +93,15 @@ def load_network(choice: NetworkChoice, seed: int, folder: Path) -> LoadedNetwor
     logger.info("%s: %s on %s, %s", choice.name, ENGINE_NAMES[choice.engine], choice.device.type, choice.precision)
     if choice.engine == "torch" and choice.device.type == "cpu" and missing_onnx_packages():
         logger.info("ONNX Runtime would take less time than torch on this CPU: %s", INSTALL_ONNX)
-    facts = {
-        "backbone": choice.name,
-        "layer": choice.backbone.layer,
-        "preprocessing": asdict(choice.backbone.preprocessing),
-        "random_weights": choice.weights is None,
-        "weights_sha256": sha256,
-        "engine": choice.engine,
-        "precision": choice.precision,
-    }
+    facts = NetworkFacts(
+        backbone=choice.name,
+        layer=choice.backbone.layer,
+        preprocessing=choice.backbone.preprocessing,
+        random_weights=choice.weights is None,
+        weights_sha256=sha256,
+        engine=choice.engine,
+        precision=choice.precision,
+    )
     return LoadedNetwork(facts, extractor)
 
 

@@ -26,36 +26,60 @@ from etsyml_cli.photos.svd import Svd, fit_svd, normalized
 LISTINGS_AT_ONCE = 1024
 
 
-def write_features(draft: Draft, rows: PhotoRows, photos: Photos, config: ImagesConfig, fitted: Svd | None) -> None:
-    """Write features, ids and rejects, and count it all; with `dim`, reduce by the SVD `fitted` or by a new one."""
+class PhotoCounts(msgspec.Struct, frozen=True):
+    """The number of photos named in the listings table, and of distinct ones among those that can be opened."""
+
+    named: int
+    distinct: int
+
+
+class OutputFacts(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """The facts about written features; `variance_kept` is set if an SVD was fitted, `rejects` counts by reason."""
+
+    variance_kept: float | None = None
+    dimension: int
+    normalize: bool
+    svd_sha256: str | None
+    photos: PhotoCounts
+    rejects: dict[str, int]
+
+
+def write_features(
+    draft: Draft, rows: PhotoRows, photos: Photos, config: ImagesConfig, fitted: Svd | None
+) -> OutputFacts:
+    """Write features, ids and rejects, set the row counts of `draft`, and return the facts.
+
+    With `dim` the features are reduced by the SVD `fitted` or, if that is None, by a new one.
+    """
     distinct_status = rows.status()
     status = _status_of_named(distinct_status, photos)
     reasons = _write_rejects(draft.path / REJECTS, photos, status)
     tell_rejects(reasons, photos)
     listings, row_of_photo, n_photos = _sound_photos(distinct_status, status, photos)
-    svd = fitted
+    svd, variance_kept = fitted, None
     if config.dim is not None and svd is None:
         svd = fit_svd(_means(rows, row_of_photo, n_photos), config.dim)
-        draft.facts["variance_kept"] = svd.explained
+        variance_kept = svd.explained
     blocks = _finished(_means(rows, row_of_photo, n_photos), svd, config)
     shape = (len(listings), config.dim or rows.dimension)
     write_matrix(draft.path / FEATURES, blocks, shape, config.dtype)
     save_ids(draft.path, IDS, photos.listing_ids.take(listings).to_pylist())
     if svd is not None:
         _save_svd(draft.path, svd)
-    draft.facts |= {
-        "dimension": shape[1],
-        "normalize": config.normalize,
-        "svd_sha256": sha256_of(draft.path / SVD) if svd else None,
-        "photos": {"named": len(status), "distinct": len(photos.first)},
-        "rejects": dict(reasons),
-    }
     draft.rows = {
         "in": len(photos.listing_ids),
         "out": len(listings),
         "rejected": photos.n_listings() - len(listings),
         "without_photo": len(photos.listing_ids) - photos.n_listings(),
     }
+    return OutputFacts(
+        variance_kept=variance_kept,
+        dimension=shape[1],
+        normalize=config.normalize,
+        svd_sha256=sha256_of(draft.path / SVD) if svd else None,
+        photos=PhotoCounts(len(status), len(photos.first)),
+        rejects=dict(reasons),
+    )
 
 
 def tell_rejects(reasons: Counter[str], photos: Photos) -> None:

@@ -17,7 +17,7 @@ from numpy.lib.format import dtype_to_descr, open_memmap, write_array_header_1_0
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
-from etsyml_cli.io.artifact import expect_kind
+from etsyml_cli.io.artifact import expect_kind, facts_of
 from etsyml_cli.io.atomic import of_one_version
 
 KIND = "features:images"
@@ -27,14 +27,17 @@ REJECTS = "rejects.jsonl"
 SVD = "svd.safetensors"
 
 _MADE_BY = "etsyml extract-images"
-_FACTS = {
-    "backbone": str,
-    "layer": str,
-    "weights_sha256": str,
-    "dimension": int,
-    "svd_sha256": str | None,
-    "normalize": bool,
-}
+
+
+class ImageFacts(msgspec.Struct, kw_only=True, frozen=True):
+    """The facts in the manifest that identify how photo features were computed; `svd_sha256` is None without an SVD."""
+
+    backbone: str
+    layer: str
+    weights_sha256: str
+    dimension: int
+    svd_sha256: str | None
+    normalize: bool
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class ImageFeatures:
 
     ids: list[str]
     matrix: NDArray[Any]
-    facts: dict[str, Any]
+    facts: ImageFacts
 
     def rows_for(self, listing_ids: list[str]) -> NDArray[np.int64]:
         """The row (N,) of each listing in `matrix`, -1 where it has none."""
@@ -68,25 +71,22 @@ def read_image_features(path: Path) -> ImageFeatures:
         raise
     except Exception as error:  # a damaged header makes numpy raise nearly anything
         raise InputError(f"{path}: damaged ({error})", hint=make_again) from None
-    if matrix.dtype.kind != "f" or matrix.shape != (len(set(ids)), facts["dimension"]):
+    if matrix.dtype.kind != "f" or matrix.shape != (len(set(ids)), facts.dimension):
         raise InputError(f"{path}: {FEATURES}, its ids and its manifest do not fit each other", hint=make_again)
     return ImageFeatures(ids, matrix, facts)
 
 
-def features_facts(path: Path) -> dict[str, Any]:
-    """What the manifest says of the features at `path`. Raises InputError where there are none."""
-    facts = expect_kind(path, KIND, made_by=_MADE_BY).facts
-    if not all(isinstance(facts.get(name), kind) for name, kind in _FACTS.items()):
-        raise InputError(f"{path}: its manifest does not say what made it", hint=f"Make it with: {_MADE_BY} --force")
-    return facts
+def features_facts(path: Path) -> ImageFacts:
+    """The facts of the photo features at `path`. Raises InputError if they do not exist or a fact is missing."""
+    return facts_of(expect_kind(path, KIND, made_by=_MADE_BY), ImageFacts, path)
 
 
-def made_by(facts: dict[str, Any]) -> str:
-    """What made the features, in words; runs that share them made features that can stand in for each other."""
-    words = f"{facts['backbone']} ({facts['layer']}, weights {facts['weights_sha256'][:12]})"
-    if facts["svd_sha256"]:
-        words += f" reduced to {facts['dimension']} by SVD {facts['svd_sha256'][:12]}"
-    return words + (", normalized" if facts["normalize"] else "")
+def made_by(facts: ImageFacts) -> str:
+    """The origin of photo features in words; features of the same origin are interchangeable."""
+    words = f"{facts.backbone} ({facts.layer}, weights {facts.weights_sha256[:12]})"
+    if facts.svd_sha256:
+        words += f" reduced to {facts.dimension} by SVD {facts.svd_sha256[:12]}"
+    return words + (", normalized" if facts.normalize else "")
 
 
 def write_matrix(path: Path, blocks: Iterable[NDArray[Any]], shape: tuple[int, int], dtype: str) -> None:

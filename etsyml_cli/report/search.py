@@ -17,8 +17,7 @@ from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.photos.choose import features_of_model, features_to_train_on
 from etsyml_cli.photos.store import read_image_features
 from etsyml_cli.report.cards import PHOTOLESS, Card, Cards
-from etsyml_cli.report.measured import SEED, measured
-from etsyml_cli.report.missing import Missing, unless_missing
+from etsyml_cli.report.missing import SEED, Missing, measured, unless_missing
 from etsyml_cli.report.query_changes import Changes, Compared, QueryChange, compare
 from etsyml_cli.search.evaluate import SHOWN, figures_of_pages
 from etsyml_cli.search.rank import AFTER, BEFORE, PERCENTILES, PercentileRow, before_and_after

@@ -38,8 +38,8 @@ def index_ltr(*, model: Path, listings: Path, images: Path | None, out: Path, fo
     Raises DataError for a catalog without listings.
     """
     plan = index_plan(model, listings, images)
-    if there := existing_result(out, plan, force=force):
-        return there
+    if done := existing_result(out, plan, force=force):
+        return done
     with artifact(out, plan, force=force) as draft:
         draft.rows = _write(draft.path, load_model(model), photos_for(model, images), listings)
     return Summary(kind=KIND, path=str(out), rows=draft.rows)

@@ -29,7 +29,7 @@ from etsyml_cli.search.gains import gains_of
 from etsyml_cli.search.log import SearchLog, read_searches
 from etsyml_cli.search.model.blocks import Rows
 from etsyml_cli.search.model.score import Blocks, score
-from etsyml_cli.search.parts import BY_SELLER, assign_split
+from etsyml_cli.search.prepare import BY_SELLER, assign_split
 from etsyml_cli.search.store import CONTROL, LtrModel, load_model, manifest_of, photos_for
 from etsyml_cli.search.svmlight_ranker import evaluate_rows, is_of_rows
 from etsyml_cli.splits.days import TEST

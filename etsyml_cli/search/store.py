@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
-from etsyml_cli.io.artifact import Manifest, expect_kind
+from etsyml_cli.io.artifact import Manifest, expect_kind, facts_of
 from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.model import load_config, load_ids, load_tensors, save_config, save_ids, save_tensors
 from etsyml_cli.photos.reduced import load_matching_photos
@@ -25,6 +26,21 @@ from etsyml_cli.text.words import OVERLAP_FEATURES, Vocabulary
 KIND = "model:ltr"
 CONTROL = "permuted"
 SEPARATOR = "."
+
+
+class LtrFacts(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, rename={"valid_ndcg": "valid_ndcg@10"}):
+    """The facts in the manifest of a ranker of listings.
+
+    `photos` describes the origin of the photo features, `blocks` names the blocks with weights per variant and
+    control, `valid_ndcg` is the nDCG@10 per variant on the validation pages, and `examination` the examination
+    probability per position, relative to the top.
+    """
+
+    shape: str
+    photos: str | None
+    blocks: dict[str, list[str]]
+    valid_ndcg: dict[str, float | None] = {}
+    examination: dict[str, float] = {}
 
 
 @dataclass(frozen=True)
@@ -62,11 +78,10 @@ def save_model(directory: Path, model: LtrModel) -> None:
 @of_one_version
 def load_model(directory: Path) -> LtrModel:
     """The ranker in `directory`. Raises InputError where none was trained or a file is damaged."""
-    manifest = manifest_of(directory)
+    facts = ltr_facts(directory)
     config: LtrConfig = load_config(directory, LtrConfig)
     words, query_words = load_ids(directory, "words"), load_ids(directory, "query_words")
     names = None if config.text.hash_bits else load_ids(directory, "terms")
-    blocks_of: dict[str, list[str]] = manifest.facts["blocks"]
     shapes: dict[str, tuple[int | None, ...]] = {
         "document_frequency": (len(words),),
         "n_listings": (1,),
@@ -74,7 +89,7 @@ def load_model(directory: Path) -> LtrModel:
         "idf": (None if names is None else len(names),),
         "pairs": (None,),
     }
-    shapes |= {f"{variant}{SEPARATOR}{block}": (None,) for variant, blocks in blocks_of.items() for block in blocks}
+    shapes |= {f"{variant}{SEPARATOR}{block}": (None,) for variant, blocks in facts.blocks.items() for block in blocks}
     tensors = load_tensors(directory, shapes)
     svd = Svd(tensors["svd_mean"], tensors["svd_components"], np.nan) if "svd_mean" in tensors else None
     state = FeatureState(
@@ -90,7 +105,7 @@ def load_model(directory: Path) -> LtrModel:
     )
     weights = {
         variant: {block: tensors[f"{variant}{SEPARATOR}{block}"] for block in blocks}
-        for variant, blocks in blocks_of.items()
+        for variant, blocks in facts.blocks.items()
     }
     _expect_fitting(directory, state, weights)
     controls = [weights.pop(name) for name in sorted(weights) if name.startswith(CONTROL)]
@@ -107,9 +122,17 @@ def manifest_of(directory: Path) -> Manifest:
     return expect_kind(directory, KIND, made_by="etsyml train ltr")
 
 
+def ltr_facts(directory: Path) -> LtrFacts:
+    """The facts of the ranker in `directory`. Raises InputError if there is none or its manifest is damaged."""
+    return facts_of(manifest_of(directory), LtrFacts, directory)
+
+
 def photos_for(directory: Path, images: Path | None) -> ImageFeatures | None:
-    """Photo features for the model in `directory`, None where it was trained without. Raises as `photos_like` does."""
-    return load_matching_photos(manifest_of(directory).facts["photos"], images)
+    """The photo features for the model in `directory`, or None if it was trained without photos.
+
+    Raises InputError as `load_matching_photos` does.
+    """
+    return load_matching_photos(ltr_facts(directory).photos, images)
 
 
 def _all_weights(model: LtrModel) -> dict[str, Weights]:

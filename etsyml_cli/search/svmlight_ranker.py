@@ -24,7 +24,7 @@ from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.ranking import PER_PAGE, best_first, byte_order, rank_pages
 from etsyml_cli.search.card import rows_card
 from etsyml_cli.search.config import LtrConfig
-from etsyml_cli.search.learn import learn_weights, objective_of
+from etsyml_cli.search.learn import Validation, learn_weights, objective_of
 from etsyml_cli.search.model.blocks import Rows
 from etsyml_cli.search.model.pairs import Pages, count_pairs
 from etsyml_cli.search.store import KIND
@@ -34,6 +34,20 @@ from etsyml_cli.splits.pages import HashSplit, describe
 
 FEATURES = "features"
 HIGHEST_GRADE = 127
+
+
+class RowsMetrics(msgspec.Struct, frozen=True):
+    """The content of metrics.json of a ranker of feature rows."""
+
+    valid: Validation
+
+
+class RowsFacts(msgspec.Struct, frozen=True):
+    """The facts in the manifest of a ranker of feature rows."""
+
+    shape: str
+    photos: None
+    columns: int
 
 
 def train_on_rows(
@@ -54,8 +68,8 @@ def train_on_rows(
     objective = objective_of(config, seed)
     inputs = {FEATURES: [source_of(features)]} | ({"groups": [source_of(groups)]} if groups else {})
     plan = Plan(kind=KIND, config=msgspec.to_builtins(config) | {"holdout": holdout}, inputs=inputs, seed=seed)
-    if there := existing_result(out, plan, force=force):
-        return there
+    if done := existing_result(out, plan, force=force):
+        return done
     rows = read_svmlight(features, groups)
     test_share = 0.0 if holdout is None else held_out_share(holdout)
     split = HashSplit(seed=seed, test_below=test_share, valid_below=test_share + config.valid_share)
@@ -68,11 +82,11 @@ def train_on_rows(
     with artifact(out, plan, force=force) as draft:
         weights, valid = learn_weights(pages.take(known), {FEATURES: scaled}, part[known], ids, config.l2, objective)
         draft.rows = {"pages": len(rows.qids), "rows": len(rows.labels), "pairs": int(count_pairs(pages).sum())}
-        draft.facts = {"shape": FEATURES, "photos": None, "columns": len(scale)}
+        draft.facts = msgspec.to_builtins(RowsFacts(FEATURES, None, len(scale)))
         save_config(draft.path, config)
         save_tensors(draft.path, {FEATURES: weights[FEATURES][FEATURES] / scale})
         save_json(draft.path, SPLIT, split)
-        save_json(draft.path, METRICS, {"valid": valid})
+        save_json(draft.path, METRICS, RowsMetrics(valid))
         card = rows_card(config=config, columns=len(scale), rows=draft.rows, split=describe(split), valid=valid)
         (draft.path / CARD).write_text(card, encoding="utf-8")
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)

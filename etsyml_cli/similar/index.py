@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.types import I64
 from etsyml_cli.io.arrays import map_array, save_arrays
-from etsyml_cli.io.artifact import Manifest, Plan, artifact, expect_kind, is_fresh, source_of
+from etsyml_cli.io.artifact import Manifest, Plan, artifact, expect_kind, facts_of, is_fresh, source_of
 from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.columns import map_columns, save_columns
 from etsyml_cli.io.summary import Summary, existing_result
@@ -44,8 +45,20 @@ WORDS: dict[str, type[np.generic]] = {
     "listings": np.int32,
     "weights": np.float32,
 }
-SAMPLE = 200
+SAMPLE_SIZE = 200
 FACTORS = (1, 2, 4, 8, 16, 32, 64)
+
+
+class SimilarFacts(msgspec.Struct, frozen=True, omit_defaults=True, rename={"recall": f"recall@{LEAST_K}"}):
+    """The facts in the manifest of an index with photos: their origin, and factor and recall per variant.
+
+    The scan of a variant collects factor times k candidates; recall is the share of the exact lists of LEAST_K
+    listings that the lists of the index contain.
+    """
+
+    photos: str | None = None
+    factor: dict[str, int] = {}
+    recall: dict[str, float] = {}
 
 
 def index_similar(*, listings: Path, images: Path | None, out: Path, recall: float, force: bool = False) -> Summary:
@@ -55,8 +68,8 @@ def index_similar(*, listings: Path, images: Path | None, out: Path, recall: flo
     measured on a sample of listings and becomes a fact of the manifest.
     """
     plan = _plan(listings, images, recall)
-    if there := existing_result(out, plan, force=force):
-        return there
+    if done := existing_result(out, plan, force=force):
+        return done
     catalog = read_catalog(listings, images)
     with artifact(out, plan, force=force) as draft:
         _save(draft.path, catalog)
@@ -67,9 +80,9 @@ def index_similar(*, listings: Path, images: Path | None, out: Path, recall: flo
             shape = (len(catalog.ids), sketch_dimension(photos))
             write_matrix(draft.path / f"{SKETCHES}.npy", sketches(photos), shape, "<i2")
             sketch = map_array(draft.path, SKETCHES, shape, np.int16, hint=MAKE_AGAIN)
-            draft.facts = {"photos": made_by(features_facts(images))} | _reach(
-                catalog, SketchedPhotos(photos, sketch), recall
-            )
+            reach = _reach(catalog, SketchedPhotos(photos, sketch), recall)
+            origin = made_by(features_facts(images))
+            draft.facts = msgspec.to_builtins(SimilarFacts(origin, *reach))
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
 
 
@@ -89,14 +102,17 @@ def _plan(listings: Path, images: Path | None, recall: float) -> Plan:
     return Plan(kind=KIND, config={"recall": recall}, inputs=inputs)
 
 
-def _reach(catalog: SimilarityCatalog, sketched: SketchedPhotos, recall: float) -> dict[str, Any]:
-    """The least factor with which each variant's lists have the recall, and what recall they have then.
+def _reach(
+    catalog: SimilarityCatalog, sketched: SketchedPhotos, recall: float
+) -> tuple[dict[str, int], dict[str, float]]:
+    """The smallest factor per variant with which its lists reach `recall`, and their recall with it.
 
-    Judged on the lists of SAMPLE listings with photos, evenly spaced over the table.
+    Measured on the lists of SAMPLE_SIZE listings with photos, evenly spaced over the table.
     """
     has = np.flatnonzero(sketched.photos.length > 0)
-    sample = has[np.linspace(0, len(has) - 1, min(len(has), SAMPLE)).astype(np.int64)]
-    facts: dict[str, Any] = {"factor": {}, f"recall@{LEAST_K}": {}}
+    sample = has[np.linspace(0, len(has) - 1, min(len(has), SAMPLE_SIZE)).astype(np.int64)]
+    factors: dict[str, int] = {}
+    recalls: dict[str, float] = {}
     for variant in (name for name, parts in VARIANTS.items() if "image" in parts):
         exact = list(_lists(catalog, variant, sample))
         for factor in FACTORS:
@@ -106,9 +122,8 @@ def _reach(catalog: SimilarityCatalog, sketched: SketchedPhotos, recall: float) 
                 break
         else:
             logger.warning("%s: recall %.3f is the best that the index reaches; --exact leaves it out", variant, share)
-        facts["factor"][variant] = factor
-        facts[f"recall@{LEAST_K}"][variant] = share
-    return facts
+        factors[variant], recalls[variant] = factor, share
+    return factors, recalls
 
 
 def _lists(catalog: SimilarityCatalog, variant: str, asked: I64) -> Iterator[set[int]]:
@@ -169,7 +184,7 @@ def _load(directory: Path, manifest: Manifest, images: Path | None) -> Similarit
         terms=terms,
         words=words,
         photos=photos,
-        factor=manifest.facts.get("factor", {}),
+        factor=facts_of(manifest, SimilarFacts, directory).factor,
     )
     if manifest.rows.get("listings") != n or not _is_sound(catalog):
         raise InputError(f"{directory}: damaged, its files do not fit each other", hint=MAKE_AGAIN)

@@ -10,7 +10,7 @@ from etsyml_cli.core.errors import UsageError
 from etsyml_cli.io.artifact import Plan, artifact
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.photos.choose import features_of_model, features_to_train_on
-from etsyml_cli.photos.store import made_by
+from etsyml_cli.photos.store import ImageFacts, made_by
 
 FACTS = {"layer": "pool", "weights_sha256": "0" * 64, "svd_sha256": None, "normalize": False, "dimension": 3}
 
@@ -73,7 +73,7 @@ def test_whole_features_go_before_reduced_ones(place: Workspace) -> None:
 
 def test_a_model_finds_its_own(place: Workspace) -> None:
     extracted(place, "vgg19", "efficientnet_lite0", "tiny")
-    model = trained(place, made_by(FACTS | {"backbone": "tiny"}))
+    model = trained(place, made_by(ImageFacts(**FACTS, backbone="tiny")))
     assert features_of_model(model, place.all_images()) == place.images("tiny")
 
 
@@ -90,6 +90,6 @@ def test_a_damaged_neighbor_is_told_and_left_alone(place: Workspace, caplog: pyt
     extracted(place, "efficientnet_lite0", "tiny", "vgg19")
     (place.images("tiny") / "manifest.json").write_text("")
     assert features_to_train_on(place.all_images()) == place.images("efficientnet_lite0")
-    model = trained(place, made_by(FACTS | {"backbone": "vgg19"}))
+    model = trained(place, made_by(ImageFacts(**FACTS, backbone="vgg19")))
     assert features_of_model(model, place.all_images()) == place.images("vgg19")
     assert "tiny" in caplog.text

@@ -97,9 +97,9 @@ def test_descent_shows_every_pass_and_finds_what_lbfgs_finds(shop: Shop, model: 
 
 def test_descent_refuses_l1_before_it_reads_anything(shop: Shop, tmp_path: Path) -> None:
     config = config_of(solver="descent", l1=1e-4)
-    with pytest.raises(UsageError, match="descent has no l1"):
+    with pytest.raises(UsageError, match="descent does not support l1"):
         shop.train("refused", config=config)
-    with pytest.raises(UsageError, match="descent has no l1"):
+    with pytest.raises(UsageError, match="descent does not support l1"):
         train_on_rows(features=tmp_path / "none", groups=None, config=config, seed=0, out=tmp_path / "model")
 
 
