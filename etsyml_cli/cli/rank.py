@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -77,19 +77,19 @@ def rank(
         ranked = rank_rows(model=ranker, features=features, groups=groups, k=k)
         lists.output_lists(ranked, subject="query", out=out, text_format=text_format, force=force)
         return
-    inputs: dict[str, Any] = {
-        "model": ranker,
-        "listings": listings or place.table("listings"),
-        "images": images or features_of_model(ranker, place.all_images()),
-    }
+    inputs = stage.RankInputs(
+        model=ranker,
+        listings=listings or place.table("listings"),
+        images=images or features_of_model(ranker, place.all_images()),
+    )
     if searches is not None:
-        pages = stage.rank_searches(**inputs, searches=searches, k=k)
+        pages = stage.rank_searches(inputs, searches, k=k)
         lists.output_lists(pages, subject="search_id", out=out, text_format=text_format, force=force)
     elif query is not None and before_after:
-        _show_before_after(*stage.before_and_after(**inputs, queries=[query]))
+        _show_before_after(*stage.before_and_after(inputs, [query]))
     elif query is not None:
         found = stage.rank(
-            **inputs, query=query, k=k, candidates=candidates, explain=explain, index=index or place.index("ltr")
+            inputs, query, k=k, candidates=candidates, explain=explain, index=index or place.index("ltr")
         )
         lists.output_lists([found], subject="query", out=out, text_format=text_format, force=force)
 

@@ -87,12 +87,14 @@ def to_json(value: Any) -> bytes:
 Facts = TypeVar("Facts", bound=msgspec.Struct)
 
 
-def facts_of(manifest: Manifest, kind: type[Facts], directory: Path) -> Facts:
+def facts_of(
+    manifest: Manifest, kind: type[Facts], directory: Path, hint: str = "Create it again with --force."
+) -> Facts:
     """The facts of the manifest in `directory` as a Struct. Raises InputError if one is missing or of another type."""
     try:
         return msgspec.convert(manifest.facts, kind)
     except msgspec.ValidationError as error:
-        raise InputError(f"{directory / MANIFEST}: {error}", hint="Create it again with --force.") from None
+        raise InputError(f"{directory / MANIFEST}: {error}", hint=hint) from None
 
 
 def read_manifest(directory: Path) -> Manifest:

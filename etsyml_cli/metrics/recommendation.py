@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from etsyml_cli.core.vectors import unit_rows_in_double
+
 UNIGRAM_SHARE = 0.01  # of the mixture that perplexity judges: no favorite is impossible
 PAIRS_AT_ONCE = 1 << 16
 HEAD_SHARE = 0.01  # of the listings, the most favorited ones, are no long tail
@@ -142,12 +144,6 @@ def log_likelihood(
 
 def best_match_cosine(planted: NDArray[np.float64], learned: NDArray[np.float64]) -> PerUser:
     """For each planted style, (K, I), the cosine with the learned style, (L, I), that is most like it; shape (K,)."""
-    cosines = _unit_rows(planted) @ _unit_rows(learned).T
+    cosines = unit_rows_in_double(planted) @ unit_rows_in_double(learned).T
     best: PerUser = cosines.max(axis=1)
     return best
-
-
-def _unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: NDArray[np.float64] = np.divide(rows, length, out=np.zeros_like(rows, np.float64), where=length > 0)
-    return unit

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.types import I64
+from etsyml_cli.core.vectors import unit_rows_in_double
 from etsyml_cli.io.artifact import Draft
 from etsyml_cli.io.atomic import sha256_of
 from etsyml_cli.io.model import load_tensors, save_ids, save_tensors
@@ -21,7 +22,7 @@ from etsyml_cli.photos.config import ImagesConfig
 from etsyml_cli.photos.inputs import Photos
 from etsyml_cli.photos.reader import STATUSES
 from etsyml_cli.photos.store import FEATURES, IDS, REJECTS, SVD, PhotoRows, write_matrix
-from etsyml_cli.photos.svd import Svd, fit_svd, normalized
+from etsyml_cli.photos.svd import Svd, fit_svd
 
 LISTINGS_AT_ONCE = 1024
 
@@ -156,7 +157,7 @@ def _finished(blocks: Iterable[NDArray[np.float32]], svd: Svd | None, config: Im
     """The blocks as they are to be written: reduced, of length 1 and in `dtype`, as far as that is asked for."""
     for rows in blocks:
         reduced = rows if svd is None else svd.project(rows)
-        scaled = normalized(reduced) if config.normalize else reduced
+        scaled = unit_rows_in_double(reduced).astype(np.float32) if config.normalize else reduced
         with np.errstate(over="ignore"):
             finished = scaled.astype(config.dtype)
         if not np.isfinite(finished).all():

@@ -27,6 +27,7 @@ REJECTS = "rejects.jsonl"
 SVD = "svd.safetensors"
 
 _MADE_BY = "etsyml extract-images"
+_MAKE_AGAIN = f"Make it with: {_MADE_BY} --force"
 
 
 class ImageFacts(msgspec.Struct, kw_only=True, frozen=True):
@@ -61,24 +62,23 @@ class ImageFeatures:
 def read_image_features(path: Path) -> ImageFeatures:
     """The features that `etsyml extract-images` wrote. Raises InputError where they are missing or damaged."""
     facts = features_facts(path)
-    make_again = f"Make it with: {_MADE_BY} --force"
     try:
         matrix = open_memmap(path / FEATURES, mode="r")  # refuses objects
         ids = msgspec.json.decode((path / f"{IDS}.json").read_bytes(), type=list[str])
     except OSError as error:
-        raise InputError(f"{error.filename or path}: {error.strerror or error}", hint=make_again) from None
+        raise InputError(f"{error.filename or path}: {error.strerror or error}", hint=_MAKE_AGAIN) from None
     except MemoryError:
         raise
     except Exception as error:  # a damaged header makes numpy raise nearly anything
-        raise InputError(f"{path}: damaged ({error})", hint=make_again) from None
+        raise InputError(f"{path}: damaged ({error})", hint=_MAKE_AGAIN) from None
     if matrix.dtype.kind != "f" or matrix.shape != (len(set(ids)), facts.dimension):
-        raise InputError(f"{path}: {FEATURES}, its ids and its manifest do not fit each other", hint=make_again)
+        raise InputError(f"{path}: {FEATURES}, its ids and its manifest do not fit each other", hint=_MAKE_AGAIN)
     return ImageFeatures(ids, matrix, facts)
 
 
 def features_facts(path: Path) -> ImageFacts:
     """The facts of the photo features at `path`. Raises InputError if they do not exist or a fact is missing."""
-    return facts_of(expect_kind(path, KIND, made_by=_MADE_BY), ImageFacts, path)
+    return facts_of(expect_kind(path, KIND, made_by=_MADE_BY), ImageFacts, path, hint=_MAKE_AGAIN)
 
 
 def made_by(facts: ImageFacts) -> str:

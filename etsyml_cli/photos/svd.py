@@ -61,14 +61,6 @@ def fit_svd(blocks: Iterable[Rows], dim: int) -> Svd:
     return Svd(mean.astype(np.float32), _with_fixed_signs(components).astype(np.float32), float(strength.sum() / total))
 
 
-def normalized(rows: Rows) -> NDArray[np.float32]:
-    """Rows (N, D) scaled to length 1 each; a row of zeros stays one."""
-    exact = rows.astype(np.float64)
-    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
-    np.divide(exact, lengths, out=exact, where=lengths > 0)
-    return exact.astype(np.float32)
-
-
 def _moments(blocks: Iterable[Rows]) -> tuple[int, F64, F64]:
     """How many rows there are, their mean (D,) and their scatter about it (D, D).
 

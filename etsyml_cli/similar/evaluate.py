@@ -15,12 +15,12 @@ from etsyml_cli.io.tables import read_table
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.similar.catalog import VARIANTS
-from etsyml_cli.similar.search import similar
+from etsyml_cli.similar.search import SimilarOptions, similar
 
 CONTROL = "text"
 
 
-def judge_similar(
+def evaluate_similar(
     *, listings: Path, images: Path | None, favorites: Path | None, searches: Path | None, k: int, seed: int
 ) -> list[Measurement]:
     """recall@k of each variant's lists, over listings with related ones, beside chance; overlap@k with the control.
@@ -34,7 +34,9 @@ def judge_similar(
     lists = {
         name: [
             [item.id for item in one.items]
-            for one in similar(listings=listings, images=images, asked=None, k=k, variant=name)
+            for one in similar(
+                listings=listings, images=images, listing_ids=None, options=SimilarOptions(k=k, variant=name)
+            )
         ]
         for name in variants
     }

@@ -184,7 +184,7 @@ def _load(directory: Path, manifest: Manifest, images: Path | None) -> Similarit
         terms=terms,
         words=words,
         photos=photos,
-        factor=facts_of(manifest, SimilarFacts, directory).factor,
+        factor=facts_of(manifest, SimilarFacts, directory, hint=MAKE_AGAIN).factor,
     )
     if manifest.rows.get("listings") != n or not _is_sound(catalog):
         raise InputError(f"{directory}: damaged, its files do not fit each other", hint=MAKE_AGAIN)

@@ -13,10 +13,10 @@ from threadpoolctl import threadpool_limits
 
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.types import F32, F64, I64
+from etsyml_cli.core.vectors import TINY
 from etsyml_cli.similar.nearest import Scan
 
 ROWS_AT_ONCE = 4096
-TINY = 1e-12  # keeps a photo of zeros at zero
 DIMENSION = 128
 LEARNED_FROM = 20_000  # photos; the directions of more hardly differ
 SCALE = 2**11  # a power of two divides without rounding, and products stay below 2²⁴

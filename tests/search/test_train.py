@@ -24,7 +24,7 @@ from etsyml_cli.photos.store import FEATURES, IDS, KIND, read_image_features
 from etsyml_cli.search.config import LtrConfig
 from etsyml_cli.search.evaluate import evaluate_ltr, figures_of_pages
 from etsyml_cli.search.prepare import Inputs
-from etsyml_cli.search.rank import rank
+from etsyml_cli.search.rank import RankInputs, rank
 from etsyml_cli.search.store import load_model
 from etsyml_cli.search.train import train_ltr
 from tests.conftest import REPOSITORY
@@ -90,7 +90,7 @@ class Shop:
 
     def rank(self, model: Path, query: str, k: int = 10) -> dict:
         images = self.root / "images"
-        return rank(model=model, listings=self.inputs()["listings"], images=images, query=query, k=k)
+        return rank(RankInputs(model, self.inputs()["listings"], images), query, k=k)
 
 
 def make_shop(root: Path, *, days: int = 10, n_searches: int = 400, times: bool = True) -> Shop:
@@ -209,13 +209,13 @@ def test_photos_of_another_run_of_the_same_network_will_do(shop: Shop, model: Pa
     photos = read_image_features(shop.root / "images")
     again = write_photos(photos.ids[::-1], photos.matrix[::-1], shop.root / "images-again")
     listings = shop.inputs()["listings"]
-    assert rank(model=model, listings=listings, images=again, query="red", k=9) == shop.rank(model, "red", 9)
+    assert rank(RankInputs(model, listings, again), "red", k=9) == shop.rank(model, "red", 9)
 
 
 def test_photos_of_another_network_are_refused_by_name(shop: Shop, model: Path) -> None:
     other = write_photos(["L0"], np.ones((1, 4)), shop.root / "other-images", backbone="vgg19")
     with pytest.raises(InputError, match=r"features of vgg19 .*; the model was trained on tiny \(average"):
-        rank(model=model, listings=shop.inputs()["listings"], images=other, query="red", k=1)
+        rank(RankInputs(model, shop.inputs()["listings"], other), "red", k=1)
     with pytest.raises(InputError, match=r"trained on photo features of tiny .*, none were given"):
         shop.evaluate(model, "map", images=None)
 

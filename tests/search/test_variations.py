@@ -20,7 +20,7 @@ from etsyml_cli.search.config import LtrConfig
 from etsyml_cli.search.features import log_blocks
 from etsyml_cli.search.log import read_searches
 from etsyml_cli.search.prepare import load_training_data
-from etsyml_cli.search.rank import before_and_after, rank, rank_searches
+from etsyml_cli.search.rank import RankInputs, before_and_after, rank, rank_searches
 from etsyml_cli.search.store import load_model
 from etsyml_cli.search.svmlight_ranker import evaluate_rows, rank_rows, train_on_rows
 from etsyml_cli.search.train import export_ltr
@@ -50,12 +50,16 @@ def inputs(shop: Shop, model: Path) -> dict:
     return {"model": model, "listings": shop.inputs()["listings"], "images": shop.root / "images"}
 
 
+def rank_inputs(shop: Shop, model: Path) -> RankInputs:
+    return RankInputs(**inputs(shop, model))
+
+
 def test_the_global_shape_knows_the_listing_and_not_the_query(shop: Shop, model: Path) -> None:
     everywhere = shop.train("global", config=config_of(shape="global"))
     found = shop.evaluate(everywhere, "ndcg@5")
     assert ("ndcg@5", "bm25") not in found
     assert found["ndcg@5", "text"].value < shop.evaluate(model, "ndcg@5")["ndcg@5", "text"].value - 0.1
-    asked = {"candidates": _all_ids(shop), "k": 60} | inputs(shop, everywhere)
+    asked = {"candidates": _all_ids(shop), "k": 60}
     orders = [[item.id for item in rank(query=query, **asked).items] for query in ("red scarf", "blue lamp")]
     assert orders[0] == orders[1]
     assert "Algorithms 1 and 2 to the letter" in (everywhere / CARD).read_text()
@@ -140,7 +144,7 @@ def test_a_query_with_enough_pages_has_weights_of_its_own(tmp_path: Path) -> Non
     own = shop.train("own", config=config_of(shape="per-query", min_query_pages=30), holdout="none")
     agreement = {}
     for model in (shared, own):
-        items = rank(**asked, **inputs(shop, model)).items
+        items = rank(rank_inputs(shop, model), **asked).items
         place = {item.id: item.rank for item in items if item.id != "L7"}  # it has no photo
         agreement[model.name] = np.corrcoef([shop.beauty[int(i[1:])] for i in place], list(place.values()))[0, 1]
     assert agreement["own"] > agreement["shared"] + 0.1
@@ -200,7 +204,7 @@ def test_pages_without_a_grade_are_in_no_written_file(shop: Shop, model: Path, t
 def test_logged_pages_are_ranked_as_they_are_judged(shop: Shop, model: Path, tmp_path: Path) -> None:
     shop.evaluate(model, "map", runs=tmp_path)
     judged = read_run(tmp_path / "multimodal.trec")
-    pages = rank_searches(**inputs(shop, model), searches=shop.inputs()["searches"], k=100)
+    pages = rank_searches(rank_inputs(shop, model), shop.inputs()["searches"], k=100)
     ranked = {page.search_id: page for page in pages}
     assert len(ranked) == 400
     for search_id, scores in judged.items():
@@ -218,25 +222,25 @@ def _all_ids(shop: Shop) -> Path:
 def test_candidates_are_ranked_whether_they_match_or_not(shop: Shop, model: Path, tmp_path: Path) -> None:
     chosen = tmp_path / "ids.txt"
     chosen.write_text("L3\n\nL1\nL3\nL14\n")
-    found = rank(query="red scarf", candidates=chosen, k=9, **inputs(shop, model))
+    found = rank(rank_inputs(shop, model), "red scarf", candidates=chosen, k=9)
     assert sorted(item.id for item in found.items) == ["L1", "L14", "L3"]
-    every = rank(query="red scarf", candidates=_all_ids(shop), k=60, **inputs(shop, model))
+    every = rank(rank_inputs(shop, model), "red scarf", candidates=_all_ids(shop), k=60)
     score_of = {item.id: item.score for item in every.items}
     assert all(item.score == pytest.approx(score_of[item.id], abs=1e-5) for item in found.items)
     chosen.write_text("L3\nnobody\n")
     with pytest.raises(InputError, match=r"1 ids are not in the listings table \('nobody'"):
-        rank(query="red scarf", candidates=chosen, k=9, **inputs(shop, model))
+        rank(rank_inputs(shop, model), "red scarf", candidates=chosen, k=9)
 
 
 def test_the_reasons_add_up_to_the_score(shop: Shop, model: Path) -> None:
-    for item in rank(query="red scarf", k=5, explain=True, **inputs(shop, model)).items:
+    for item in rank(rank_inputs(shop, model), "red scarf", k=5, explain=True).items:
         assert sum(one.adds for one in item.why) == pytest.approx(item.score, abs=1e-4)
         assert {"bm25", "text", "image", "word_crosses", "photo_crosses"} <= {one.what for one in item.why}
 
 
 def test_before_and_after_show_who_stands_at_each_percentile(shop: Shop, model: Path) -> None:
-    found, nothing = before_and_after(queries=["red scarf", "zebra"], **inputs(shop, model))
-    ranked = rank(query="red scarf", k=100, **inputs(shop, model)).items
+    found, nothing = before_and_after(rank_inputs(shop, model), ["red scarf", "zebra"])
+    ranked = rank(rank_inputs(shop, model), "red scarf", k=100).items
     assert found.matching == len(ranked)
     assert (nothing.query, nothing.matching, nothing.rows) == ("zebra", 0, [])
     assert [row.percentile for row in found.rows] == [90, 80, 70, 60, 50]
@@ -247,7 +251,7 @@ def test_before_and_after_show_who_stands_at_each_percentile(shop: Shop, model: 
 
 
 def test_a_query_of_unknown_words_is_still_ranked(shop: Shop, model: Path) -> None:
-    found = rank(query="zebra", candidates=_all_ids(shop), k=60, **inputs(shop, model))
+    found = rank(rank_inputs(shop, model), "zebra", candidates=_all_ids(shop), k=60)
     assert len(found.items) == 60
     assert np.isfinite([item.score for item in found.items]).all()
 
