@@ -1,4 +1,4 @@
-"""From the rows of distinct photos to the features of listings: averaged, reduced, normalized, written."""
+"""Average, reduce, normalize and write the features of listings from the rows of distinct photos."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def write_features(
     distinct_status = rows.status()
     status = _status_of_named(distinct_status, photos)
     reasons = _write_rejects(draft.path / REJECTS, photos, status)
-    tell_rejects(reasons, photos)
+    report_rejects(reasons, photos)
     listings, row_of_photo, n_photos = _sound_photos(distinct_status, status, photos)
     svd, variance_kept = fitted, None
     if config.dim is not None and svd is None:
@@ -83,25 +83,25 @@ def write_features(
     )
 
 
-def tell_rejects(reasons: Counter[str], photos: Photos) -> None:
-    """Warn of photos that cannot be read. Raises DataError where none can."""
+def report_rejects(reasons: Counter[str], photos: Photos) -> None:
+    """Warn of photos that cannot be read. Raises DataError if no photo can be read."""
     n_photos = len(photos.images)
-    said = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
+    counts = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
     if reasons.total() == n_photos:
         raise DataError(
-            f"{photos.root}: none of {n_photos:,} photos could be read ({said})",
-            hint="Is this the right folder? Name it with: etsyml ingest listings FILE --image-root DIR"
+            f"{photos.root}: none of {n_photos:,} photos could be read ({counts})",
+            hint="Set the directory of the photos with: etsyml ingest listings FILE --image-root DIR"
             if "missing" in reasons
             else None,
         )
     if reasons:
-        logger.warning("%s of %s photos could not be read: %s", f"{reasons.total():,}", f"{n_photos:,}", said)
+        logger.warning("%s of %s photos could not be read: %s", f"{reasons.total():,}", f"{n_photos:,}", counts)
 
 
 def load_svd(directory: Path) -> Svd:
-    """The SVD beside the features in `directory`. Raises InputError where it is damaged."""
+    """The SVD in the directory of the features. Raises InputError if it is damaged."""
     shapes = {"mean": (None,), "components": (None, None), "explained": (1,)}
-    tensors = load_tensors(directory, shapes, SVD, hint="Fit it anew with --force.")
+    tensors = load_tensors(directory, shapes, SVD, hint="Fit it again with --force.")
     return Svd(tensors["mean"], tensors["components"], float(tensors["explained"][0]))
 
 
@@ -111,7 +111,7 @@ def _save_svd(directory: Path, svd: Svd) -> None:
 
 
 def _status_of_named(distinct_status: NDArray[np.int8], photos: Photos) -> NDArray[np.int8]:
-    """The status (N,) of every named photo, from that of the distinct ones (M,)."""
+    """The status (N,) of every named photo from the status (M,) of the distinct ones."""
     status = photos.status.copy()
     opened = status == 0
     status[opened] = distinct_status[photos.distinct[opened]]
@@ -119,7 +119,7 @@ def _status_of_named(distinct_status: NDArray[np.int8], photos: Photos) -> NDArr
 
 
 def _write_rejects(path: Path, photos: Photos, status: NDArray[np.int8]) -> Counter[str]:
-    """One line for each named photo that could not be read; how many there are of each reason."""
+    """Write a line per named photo that could not be read and return their number per reason."""
     reasons: Counter[str] = Counter()
     with path.open("wb") as file:
         for n in np.flatnonzero(status):
@@ -132,9 +132,9 @@ def _write_rejects(path: Path, photos: Photos, status: NDArray[np.int8]) -> Coun
 
 
 def _sound_photos(distinct_status: NDArray[np.int8], status: NDArray[np.int8], photos: Photos) -> tuple[I64, I64, I64]:
-    """Listings with a sound photo (I',), the row of each such photo (N',), and how many of them a listing has (I',).
+    """Listings with a readable photo (I',), the rows of these photos (N',), and their number per listing (I',).
 
-    One that a listing has under two names counts once.
+    A photo that a listing has under two names counts once.
     """
     row_of_distinct = np.cumsum(distinct_status == 0) - 1
     sound = status == 0
@@ -154,7 +154,7 @@ def _means(rows: PhotoRows, row_of_photo: I64, n_photos: I64) -> Iterator[NDArra
 
 
 def _finished(blocks: Iterable[NDArray[np.float32]], svd: Svd | None, config: ImagesConfig) -> Iterator[NDArray[Any]]:
-    """The blocks as they are to be written: reduced, of length 1 and in `dtype`, as far as that is asked for."""
+    """The blocks to write: reduced, scaled to length 1 and converted to `dtype`, as configured."""
     for rows in blocks:
         reduced = rows if svd is None else svd.project(rows)
         scaled = unit_rows_in_double(reduced).astype(np.float32) if config.normalize else reduced

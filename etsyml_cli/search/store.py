@@ -1,4 +1,4 @@
-"""The trained search ranker on disk: what features are made with, and the weights of each variant."""
+"""The search ranker on disk: the state of its features and the weights of each variant."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LtrFacts(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, re
 
 @dataclass(frozen=True)
 class LtrModel:
-    """What features are made with; the weights of each variant; and of each control, trained on permuted photos."""
+    """The state of the features, the weights of each variant, and those of each control, trained on shuffled photos."""
 
     state: FeatureState
     variants: dict[str, Weights]
@@ -53,7 +53,7 @@ class LtrModel:
 
 
 def save_model(directory: Path, model: LtrModel) -> None:
-    """Write everything that scoring needs into a model's directory."""
+    """Write a ranker into the directory of a model."""
     state, vocabulary = model.state, model.state.vocabulary
     save_config(directory, state.config)
     save_ids(directory, "words", vocabulary.words)
@@ -77,7 +77,7 @@ def save_model(directory: Path, model: LtrModel) -> None:
 
 @of_one_version
 def load_model(directory: Path) -> LtrModel:
-    """The ranker in `directory`. Raises InputError where none was trained or a file is damaged."""
+    """The ranker in `directory`. Raises InputError if there is none or a file is damaged."""
     facts = ltr_facts(directory)
     config: LtrConfig = load_config(directory, LtrConfig)
     words, query_words = load_ids(directory, "words"), load_ids(directory, "query_words")
@@ -113,12 +113,12 @@ def load_model(directory: Path) -> LtrModel:
 
 
 def blocks_in(model: LtrModel) -> dict[str, list[str]]:
-    """Which blocks each variant and each control has weights for; the manifest says it."""
+    """The names of the blocks with weights, per variant and per control."""
     return {variant: list(weights) for variant, weights in _all_weights(model).items()}
 
 
 def manifest_of(directory: Path) -> Manifest:
-    """What the model in `directory` was made from. Raises InputError where none was trained."""
+    """The manifest of the ranker in `directory`. Raises InputError if there is none."""
     return expect_kind(directory, KIND, made_by="etsyml train ltr")
 
 
@@ -140,12 +140,12 @@ def _all_weights(model: LtrModel) -> dict[str, Weights]:
 
 
 def _expect_fitting(directory: Path, state: FeatureState, weights: dict[str, Weights]) -> None:
-    """Raises InputError where a block's weights are not as many as its features; photos tell theirs when they come."""
+    """Raise InputError if a block has another number of weights than of features; photos are checked when loaded."""
     widths = {OVERLAP: len(OVERLAP_FEATURES), "text": state.terms.width, "word_crosses": len(state.pairs)}
     for variant, of_block in weights.items():
         for block, w in of_block.items():
             if len(w) != widths.get(block, len(w)):
                 raise InputError(
-                    f"{directory}: {variant}{SEPARATOR}{block} does not fit the files beside it",
+                    f"{directory}: {variant}{SEPARATOR}{block} does not fit the other files of the model",
                     hint="Train the model again with --force.",
                 )

@@ -1,4 +1,4 @@
-"""A stored index for lists of similar listings: all that they need, memory-mapped, and short sketches of the photos."""
+"""The stored index for similar listings: the catalog, memory-mapped, and short sketches of the photos."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ class SimilarFacts(msgspec.Struct, frozen=True, omit_defaults=True, rename={"rec
 
 
 def index_similar(*, listings: Path, images: Path | None, out: Path, recall: float, force: bool = False) -> Summary:
-    """Write the index of a listings table and, where there are any, its photo features to `out`.
+    """Write the index of a listings table and, if given, its photo features to `out`.
 
-    `recall` is the share of the exact lists that the index's lists are to hold; how far its scan must reach for that is
-    measured on a sample of listings and becomes a fact of the manifest.
+    `recall` is the share of the exact lists that the lists of the index must contain. The number of candidates that
+    this needs is measured on a sample of listings and stored in the manifest.
     """
     plan = _plan(listings, images, recall)
     if done := existing_result(out, plan, force=force):
@@ -88,7 +88,7 @@ def index_similar(*, listings: Path, images: Path | None, out: Path, recall: flo
 
 @of_one_version
 def index_that_fits(index: Path, listings: Path, images: Path | None) -> SimilarityCatalog | None:
-    """The index at `index`; None, with a warning, where it was made from other inputs. Raises InputError for damage."""
+    """The index at `index`; None, with a warning, if it is stale. Raises InputError if it is damaged."""
     manifest = expect_kind(index, KIND, made_by=MADE_BY)
     if not is_fresh(index, _plan(listings, images, manifest.plan.config.get("recall", 0)), made_by=MADE_BY):
         return None
@@ -121,21 +121,21 @@ def _reach(
             if share >= recall:
                 break
         else:
-            logger.warning("%s: recall %.3f is the best that the index reaches; --exact leaves it out", variant, share)
+            logger.warning("%s: the index reaches a recall of %.3f only; use --exact for exact lists", variant, share)
         factors[variant], recalls[variant] = factor, share
     return factors, recalls
 
 
-def _lists(catalog: SimilarityCatalog, variant: str, asked: I64) -> Iterator[set[int]]:
-    found = nearest(
-        asked,
+def _lists(catalog: SimilarityCatalog, variant: str, queries: I64) -> Iterator[set[int]]:
+    neighbors = nearest(
+        queries,
         catalog.parts(variant),
         catalog.id_order,
         LEAST_K,
         lambda listing, rows: rows != listing,
         catalog.reach(variant, LEAST_K),
     )
-    return (set(best.tolist()) for _, best, _ in found)
+    return (set(best.tolist()) for _, best, _ in neighbors)
 
 
 def _recall(exact: list[set[int]], found: Iterator[set[int]]) -> float:
@@ -187,12 +187,12 @@ def _load(directory: Path, manifest: Manifest, images: Path | None) -> Similarit
         factor=facts_of(manifest, SimilarFacts, directory, hint=MAKE_AGAIN).factor,
     )
     if manifest.rows.get("listings") != n or not _is_sound(catalog):
-        raise InputError(f"{directory}: damaged, its files do not fit each other", hint=MAKE_AGAIN)
+        raise InputError(f"{directory}: damaged, its files are inconsistent", hint=MAKE_AGAIN)
     return catalog
 
 
 def _is_sound(catalog: SimilarityCatalog) -> bool:
-    """Whether all numbers that point somewhere stay inside: compiled code does not look."""
+    """Whether all indices are within bounds, because compiled code does not check them."""
     n, words = len(catalog.ids), catalog.words
     pointers = [(words.ptr, len(words.terms)), (words.starts, len(words.listings))]
     inside: list[tuple[NDArray[Any], int]] = [

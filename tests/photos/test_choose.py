@@ -1,4 +1,4 @@
-"""Which of several photo features in a workspace a command takes."""
+"""The photo features that a command uses if a workspace has several."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def test_of_several_the_default_network_is_trained_on_and_said(
     caplog.set_level("INFO", "etsyml")
     extracted(place, "vgg19", "efficientnet_lite0", "tiny")
     assert features_to_train_on(place.all_images()) == place.images("efficientnet_lite0")
-    assert f"here are also {place.images('tiny')}, {place.images('vgg19')}; name them with --images" in caplog.text
+    assert f"choose others with --images: {place.images('tiny')}, {place.images('vgg19')}" in caplog.text
 
 
 def test_without_the_default_one_must_be_named(place: Workspace) -> None:
     extracted(place, "vgg19", "tiny")
-    with pytest.raises(UsageError, match=r"several photo features: .*tiny, .*vgg19"):
+    with pytest.raises(UsageError, match=r"several photo features found: .*tiny, .*vgg19"):
         features_to_train_on(place.all_images())
 
 
@@ -67,7 +67,7 @@ def test_whole_features_go_before_reduced_ones(place: Workspace) -> None:
             draft.facts = FACTS | {"backbone": "efficientnet_lite0", "svd_sha256": sha256}
     assert [path.name for path in place.all_images()] == [f"efficientnet_lite0{end}" for end in ("", "-64", "-8")]
     assert features_to_train_on(place.all_images()) == place.images("efficientnet_lite0")
-    with pytest.raises(UsageError, match="several photo features"):
+    with pytest.raises(UsageError, match="several photo features found"):
         features_to_train_on(place.all_images()[1:])
 
 

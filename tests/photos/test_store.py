@@ -161,7 +161,7 @@ def test_missing_ids_are_named(written: Path) -> None:
 @pytest.mark.parametrize("other", [ROWS, ROWS[0, :3], ROWS[:3].astype("V4")])
 def test_features_that_do_not_fit_their_ids_are_refused(written: Path, other: NDArray[Any]) -> None:
     np.save(written / "features.npy", other)
-    assert "do not fit each other" in refusal_of(written)
+    assert "are inconsistent" in refusal_of(written)
 
 
 def test_features_that_would_run_code_are_refused(written: Path) -> None:
@@ -180,4 +180,4 @@ def test_a_manifest_without_the_facts_of_the_features_is_refused(tmp_path: Path,
 
 def test_two_rows_of_one_listing_are_refused(written: Path) -> None:
     (written / "ids.json").write_text('["a", "c", "a"]')
-    assert "do not fit each other" in refusal_of(written)
+    assert "are inconsistent" in refusal_of(written)

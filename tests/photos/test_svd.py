@@ -132,6 +132,4 @@ def test_what_is_no_finite_number_is_refused(bad):
 
 def test_unit_rows_have_length_one_and_rows_of_zeros_are_kept():
     rows = np.array([[3, 4], [0, 0], [1e-30, 0], [2e30, 0]], dtype=np.float32)
-    np.testing.assert_array_equal(
-        unit_rows_in_double(rows), np.array([[0.6, 0.8], [0, 0], [1, 0], [1, 0]], dtype=np.float32)
-    )
+    np.testing.assert_allclose(unit_rows_in_double(rows), [[0.6, 0.8], [0, 0], [1, 0], [1, 0]], rtol=1e-15)

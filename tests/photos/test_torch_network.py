@@ -139,7 +139,7 @@ def test_what_is_remembered_of_a_network(tmp_path: Path, caplog: pytest.LogCaptu
         "precision": "float32",
     }
     assert caplog.messages == [
-        "tiny runs with random weights: its features say nothing about the photos",
+        "tiny has random weights: its features carry no information about the photos",
         "tiny: torch on cpu, float32",
     ]
     assert not list(tmp_path.iterdir())

@@ -114,7 +114,7 @@ def test_numbers_that_point_outside_are_damage(
     array = np.load(broken / f"{name}.npy")
     array[0] = value
     np.save(broken / f"{name}.npy", array)
-    with pytest.raises(InputError, match="its files do not fit each other"):
+    with pytest.raises(InputError, match="its files are inconsistent"):
         rank(RankInputs(**inputs(shop, model)), "lamp", k=5, index=broken)
 
 
