@@ -1,4 +1,4 @@
-"""Judge the search ranker on the pages that `train ltr` set aside, beside the shown order, chance and BM25."""
+"""Evaluate the search ranker on the held-out pages, with the shown order, a random order and BM25 as baselines."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def evaluate_ltr(
     """Every metric of every variant on the test pages that hold a relevant listing; the others are counted in the log.
 
     A listing's gain is its event (impression 0, click 1, cart 2, purchase 3), with `truth` its planted grade, or with
-    `qrels` its grade there for the page's query (words joined by `_`), 0 where it has none. Differences are to
+    `qrels` its grade there for the page's query (words joined by `_`), 0 without one. Differences are to
     `baseline`, the text ranker by default. `permuted`, the mean of the controls that were trained on photos dealt to
     other listings, judges what photos add. In `runs` the judged pages and every variant's ranking are written as TREC
     files, one query a page. `pair_accuracy` is also measured on the slice `unseen`, pairs of listings that no page of
     training or validation showed.
     A ranker that learned from rows of features is judged on those in `features` (and `groups`).
     Raises InputError for other searches than the model was trained on, or, split by seller, other listings; DataError
-    where it held nothing out, no test page has a relevant listing or `truth` does not know a listing of one.
+    if no test set was held out, no test page has a relevant listing, or `truth` lacks a row.
     """
     if is_of_rows(model):
         if features is None:
@@ -78,14 +78,14 @@ def evaluate_ltr(
         return evaluate_rows(model=model, features=features, groups=groups, metrics=metrics, seed=seed)
     if features is not None or groups is not None:
         raise UsageError(f"{model}: learned from listings, not from rows of features", hint="Leave out --features.")
-    log, unseen, scores, controls = _open(model, listings, searches, images, seed)
+    log, unseen, scores, controls = _load_test_set(model, listings, searches, images, seed)
     gains = gains_of(log, truth, qrels)
     if baseline is not None and baseline not in scores:
         raise UsageError(f"--baseline {baseline}: no variant of {model}", hint=did_you_mean(baseline, scores))
     id_order = byte_order(log.listing_ids)[log.listing]
     rank = partial(_ranked, log, scores, controls, gains, id_order)
     ranked = rank(np.ones(len(gains), dtype=bool))
-    judged = _judged(ranked)
+    judged = _has_relevant(ranked)
     if not judged.all():
         logger.info("%d of %d test pages have no relevant listing and are left out", (~judged).sum(), len(judged))
     if runs is not None:
@@ -117,11 +117,11 @@ def figures_of_pages(
     *, model: Path, listings: Path, searches: Path, images: Path | None, metric: MetricName, seed: int
 ) -> PageFigures:
     """The values whose means `evaluate_ltr` gives, by the log's own events. Raises as it does."""
-    log, _, scores, controls = _open(model, listings, searches, images, seed)
+    log, _, scores, controls = _load_test_set(model, listings, searches, images, seed)
     id_order = byte_order(log.listing_ids)[log.listing]
     gains = gains_of(log, None, None)
     ranked = _ranked(log, scores, controls, gains, id_order, np.ones(len(gains), dtype=bool))
-    judged = _judged(ranked)
+    judged = _has_relevant(ranked)
     pages = np.flatnonzero(judged).tolist()
     return PageFigures(
         [log.search_ids[q] for q in pages], [log.queries[q] for q in pages], _values(metric, ranked, judged)
@@ -162,15 +162,15 @@ def _values(metric: MetricName, ranked: Ranked, judged: Bools) -> dict[str, F64]
     return values
 
 
-def _judged(ranked: Ranked) -> Bools:
-    """Which pages hold a relevant listing, (Q,). Raises DataError where none does."""
+def _has_relevant(ranked: Ranked) -> Bools:
+    """The mask of pages with a relevant listing, (Q,). Raises DataError if there are none."""
     judged = ranked.variants[SHOWN].has_relevant()
     if not judged.any():
         raise DataError(f"none of {len(judged):,} test pages has a relevant listing")
     return judged
 
 
-def _open(
+def _load_test_set(
     model: Path, listings: Path, searches: Path, images: Path | None, seed: int
 ) -> tuple[SearchLog, Bools, dict[str, F64], list[F64]]:
     """The test pages, which of their rows were never shown before, and all rows' scores by variants and controls."""
@@ -226,8 +226,8 @@ def _control_scores(
     """The score of every row by each control, with the photos dealt to the listings as when it was trained."""
     shuffles = [shuffle_photos(photos, log.listing_ids, seed or 0, number) for number in range(len(model.controls))]
     return [
-        score(weights, {**blocks, **wrong})
-        for weights, wrong in zip(
+        score(weights, {**blocks, **shuffled})
+        for weights, shuffled in zip(
             model.controls, photo_blocks(model.state, photos, shuffles, rows_of_log(log)), strict=True
         )
     ]

@@ -97,7 +97,7 @@ def evaluate_rows(
 ) -> list[Measurement]:
     """Every metric of the ranker and of chance on a file's pages: all, or those held out of the file it learned from.
 
-    Raises DataError where no page has a relevant row.
+    Raises DataError if no page has a relevant row.
     """
     rows, scores = _scored(model, features, groups)
     pages = pages_of(rows, features)
@@ -120,7 +120,7 @@ def evaluate_rows(
 
 
 def rank_rows(*, model: Path, features: Path, groups: Path | None, k: int) -> Iterator[RankedList]:
-    """The k best rows of each page; a row is called by the line of the file in which it stands."""
+    """The k best rows of each page; the id of a row is its line number in the file."""
     rows, scores = _scored(model, features, groups)
     names = names_of(rows)
     pages = np.repeat(np.arange(len(rows.qids)), np.diff(rows.offsets))
@@ -135,13 +135,13 @@ def rank_rows(*, model: Path, features: Path, groups: Path | None, k: int) -> It
 
 
 def pages_of(rows: RankingRows, path: Path) -> Pages:
-    """The file's pages. Raises DataError for a label that is no grade."""
+    """The file's pages. Raises DataError if a label is not a grade."""
     labels = rows.labels
-    wrong = np.flatnonzero((labels < 0) | (labels > HIGHEST_GRADE) | (labels != np.floor(labels)))
-    if len(wrong):
+    invalid = np.flatnonzero((labels < 0) | (labels > HIGHEST_GRADE) | (labels != np.floor(labels)))
+    if len(invalid):
         raise DataError(
-            f"{path}:{rows.lines[wrong[0]]}: the label {labels[wrong[0]]:g} is no grade",
-            hint=f"Grades are whole numbers from 0 to {HIGHEST_GRADE}.",
+            f"{path}:{rows.lines[invalid[0]]}: the label {labels[invalid[0]]:g} is not a grade",
+            hint=f"Grades are integers from 0 to {HIGHEST_GRADE}.",
         )
     sizes = np.diff(rows.offsets)
     position = np.arange(len(labels)) - np.repeat(rows.offsets[:-1], sizes) + 1

@@ -327,7 +327,7 @@ def test_held_out_pages_of_the_training_file_judge_it(tmp_path: Path) -> None:
 def test_labels_that_are_no_grades_are_refused(tmp_path: Path, label: str) -> None:
     path = tmp_path / "rows.txt"
     path.write_text(f"1 qid:1 1:1\n{label} qid:1 1:2\n")
-    with pytest.raises(DataError, match=rf"rows\.txt:2: the label {label} is no grade"):
+    with pytest.raises(DataError, match=rf"rows\.txt:2: the label {label} is not a grade"):
         train_on_rows(features=path, groups=None, config=config_of(), seed=0, out=tmp_path / "model")
 
 
