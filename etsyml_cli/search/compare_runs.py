@@ -36,7 +36,7 @@ def compare(*, runs: tuple[Path, Path], qrels: Path, metrics: list[str], seed: i
     `trec_eval -c`. Raises UsageError for a metric that trec_eval does not have, DataError if no query has a
     relevant document or a run contains none of these queries, and the errors of `read_run` and `read_qrels`.
     """
-    asked = [*dict.fromkeys(map(_metric, metrics or DEFAULT_METRICS))]
+    parsed = [*dict.fromkeys(map(_metric, metrics or DEFAULT_METRICS))]
     judged = _with_relevant(read_qrels(qrels), qrels)
     ranked = {}
     for name, path in zip(_names(*runs), runs, strict=True):
@@ -44,7 +44,7 @@ def compare(*, runs: tuple[Path, Path], qrels: Path, metrics: list[str], seed: i
         _report_missing(path, run, judged)
         ranked[name] = ranked_pages(run, judged)
     measured: list[Measurement] = []
-    for metric in asked:
+    for metric in parsed:
         values = {name: PER_PAGE[metric.name](pages, metric) for name, pages in ranked.items()}
         measured += compared_means(str(metric), values, seed)
     return Comparison(runs=[str(path) for path in runs], qrels=str(qrels), metrics=measured)

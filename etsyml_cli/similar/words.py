@@ -61,10 +61,10 @@ def words_of(rows: sparse.csr_matrix) -> Words:
 
 
 @njit(cache=True, nogil=True)
-def _add(asked, ptr, terms, values, starts, listings, weights, first, sums):  # type: ignore[no-untyped-def]
+def _add(queries, ptr, terms, values, starts, listings, weights, first, sums):  # type: ignore[no-untyped-def]
     end = first + sums.shape[1]
-    for b in range(len(asked)):
-        for j in range(ptr[asked[b]], ptr[asked[b] + 1]):
+    for b in range(len(queries)):
+        for j in range(ptr[queries[b]], ptr[queries[b] + 1]):
             stop = starts[terms[j] + 1]
             p = starts[terms[j]]
             p += np.searchsorted(listings[p:stop], first)

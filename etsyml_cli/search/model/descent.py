@@ -1,6 +1,6 @@
 """Fit a linear pairwise ranker by stochastic descent: some pages at a time, in a new order on every pass.
 
-After Sculley, Large Scale Learning to Rank (NIPS workshop, 2009), with all pairs of a page instead of one random pair and
+After Sculley, Large Scale Learning to Rank (NIPS workshop, 2009), with all pairs of a page instead of one pair and
 a learning rate per weight (AdaGrad: Duchi, Hazan, Singer, JMLR 2011). The cost of a step is proportional to the number
 of nonzero features of its rows.
 """
