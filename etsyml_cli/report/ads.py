@@ -22,8 +22,7 @@ from etsyml_cli.report.ads_auctions import MOST_ROWS, Auctions, auctions
 from etsyml_cli.report.ads_features import Telling, telling
 from etsyml_cli.report.ads_rows import rows_of_test
 from etsyml_cli.report.ads_table import Slice, slices
-from etsyml_cli.report.measured import SEED
-from etsyml_cli.report.missing import Missing
+from etsyml_cli.report.missing import SEED, Missing
 from etsyml_cli.report.plots import Plot, Series
 from etsyml_cli.systems import KINDS, MODELS
 

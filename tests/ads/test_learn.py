@@ -201,7 +201,7 @@ def test_a_photo_of_a_listing_is_what_its_score_is_made_of(gallery):
     assert not any(reason.what.startswith("photo.") for reason in unseen["why"])
 
 
-@pytest.mark.parametrize(("images", "problem"), [(None, "none were given"), ("others", "photo features of other")])
+@pytest.mark.parametrize(("images", "problem"), [(None, "--images is missing"), ("others", "photo features of other")])
 def test_other_photo_features_than_it_learned(gallery, images, problem):
     with pytest.raises(InputError, match=problem):
         evaluate(gallery, gallery / "model", "auc", images=gallery / images if images else None)

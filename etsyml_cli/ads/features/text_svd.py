@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.ads.features.sparse_svd import sparse_svd
-from etsyml_cli.core.vectors import unit_rows_in_float64
+from etsyml_cli.core.vectors import unit_rows_in_double
 from etsyml_cli.text.terms import Terms, build_terms, term_rows
 from etsyml_cli.text.words import Words
 
@@ -26,7 +26,8 @@ class TextSvd:
 
     def project(self, texts: Sequence[Words]) -> NDArray[np.float32]:
         """The reduced texts, (N, K), scaled to length 1; zeros for a text without known words."""
-        return unit_rows_in_float64(term_rows(texts, Terms(self.idf, self.words), "tf-idf") @ self.components)
+        rows = term_rows(texts, Terms(self.idf, self.words), "tf-idf") @ self.components
+        return unit_rows_in_double(rows).astype(np.float32)
 
 
 def fit_text_svd(texts: Sequence[Words], dim: int) -> TextSvd | None:
