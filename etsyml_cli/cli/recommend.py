@@ -36,6 +36,9 @@ def recommend(
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen/--include-seen", help="Leave out what the user has favorited.")
     ] = True,
+    recommender: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The recommender to use, such as item-knn [mix].")
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say what made each score.")] = False,
     method: Annotated[
         str | None, typer.Option(metavar="exact|lsh|minhash", help="How similar users are found [by their number].")
@@ -63,6 +66,7 @@ def recommend(
     """
     from etsyml_cli.core.errors import UsageError, did_you_mean
     from etsyml_cli.personalization import recommend as stage
+    from etsyml_cli.personalization.model.recommender import MIX
     from etsyml_cli.personalization.store import LISTINGS, SHOPS, expect_things
 
     if what not in MODELS:
@@ -88,7 +92,7 @@ def recommend(
     common: dict[str, Any] = {
         "model": styles,
         "listings": listings or place.table_if_exists("listings"),
-        "wish": stage.ListOptions(k, exclude_seen, per_shop, by_style, explain),
+        "wish": stage.ListOptions(k, exclude_seen, per_shop, by_style, explain, recommender or MIX),
     }
     new: dict[str, Any] = {}
     if new_listings:
@@ -119,13 +123,13 @@ def _refuse_without_effect(
         if what != "users":
             refuse("with --users all, which writes to a file", "text_format")
     if what == "users":
-        refuse("with --what users", "listings")
+        refuse("with --what users", "listings", "recommender")
     if not new_listings:
         refuse("without --new-listings", "images")
     else:
         refuse("with --new-listings, which nobody has favorited", "exclude_seen")
     if by_style:
-        refuse("with --by-style", "explain")
+        refuse("with --by-style", "explain", "recommender")
 
 
 def _give(
