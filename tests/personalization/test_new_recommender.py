@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 import pytest
 
+from etsyml_cli.cli.main import run
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.recommender import (
     RECOMMENDERS,
@@ -49,13 +50,15 @@ class LastId(Recommender):
         return cls(arrays["last_id.places"])
 
 
-@pytest.fixture
-def workspace(tmp_path: Path, etsyml: Etsyml, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setitem(RECOMMENDERS, "last-id", f"{__name__}:LastId")
-    table_of(two_tastes(), tmp_path / "work/tables/favorites.parquet")
-    trained = etsyml("-w", tmp_path / "work", "train", "lda", "--n-topics", "2", "-q")
-    assert trained.code == 0, trained.err
-    return tmp_path / "work"
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    place = tmp_path_factory.mktemp("work")
+    (place / "tables").mkdir()
+    table_of(two_tastes(), place / "tables/favorites.parquet")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RECOMMENDERS, "last-id", f"{__name__}:LastId")
+        assert run(["-w", str(place), "train", "lda", "--n-topics", "2", "-q"]) == 0
+        yield place
 
 
 def test_it_is_trained_evaluated_and_recommends(workspace: Path, etsyml: Etsyml) -> None:
