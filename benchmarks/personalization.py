@@ -29,10 +29,14 @@ from etsyml_cli.metrics.definitions.recall import recall
 from etsyml_cli.metrics.recommendation import hits_of, log_likelihood
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.favorites import Favorites, favorites_of
-from etsyml_cli.personalization.model.item_knn import nearest_listings
+from etsyml_cli.personalization.model.item_knn import ItemKnn
+from etsyml_cli.personalization.model.lda import Lda
 from etsyml_cli.personalization.model.lda_cvb0 import fit, passes_over
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters
-from etsyml_cli.personalization.model.top_k import Ranker, top_listings
+from etsyml_cli.personalization.model.mix import Mix
+from etsyml_cli.personalization.model.neighbors import nearest_listings
+from etsyml_cli.personalization.model.recommender import Users
+from etsyml_cli.personalization.model.top_k import top_listings
 
 GOWALLA = REPOSITORY.parent / "shared/data/gowalla"
 K, ETA = 96, 0.02
@@ -118,18 +122,19 @@ def lists(data: Data, learned: LdaParameters) -> None:
     """The best listings of all users without their favorites."""
     theta, beta, seen = learned.theta, learned.beta, data.train
     by_listing, liked = np.ascontiguousarray(beta.T), data.counts.astype(np.float32)
-    mix = Ranker(beta, nearest_listings(data.counts, LdaConfig().neighbors), 0.7)
+    lda, knn = Lda(learned), ItemKnn(nearest_listings(data.counts, LdaConfig().neighbours))
+    mix, users = Mix.of({"lda": lda, "item-knn": knn}, 0.7), Users(np.arange(len(theta)), seen)
     ways: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
         "implicit, 2 threads": lambda: topk(by_listing, theta, AT, filter_query_items=liked, num_threads=2),
-        "etsyml, styles": lambda: top_listings(Ranker(beta), theta, seen, seen, AT),
-        "etsyml, mix": lambda: top_listings(mix, theta, seen, seen, AT),
+        "etsyml, styles": lambda: top_listings(lda, users, seen, AT),
+        "etsyml, mix": lambda: top_listings(mix, users, seen, AT),
     }
     print(f"\ntop {AT} of all users: users per CPU-s, per s")
     for name, way in ways.items():
         way()
         cpu, wall = sorted(timed(way)[1] for _ in range(3))[1]
         print(f"  {name:<30}{len(theta) / cpu:8,.0f}{len(theta) / wall:8,.0f}", flush=True)
-    found = top_listings(Ranker(beta), theta[:SOME], seen, seen, AT)[0]
+    found = top_listings(lda, users.span(0, SOME), seen.span(0, SOME), AT)[0]
     same = (np.sort(found) == np.sort(by_argpartition(theta[:SOME] @ beta, seen))).mean()
     print(f"  places as by argpartition, {SOME} users: {same:.3%}")
 
@@ -171,7 +176,7 @@ def perplexity(data: Data, learned: LdaParameters) -> float:
 def report(name: str, cost: tuple[float, float], data: Data, learned: LdaParameters) -> None:
     users = np.flatnonzero(data.test.per_user())
     seen, held = data.train.take(users), data.test.take(users)
-    top, _ = top_listings(Ranker(learned.beta), learned.theta[users], seen, seen, AT)
+    top, _ = top_listings(Lda(learned), Users(users, seen), seen, AT)
     found = recall(hits_of(top, held.indptr, held.indices), held.per_user()).mean()
     print(f"  {name:<30}{cost[0]:8.2f}{cost[1]:8.2f}{perplexity(data, learned):12,.0f}{found:11.4f}", flush=True)
 

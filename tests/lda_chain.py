@@ -16,6 +16,7 @@ from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.personalization import recommend as stage
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.evaluate import evaluate_lda
+from etsyml_cli.personalization.prepare import Inputs
 from etsyml_cli.personalization.store import load_model
 from etsyml_cli.personalization.train import train_lda
 
@@ -42,10 +43,16 @@ def table_of(rows: list[Row], path: Path, *, times: bool = True) -> Path:
 
 
 def train(
-    favorites: Path, out: Path, holdout: str | None = None, config: LdaConfig = CONFIG, **more: object
+    favorites: Path,
+    out: Path,
+    holdout: str | None = None,
+    config: LdaConfig = CONFIG,
+    force: bool = False,
+    **more: object,
 ) -> Summary:
     more.setdefault("listings", None)
-    return train_lda(favorites=favorites, out=out, config=config, seed=1, holdout=holdout, **more)  # type: ignore[arg-type]
+    inputs = Inputs(favorites=favorites, config=config, seed=1, holdout=holdout, **more)  # type: ignore[arg-type]
+    return train_lda(inputs, out=out, force=force)
 
 
 def figures(

@@ -49,6 +49,9 @@ def recommend(
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen/--include-seen", help="Exclude or include the user's own favorites.")
     ] = True,
+    recommender: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Recommender to use, such as item-knn [default: mix].")
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Add the reasons for each score.")] = False,
     method: Annotated[
         str | None,
@@ -80,6 +83,7 @@ def recommend(
     """
     from etsyml_cli.core.errors import UsageError, did_you_mean
     from etsyml_cli.personalization import recommend as stage
+    from etsyml_cli.personalization.model.recommender import MIX
     from etsyml_cli.personalization.store import LISTINGS, SHOPS, expect_things
 
     if what not in MODELS:
@@ -107,7 +111,7 @@ def recommend(
     common: dict[str, Any] = {
         "model": styles,
         "listings": listings or place.table_if_exists("listings"),
-        "wish": stage.ListOptions(k, exclude_seen, per_shop, by_style, explain),
+        "wish": stage.ListOptions(k, exclude_seen, per_shop, by_style, explain, recommender or MIX),
     }
     new: dict[str, Any] = {}
     if new_listings:
@@ -138,13 +142,13 @@ def _refuse_without_effect(
         if what != "users":
             refuse("with --users all, which writes to a file", "text_format")
     if what == "users":
-        refuse("with --what users", "listings")
+        refuse("with --what users", "listings", "recommender")
     if not new_listings:
         refuse("without --new-listings", "images")
     else:
         refuse("with --new-listings, which have no favorites", "exclude_seen")
     if by_style:
-        refuse("with --by-style", "explain")
+        refuse("with --by-style", "explain", "recommender")
 
 
 def _output(found: Iterable[RankedList], *, many: bool, out: Path | None, text_format: str | None, force: bool) -> None:

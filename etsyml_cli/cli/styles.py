@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from etsyml_cli.cli import complete, lists, options, show
 from etsyml_cli.cli.given import refuse_force_without_out
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from etsyml_cli.personalization.style_output import NamedListing, Style, StyleListing, StyleProfile
 
 OF_STYLE = ("style", "share", "coherence", "rank", "id", "score", "probability", "lift", "title")
 OF_SUBJECT = ("rank", "style", "probability", "lift")
@@ -80,86 +83,90 @@ def styles(
     inputs["listings"] = listings or place.table_if_exists("listings")
     if listing or user:
         subject = "user_id" if user else "listing_id"
-        found = list(styles_of(**inputs, users=user or [], of_listings=listing or []))
-        _output(found, subject, (subject, *OF_SUBJECT), out, force)
+        profiles = list(styles_of(**inputs, users=user or [], of_listings=listing or []))
+        if not _output(profiles, subject, (subject, *OF_SUBJECT), out, force):
+            for profile in profiles:
+                _draw_parts(profile)
     else:
         found = run_styles(**inputs, numbers=style, order=sort, n_words=LONG if style else SHORT)
-        _output(found, "style", OF_STYLE, out, force, in_full=bool(style))
+        if not _output(found, "style", OF_STYLE, out, force):
+            _draw_styles(found, in_full=bool(style))
 
 
 def _output(
-    found: list[dict[str, Any]],
-    subject: str,
-    columns: Sequence[str],
-    out: Path | None,
-    force: bool,
-    *,
-    in_full: bool = False,
-) -> None:
+    found: Sequence[Style | StyleProfile], subject: str, columns: Sequence[str], out: Path | None, force: bool
+) -> bool:
+    """Write or print the objects; False if they are to be drawn as tables."""
+    from msgspec import to_builtins
+
     from etsyml_cli.io.runs import print_documents
 
+    if out is None and not session.json and show.is_interactive():
+        return False
+    plain = to_builtins(found)
     if out is not None and str(out) != "-":
-        lists.write_documents(found, out, force, columns)
+        lists.write_documents(plain, out, force, columns)
     elif session.json:
-        whole = {"schema_version": show.SCHEMA_VERSION, "styles" if subject == "style" else "lists": found}
-        show.print_json(found[0] if len(found) == 1 else whole)
-    elif not show.is_interactive() or out is not None:
-        print_documents(found, sys.stdout)
-    elif subject != "style":
-        for one in found:
-            _draw_parts(one, subject)
-    elif in_full:
-        for one in found:
-            _draw_style(one)
+        whole = {"schema_version": show.SCHEMA_VERSION, "styles" if subject == "style" else "lists": plain}
+        show.print_json(plain[0] if len(plain) == 1 else whole)
     else:
+        print_documents(plain, sys.stdout)
+    return True
+
+
+def _draw_styles(found: list[Style], *, in_full: bool) -> None:
+    if not in_full:
         _draw_all(found)
+        return
+    for one in found:
+        _draw_style(one)
 
 
-def _draw_all(found: list[dict[str, Any]]) -> None:
+def _draw_all(found: list[Style]) -> None:
     """A table with one row per style."""
     rows = [
         [
-            str(one["style"]),
-            _words([word["word"] for word in one["words"]]),
-            _titles(one["items"]),
-            f"{one['share']:.1%}",
-            f"{one['coherence']:.2f}",
+            str(one.style),
+            _words([word.word for word in one.words]),
+            _titles(one.items),
+            f"{one.share:.1%}",
+            f"{one.coherence:.2f}",
         ]
         for one in found
     ]
     show.table("", ["style", "words", "typical listings", "share", "coherence"], rows, numbers_from=3)
 
 
-def _draw_style(one: dict[str, Any]) -> None:
+def _draw_style(one: Style) -> None:
     """The words, shops, nearest styles and listings of one style."""
-    near = ", ".join(f"{other['style']} ({other['similarity']:.2f})" for other in one["nearest"])
-    typer.echo(f"style {one['style']}: share {one['share']:.1%}, coherence {one['coherence']:.2f}")
-    for name, key in (("words", "word"), ("shops", "shop_id")):
-        if one[name]:
-            typer.echo(f"  {name}: {', '.join(each[key] for each in one[name])}")
+    near = ", ".join(f"{other.style} ({other.similarity:.2f})" for other in one.nearest)
+    typer.echo(f"style {one.style}: share {one.share:.1%}, coherence {one.coherence:.2f}")
+    names = {"words": [word.word for word in one.words], "shops": [shop.shop_id for shop in one.shops]}
+    for name, typical in names.items():
+        if typical:
+            typer.echo(f"  {name}: {', '.join(typical)}")
     if near:
         typer.echo(f"  near: {near}")
     rows = [
-        [item.get("title", ""), item["id"], str(item["rank"]), f"{item['probability']:.4f}", f"{item['lift']:.1f}"]
-        for item in one["items"]
+        [item.title or "", item.id, str(item.rank), f"{item.probability:.4f}", f"{item.lift:.1f}"] for item in one.items
     ]
     show.table("", ["title", "listing", "rank", "probability", "lift"], rows, numbers_from=2)
 
 
-def _draw_parts(one: dict[str, Any], subject: str) -> None:
+def _draw_parts(one: StyleProfile) -> None:
     """The styles whose share of a user or listing is above their average over users."""
-    above = [item for item in one["items"] if item["lift"] > 1]
+    above = [item for item in one.items if item.lift > 1]
     rows = [
         [
-            str(item["style"]),
-            _words(item["words"]),
-            _titles(item["listings"]),
-            f"{item['probability']:.1%}",
-            f"{item['lift']:.1f}",
+            str(item.style),
+            _words(item.words),
+            _titles(item.listings),
+            f"{item.probability:.1%}",
+            f"{item.lift:.1f}",
         ]
         for item in above
     ]
-    title = f"{one[subject]}: {len(above)} of {len(one['items'])} styles are above average"
+    title = f"{one.subject}: {len(above)} of {len(one.items)} styles are above average"
     show.table(title, ["style", "words", "typical listings", "part", "lift"], rows, numbers_from=3)
 
 
@@ -167,7 +174,7 @@ def _words(words: list[str]) -> str:
     return " ".join(words[:WORDS_DRAWN])
 
 
-def _titles(items: list[dict[str, Any]]) -> str:
+def _titles(items: Sequence[StyleListing | NamedListing]) -> str:
     """The first titles, each cut to a width; ids if there are no titles."""
-    names = [item.get("title", item["id"]) for item in items[:TITLES_DRAWN]]
+    names = [item.title or item.id for item in items[:TITLES_DRAWN]]
     return "; ".join(name if len(name) <= WIDTH_OF_TITLE else f"{name[: WIDTH_OF_TITLE - 1]}…" for name in names)

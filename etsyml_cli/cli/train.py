@@ -121,26 +121,24 @@ def lda(
       etsyml train lda --from work/models/lda --out models/today
       etsyml train lda --shops
     """
+    from etsyml_cli.personalization.prepare import Inputs
     from etsyml_cli.personalization.train import train_lda
 
     chosen = settings("lda", config, set_, {"n_topics": n_topics})
     if start is not None and chosen.origins["n_topics"] in ("--set", "option"):
         raise UsageError("n_topics: no effect with --from, which keeps the styles of the model", hint="Leave it out.")
     place = session.workspace
-    show.summary(
-        train_lda(
-            favorites=favorites or place.table("favorites"),
-            listings=listings or place.table_if_exists("listings"),
-            out=out or place.model("lda-shops" if shops else "lda"),
-            config=chosen.value,
-            shops=shops,
-            start=start,
-            seed=seed,
-            holdout=holdout,
-            limit=limit,
-            force=force,
-        )
+    inputs = Inputs(
+        favorites=favorites or place.table("favorites"),
+        listings=listings or place.table_if_exists("listings"),
+        config=chosen.value,
+        seed=seed,
+        holdout=holdout,
+        limit=limit,
+        shops=shops,
+        start=start,
     )
+    show.summary(train_lda(inputs, out=out or place.model("lda-shops" if shops else "lda"), force=force))
 
 
 @app.command("ctr")

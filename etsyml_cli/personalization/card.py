@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from etsyml_cli.personalization.config import LdaConfig
+from etsyml_cli.personalization.learn import Choices, Learned
+from etsyml_cli.personalization.store import TrainingFigures
 from etsyml_cli.splits.users import UserSplit
 
 TEMPLATE = """\
@@ -50,30 +50,28 @@ def model_card(
     config: LdaConfig,
     rows: dict[str, int],
     split: UserSplit,
-    figures: dict[str, float],
-    share: float,
-    choices: dict[str, Any],
+    figures: TrainingFigures,
+    learned: Learned,
 ) -> str:
-    """The card as Markdown. `figures` and `choices` are what `metrics.json` holds under `train` and `choices`."""
+    """The card as Markdown."""
     return TEMPLATE.format(
         n_topics=config.n_topics,
         engine=config.engine,
-        styles=1 - share,
-        share=share,
-        choices=_chosen(choices, config),
+        styles=1 - learned.share,
+        share=learned.share,
+        choices=_chosen(learned.choices, config),
         rows="\n".join(f"- {name.replace('_', ' ')}: {count:,}" for name, count in rows.items()),
         split=_describe(split),
-        perplexity=figures["perplexity"],
-        unigram=figures["unigram_perplexity"],
+        perplexity=figures.perplexity,
+        unigram=figures.unigram_perplexity,
     )
 
 
-def _chosen(choices: dict[str, Any], config: LdaConfig) -> str:
-    if not choices:
+def _chosen(choices: Choices | None, config: LdaConfig) -> str:
+    if choices is None:
         return "Nobody had enough of them to choose passes and mix on."
-    passes = f"{choices['passes']} passes and " if "passes" in choices else ""
     aside = f"{config.valid_share:.0%} of each user's training favorites"
-    return f"{passes[:1].upper()}{passes[1:]}the mix were chosen on {aside}, which then taught like the others."
+    return f"{choices.passes} passes and the mix were chosen on {aside}, which then taught like the others."
 
 
 def _describe(split: UserSplit) -> str:

@@ -1,4 +1,4 @@
-"""Judge the style model on the favorites that `train lda` held out, beside popularity."""
+"""Evaluate the recommenders of a style model on the favorites that `train lda` held out."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ from etsyml_cli.metrics.shapes import FavoriteMetric, ListingMetric, Recommendat
 from etsyml_cli.personalization.catalog import shops_of
 from etsyml_cli.personalization.model.favorites import Favorites
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters, one_style
-from etsyml_cli.personalization.model.top_k import Ranker, top_listings
+from etsyml_cli.personalization.model.recommender import LDA, POPULARITY, Users
+from etsyml_cli.personalization.model.top_k import top_listings
 from etsyml_cli.personalization.store import LdaModel, load_model, manifest_of
 from etsyml_cli.splits.users import UserSplit
-
-BASELINE = "popularity"
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def evaluate_lda(
     truth: Path | None = None,
     listings: Path | None = None,
 ) -> list[Measurement]:
-    """Every metric of popularity, styles, item neighbors and their mix over the users with held-out favorites.
+    """Every metric of each recommender over the users with held-out favorites, with differences to popularity.
 
     Metrics of true styles need `truth`, those of shops the table of `listings`.
     Training favorites are left out of every list, held-out ones are what it should hold. Perplexity is that of the
@@ -112,12 +111,11 @@ def _judge(directory: Path, model: LdaModel, depth: int, shop_of: NDArray[np.int
         raise _nothing_held_out(directory)
     counts = np.bincount(model.train.indices, minlength=len(model.listing_ids))
     train, test = model.train.take(users), model.test.take(users)
-    popular = one_style(counts, len(model.user_ids))
-    top = {BASELINE: top_listings(Ranker(popular.beta), popular.theta[users], train, train, depth)[0]}
+    asked = Users(users, train)
+    top = {name: top_listings(one, asked, train, depth)[0] for name, one in model.recommenders.items()}
     unknown = ~model.known[users]
-    for name, ranker in model.rankers().items():
-        top[name] = top_listings(ranker, model.parameters.theta[users], train, train, depth)[0]
-        top[name][unknown] = top[BASELINE][unknown]  # as `recommend` does
+    for lists in top.values():
+        lists[unknown] = top[POPULARITY][unknown]  # as `recommend` does
     pair_user, listing = test.users(), test.indices
     learned = counts[listing] > 0
     pair_user, listing = pair_user[learned], listing[learned]
@@ -125,7 +123,7 @@ def _judge(directory: Path, model: LdaModel, depth: int, shop_of: NDArray[np.int
     def log_p(found: LdaParameters) -> NDArray[np.float64]:
         return log_likelihood(found.theta, found.beta, counts / counts.sum(), users[pair_user], listing)
 
-    likely = {BASELINE: log_p(popular), "lda": log_p(model.parameters)}
+    likely = {POPULARITY: log_p(one_style(counts, len(model.user_ids))), LDA: log_p(model.parameters)}
     n_users = int((model.train.per_user() > 0).sum())
     return TestLists(top, test, train, counts, n_users, shop_of, pair_user, likely)
 
@@ -198,11 +196,11 @@ def _measure_styles(
     from etsyml_cli.io.truth import read_styles
 
     if truth is None:
-        raise UsageError(f"{metric} compares with a planted truth", hint="Name it with --truth DIR.")
+        raise UsageError(f"{metric} needs the ground truth of sample data", hint="Add --truth DIR.")
     true_ids, true = read_styles(truth)
     everything = sorted({*true_ids, *model.listing_ids})
     learned = _on(everything, model.listing_ids, model.parameters.beta)
-    return compared_means(str(metric), {"lda": shape.values(_on(everything, true_ids, true), learned, metric)}, seed)
+    return compared_means(str(metric), {LDA: shape.values(_on(everything, true_ids, true), learned, metric)}, seed)
 
 
 def _on(everything: list[str], listing_ids: list[str], beta: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -9,6 +9,8 @@ import numpy as np
 
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.personalization.model.favorites import Favorites
+from etsyml_cli.personalization.model.lda import Lda
+from etsyml_cli.personalization.model.recommender import LDA, MIX, POPULARITY
 from etsyml_cli.personalization.store import LdaModel
 from etsyml_cli.similar.catalog import read_catalog
 from etsyml_cli.similar.nearest import nearest
@@ -39,10 +41,10 @@ def with_new_listings(model: LdaModel, listings: Path, images: Path | None) -> L
         beta[row] = weight @ model.parameters.beta.T[place[best]] / max(float(weight.sum()), 1e-12)
     order = np.argsort(np.array([ids[row] for row in new], object))  # as a model's listings stand
     nobody = Favorites(np.zeros(len(model.user_ids) + 1, np.int64), np.empty(0, np.int32))
+    lda = Lda(replace(model.parameters, beta=np.ascontiguousarray(beta[order].T)))
     return replace(
         model,
-        parameters=replace(model.parameters, beta=np.ascontiguousarray(beta[order].T)),
-        share=0.0,
+        recommenders={POPULARITY: lda, LDA: lda, MIX: lda},  # without favorites, only the styles tell listings apart
         listing_ids=[ids[new[row]] for row in order],
         titles=[catalog.titles[int(new[row])].as_py() for row in order],
         train=nobody,

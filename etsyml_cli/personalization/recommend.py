@@ -7,21 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from etsyml_cli.core.errors import InputError
+from etsyml_cli.core.errors import InputError, UsageError, did_you_mean
 from etsyml_cli.core.log import progress
 from etsyml_cli.io.ranked import RankedItem, RankedList
 from etsyml_cli.personalization.catalog import CatalogSnapshot, read_snapshot
-from etsyml_cli.personalization.explain import explained
+from etsyml_cli.personalization.explain import reasons_of
 from etsyml_cli.personalization.model.favorites import rows_of
-from etsyml_cli.personalization.model.lda_parameters import one_style
-from etsyml_cli.personalization.model.top_k import Ranker, top_listings
-from etsyml_cli.personalization.store import MIX, LdaModel, load_model
-from etsyml_cli.personalization.users import Profile, fold_in, users_of
+from etsyml_cli.personalization.model.recommender import MIX, POPULARITY, Recommender
+from etsyml_cli.personalization.model.top_k import top_listings
+from etsyml_cli.personalization.store import LdaModel, load_model
+from etsyml_cli.personalization.users import NOTHING, Profile, new_user, users_of, users_to_score
 
 USERS_AT_ONCE = 1024
 STYLES_SHOWN = 3
@@ -30,9 +29,10 @@ OVERSAMPLING = 4  # times as long a list is looked at where a shop may stand in 
 
 @dataclass(frozen=True)
 class ListOptions:
-    """What lists should be like: k listings, at most `per_shop` of one shop, without what was seen already.
+    """The options of lists: k listings, at most `per_shop` of one shop, without favorites if `exclude_seen`.
 
-    `by_style` asks for a list of each of the person's main styles, `explain` for what made each score.
+    `by_style` asks for a list per main style of the user, `explain` for the addends of each score. `recommender` is a
+    name in RECOMMENDERS.
     """
 
     k: int
@@ -40,6 +40,7 @@ class ListOptions:
     per_shop: int | None = None
     by_style: bool = False
     explain: bool = False
+    recommender: str = MIX
 
 
 def recommend(
@@ -76,7 +77,7 @@ def recommend_newcomer(
     """What `recommend` gives, for somebody who is known by these favorites alone; nothing is trained."""
     trained = load_model(model)
     snapshot = read_snapshot(trained, listings)
-    return _lists(trained, snapshot, iter([fold_in(trained, name, favorites)]), wish, trained.things)
+    return _lists(trained, snapshot, iter([new_user(trained, name, favorites)]), wish, trained.things)
 
 
 def _over_new_listings(model: LdaModel, listings: Path | None, images: Path | None) -> LdaModel:
@@ -92,66 +93,66 @@ def _over_new_listings(model: LdaModel, listings: Path | None, images: Path | No
 def _lists(
     model: LdaModel, snapshot: CatalogSnapshot, profiles: Iterator[Profile], wish: ListOptions, what: str
 ) -> Iterator[RankedList]:
-    ranker = model.rankers()[MIX]
-    average, popular = _popularity_ranker(model)
+    ranker = _recommender(model, wish.recommender)
+    popular = model.recommenders[POPULARITY]
     while block := list(islice(profiles, USERS_AT_ONCE)):
-        known = [profile for profile in block if profile.theta is not None]
-        strangers = [profile._replace(theta=average) for profile in block if profile.theta is None]
-        of_known = _by_style(ranker, known, snapshot, wish) if wish.by_style else _whole(ranker, known, snapshot, wish)
+        known = [profile for profile in block if profile.known]
+        strangers = [profile._replace(row=-1, favorites=NOTHING) for profile in block if not profile.known]
+        of_known = _by_style(model, known, snapshot, wish) if wish.by_style else _whole(ranker, known, snapshot, wish)
         of_strangers = _whole(popular, strangers, snapshot, wish)
         for profile in block:
-            for row in next(of_strangers if profile.theta is None else of_known):
+            for row in next(of_known if profile.known else of_strangers):
                 yield RankedList(
                     user_id=profile.id,
-                    fallback=profile.theta is None,
+                    fallback=not profile.known,
                     what=what,
+                    style=row.style,
+                    share=row.share,
                     items=_items(model, ranker, profile, row, wish),
-                    **row.style,
                 )
 
 
-def _popularity_ranker(model: LdaModel) -> tuple[NDArray[np.float32], Ranker]:
-    """A profile and what ranks by it: popularity, or the average style where nothing was ever favorited."""
-    counts = np.bincount(model.train.indices, minlength=len(model.listing_ids))
-    if not counts.any():
-        return model.parameters.alpha / model.parameters.alpha.sum(), Ranker(model.parameters.beta)
-    popular = one_style(counts, 1)
-    return popular.theta[0], Ranker(popular.beta)
+def _recommender(model: LdaModel, name: str) -> Recommender:
+    """Raises UsageError if the model has no recommender of this name."""
+    if name not in model.recommenders:
+        hint = did_you_mean(name, model.recommenders)
+        raise UsageError(f"--recommender {name}: the model has no recommender of this name", hint=hint)
+    return model.recommenders[name]
 
 
 class Row(NamedTuple):
-    """A list of listings and their scores, best first; of one style, by number and share, or of none."""
+    """Listings and their scores, best first; for a list of one style, its number and its share of the profile."""
 
     found: list[tuple[int, float]]
-    style: dict[str, Any] = {}  # noqa: RUF012  nobody changes it
+    style: int | None = None
+    share: float | None = None
 
 
 def _whole(
-    ranker: Ranker, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions
+    ranker: Recommender, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions
 ) -> Iterator[list[Row]]:
     """One list for each person."""
     return ([Row(found)] for found in _best(ranker, profiles, snapshot, wish, wish.k))
 
 
 def _by_style(
-    ranker: Ranker, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions
+    model: LdaModel, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions
 ) -> Iterator[list[Row]]:
     """For each person a list of each of the main styles, by beta; no listing stands in two."""
     for profile in profiles:
-        theta = _profile(profile)
+        theta = model.lda.profiles(users_to_score([profile]))[0]
         rows: list[Row] = []
-        looking = profile
+        looking = profile._replace(row=0)  # the only user of a single style
         for style in np.argsort(-theta, kind="stable")[:STYLES_SHOWN].tolist():
-            alone = Ranker(ranker.beta[[style]])
-            [found] = _best(alone, [looking._replace(theta=np.ones(1, np.float32))], snapshot, wish, wish.k)
-            rows.append(Row(found, {"style": style, "share": float(theta[style])}))
+            [found] = _best(model.lda.only_style(style), [looking], snapshot, wish, wish.k)
+            rows.append(Row(found, style, float(theta[style])))
             shown = np.array([listing for listing, _ in found], np.int32)
             looking = looking._replace(hidden=np.concatenate([looking.hidden, shown]))
         yield rows
 
 
 def _best(
-    ranker: Ranker, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions, depth: int
+    ranker: Recommender, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions, depth: int
 ) -> list[list[tuple[int, float]]]:
     """The list of each person, picked from the `depth` best; from more where a shop crowds out too many."""
     if not profiles:
@@ -169,15 +170,13 @@ def _best(
 
 
 def _ranked(
-    ranker: Ranker, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions, depth: int
+    ranker: Recommender, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions, depth: int
 ) -> list[list[tuple[int, float]]]:
     left_out = [
         np.concatenate([*([profile.seen] if wish.exclude_seen else []), snapshot.owned_by(profile.id), profile.hidden])
         for profile in profiles
     ]
-    theta = np.stack([_profile(profile) for profile in profiles])
-    favorites = rows_of([profile.favorites for profile in profiles])
-    top, scores = top_listings(ranker, theta, favorites, rows_of(left_out), depth, snapshot.sold_out)
+    top, scores = top_listings(ranker, users_to_score(profiles), rows_of(left_out), depth, snapshot.sold_out)
     return [
         [(listing, score) for listing, score in zip(row.tolist(), of_row.tolist(), strict=True) if listing >= 0]
         for row, of_row in zip(top, scores, strict=True)
@@ -198,25 +197,17 @@ def _thinned(
     return kept[:k]
 
 
-def _items(model: LdaModel, ranker: Ranker, profile: Profile, row: Row, wish: ListOptions) -> list[RankedItem]:
-    items = [
+def _items(model: LdaModel, ranker: Recommender, profile: Profile, row: Row, wish: ListOptions) -> list[RankedItem]:
+    listings = [listing for listing, _ in row.found]
+    explained = wish.explain and profile.known and row.style is None
+    why = reasons_of(ranker, profile, listings, model.listing_ids) if explained else [None] * len(listings)
+    return [
         RankedItem(
             rank=rank,
             id=model.listing_ids[listing],
             score=score,
             title=(model.titles[listing] or None) if model.titles else None,
+            why=reasons,
         )
-        for rank, (listing, score) in enumerate(row.found, 1)
+        for rank, ((listing, score), reasons) in enumerate(zip(row.found, why, strict=True), 1)
     ]
-    if wish.explain and profile.theta is not None and not row.style:
-        why = explained(model, ranker, profile, [listing for listing, _ in row.found])
-        for item, reasons in zip(items, why, strict=True):
-            item.why = reasons
-    return items
-
-
-def _profile(profile: Profile) -> NDArray[np.float32]:
-    """The profile of somebody who has one."""
-    if profile.theta is None:
-        raise ValueError(f"{profile.id} has no profile")
-    return profile.theta

@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError, UsageError
+from etsyml_cli.core.registry import resolve
 from etsyml_cli.io.artifact import Manifest, expect_kind
 from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.model import load_ids, load_tensors, save_ids, save_tensors
-from etsyml_cli.personalization.model.favorites import Favorites, Neighbors
+from etsyml_cli.personalization.model.favorites import Favorites, points_inside
+from etsyml_cli.personalization.model.lda import Lda
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters, Start
-from etsyml_cli.personalization.model.top_k import Ranker
+from etsyml_cli.personalization.model.recommender import LDA, RECOMMENDERS, Arrays, Recommender, Shapes
 
 KIND = "model:lda"
-MIX = "mix"
 Things = Literal["listings", "shops"]  # what is favorited and listed
 LISTINGS: Literal["listings"] = "listings"
 SHOPS: Literal["shops"] = "shops"
 MADE_BY: dict[Things, str] = {LISTINGS: "etsyml train lda", SHOPS: "etsyml train lda --shops"}
 USERS, THINGS, TITLES = "users", "listings", "titles"
 PARTS = ("train", "test")
-NEIGHBORS_PREFIX = "neighbours"
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The facts in the manifest of a style model; `passes` and `share` only if they were chosen on a validation set."""
+
+    things: Things
+    n_topics: int
+    engine: str
+    split: str
+    passes: int | None = None
+    share: float | None = None
+    train_perplexity: float
+    train_unigram_perplexity: float
+
+
+class TrainingFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Perplexity of the training favorites, of the model and of popularity."""
+
+    perplexity: float
+    unigram_perplexity: float
 
 
 @dataclass(frozen=True)
 class LdaModel:
     """U users and I listings in the order of their ids' bytes; train and test hold all favorites of the table."""
 
-    parameters: LdaParameters
-    neighbors: Neighbors
-    share: float  # of the neighbors in the mix
+    recommenders: Mapping[str, Recommender]  # by name, as in RECOMMENDERS
     known: NDArray[np.bool_]  # (U,): whether any favorite of the user was learned from
     user_ids: list[str]
     listing_ids: list[str]
@@ -43,24 +63,21 @@ class LdaModel:
     test: Favorites
     things: Things = LISTINGS
 
-    def rankers(self) -> dict[str, Ranker]:
-        """The default, which mixes styles and neighbors, and either alone."""
-        of_share = {"lda": 0.0, "item-knn": 1.0, MIX: self.share}
-        return {name: Ranker(self.parameters.beta, self.neighbors, share) for name, share in of_share.items()}
+    @property
+    def lda(self) -> Lda:
+        """The styles and the style profiles."""
+        return cast(Lda, self.recommenders[LDA])
+
+    @property
+    def parameters(self) -> LdaParameters:
+        return self.lda.parameters
 
 
 def save_model(directory: Path, model: LdaModel) -> None:
     """Write the model's files into `directory`."""
-    learned = model.parameters
-    tensors: dict[str, NDArray[Any]] = {
-        "theta": learned.theta,
-        "beta": learned.beta,
-        "alpha": learned.alpha,
-        "eta": np.array([learned.eta]),
-        "known": model.known,
-        "share": np.array([model.share]),
-    }
-    tensors |= {f"{NEIGHBORS_PREFIX}.{name}": array for name, array in model.neighbors._asdict().items()}
+    tensors: dict[str, NDArray[Any]] = {"known": model.known}
+    for recommender in model.recommenders.values():
+        tensors |= recommender.arrays()
     for part, favorites in zip(PARTS, (model.train, model.test), strict=True):
         tensors[f"{part}.indptr"], tensors[f"{part}.indices"] = favorites
     save_tensors(directory, tensors)
@@ -73,20 +90,14 @@ def save_model(directory: Path, model: LdaModel) -> None:
 @of_one_version
 def load_model(directory: Path) -> LdaModel:
     """The model in `directory`. Raises InputError where none was trained or a file is damaged."""
-    things = manifest_of(directory).facts.get("things", "listings")
+    things = _facts(manifest_of(directory)).things
     user_ids, listing_ids = load_ids(directory, USERS), load_ids(directory, THINGS)
     tensors = load_tensors(directory, _shapes(len(user_ids), len(listing_ids)))
     train, test = (Favorites(tensors[f"{part}.indptr"], tensors[f"{part}.indices"]) for part in PARTS)
-    neighbors = Neighbors(*(tensors[f"{NEIGHBORS_PREFIX}.{name}"] for name in Neighbors._fields))
-    for ptr, listings in (train, test, neighbors[:2]):
-        if not _points_inside(ptr, listings, len(listing_ids)):
-            raise InputError(
-                f"{directory}: damaged, its numbers do not fit each other", hint="Train the model again with --force."
-            )
+    if not all(points_inside(*favorites, len(listing_ids)) for favorites in (train, test)):
+        raise _damaged(directory)
     return LdaModel(
-        parameters=LdaParameters(tensors["theta"], tensors["beta"], tensors["alpha"], float(tensors["eta"][0])),
-        neighbors=neighbors,
-        share=float(tensors["share"][0]),
+        recommenders=_load_recommenders(directory, tensors),
         known=tensors["known"],
         user_ids=user_ids,
         listing_ids=listing_ids,
@@ -95,6 +106,20 @@ def load_model(directory: Path) -> LdaModel:
         test=test,
         things=things,
     )
+
+
+def _load_recommenders(directory: Path, tensors: Arrays) -> dict[str, Recommender]:
+    loaded: dict[str, Recommender] = {}
+    try:
+        for name in RECOMMENDERS:
+            loaded[name] = resolve(RECOMMENDERS, name, "recommender").load(tensors, loaded)
+    except ValueError:
+        raise _damaged(directory) from None
+    return loaded
+
+
+def _damaged(directory: Path) -> InputError:
+    return InputError(f"{directory}: damaged, its arrays are inconsistent", hint="Train the model again with --force.")
 
 
 def start_of(model: LdaModel, listing_ids: list[str]) -> Start:
@@ -114,32 +139,22 @@ def manifest_of(directory: Path) -> Manifest:
 
 def expect_things(directory: Path, things: Things) -> None:
     """Raises InputError if no model is in `directory`, UsageError if it is not one of `things`: LISTINGS or SHOPS."""
-    found = expect_kind(directory, KIND, made_by=MADE_BY[things]).facts.get("things", LISTINGS)
+    found = _facts(expect_kind(directory, KIND, made_by=MADE_BY[things])).things
     if found != things:
         raise UsageError(f"{directory}: a model of {found}, not of {things}", hint=f"Add --what {found}.")
 
 
-def _shapes(n_users: int, n_listings: int) -> dict[str, tuple[int | None, ...]]:
-    shapes: dict[str, tuple[int | None, ...]] = {
-        "theta": (n_users, None),
-        "beta": (None, n_listings),
-        "alpha": (None,),
-        "eta": (1,),
-        "known": (n_users,),
-        "share": (1,),
-        f"{NEIGHBORS_PREFIX}.ptr": (n_listings + 1,),
-        f"{NEIGHBORS_PREFIX}.listings": (None,),
-        f"{NEIGHBORS_PREFIX}.similarity": (None,),
-    }
+def _facts(manifest: Manifest) -> Facts:
+    return msgspec.convert(manifest.facts, Facts)
+
+
+def _shapes(n_users: int, n_listings: int) -> Shapes:
+    shapes: Shapes = {"known": (n_users,)}
+    for name in RECOMMENDERS:
+        shapes |= resolve(RECOMMENDERS, name, "recommender").shapes(n_users, n_listings)
     for part in PARTS:
         shapes |= {f"{part}.indptr": (n_users + 1,), f"{part}.indices": (None,)}
     return shapes
-
-
-def _points_inside(ptr: NDArray[np.int64], listings: NDArray[np.int32], n_listings: int) -> bool:
-    """Whether rows of listings stay inside: compiled code does not look."""
-    in_order = ptr[0] == 0 and ptr[-1] == len(listings) and (np.diff(ptr) >= 0).all()
-    return bool(in_order and (not len(listings) or (listings.min() >= 0 and listings.max() < n_listings)))
 
 
 def _load_titles(directory: Path, n_listings: int) -> list[str | None]:

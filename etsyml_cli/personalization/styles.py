@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+from msgspec import UNSET
 
 from etsyml_cli.core.errors import InputError, UsageError, did_you_mean, like_this_id
 from etsyml_cli.core.log import logger
@@ -22,17 +23,28 @@ from etsyml_cli.personalization.model.styles import (
     together,
 )
 from etsyml_cli.personalization.store import LdaModel, load_model
+from etsyml_cli.personalization.style_output import (
+    NamedListing,
+    NearStyle,
+    Style,
+    StyleListing,
+    StylePart,
+    StyleProfile,
+    StyleShop,
+    StyleWord,
+)
 from etsyml_cli.personalization.style_words import Catalog, Groups, read_catalog
 from etsyml_cli.personalization.users import place_of
 
-SCHEMA_VERSION = 1
-ORDERS = ("share", "coherence", "number")
+ORDERS: dict[str, Callable[[Style], tuple[float, ...]]] = {
+    "share": lambda style: (-style.share, style.style),
+    "coherence": lambda style: (-style.coherence, style.style),
+    "number": lambda style: (style.style,),
+}
 COHERENCE_TOP_N = 10  # listings of a style whose coherence is measured
 N_NEAREST_STYLES = 3  # styles
 WORDS, SHOPS = 10, 3
 BY_CHANCE = 2.0  # standard errors: what is not above them is no word or shop of the style
-
-Style = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,13 @@ class StyleView:
         return np.asarray(self.favorites * self.style[number])
 
 
+class StyleNames(NamedTuple):
+    """Typical words and listings of a style."""
+
+    words: list[str]
+    listings: list[NamedListing]
+
+
 def styles(
     *,
     model: Path,
@@ -68,7 +87,7 @@ def styles(
     A style's number is its row in beta. Listings, words and shops come by how typical they are of the style: the
     log-odds of its favorites against those of all others. Raises UsageError for an order or number that is not there.
     """
-    order = order or ORDERS[0]
+    order = order or "share"
     if order not in ORDERS:
         raise UsageError(f"--sort {order}: no such order", hint=did_you_mean(order, ORDERS))
     learned = read_learned(model, listings)
@@ -80,25 +99,28 @@ def styles(
     typical = _typical_listings(learned, asked, max(k, COHERENCE_TOP_N))
     coherent = _coherence(learned, [listings for listings, _ in typical])
     near, alike = nearest_styles(learned.model.parameters.beta, N_NEAREST_STYLES)
-    told = [
-        _style_summary(learned, number, n_words)
-        | {
-            "coherence": of_style,
-            "nearest": [
-                {"style": other, "similarity": how}
+    found = [
+        Style(
+            style=number,
+            share=float(learned.share[number]),
+            words=_typical_words(learned, number, n_words),
+            shops=_typical_shops(learned, number),
+            coherence=of_style,
+            nearest=[
+                NearStyle(style=other, similarity=how)
                 for other, how in zip(near[number].tolist(), alike[number].tolist(), strict=True)
             ],
-            "items": _items(learned, number, best[:k], scores[:k]),
-        }
+            items=_items(learned, number, best[:k], scores[:k]),
+        )
         for number, (best, scores), of_style in zip(asked, typical, coherent.tolist(), strict=True)
     ]
-    return sorted(told, key=lambda style: (-style[order] if order != "number" else 0, style["style"]))
+    return sorted(found, key=ORDERS[order])
 
 
 def styles_of(
     *, model: Path, listings: Path | None, k: int, users: Iterable[str] = (), of_listings: Iterable[str] = ()
-) -> Iterator[dict[str, Any]]:
-    """Theta of each user and p(style | listing) of each listing, one JSON object each, over all styles.
+) -> Iterator[StyleProfile]:
+    """Theta of each user and p(style | listing) of each listing, over all styles.
 
     Those that it has more of than users have on average come first, the largest part first. Each style comes with its
     typical words and k listings. Raises InputError for an id that the model lacks.
@@ -109,26 +131,21 @@ def styles_of(
     columns = [_find(model, "listing", listing, trained.listing_ids) for listing in of_listings]
     asked = range(len(learned.share))
     typical = _typical_listings(learned, asked, k)
-    told = [
-        {
-            "words": [word["word"] for word in _typical(learned, learned.catalog.words, "word", number, WORDS)],
-            "listings": [_named(learned, listing) for listing in best.tolist()],
-        }
+    names = [
+        StyleNames(
+            [word.word for word in _typical_words(learned, number, WORDS)],
+            [_named(learned, listing) for listing in best.tolist()],
+        )
         for number, (best, _) in zip(asked, typical, strict=True)
     ]
     for row in rows:
         if not trained.known[row]:
             logger.warning("no favorite of user %r was learned from: its styles are the prior's", trained.user_ids[row])
         parts = trained.parameters.theta[row].astype(np.float64)
-        yield {
-            "schema_version": SCHEMA_VERSION,
-            "user_id": trained.user_ids[row],
-            "items": _parts(learned, parts, told),
-        }
+        yield StyleProfile(user_id=trained.user_ids[row], items=_parts(learned, parts, names))
     for column in columns:
         parts = learned.style[:, column].astype(np.float64)
-        items = _parts(learned, parts, told)
-        yield {"schema_version": SCHEMA_VERSION, "listing_id": trained.listing_ids[column], "items": items}
+        yield StyleProfile(listing_id=trained.listing_ids[column], items=_parts(learned, parts, names))
 
 
 def read_learned(model: Path, listings: Path | None) -> StyleView:
@@ -162,63 +179,65 @@ def _coherence(learned: StyleView, typical: list[I64]) -> F64:
     return coherence(npmi(counts, int((train.per_user() > 0).sum())))
 
 
-def _style_summary(learned: StyleView, number: int, n_words: int) -> Style:
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "style": number,
-        "share": float(learned.share[number]),
-        "words": _typical(learned, learned.catalog.words, "word", number, n_words),
-        "shops": _typical(learned, learned.catalog.shops, "shop_id", number, SHOPS),
-    }
+def _typical_words(learned: StyleView, number: int, n: int) -> list[StyleWord]:
+    found = _typical(learned, learned.catalog.words, number, n)
+    return [StyleWord(word=name, share=share, lift=lift) for name, share, lift in found]
 
 
-def _typical(learned: StyleView, groups: Groups, called: str, number: int, n: int) -> list[dict[str, Any]]:
-    """Up to n words or shops that the style's favorites have more of than the others', the most typical first."""
+def _typical_shops(learned: StyleView, number: int) -> list[StyleShop]:
+    found = _typical(learned, learned.catalog.shops, number, SHOPS)
+    return [StyleShop(shop_id=name, share=share, lift=lift) for name, share, lift in found]
+
+
+def _typical(learned: StyleView, groups: Groups, number: int, n: int) -> list[tuple[str, float, float]]:
+    """Name, share and lift of up to n words or shops that are more frequent in the style, the most typical first."""
     inside, everywhere = learned.inside(number), learned.favorites
     counts, total = inside @ groups.members, everywhere @ groups.members
     scores = log_odds(counts, total - counts)
     return [
-        {
-            called: groups.names[place],
-            "share": float(counts[place] / inside.sum()),
-            "lift": float(counts[place] / inside.sum() / (total[place] / everywhere.sum())),
-        }
+        (
+            groups.names[place],
+            float(counts[place] / inside.sum()),
+            float(counts[place] / inside.sum() / (total[place] / everywhere.sum())),
+        )
         for place in highest(scores, n).tolist()
         if scores[place] > BY_CHANCE
     ]
 
 
-def _items(learned: StyleView, number: int, best: I64, scores: F64) -> list[dict[str, Any]]:
+def _items(learned: StyleView, number: int, best: I64, scores: F64) -> list[StyleListing]:
     beta, style, share = learned.model.parameters.beta, learned.style, learned.share
     return [
-        {"rank": rank, "score": score}
-        | _named(learned, listing)
-        | {
-            "probability": float(beta[number, listing]),
-            "lift": float(style[number, listing] / share[number]),
-        }
+        StyleListing(
+            rank=rank,
+            score=score,
+            id=learned.model.listing_ids[listing],
+            title=learned.catalog.titles[listing] or UNSET,
+            probability=float(beta[number, listing]),
+            lift=float(style[number, listing] / share[number]),
+        )
         for rank, (listing, score) in enumerate(zip(best.tolist(), scores.tolist(), strict=True), 1)
     ]
 
 
-def _parts(learned: StyleView, parts: F64, told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _parts(learned: StyleView, parts: F64, names: list[StyleNames]) -> list[StylePart]:
     """All styles, those above their share first, by what part of a user or listing each is: parts, (K,)."""
     order = np.lexsort((-parts, parts <= learned.share))
     return [
-        {
-            "rank": rank,
-            "style": number,
-            "probability": float(parts[number]),
-            "lift": float(parts[number] / learned.share[number]),
-            **told[number],
-        }
+        StylePart(
+            rank=rank,
+            style=number,
+            probability=float(parts[number]),
+            lift=float(parts[number] / learned.share[number]),
+            words=names[number].words,
+            listings=names[number].listings,
+        )
         for rank, number in enumerate(order.tolist(), 1)
     ]
 
 
-def _named(learned: StyleView, listing: int) -> dict[str, str]:
-    title = learned.catalog.titles[listing]
-    return {"id": learned.model.listing_ids[listing]} | ({"title": title} if title else {})
+def _named(learned: StyleView, listing: int) -> NamedListing:
+    return NamedListing(id=learned.model.listing_ids[listing], title=learned.catalog.titles[listing] or UNSET)
 
 
 def _find(model: Path, what: str, wanted: str, ids: list[str]) -> int:

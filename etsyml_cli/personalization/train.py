@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
-from scipy import sparse
 
-from etsyml_cli.core.errors import InputError
-from etsyml_cli.core.log import logger
 from etsyml_cli.io.artifact import Draft, Plan, artifact, source_of
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_config, save_json
 from etsyml_cli.io.summary import Summary, existing_result
@@ -19,125 +14,75 @@ from etsyml_cli.io.tables import read_table, table_source
 from etsyml_cli.metrics.recommendation import log_likelihood
 from etsyml_cli.personalization.card import model_card
 from etsyml_cli.personalization.config import LdaConfig
-from etsyml_cli.personalization.learn import learn
-from etsyml_cli.personalization.log import (
-    FavoritesTable,
-    holdout_file,
-    of_shops,
-    read_favorites,
-    split_favorites,
-    training_mask,
-    validation_mask,
-    weights_of,
-)
-from etsyml_cli.personalization.model.favorites import Favorites, favorites_of
+from etsyml_cli.personalization.learn import Learned, learn
+from etsyml_cli.personalization.log import holdout_file
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters, one_style
-from etsyml_cli.personalization.store import KIND, LISTINGS, SHOPS, LdaModel, load_model, save_model, start_of
-from etsyml_cli.splits.small_parts import warn_of_few_events
-from etsyml_cli.splits.users import UserSplit
+from etsyml_cli.personalization.model.recommender import TrainingSet
+from etsyml_cli.personalization.prepare import Inputs, TrainingData, load_training_data
+from etsyml_cli.personalization.store import (
+    KIND,
+    LISTINGS,
+    SHOPS,
+    Facts,
+    LdaModel,
+    TrainingFigures,
+    load_model,
+    save_model,
+    start_of,
+)
 
 
-def train_lda(
-    *,
-    favorites: Path,
-    listings: Path | None,
-    out: Path,
-    config: LdaConfig,
-    seed: int,
-    holdout: str | None = None,
-    limit: int | None = None,
-    shops: bool = False,
-    start: Path | None = None,
-    force: bool = False,
-) -> Summary:
-    """Learn styles from the favorites that are not held out and write the model to `out`.
+def train_lda(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
+    """Train all recommenders on the favorites that are not held out and write the model to `out`.
 
-    It goes on from the styles of the model `start` where one is named. With `shops` each listing is replaced by its
-    shop, as `listings` names it: styles and lists are of shops then.
-    `holdout` is None (the last `config.holdout_share` of each user's favorites), "none", another share, or a CSV or
-    Parquet file of favorites. `listings` gives titles to the lists; `limit` takes the first favorites only.
+    With `inputs.start`, training continues from the styles of that model. With `inputs.shops`, styles and lists are of
+    shops.
     """
-    plan = _plan(favorites, listings, config, seed, holdout, limit, shops=shops, start=start)
+    plan = _plan(inputs)
     if there := existing_result(out, plan, force=force):
         return there
-    table = read_favorites(favorites, weights=config.use_weights, limit=limit)
-    if shops:
-        if listings is None:
-            raise InputError(
-                "no listings table here to name the shops", hint="Make it with: etsyml ingest listings FILE"
-            )
-        table = of_shops(table, listings)
-    held, split = split_favorites(table, holdout, config, seed)
-    if split.not_in_favorites:
-        logger.warning("%s: %d pairs are no favorites and are left out", holdout, split.not_in_favorites)
-    used = training_mask(table, ~held, config, seed)
-    counts = _counts(table, used, weights_of(table, used, config))
-    valid = _favorites(table, validation_mask(table, used, split.rule, config, seed))
-    listing_ids = table.listing_ids.to_pylist()
-    _warn_of_small_parts(valid, _favorites(table, held))
-    begun = None if start is None else start_of(load_model(start), listing_ids)
+    data = load_training_data(inputs)
+    begun = None if inputs.start is None else start_of(load_model(inputs.start), data.listing_ids)
+    config = inputs.config
     if begun is not None:
         config = msgspec.structs.replace(config, n_topics=len(begun.alpha))
     with artifact(out, plan, force=force) as draft:
-        learned = learn(counts, valid, config, seed, begun)
-        model = LdaModel(
-            parameters=learned.parameters,
-            neighbors=learned.neighbors,
-            share=learned.share,
-            known=np.diff(counts.indptr) > 0,
-            user_ids=table.user_ids.to_pylist(),
-            listing_ids=listing_ids,
-            titles=[] if shops else _titles(listings, listing_ids),
-            train=_favorites(table, ~held),
-            test=_favorites(table, held),
-            things=SHOPS if shops else LISTINGS,
-        )
-        draft.rows = _rows(model) | {"learned_from": counts.nnz}
-        if too_many := int((~held & ~used).sum()):
-            draft.rows["left_out"] = too_many
-        _write(draft, model, config, split, learned.choices)
+        valid = data.valid if len(data.valid.indices) else None
+        learned = learn(TrainingSet(data.counts, data.train, valid, begun), config, inputs.seed)
+        model = _model(learned, data, inputs)
+        draft.rows = _rows(model) | {"learned_from": data.counts.nnz}
+        if data.left_out:
+            draft.rows["left_out"] = data.left_out
+        _write(draft, model, config, data, learned)
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
 
 
-def _plan(
-    favorites: Path,
-    listings: Path | None,
-    config: LdaConfig,
-    seed: int,
-    holdout: str | None,
-    limit: int | None,
-    *,
-    shops: bool,
-    start: Path | None,
-) -> Plan:
-    file = holdout_file(holdout)
-    inputs = {"favorites": [table_source(favorites, "favorites")]}
-    if listings is not None:
-        inputs["listings"] = [table_source(listings, "listings")]
-    if start is not None:
-        inputs["start"] = [source_of(start)]
+def _model(learned: Learned, data: TrainingData, inputs: Inputs) -> LdaModel:
+    return LdaModel(
+        recommenders=learned.recommenders,
+        known=np.diff(data.counts.indptr) > 0,
+        user_ids=data.user_ids,
+        listing_ids=data.listing_ids,
+        titles=[] if inputs.shops else _titles(inputs.listings, data.listing_ids),
+        train=data.train,
+        test=data.test,
+        things=SHOPS if inputs.shops else LISTINGS,
+    )
+
+
+def _plan(inputs: Inputs) -> Plan:
+    file = holdout_file(inputs.holdout)
+    sources = {"favorites": [table_source(inputs.favorites, "favorites")]}
+    if inputs.listings is not None:
+        sources["listings"] = [table_source(inputs.listings, "listings")]
+    if inputs.start is not None:
+        sources["start"] = [source_of(inputs.start)]
     if file is not None:
-        inputs["holdout"] = [source_of(file)]
-    further = {"holdout": "file" if file else holdout, "limit": limit, "things": SHOPS if shops else LISTINGS}
-    settings = msgspec.to_builtins(config) | further
-    return Plan(kind=KIND, config=settings, inputs=inputs, seed=seed)
-
-
-def _favorites(table: FavoritesTable, part: NDArray[np.bool_]) -> Favorites:
-    return favorites_of(table.user[part], table.listing[part], len(table.user_ids))
-
-
-def _warn_of_small_parts(valid: Favorites, test: Favorites) -> None:
-    for name, part in (("validation", valid), ("test", test)):
-        if len(part.indices):
-            warn_of_few_events(name, int((part.per_user() > 0).sum()), "users with held-out favorites")
-
-
-def _counts(table: FavoritesTable, used: NDArray[np.bool_], weight: NDArray[np.float64]) -> sparse.csr_matrix:
-    shape = (len(table.user_ids), len(table.listing_ids))
-    counts = sparse.csr_matrix((weight[used], (table.user[used], table.listing[used])), shape)
-    counts.sort_indices()
-    return counts
+        sources["holdout"] = [source_of(file)]
+    holdout = "file" if file else inputs.holdout
+    further = {"holdout": holdout, "limit": inputs.limit, "things": SHOPS if inputs.shops else LISTINGS}
+    settings = msgspec.to_builtins(inputs.config) | further
+    return Plan(kind=KIND, config=settings, inputs=sources, seed=inputs.seed)
 
 
 def _titles(listings: Path | None, listing_ids: list[str]) -> list[str | None]:
@@ -158,21 +103,30 @@ def _rows(model: LdaModel) -> dict[str, int]:
     }
 
 
-def _write(draft: Draft, model: LdaModel, config: LdaConfig, split: UserSplit, choices: dict[str, Any]) -> None:
-    figures = _training_figures(model)
-    draft.facts = {"things": model.things, "n_topics": config.n_topics, "engine": config.engine, "split": split.rule}
-    draft.facts |= {name: choices[name] for name in ("passes", "share") if name in choices}
-    draft.facts |= {f"train_{name}": value for name, value in figures.items()}
+def _write(draft: Draft, model: LdaModel, config: LdaConfig, data: TrainingData, learned: Learned) -> None:
+    figures, choices = _training_figures(model), learned.choices
+    draft.facts = msgspec.to_builtins(
+        Facts(
+            things=model.things,
+            n_topics=config.n_topics,
+            engine=config.engine,
+            split=data.split.rule,
+            passes=choices.passes if choices else None,
+            share=choices.share if choices else None,
+            train_perplexity=figures.perplexity,
+            train_unigram_perplexity=figures.unigram_perplexity,
+        )
+    )
     save_model(draft.path, model)
     save_config(draft.path, config)
-    save_json(draft.path, SPLIT, msgspec.structs.replace(split, rows=draft.rows))
-    save_json(draft.path, METRICS, {"train": figures, "choices": choices})
-    card = model_card(config=config, rows=draft.rows, split=split, figures=figures, share=model.share, choices=choices)
+    save_json(draft.path, SPLIT, msgspec.structs.replace(data.split, rows=draft.rows))
+    save_json(draft.path, METRICS, {"train": figures, "choices": choices or {}})
+    card = model_card(config=config, rows=draft.rows, split=data.split, figures=figures, learned=learned)
     (draft.path / CARD).write_text(card, encoding="utf-8")
 
 
-def _training_figures(model: LdaModel) -> dict[str, float]:
-    """Perplexity of the training favorites, by the model and by popularity."""
+def _training_figures(model: LdaModel) -> TrainingFigures:
+    """Perplexity of the training favorites, of the model and of popularity."""
     users, listings = model.train.users(), model.train.indices
     counts = np.bincount(listings, minlength=len(model.listing_ids))
 
@@ -181,4 +135,4 @@ def _training_figures(model: LdaModel) -> dict[str, float]:
         return float(np.exp(-log_p.mean()))
 
     popular = one_style(counts, len(model.user_ids))
-    return {"perplexity": perplexity(model.parameters), "unigram_perplexity": perplexity(popular)}
+    return TrainingFigures(perplexity=perplexity(model.parameters), unigram_perplexity=perplexity(popular))

@@ -1,4 +1,4 @@
-"""For whom a style model recommends: users that it knows, others, and people of whom only favorites are known."""
+"""The users to recommend for: users of the training set, unknown users, and new users with some favorites."""
 
 from __future__ import annotations
 
@@ -11,24 +11,27 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError, like_this_id
 from etsyml_cli.core.log import logger
-from etsyml_cli.personalization.model.lda_cvb0_kernels import settle_profiles
+from etsyml_cli.personalization.model.favorites import rows_of
+from etsyml_cli.personalization.model.recommender import Users
 from etsyml_cli.personalization.store import LdaModel
 
 MAX_NAMES_IN_MESSAGE = 3
-FOLD_IN_ROUNDS = 30  # after which a profile hardly moves
 
 Listings = NDArray[np.int32]
 NOTHING: Listings = np.empty(0, np.int32)
 
 
 class Profile(NamedTuple):
-    """A profile theta, (K,), None where nothing was learned of the user, who gets popular listings then.
+    """A user to recommend for.
 
-    favorites: what lists are made from. seen: those and the held-out ones. hidden: what is not to be listed besides.
+    row: in the training set, -1 for a new user. known: whether any favorite was learned from or is known; others get
+    popular listings. favorites: what lists are made from. seen: those and the held-out ones. hidden: further listings
+    to leave out.
     """
 
     id: str
-    theta: NDArray[np.float32] | None
+    row: int
+    known: bool
     favorites: Listings
     seen: Listings
     hidden: Listings = NOTHING
@@ -45,10 +48,10 @@ def users_of(model: LdaModel, user_ids: Sequence[str]) -> Iterator[Profile]:
         yield unknown_user(user_id) if row is None else _user(model, row)
 
 
-def fold_in(model: LdaModel, name: str, favorites: Sequence[str]) -> Profile:
-    """Somebody with these favorites, whose profile is settled while the styles stand still: nothing is trained.
+def new_user(model: LdaModel, name: str, favorites: Sequence[str]) -> Profile:
+    """A new user with these favorites, of whom nothing is trained. Warns about favorites that the model does not know.
 
-    Favorites that the model does not know are told of. Raises InputError where it knows none.
+    Raises InputError if it knows none of them.
     """
     places = {listing_id: place_of(model.listing_ids, listing_id) for listing_id in favorites}
     unknown = [listing_id for listing_id, place in places.items() if place is None]
@@ -58,12 +61,13 @@ def fold_in(model: LdaModel, name: str, favorites: Sequence[str]) -> Profile:
         raise InputError("the model knows none of these favorites", hint=hint)
     if unknown:
         logger.warning("favorites that the model does not know are left out: %d (%s)", len(unknown), some_of(unknown))
-    learned = model.parameters
-    theta = np.empty((1, len(learned.alpha)), np.float32)
-    beta = np.ascontiguousarray(learned.beta[:, known].T)
-    indptr, alone = np.array([0, len(known)]), np.arange(len(known))
-    settle_profiles(indptr, alone, np.ones(len(known), np.float32), beta, learned.alpha, FOLD_IN_ROUNDS, theta)
-    return Profile(name, theta[0], known, known)
+    return Profile(name, -1, True, known, known)
+
+
+def users_to_score(profiles: Sequence[Profile]) -> Users:
+    """These users as a recommender takes them; unknown ones have no favorites."""
+    rows = np.array([profile.row for profile in profiles], np.int64)
+    return Users(rows, rows_of([profile.favorites for profile in profiles]))
 
 
 def place_of(ids: list[str], wanted: str) -> int | None:
@@ -74,12 +78,12 @@ def place_of(ids: list[str], wanted: str) -> int | None:
 
 def _user(model: LdaModel, row: int) -> Profile:
     favorites = model.train.of(row)
-    theta = model.parameters.theta[row] if model.known[row] else None
-    return Profile(model.user_ids[row], theta, favorites, np.concatenate([favorites, model.test.of(row)]))
+    seen = np.concatenate([favorites, model.test.of(row)])
+    return Profile(model.user_ids[row], row, bool(model.known[row]), favorites, seen)
 
 
 def unknown_user(user_id: str) -> Profile:
-    return Profile(user_id, None, NOTHING, NOTHING)
+    return Profile(user_id, -1, False, NOTHING, NOTHING)
 
 
 def _warn(of_whom: str, user_ids: list[str]) -> None:

@@ -105,13 +105,13 @@ def _styles(place: Workspace, cards: Cards) -> list[StyleRow]:
     found = styles(model=place.model("lda"), listings=place.table_if_exists("listings"), k=LISTINGS, n_words=WORDS)
     return [
         StyleRow(
-            number=one["style"],
-            share=one["share"],
-            coherence=one["coherence"],
-            words=[word["word"] for word in one["words"]],
-            shops=[shop["shop_id"] for shop in one["shops"]],
-            listings=[cards(item["id"], item.get("title")) for item in one["items"]],
-            lifts=[item["lift"] for item in one["items"]],
+            number=one.style,
+            share=one.share,
+            coherence=one.coherence,
+            words=[word.word for word in one.words],
+            shops=[shop.shop_id for shop in one.shops],
+            listings=[cards(item.id, item.title or None) for item in one.items],
+            lifts=[item.lift for item in one.items],
         )
         for one in found
     ]

@@ -9,6 +9,7 @@ import msgspec
 
 from etsyml_cli.io.ranked import RankedItem, RankedList
 from etsyml_cli.io.workspace import Workspace
+from etsyml_cli.personalization import style_output
 from etsyml_cli.personalization.recommend import ListOptions, recommend
 from etsyml_cli.personalization.store import LdaModel
 from etsyml_cli.personalization.styles import styles_of
@@ -74,7 +75,7 @@ def user_page(place: Workspace, cards: Cards, model: LdaModel, user: str) -> Use
     """The page of a user whom the model knows. Raises InputError for another."""
     sources: dict[str, Any] = {"model": place.model("lda"), "listings": place.table_if_exists("listings")}
     [styled] = styles_of(**sources, k=0, users=[user])
-    profile = [_part(item) for item in styled["items"]]
+    profile = [_part(item) for item in styled.items]
     words_of = {part.style: part.words for part in profile}
     [person] = users_of(model, [user])
     favorites = [model.listing_ids[listing] for listing in person.favorites.tolist()]
@@ -91,10 +92,8 @@ def user_page(place: Workspace, cards: Cards, model: LdaModel, user: str) -> Use
     )
 
 
-def _part(item: Mapping[str, Any]) -> StylePart:
-    return StylePart(
-        style=item["style"], words=item["words"][:WORDS], probability=item["probability"], lift=item["lift"]
-    )
+def _part(item: style_output.StylePart) -> StylePart:
+    return StylePart(style=item.style, words=item.words[:WORDS], probability=item.probability, lift=item.lift)
 
 
 def _rows(by_style: Iterable[RankedList], words_of: Mapping[int, list[str]], cards: Cards) -> Iterator[StyleList]:

@@ -186,7 +186,7 @@ def test_numbers_that_point_outside_are_damage(favorites: Path, name: str, tmp_p
     tensors = load_tensors(tmp_path / "lda")
     tensors[name][0] = 10**6
     save_tensors(tmp_path / "lda", tensors)
-    with pytest.raises(InputError, match="its numbers do not fit each other"):
+    with pytest.raises(InputError, match="its arrays are inconsistent"):
         load_model(tmp_path / "lda")
 
 

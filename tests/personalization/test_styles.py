@@ -7,6 +7,7 @@ import json
 import logging
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -15,14 +16,22 @@ from etsyml_cli.cli.main import run
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.ingest import ingest
+from etsyml_cli.personalization import styles as stage
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.store import load_model
-from etsyml_cli.personalization.styles import styles, styles_of
 from etsyml_cli.sample.words import STYLES
 from tests.conftest import REPOSITORY, Etsyml
 from tests.lda_chain import table_of, train, two_tastes
 
 SAMPLE = REPOSITORY / "sample_data"
+
+
+def styles(**asked: object) -> list[dict]:
+    return msgspec.to_builtins(stage.styles(**asked))  # type: ignore[arg-type]
+
+
+def styles_of(**asked: object) -> list[dict]:
+    return msgspec.to_builtins(list(stage.styles_of(**asked)))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

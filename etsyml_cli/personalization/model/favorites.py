@@ -34,6 +34,11 @@ class Favorites(NamedTuple):
         """The rows of `users`, shape (B,), in that order."""
         return rows_of([self.of(user) for user in users])
 
+    def span(self, start: int, stop: int) -> Favorites:
+        """The rows from `start` to before `stop`."""
+        indptr = self.indptr[start : min(stop, len(self.indptr) - 1) + 1]
+        return Favorites(indptr - indptr[0], self.indices[indptr[0] : indptr[-1]])
+
 
 def rows_of(rows: Sequence[NDArray[np.int32]]) -> Favorites:
     """Favorites whose users have these listings."""
@@ -50,6 +55,12 @@ class Neighbors(NamedTuple):
     ptr: NDArray[np.int64]
     listings: NDArray[np.int32]
     similarity: NDArray[np.float32]
+
+
+def points_inside(ptr: NDArray[np.int64], listings: NDArray[np.int32], n_listings: int) -> bool:
+    """Whether the rows of a CSR are in order and all listings are below `n_listings`: compiled code does not check."""
+    in_order = ptr[0] == 0 and ptr[-1] == len(listings) and (np.diff(ptr) >= 0).all()
+    return bool(in_order and (not len(listings) or (listings.min() >= 0 and listings.max() < n_listings)))
 
 
 def favorites_of(users: NDArray[np.int64], listings: NDArray[np.int64], n_users: int) -> Favorites:

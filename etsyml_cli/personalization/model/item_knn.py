@@ -1,67 +1,73 @@
-"""Item-based nearest neighbors: which listings are favorited by the same people (Deshpande & Karypis, TOIS 2004)."""
+"""Item-based nearest neighbors as a recommender (Deshpande & Karypis, TOIS 2004)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
-from scipy import sparse
 
-from etsyml_cli.personalization.model.favorites import Neighbors
+from etsyml_cli.core.types import F64
+from etsyml_cli.personalization.config import LdaConfig
+from etsyml_cli.personalization.model.favorites import Neighbors, points_inside
+from etsyml_cli.personalization.model.neighbors import add_similarities, nearest_listings
+from etsyml_cli.personalization.model.recommender import Addend, Arrays, Recommender, Shapes, TrainingSet, Users
 
-LISTINGS_AT_ONCE = 1024
-
-
-def nearest_listings(counts: sparse.csr_matrix, n_neighbors: int) -> Neighbors:
-    """The `n_neighbors` most similar of each of I listings; counts: (U, I), who favorited what and how much.
-
-    The cosine of their columns once each user's row is divided by the root of its sum, so that somebody with few
-    favorites says more of each than somebody with many (section 4.2). Memory holds what is kept, and the products of
-    LISTINGS_AT_ONCE listings. Equal similarities go by the lower index.
-    """
-    of_user, of_listing = (np.asarray(counts.sum(axis=axis)).ravel() for axis in (1, 0))
-    columns = sparse.diags_array(_inverse_root(of_user)) @ counts @ sparse.diags_array(_inverse_root(of_listing))
-    columns = sparse.csr_array(columns, dtype=np.float32)
-    rows = columns.T.tocsr()
-    ptr, kept, similarity = [np.zeros(1, np.int64)], [np.empty(0, np.int32)], [np.empty(0, np.float32)]
-    for start in range(0, rows.shape[0], LISTINGS_AT_ONCE):
-        products = (rows[start : start + LISTINGS_AT_ONCE] @ columns).tocsr()
-        products.sort_indices()
-        lengths, listings, values = _largest(
-            products.indptr.astype(np.int64), products.indices.astype(np.int32), products.data, start, n_neighbors
-        )
-        ptr.append(ptr[-1][-1] + np.cumsum(lengths))
-        kept.append(listings)
-        similarity.append(values)
-    return Neighbors(np.concatenate(ptr), np.concatenate(kept), np.concatenate(similarity))
+PREFIX = "neighbours"
+N_REASONS = 3  # favorites per listing; the others are reported as one sum
+TINY = 1e-30
 
 
-def _inverse_root(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = np.divide(1, np.sqrt(values), out=np.zeros_like(values), where=values > 0)
-    return found
+@dataclass(frozen=True)
+class ItemKnn(Recommender):
+    """score = Σ similarity(w, f) over the user's favorites f, divided by the highest sum of the user: from 0 to 1."""
+
+    neighbors: Neighbors
+
+    @classmethod
+    def fit(cls, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
+        return cls(nearest_listings(data.counts, config.neighbours))
+
+    def scores(self, users: Users) -> F64:
+        sums = np.zeros((len(users.rows), len(self.neighbors.ptr) - 1), np.float32)
+        highest = add_similarities(*users.favorites, *self.neighbors, sums)
+        return np.asarray(sums / np.maximum(highest, TINY)[:, None])
+
+    def explain(self, users: Users, listings: Sequence[int]) -> list[list[Addend]]:
+        favorites = users.favorites.indices
+        similarity = self._similarities(favorites.tolist())
+        adds = similarity / max(float(similarity.sum(axis=0).max()), TINY)
+        return [_reasons(favorites.tolist(), adds[:, listing]) for listing in listings]
+
+    def _similarities(self, favorites: list[int]) -> F64:
+        """The similarity of each listing to each favorite, (favorites, I)."""
+        ptr, listings, similarity = self.neighbors
+        found = np.zeros((len(favorites), len(ptr) - 1))
+        for row, favorite in enumerate(favorites):
+            span = slice(ptr[favorite], ptr[favorite + 1])
+            found[row, listings[span]] = similarity[span]
+        return found
+
+    def arrays(self) -> Arrays:
+        return {f"{PREFIX}.{name}": array for name, array in self.neighbors._asdict().items()}
+
+    @classmethod
+    def shapes(cls, n_users: int, n_listings: int) -> Shapes:
+        return {f"{PREFIX}.ptr": (n_listings + 1,), f"{PREFIX}.listings": (None,), f"{PREFIX}.similarity": (None,)}
+
+    @classmethod
+    def load(cls, arrays: Arrays, members: Mapping[str, Recommender]) -> Self:
+        neighbors = Neighbors(*(arrays[f"{PREFIX}.{name}"] for name in Neighbors._fields))
+        n_listings = len(neighbors.ptr) - 1
+        if not points_inside(neighbors.ptr, neighbors.listings, n_listings):
+            raise ValueError("the neighbors point outside the listings")
+        return cls(neighbors)
 
 
-@njit(cache=True, nogil=True)
-def _largest(ptr, listings, values, first, most):  # type: ignore[no-untyped-def]
-    """The `most` largest values of each row but for the listing itself, first + row, in the order of the listings."""
-    lengths = np.zeros(len(ptr) - 1, np.int64)
-    kept = np.empty(len(listings), np.int32)
-    kept_values = np.empty(len(listings), np.float32)
-    n = 0
-    for row in range(len(ptr) - 1):
-        here = values[ptr[row] : ptr[row + 1]].copy()
-        least, ties = np.float32(0), 0  # what is kept is above `least`, or one of the first `ties` that equal it
-        for e in range(len(here)):
-            if listings[ptr[row] + e] == first + row:
-                here[e] = 0
-        if len(here) > most:
-            least = np.partition(here, len(here) - most)[len(here) - most]
-            ties = most - (here > least).sum()
-        for e in range(len(here)):
-            tie = here[e] == least and ties > 0
-            if here[e] > 0 and (here[e] > least or tie):
-                ties -= tie
-                kept[n], kept_values[n] = listings[ptr[row] + e], here[e]
-                lengths[row] += 1
-                n += 1
-    return lengths, kept[:n].copy(), kept_values[:n].copy()
+def _reasons(favorites: list[int], adds: F64) -> list[Addend]:
+    best = [place for place in np.argsort(-adds, kind="stable")[:N_REASONS].tolist() if adds[place] > 0]
+    reasons = [Addend(what="favorite", favorite=favorites[place], adds=float(adds[place])) for place in best]
+    if (others := float(np.delete(adds, best).sum())) > 0:
+        reasons.append(Addend(what="other favorites", adds=others))
+    return sorted(reasons, key=lambda reason: -reason.adds)

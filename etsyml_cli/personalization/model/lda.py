@@ -1,55 +1,121 @@
-"""The ways to learn an LDA model. An engine is one file with a `fit` of the same signature and one line here."""
+"""Latent Dirichlet allocation as a recommender: the score of a listing is how likely the user's styles favor it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
 
+import msgspec
 import numpy as np
-from scipy import sparse
+from numba import njit
 
-from etsyml_cli.core.errors import DataError, UsageError
-from etsyml_cli.core.registry import resolve
+from etsyml_cli.core.types import F32, F64
 from etsyml_cli.personalization.config import LdaConfig
-from etsyml_cli.personalization.model.lda_parameters import LdaParameters, Start
+from etsyml_cli.personalization.model.favorites import Favorites
+from etsyml_cli.personalization.model.lda_cvb0_kernels import settle_profiles
+from etsyml_cli.personalization.model.lda_engines import fit
+from etsyml_cli.personalization.model.lda_parameters import LdaParameters
+from etsyml_cli.personalization.model.lda_tuning import LdaChoices, tune
+from etsyml_cli.personalization.model.recommender import Addend, Arrays, Recommender, Shapes, TrainingSet, Users
+from etsyml_cli.personalization.model.styles_and_neighbors import dot_product, only_styles
+from etsyml_cli.personalization.model.top_k import BlockScores
 
-Watch = Callable[[int, LdaParameters], bool]  # sees so many passes' outcome, and says whether to stop
-
-ENGINES = {
-    "native": "etsyml_cli.personalization.model.lda_cvb0:fit",
-    "gensim": "etsyml_cli.personalization.model.lda_gensim:fit",
-}
-GOES_ON = "native"  # the engine that can start from a model
-STARTS = {"native": (0.02, 0.1, 0.5), "gensim": (0.3,)}  # of eta, to be tried where none is configured
-
-
-def expect_positive(counts: sparse.csr_matrix) -> None:
-    """Raises DataError for counts that are not positive and finite, and if there are none."""
-    if counts.nnz == 0:
-        raise DataError("no favorites to learn from", hint="Hold out less, or lower the minimum numbers of favorites.")
-    if not (np.isfinite(counts.data).all() and (counts.data > 0).all()):
-        raise DataError(
-            "the weight of a favorite must be a positive number", hint="Train with --set use_weights=false."
-        )
+N_REASONS = 3  # styles per listing; the others are reported as one sum
+FOLD_IN_ROUNDS = 30  # after which a profile hardly moves
 
 
-def fit(
-    counts: sparse.csr_matrix, config: LdaConfig, seed: int, watch: Watch | None = None, start: Start | None = None
-) -> LdaParameters:
-    """LDA of `counts`, shape (U, I): how often (or how much) user u favorited listing i. Leaves `counts` as it is.
+@dataclass(frozen=True)
+class Lda(Recommender):
+    """score = θ_u · β_w. Profiles of users who are not in the training set are inferred from their favorites."""
 
-    An engine that can shows `watch` what each pass has learned, and stops where it says so; it is not asked to.
-    A user without favorites gets the prior's mean as profile. Raises DataError for counts that are not
-    positive and finite or where there are none, UsageError for an unknown engine or one that cannot go on from a
-    `start`.
-    """
-    engine = resolve(ENGINES, config.engine, "engine")
-    expect_positive(counts)
-    if start is None:
-        learned: LdaParameters = engine(counts, config, seed, watch)
-        return learned
-    if config.engine != GOES_ON:
-        raise UsageError(f"the engine {config.engine} cannot go on from a model", hint=f"Use engine: {GOES_ON}.")
-    if config.n_topics != len(start.alpha):
-        raise UsageError(f"n_topics is {config.n_topics}, the model to go on from has {len(start.alpha)} styles")
-    further: LdaParameters = engine(counts, config, seed, watch, start)
-    return further
+    parameters: LdaParameters
+    choices: LdaChoices | None = None
+
+    @classmethod
+    def fit(cls, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
+        if data.valid is None:
+            return cls(fit(data.counts, config, seed, start=data.start))
+        return cls(*tune(data.counts, data.valid, config, seed, data.start))
+
+    def refit(self, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
+        if self.choices is not None:
+            config = msgspec.structs.replace(config, eta=self.choices.eta, passes=self.choices.passes)
+        return self.fit(data, config, seed)
+
+    @property
+    def beta(self) -> F32:
+        """(K, I)."""
+        return self.parameters.beta
+
+    @cached_property
+    def by_listing(self) -> F32:
+        """beta with the numbers of a listing next to each other, (I, K)."""
+        return np.ascontiguousarray(self.beta.T)
+
+    def profiles(self, users: Users) -> F32:
+        """theta of each of B users, (B, K)."""
+        if (users.rows >= 0).all():
+            return self.parameters.theta[users.rows]
+        theta = self.fold_in(users.favorites)
+        known = users.rows >= 0
+        theta[known] = self.parameters.theta[users.rows[known]]
+        return theta
+
+    def fold_in(self, favorites: Favorites) -> F32:
+        """theta of users with these favorites, (B, K), with the styles held fixed; without favorites, the prior."""
+        learned = self.parameters
+        listings, place = np.unique(favorites.indices, return_inverse=True)
+        beta = np.ascontiguousarray(learned.beta[:, listings].T)
+        theta = np.empty((len(favorites.per_user()), len(learned.alpha)), np.float32)
+        weight = np.ones(len(place), np.float32)
+        settle_profiles(favorites.indptr, place, weight, beta, learned.alpha, FOLD_IN_ROUNDS, theta)
+        return theta
+
+    def only_style(self, style: int) -> Lda:
+        """The listings of one style, for one user: the score is β."""
+        return Lda(replace(self.parameters, theta=np.ones((1, 1), np.float32), beta=self.beta[[style]]))
+
+    def scores(self, users: Users) -> F64:
+        return np.asarray(_products(self.profiles(users), self.by_listing))
+
+    def block(self, users: Users) -> BlockScores:
+        return only_styles(self.profiles(users), self.beta, self.by_listing)
+
+    def explain(self, users: Users, listings: Sequence[int]) -> list[list[Addend]]:
+        theta = self.profiles(users)[0].astype(np.float64)
+        return [_reasons(theta * self.beta[:, listing]) for listing in listings]
+
+    def arrays(self) -> Arrays:
+        learned = self.parameters
+        eta = np.array([learned.eta])
+        return {"theta": learned.theta, "beta": learned.beta, "alpha": learned.alpha, "eta": eta}
+
+    @classmethod
+    def shapes(cls, n_users: int, n_listings: int) -> Shapes:
+        return {"theta": (n_users, None), "beta": (None, n_listings), "alpha": (None,), "eta": (1,)}
+
+    @classmethod
+    def load(cls, arrays: Arrays, members: Mapping[str, Recommender]) -> Self:
+        theta, beta, alpha = arrays["theta"], arrays["beta"], arrays["alpha"]
+        if not theta.shape[1] == len(beta) == len(alpha):
+            raise ValueError("theta, beta and alpha differ in the number of styles")
+        return cls(LdaParameters(theta, beta, alpha, float(arrays["eta"][0])))
+
+
+def _reasons(adds: F64) -> list[Addend]:
+    best = np.argsort(-adds, kind="stable")[:N_REASONS].tolist()
+    reasons = [Addend(what="style", style=style, adds=float(adds[style])) for style in best]
+    if (others := float(np.delete(adds, best).sum())) > 0:
+        reasons.append(Addend(what="other styles", adds=others))
+    return sorted(reasons, key=lambda reason: -reason.adds)
+
+
+@njit(cache=True, nogil=True)
+def _products(theta, by_listing):  # type: ignore[no-untyped-def]
+    found = np.empty((len(theta), len(by_listing)))
+    for row in range(len(theta)):
+        for listing in range(len(by_listing)):
+            found[row, listing] = dot_product(theta[row], by_listing[listing])
+    return found

@@ -22,6 +22,7 @@ SURE = np.float32(0.95)  # a favorite's own share is taken off its listing's pro
 IMPOSSIBLE = 1e-6  # below this chance of any favorite the limit is used
 
 _parallel = njit(cache=True, nogil=True, parallel=True, fastmath=True, error_model="numpy")
+_one_thread = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 _inlined = njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
 
 
@@ -141,14 +142,14 @@ def listing_evidence(counts, none, eta, evidence):  # type: ignore[no-untyped-de
         evidence[w] = total
 
 
-@_parallel
+@_one_thread
 def settle_profiles(indptr, listings, weight, beta, alpha, rounds, theta):  # type: ignore[no-untyped-def]
-    """The profiles theta, (B, K), of users whose favorites teach nothing: beta, (I, K), stands still.
+    """Fills in the profiles theta, (B, K), of new users with beta, (I, K), held fixed. Runs on the caller's thread.
 
     EM of the document's part alone: q_k ∝ theta_k · beta_wk, theta_k ∝ alpha_k + Σ q_k.
     """
     K = len(alpha)
-    for u in prange(len(theta)):
+    for u in range(len(theta)):
         scratch = np.empty((4, K + APART), np.float32)
         n, g = scratch[1], scratch[2]
         theta[u] = alpha

@@ -1,180 +1,121 @@
-"""The best listings for each user: a matrix product in blocks of users, the item neighbors on top, then a selection.
+"""The listings with the highest scores for each user, for any recommender and any real scores.
 
-Listings stand in the order of their ids' bytes, so "ties by id, descending" is "ties by index, descending".
+Listings are in the order of their ids' bytes, so "ties by id, descending" is "ties by index, descending". -inf excludes
+a listing.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numba import get_num_threads, njit
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from etsyml_cli.core.types import F32
-from etsyml_cli.personalization.model.favorites import Favorites, Neighbors
+from etsyml_cli.core.types import F32, F64, I32
+from etsyml_cli.personalization.model.favorites import Favorites
 
-TINY = 1e-30
-ROUNDING = 1e-4  # more than a product of a thousand styles in float32 can be off, in parts of it
-FEW = 100  # to insert into a list of so many costs less than to sort
+if TYPE_CHECKING:
+    from etsyml_cli.personalization.model.recommender import Recommender, Users
+
+FEW = 100  # to insert into a list of this length costs less than to sort
 PIECE = 64
-BLOCK = 64  # users whose scores for all listings are in memory at once, for each thread
-NO_NEIGHBORS = Neighbors(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
+LOWEST = np.finfo(np.float32).min  # only -inf is below
+BLOCK = 64  # users whose scores for all listings are in memory at once, per thread
+NO_LISTINGS: I32 = np.empty(0, np.int32)
 
-Listings = NDArray[np.int32]
+
+class BlockScores(Protocol):
+    """Scores of a block of B users, approximate for all listings and exact for chosen ones.
+
+    approximate: (B, I), which the ranking may overwrite. rounding: the largest relative error of these, 0 if they are
+    exact.
+    """
+
+    @property
+    def approximate(self) -> F32: ...
+
+    @property
+    def rounding(self) -> float: ...
+
+    def exact(self, candidates: Favorites) -> F32:
+        """The score of each candidate: the listings of B users, P in all; (P,)."""
+        ...
 
 
 @dataclass(frozen=True)
-class Ranker:
-    """What a listing scores for a user: (1 − share) · theta x beta + share · neighbors, each over its user's highest.
+class ExactScores:
+    """Scores that need no second look."""
 
-    beta: (K, I). The neighbors' score of a listing is the sum of its similarities to what the user favorited.
-    With a share of 0 the score is theta x beta itself.
-    """
+    approximate: F32
+    rounding: float = 0.0
 
-    beta: F32
-    neighbors: Neighbors = NO_NEIGHBORS
-    share: float = 0.0
+    @classmethod
+    def of(cls, scores: F64) -> ExactScores:
+        """Raises ValueError if a score is not a number."""
+        if np.isnan(scores).any():
+            raise ValueError("a score is not a number")
+        return cls(scores.astype(np.float32))
+
+    def exact(self, candidates: Favorites) -> F32:
+        return self.approximate[candidates.users(), candidates.indices]
 
 
 def top_listings(
-    ranker: Ranker, theta: F32, favorites: Favorites, seen: Favorites, k: int, banned: Listings | None = None
-) -> tuple[Listings, F32]:
-    """The k listings of highest score for each of B users, without the `seen` and the `banned` ones.
+    recommender: Recommender, users: Users, seen: Favorites, k: int, excluded: I32 = NO_LISTINGS
+) -> tuple[I32, F32]:
+    """The k listings with the highest score for each of B users, without those `seen` by the user and the `excluded`.
 
-    theta: (B, K); favorites: what each has favorited, for the neighbors. Returns indices and scores, both
-    (B, min(k, I)), best first; where fewer remain, index -1 with score -inf. A fast product finds who may be among the
-    k, its last bits depend on the place of a user in it; sums in a fixed order rank these. So a user's list depends
-    neither on the number of threads nor on who else is asked for.
+    Returns listings and scores, both (B, min(k, I)), best first; if fewer remain, listing -1 with score -inf. Scores
+    are compared as float32, equal ones by the higher index. The list of a user depends neither on the number of threads
+    nor on the other users: approximate scores only select the candidates, exact ones rank them.
     """
-    k = min(k, ranker.beta.shape[1])
-    top, scores = np.full((len(theta), k), -1, np.int32), np.full((len(theta), k), -np.inf, np.float32)
-    never = np.empty(0, np.int32) if banned is None else banned
-    of_listing = np.ascontiguousarray(ranker.beta.T)  # a listing's numbers side by side
 
-    def rank(start: int) -> None:
-        rows = slice(start, start + BLOCK)
-        block = theta[rows]
-        rough = block @ ranker.beta
-        near = np.zeros_like(rough) if ranker.share > 0 else rough[:0]
-        factors = _score(
-            block, of_listing, rough, near, start, favorites.indptr, favorites.indices, seen.indptr, seen.indices,
-            never, *ranker.neighbors, ranker.share,
-        )  # fmt: skip
-        least = _kth_highest(rough, k) if k <= FEW else np.partition(rough, -k, axis=1)[:, -k]
-        _pick(block, of_listing, rough, near, factors, np.maximum(least, 0), top[rows], scores[rows])
+    def rank(start: int) -> tuple[I32, F32]:
+        stop = min(start + BLOCK, len(users.rows))
+        return _top_of_block(recommender.block(users.span(start, stop)), seen.span(start, stop), k, excluded)
 
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(get_num_threads()) as pool:
-        list(pool.map(rank, range(0, len(theta), BLOCK)))
-    return top, scores
+        blocks = list(pool.map(rank, range(0, len(users.rows), BLOCK)))
+    if not blocks:
+        return np.empty((0, k), np.int32), np.empty((0, k), np.float32)
+    return np.concatenate([top for top, _ in blocks]), np.concatenate([scores for _, scores in blocks])
+
+
+def _top_of_block(block: BlockScores, seen: Favorites, k: int, excluded: I32) -> tuple[I32, F32]:
+    scores = block.approximate
+    k = min(k, scores.shape[1])
+    _exclude(scores, seen.indptr, seen.indices, excluded)
+    least = _kth_highest(scores, k) if k <= FEW else np.partition(scores, -k, axis=1)[:, -k]
+    finite = np.where(np.isfinite(least), least, 0)
+    candidates = Favorites(*_not_below(scores, least - np.float32(2 * block.rounding) * np.abs(finite)))
+    top, best = np.full((len(scores), k), -1, np.int32), np.full((len(scores), k), -np.inf, np.float32)
+    _sort(candidates.indptr, candidates.indices, block.exact(candidates), top, best)
+    return top, best
 
 
 @njit(cache=True, nogil=True)
-def _score(  # type: ignore[no-untyped-def]
-    theta, beta, rough, near, start, fav_ptr, favorites, seen_ptr, seen, banned, near_ptr, neighbors, similarity, share
-):
-    """Of about theta x beta, (users, I), of the users from `start` on, makes about the scores; -1 for what may not be.
-
-    beta: (I, K). near: (users, I) becomes the sums of similarities; of no rows where their share is 0. Returns what
-    each user's styles and neighbors are multiplied by, (users, 2).
-    """
-    factors = np.ones((len(rough), 2))
-    for row in range(len(rough)):
-        u, s = start + row, rough[row]
-        if share > 0:
-            sums = near[row]
-            nearest = _add_up(favorites[fav_ptr[u] : fav_ptr[u + 1]], near_ptr, neighbors, similarity, sums)
-            factors[row, 0] = (1 - share) / max(_highest(theta[row], beta, s), TINY)
-            factors[row, 1] = share / max(nearest, TINY)
-            of_styles, of_near = np.float32(factors[row, 0]), np.float32(factors[row, 1])
-            for i in range(len(s)):
-                s[i] = of_styles * s[i] + of_near * sums[i]
-        for listing in seen[seen_ptr[u] : seen_ptr[u + 1]]:
-            s[listing] = -1
-        for listing in banned:
-            s[listing] = -1
-    return factors
-
-
-@njit(cache=True, nogil=True)
-def _pick(theta, beta, rough, near, factors, least, top, best):  # type: ignore[no-untyped-def]
-    """The k best of each row of about the scores, by sums in a fixed order, into top and best, both (users, k).
-
-    least: (users,), the k-th highest of each row, at least 0: nothing below it by more than ROUNDING is among the best.
-    """
-    for row in range(len(top)):
-        among = _not_below(rough[row], least[row] * np.float32(1 - 2 * ROUNDING))
-        exact = np.empty(len(among), np.float32)
-        for c in range(len(among)):
-            listing = among[c]
-            score = factors[row, 0] * _product(theta[row], beta[listing])
-            if len(near):
-                score += factors[row, 1] * near[row, listing]
-            exact[c] = score
-        _sort_in(among, exact, top[row], best[row])
-
-
-@njit(cache=True, nogil=True)
-def _product(theta, beta):  # type: ignore[no-untyped-def]
-    total = 0.0
-    for k in range(len(theta)):
-        total += np.float64(theta[k]) * beta[k]
-    return total
-
-
-@njit(cache=True, nogil=True)
-def _highest(theta, beta, s):  # type: ignore[no-untyped-def]
-    """The highest of theta x beta, exactly: that of those near the highest of s, which is about that."""
-    least = s.max() * (1 - 2 * ROUNDING)
-    highest = 0.0
-    for i in range(len(s)):
-        if s[i] >= least:
-            highest = max(highest, _product(theta, beta[i]))
-    return highest
-
-
-@njit(cache=True, nogil=True)
-def _add_up(favorites, ptr, neighbors, similarity, sums):  # type: ignore[no-untyped-def]
-    """Adds up how similar the favorites' neighbors are to them; returns the highest sum."""
-    highest = np.float32(0)
-    for f in favorites:
-        for e in range(ptr[f], ptr[f + 1]):
-            sums[neighbors[e]] += similarity[e]
-            highest = max(highest, sums[neighbors[e]])
-    return highest
-
-
-@njit(cache=True, nogil=True)
-def _not_below(s, least):  # type: ignore[no-untyped-def]
-    """Where s is not below `least`, ascending. Most pieces hold no such listing, which their highest alone tells."""
-    n = 0
-    found = np.empty(len(s), np.int32)
-    for start in range(0, len(s), PIECE):
-        stop = min(start + PIECE, len(s))
-        highest = np.float32(-1)
-        for i in range(start, stop):
-            highest = max(highest, s[i])
-        if highest >= least:
-            for i in range(start, stop):
-                if s[i] >= least:
-                    found[n] = i
-                    n += 1
-    return found[:n]
+def _exclude(scores, seen_ptr, seen, excluded):  # type: ignore[no-untyped-def]
+    for row in range(len(scores)):
+        for listing in seen[seen_ptr[row] : seen_ptr[row + 1]]:
+            scores[row, listing] = -np.inf
+        for listing in excluded:
+            scores[row, listing] = -np.inf
 
 
 @njit(cache=True, nogil=True)
 def _kth_highest(scores, k):  # type: ignore[no-untyped-def]
-    """The k-th highest of each row, (users,), or 0 where it is lower."""
+    """The k-th highest score of each row, (users,)."""
     found = np.empty(len(scores), np.float32)
     highest = np.empty(k, np.float32)
     for row in range(len(scores)):
         s = scores[row]
-        highest[:] = 0  # ascending
+        highest[:] = -np.inf  # ascending
         for start in range(0, len(s), PIECE):
             stop = min(start + PIECE, len(s))
-            best = np.float32(-1)
+            best = np.float32(-np.inf)
             for i in range(start, stop):
                 best = max(best, s[i])
             if best > highest[0]:
@@ -190,9 +131,36 @@ def _kth_highest(scores, k):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _sort_in(among, exact, top, best):  # type: ignore[no-untyped-def]
-    """The best of some listings into top and best, equal ones by the higher index; `among` ascends."""
-    order = np.argsort(-exact[::-1], kind="mergesort")  # stable, from the highest index down
-    for place in range(min(len(order), len(top))):
-        c = len(among) - 1 - order[place]
-        top[place], best[place] = among[c], exact[c]
+def _not_below(scores, least):  # type: ignore[no-untyped-def]
+    """The listings of each row with a score of at least `least`, (users,), above -inf: row pointers and listings.
+
+    Most pieces hold no such listing, which the highest score of a piece tells.
+    """
+    n = 0
+    ptr = np.zeros(len(scores) + 1, np.int64)
+    found = np.empty(scores.size, np.int32)
+    for row in range(len(scores)):
+        s, lowest = scores[row], max(least[row], LOWEST)
+        for start in range(0, len(s), PIECE):
+            stop = min(start + PIECE, len(s))
+            highest = np.float32(-np.inf)
+            for i in range(start, stop):
+                highest = max(highest, s[i])
+            if highest >= lowest:
+                for i in range(start, stop):
+                    if s[i] >= lowest:
+                        found[n] = i
+                        n += 1
+        ptr[row + 1] = n
+    return ptr, found[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def _sort(ptr, candidates, exact, top, best):  # type: ignore[no-untyped-def]
+    """The best candidates of each row into top and best, (users, k), equal ones by the higher index."""
+    for row in range(len(top)):
+        listings, scores = candidates[ptr[row] : ptr[row + 1]], exact[ptr[row] : ptr[row + 1]]
+        order = np.argsort(-scores[::-1], kind="mergesort")  # stable, from the highest index down
+        for place in range(min(len(order), top.shape[1])):
+            c = len(listings) - 1 - order[place]
+            top[row, place], best[row, place] = listings[c], scores[c]

@@ -1,0 +1,112 @@
+"""The data that a style model is trained on: favorites read, the test set held out, the training set selected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scipy import sparse
+
+from etsyml_cli.core.errors import InputError
+from etsyml_cli.core.log import logger
+from etsyml_cli.core.types import F64, Bools
+from etsyml_cli.personalization.config import LdaConfig
+from etsyml_cli.personalization.log import (
+    FavoritesTable,
+    of_shops,
+    read_favorites,
+    split_favorites,
+    training_mask,
+    validation_mask,
+    weights_of,
+)
+from etsyml_cli.personalization.model.favorites import Favorites, favorites_of
+from etsyml_cli.splits.small_parts import warn_of_few_events
+from etsyml_cli.splits.users import UserSplit
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of a style model.
+
+    `holdout` is None (the last `config.holdout_share` of each user's favorites), "none", another share, or a CSV or
+    Parquet file of favorites. `listings` has the titles of the listings, and their shops, which `shops` asks for: each
+    listing is then replaced by its shop. `limit` takes only the first favorites. `start` is a model to continue from.
+    """
+
+    favorites: Path
+    listings: Path | None
+    config: LdaConfig
+    seed: int
+    holdout: str | None = None
+    limit: int | None = None
+    shops: bool = False
+    start: Path | None = None
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Favorites of U users for I listings, in the order of their ids.
+
+    counts: (U, I), the weights of the favorites to learn from; valid: those of them to choose settings on, possibly
+    none. train, test: all favorites of the table. left_out: the number of training favorites that are not in `counts`.
+    """
+
+    user_ids: list[str]
+    listing_ids: list[str]
+    split: UserSplit
+    train: Favorites
+    test: Favorites
+    valid: Favorites
+    counts: sparse.csr_matrix
+    left_out: int
+
+
+def load_training_data(inputs: Inputs) -> TrainingData:
+    """Read the inputs, hold the test set out and select the favorites to learn from."""
+    config, seed = inputs.config, inputs.seed
+    table = _read(inputs)
+    held, split = split_favorites(table, inputs.holdout, config, seed)
+    if split.not_in_favorites:
+        logger.warning("%s: %d pairs are no favorites and are left out", inputs.holdout, split.not_in_favorites)
+    used = training_mask(table, ~held, config, seed)
+    counts = _counts(table, used, weights_of(table, used, config))
+    valid = _favorites(table, validation_mask(table, used, split.rule, config, seed))
+    test = _favorites(table, held)
+    _warn_of_small_parts(valid, test)
+    return TrainingData(
+        user_ids=table.user_ids.to_pylist(),
+        listing_ids=table.listing_ids.to_pylist(),
+        split=split,
+        train=_favorites(table, ~held),
+        test=test,
+        valid=valid,
+        counts=counts,
+        left_out=int((~held & ~used).sum()),
+    )
+
+
+def _read(inputs: Inputs) -> FavoritesTable:
+    table = read_favorites(inputs.favorites, weights=inputs.config.use_weights, limit=inputs.limit)
+    if not inputs.shops:
+        return table
+    if inputs.listings is None:
+        raise InputError("no listings table here to name the shops", hint="Make it with: etsyml ingest listings FILE")
+    return of_shops(table, inputs.listings)
+
+
+def _favorites(table: FavoritesTable, part: Bools) -> Favorites:
+    return favorites_of(table.user[part], table.listing[part], len(table.user_ids))
+
+
+def _warn_of_small_parts(valid: Favorites, test: Favorites) -> None:
+    for name, part in (("validation", valid), ("test", test)):
+        if len(part.indices):
+            warn_of_few_events(name, int((part.per_user() > 0).sum()), "users with held-out favorites")
+
+
+def _counts(table: FavoritesTable, used: Bools, weight: F64) -> sparse.csr_matrix:
+    shape = (len(table.user_ids), len(table.listing_ids))
+    counts = sparse.csr_matrix((weight[used], (table.user[used], table.listing[used])), shape)
+    counts.sort_indices()
+    return counts
