@@ -1,4 +1,4 @@
-"""Rows of the days that a click model is tested on, with all that its features and an auction need."""
+"""Rows of the test days of a click model, with the columns that its features and auctions need."""
 
 from __future__ import annotations
 
