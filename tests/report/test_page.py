@@ -177,7 +177,7 @@ def test_a_single_system_is_shown(work: Path, tmp_path: Path, etsyml: Etsyml, ki
     alone = tmp_path / "work"
     shutil.copytree(work, alone, ignore=shutil.ignore_patterns("reports"))
     for model in (alone / "models").iterdir():
-        if model.name != kind:
+        if model.is_dir() and model.name != kind:
             shutil.rmtree(model)
     assert etsyml("-w", alone, "report").code == 0
     sections = json.loads((alone / "reports/report.json").read_text())
@@ -194,7 +194,7 @@ def test_a_table_other_than_the_training_table_is_reported(work: Path, tmp_path:
     shutil.copytree(work, other, ignore=shutil.ignore_patterns("reports"))
     logs = tmp_path / "other.csv"
     logs.write_text("created_at,listing_id,clicked\n2024-01-01T00:00:00Z,L1,1\n2024-01-02T00:00:00Z,L1,0\n")
-    assert etsyml("-w", other, "ingest", "impressions", logs).code == 0
+    assert etsyml("-w", other, "ingest", "impressions", logs, "--replace").code == 0
     assert etsyml("-w", other, "report").code == 0
     sections = json.loads((other / "reports/report.json").read_text())
     assert sections["ads"]["state"] == "missing" and "not the impressions" in sections["ads"]["what"]
