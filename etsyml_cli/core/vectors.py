@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-TINY = 1e-12  # avoids division by zero; a zero row stays zero
+TINY = 1e-12  # keeps a photo of zeros at zero
 
 
 def unit_rows(rows: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Rows (N, D) scaled to unit length, as float32; zero rows stay zero."""
+    """Rows brought to length 1, as float32; a row of zeros stays one."""
     found = rows.astype(np.float32)
     length = np.sqrt(np.einsum("nd,nd->n", found, found, dtype=np.float64))
     unit: NDArray[np.float32] = found / np.maximum(length, TINY).astype(np.float32)[:, None]
