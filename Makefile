@@ -29,6 +29,7 @@ types: $(VENV)/.dev  ## static types
 
 docs: $(VENV)/.dev  ## write the command reference and the transcripts anew from the commands
 	$(BIN)/python scripts/write_cli_reference.py
+	$(BIN)/python scripts/write_metrics_table.py
 	$(BIN)/python scripts/transcripts.py
 
 bench: $(VENV)/.bench  ## speed and memory, each against an anchor in the same run

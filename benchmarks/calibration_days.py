@@ -46,7 +46,9 @@ def calibration_with(rows: list[Row], clicks: int, others: int) -> float:
         run(scratch, "ingest", "listings", str(SAMPLE / "listings.csv"))
         run(scratch, "train", "ctr")
         judged = json.loads(run(scratch, "evaluate", "--model", "ctr", "--metric", "calibration", "--json"))
-    return next(m["value"] for m in judged["metrics"] if (m["variant"], m["slice"]) == ("ensemble", "mixed"))
+    return next(
+        m["value"] for m in judged["evaluations"][0]["metrics"] if (m["variant"], m["slice"]) == ("ensemble", "mixed")
+    )
 
 
 def write_log(path: Path, rows: list[Row], clicks: int, others: int) -> None:

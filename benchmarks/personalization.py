@@ -25,7 +25,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.measure import cost_of, etsyml, median_cost, require
 from benchmarks.photo_folders import REPOSITORY
-from etsyml_cli.metrics.recommendation import hits_of, log_likelihood, recall
+from etsyml_cli.metrics.definitions.recall import recall
+from etsyml_cli.metrics.recommendation import hits_of, log_likelihood
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.favorites import Favorites, favorites_of
 from etsyml_cli.personalization.model.item_knn import nearest_listings
@@ -151,7 +152,7 @@ def chain(root: Path) -> None:
     trained = cost_of(etsyml(*model, "train", "lda", "--set", "n_topics=208", "--holdout", str(test)))
     line = etsyml(*model, "evaluate", "--model", "lda", "--metric", f"recall@{AT}", "--json")
     printed = subprocess.run(line, check=True, capture_output=True, text=True).stdout
-    of = {one["variant"]: one["value"] for one in json.loads(printed)["metrics"]}
+    of = {one["variant"]: one["value"] for one in json.loads(printed)["evaluations"][0]["metrics"]}
     print(f"\ntrain lda, 208 styles: {trained.cpu_s:.1f} CPU-s; recall@{AT}:")
     print("  " + ", ".join(f"{name} {value:.4f}" for name, value in of.items()) + f", LightGCN {LIGHTGCN}")
     one = median_cost(etsyml(*model, "recommend", "--user", "17"))

@@ -18,7 +18,8 @@ from sklearn.svm import LinearSVC
 
 from benchmarks.measure import etsyml, require
 from benchmarks.photo_folders import REPOSITORY
-from etsyml_cli.metrics.ranking import byte_order, ndcg, rank_pages
+from etsyml_cli.metrics.definitions.ndcg import ndcg
+from etsyml_cli.metrics.ranking import byte_order, rank_pages
 from etsyml_cli.search.config import LtrConfig
 from etsyml_cli.search.model.blocks import Rows
 from etsyml_cli.search.model.choose import with_pairs
@@ -129,7 +130,7 @@ def compare(pages: Pages, x: sparse.csr_matrix, judge: Callable[[np.ndarray], fl
 def _ndcg(scores: np.ndarray, pages: Pages, *, exponential: bool = False) -> float:
     order = byte_order([str(row) for row in range(len(scores))])
     ranked = rank_pages(scores, pages.level.astype(float), pages.offsets, order)
-    return float(ndcg(ranked, 10, exponential=exponential)[ranked.has_relevant()].mean())
+    return float(ndcg(ranked, 10, gains="exp" if exponential else "linear")[ranked.has_relevant()].mean())
 
 
 @njit(cache=True)

@@ -1,4 +1,4 @@
-"""Write docs/cli.md from the commands' own help pages; a test holds the file to be fresh."""
+"""Write docs/cli.md from the help of each command; a test checks that the file is up to date."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import typer
 from etsyml_cli.cli.main import COMMANDS, run
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "cli.md"
-HEAD = """# The commands
+HEAD = """# Commands
 
-Written from the commands' own help pages by `make docs`.
+Generated from the help of each command by `make docs`.
 """
 
 
@@ -25,7 +25,7 @@ def reference() -> str:
 
 
 def commands() -> list[list[str]]:
-    """The words of every command, `etsyml` itself (none) first."""
+    """The words of each command, with an empty list for `etsyml` first."""
     found: list[list[str]] = [[]]
     for name, command in COMMANDS.items():
         group = command.registered_commands if isinstance(command, typer.Typer) else None

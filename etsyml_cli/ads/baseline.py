@@ -13,7 +13,7 @@ from etsyml_cli.ads.log import AdLog, counts, day_by_day
 from etsyml_cli.ads.model.ftrl import learn, new_state, start_at
 from etsyml_cli.core.log import progress
 from etsyml_cli.core.types import F64
-from etsyml_cli.metrics.probability import log_losses
+from etsyml_cli.metrics.weighted import log_losses
 from etsyml_cli.splits.days import DaySplit
 
 ALPHAS = (0.02, 0.05, 0.1, 0.2, 0.5)

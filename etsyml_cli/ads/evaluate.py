@@ -19,14 +19,14 @@ from etsyml_cli.ads.log import CLICKED, IMPRESSIONS, SEARCHES, AdLog, open_log
 from etsyml_cli.ads.slices import VariantScores, compared_with, measure_days, measure_slices
 from etsyml_cli.ads.split import split_days
 from etsyml_cli.ads.store import base_rate_of, load_model, manifest_of, side_inputs_of
-from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
+from etsyml_cli.core.errors import DataError, UsageError
 from etsyml_cli.core.types import F64
 from etsyml_cli.io.artifact import Manifest, expect_same_input
 from etsyml_cli.io.model import SPLIT, load_config, load_json
 from etsyml_cli.io.truth import read_click_probabilities
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import MetricName
-from etsyml_cli.metrics.probability import METRICS as JUDGED_BY
+from etsyml_cli.metrics.shapes import RowMetric
 from etsyml_cli.splits.days import DaySplit
 
 PERMUTED = {CONTENT: "permuted", ENSEMBLE: "ens-permuted"}  # what variants are called whose photos were dealt anew
@@ -58,16 +58,14 @@ def evaluate_ctr(
     past, and for the truth of ad clicks where the model predicts something else.
     """
     for metric in metrics:
-        if metric.name not in JUDGED_BY:
-            raise UsageError(f"{metric} does not judge click models", hint=did_you_mean(metric.name, JUDGED_BY))
-    names = [metric.name for metric in metrics]
+        metric.shape(RowMetric)  # raises UsageError before anything is read
     trained_on = inputs_of(model, impressions=impressions, searches=searches, listings=listings, images=images)
     if truth is not None and (trained_on.log.table, trained_on.log.label) != (IMPRESSIONS, CLICKED):
         what = "conversions" if trained_on.log.label != CLICKED else "clicks on searches"
         raise UsageError(f"{model} predicts {what}: the planted probabilities are those of clicks on ads")
     if backtest is None:
         tested = on_test_days(model, trained_on, truth).tested
-        return measure_slices(compared_with(baseline, tested), names, seed)
+        return measure_slices(compared_with(baseline, tested), metrics, seed)
     manifest, log, side = trained_on
     config: CtrConfig = load_config(model, CtrConfig)
     days = []
@@ -77,7 +75,7 @@ def evaluate_ctr(
         trained, learned = learn_model(known, side, config, split, manifest.plan.seed or 0)
         tested = _test(trained, known, side, split, learned["train"]["base_rate"], truth).tested
         days.append(compared_with(baseline, tested))
-    return measure_days(days, names, seed)
+    return measure_days(days, metrics, seed)
 
 
 class TrainedOn(NamedTuple):

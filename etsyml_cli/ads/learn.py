@@ -18,7 +18,8 @@ from etsyml_cli.ads.model.ftrl import hashing_figures
 from etsyml_cli.ads.new_model import new_model
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.log import Advance, logger, progress
-from etsyml_cli.metrics.probability import figures, log_losses
+from etsyml_cli.metrics.probability import figures
+from etsyml_cli.metrics.weighted import log_losses
 from etsyml_cli.splits.days import DaySplit
 
 BLEND_DAYS = 6  # the blend is fitted on the last so many days before the validation day, or more

@@ -13,6 +13,7 @@ from etsyml_cli.core.errors import UsageError, did_you_mean
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.types import F64
 from etsyml_cli.metrics.measurement import Measurement, OverDays
+from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.probability import figures, measure
 
 
@@ -42,22 +43,22 @@ def compared_with(baseline: str | None, tested: VariantScores) -> VariantScores:
     return tested._replace(rates={baseline: tested.rates[baseline], **tested.rates})
 
 
-def measure_slices(tested: VariantScores, names: list[str], seed: int) -> list[Measurement]:
+def measure_slices(tested: VariantScores, metrics: list[MetricName], seed: int) -> list[Measurement]:
     """Every metric of every variant on every slice. Raises DataError where all rows are of one class."""
     measured = []
     for slice_, rows in _slices(tested):
         if slice_ != "mixed" and not rows.hold_both():
             logger.warning("%s ads: %s, not judged", slice_, _one_class(rows))
             continue
-        measured += measure(names, rows.rates, rows.clicks, rows.impressions, slice_=slice_, seed=seed)
+        measured += measure(metrics, rows.rates, rows.clicks, rows.impressions, slice_=slice_, seed=seed)
     return measured
 
 
-def measure_days(days: list[VariantScores], names: list[str], seed: int) -> list[Measurement]:
+def measure_days(days: list[VariantScores], metrics: list[MetricName], seed: int) -> list[Measurement]:
     """`measure_slices` of the rows of all days together, with the figures of each day beside them."""
     of_day = {str(date(1970, 1, 1) + timedelta(days=day.day)): day for day in days}
-    by_day = {name: _figures_of_slices(name, day) for name, day in of_day.items()}
-    measured = measure_slices(_together(days), names, seed)
+    by_day = {name: _figures_of_slices(name, day, metrics) for name, day in of_day.items()}
+    measured = measure_slices(_together(days), metrics, seed)
     for m in measured:
         values = {day: found[m.slice][m.variant][m.name] for day, found in by_day.items() if m.slice in found}
         m.days = over_days(values)
@@ -71,7 +72,9 @@ def over_days(values: dict[str, float]) -> OverDays:
     return OverDays(mean=float(mean), sd=float(sd), values=values)
 
 
-def _figures_of_slices(name: str, day: VariantScores) -> dict[str, dict[str, dict[str, float]]]:
+def _figures_of_slices(
+    name: str, day: VariantScores, metrics: list[MetricName]
+) -> dict[str, dict[str, dict[str, float]]]:
     """Slice -> variant -> metric -> value, without slices of one class only."""
     found = {}
     for slice_, rows in _slices(day):
@@ -79,7 +82,7 @@ def _figures_of_slices(name: str, day: VariantScores) -> dict[str, dict[str, dic
             logger.warning("%s, %s ads: %s, no figures of its own", name, slice_, _one_class(rows))
             continue
         found[slice_] = {
-            variant: figures(rates, rows.clicks, rows.impressions) for variant, rates in rows.rates.items()
+            variant: figures(rates, rows.clicks, rows.impressions, metrics) for variant, rates in rows.rates.items()
         }
     return found
 

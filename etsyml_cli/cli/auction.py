@@ -16,19 +16,27 @@ from etsyml_cli.cli.session import common_options, session
 @common_options
 def auction(
     bids: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="JSON Lines or a .csv file of ads, - for JSON Lines on stdin.")
+        str, typer.Argument(metavar="FILE|-", help="JSON Lines or .csv file of ads, or - for JSON Lines on stdin.")
     ] = "-",
-    reserve: Annotated[str, typer.Option("--reserve", metavar="R", help="Ads that bid less are out.")] = "0",
-    slots: Annotated[int | None, typer.Option("--slots", min=1, metavar="N", help="How many are shown [all].")] = None,
+    reserve: Annotated[
+        str, typer.Option("--reserve", metavar="R", help="Reserve price: lower bids are excluded.")
+    ] = "0",
+    slots: Annotated[
+        int | None,
+        typer.Option(
+            "--slots", callback=options.within(1), metavar="N", help="Number of ad slots [default: one for each ad]."
+        ),
+    ] = None,
     out: options.Out = None,
     force: options.Force = False,
 ) -> None:
-    """Rank ads by bid times click probability, and price a click by the next ad.
+    """Rank ads by bid times click probability, with prices.
 
-    A line is an ad: listing_id, bid, and ctr or score, as `etsyml score` adds it; ads of one auction_id
-    compete. A click costs what keeps the place, rounded up to the cent: the next ad's score over the own
-    ctr, at most the bid, at least the reserve. The last ad and an ad with a ctr of 0 pay the reserve.
-    A table on a terminal, JSON Lines in a pipe; --out writes .jsonl, .csv or .parquet.
+    Each line is an ad with listing_id, bid, and ctr or score (as written by `etsyml score`); ads with the
+    same auction_id compete. The price of a click is the lowest bid that keeps the rank (generalized second
+    price): the next ad's score divided by the ad's own ctr, rounded up to the cent, at most the bid and at
+    least the reserve. The last ad and ads with a ctr of 0 pay the reserve. The output is a table on a
+    terminal and JSON Lines in a pipe; --out writes .jsonl, .csv or .parquet.
 
     \b
     Examples:

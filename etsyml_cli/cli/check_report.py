@@ -1,4 +1,4 @@
-"""What `etsyml ingest --check` saw: for a person a table of the columns, then the rejects and the next command."""
+"""Output of `etsyml ingest --check`: a table of columns, the invalid rows and the command to run next."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAMPLE_WIDTH = 30
 
 
 def show_check(report: CheckReport) -> None:
-    """One JSON object with --json or in a pipe, else words and a table."""
+    """Print the report: a JSON object with --json or in a pipe, else text and a table."""
     import msgspec
 
     report = msgspec.structs.replace(report, command=in_this_workspace(report.command))
@@ -29,14 +29,14 @@ def show_check(report: CheckReport) -> None:
         [column.name, _becomes(column), column.kind, _cut(", ".join(dict.fromkeys(column.samples)))]
         for column in report.columns
     )
-    show.table("", ["column", "becomes", "holds", "such as"], rows, numbers_from=9)
+    show.table("", ["column", "read as", "type", "examples"], rows, numbers_from=9)
     for column in report.missing:
-        typer.echo(f"nothing here seems to be the required {column}")
+        typer.echo(f"no column found for the required {column}")
     if not report.missing:
         rejected = sum(report.rejected.values())
-        typer.echo(f"of the first {report.rows_looked_at:,} rows {rejected:,} would be rejected")
+        typer.echo(f"{rejected:,} of the first {report.rows_looked_at:,} rows would be rejected")
         if rejected > report.config.max_bad_rate * report.rows_looked_at:
-            typer.echo("that is too many: mend them, leave a column out (--map COLUMN=), or raise --max-bad-rate")
+            typer.echo("too many: fix them, skip a column (--map COLUMN=), or raise --max-bad-rate")
     for reject in report.rejects:
         field = f"{reject.field}: " if reject.field else ""
         typer.echo(f"  {reject.file}:{reject.line}: {field}{reject.reason}: {_cut(reject.raw)}")

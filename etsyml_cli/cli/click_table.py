@@ -1,4 +1,4 @@
-"""Click models for a person: a table a metric, differences in the units of Aryafar et al. (AdKDD'17)."""
+"""Tables of click model metrics, with differences in the units of Aryafar et al. (AdKDD'17)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from etsyml_cli.cli import show
 if TYPE_CHECKING:
     from etsyml_cli.metrics.measurement import Measurement
 
-TITLES = {
-    "auc": "AUC, differences in % of {baseline}",
-    "logloss": "log loss, differences to {baseline} × 10³",
-    "ne": "normalized entropy, differences to {baseline} × 10³",
-    "calibration": "calibration: predicted over observed",
+DIFFERENCES = {  # unit of a metric's differences -> the end of its table's title
+    "percent": ", differences in % of {baseline}",
+    "thousandths": ", differences to {baseline} × 10³",
+    "none": "",
 }
-UNCOMPARED = {"calibration"}  # the baseline's is nothing to be near to
 
 
 def draw_click_figures(measurements: list[Measurement]) -> None:
@@ -27,24 +25,29 @@ def draw_click_figures(measurements: list[Measurement]) -> None:
 
 
 def _draw(name: str, measurements: list[Measurement]) -> None:
+    from etsyml_cli.metrics.changes import row_metric
+
+    metric = row_metric(name)
+    compared = metric.difference != "none"
     header = ["slice", "variant", "value", "95%\ninterval"]
-    header += ["diff.", "95%\ninterval"] if name not in UNCOMPARED else []
+    header += ["diff.", "95%\ninterval"] if compared else []
     header += ["days'\nmean", "\nsd"] if any(m.days for m in measurements) else []
     rows = []
     for _, group in groupby(measurements, key=lambda m: m.slice):
         of_slice = list(group)
         values = {m.variant: m.value for m in of_slice}
         for label, m in zip_longest(_labels(of_slice[0]), of_slice):
-            rows.append([label or "", *(_cells(m, values) if m else [])])
+            rows.append([label or "", *(_cells(m, values, compared=compared) if m else [])])
     baseline = next((m.against.baseline for m in measurements if m.against), "baseline")
-    show.table(f"ctr, {TITLES[name].format(baseline=baseline)}", header, rows, numbers_from=2)
+    title = f"ctr, {metric.title}{DIFFERENCES[metric.difference].format(baseline=baseline)}"
+    show.table(title, header, rows, numbers_from=2)
     show.notes(measurements)
 
 
-def _cells(m: Measurement, values: dict[str, float]) -> list[str]:
+def _cells(m: Measurement, values: dict[str, float], *, compared: bool) -> list[str]:
     """The row of one variant; `values` are those of all variants on its slice."""
     cells = [m.variant, _figure(m.value), show.interval(m.low, m.high)]
-    if m.name not in UNCOMPARED:
+    if compared:
         cells += _difference(m, values)
     if m.days:
         cells += [_figure(m.days.mean), _figure(m.days.sd)]
@@ -52,7 +55,7 @@ def _cells(m: Measurement, values: dict[str, float]) -> list[str]:
 
 
 def _figure(value: float) -> str:
-    """Four digits; nothing for what is undefined."""
+    """The value with four digits; empty if it is undefined."""
     return "" if math.isnan(value) else show.number(value, 4 if abs(value) < 1 else 3)
 
 
@@ -65,7 +68,7 @@ def _labels(measurement: Measurement) -> list[str]:
 
 
 def _difference(measurement: Measurement, values: dict[str, float]) -> list[str]:
-    from etsyml_cli.metrics.measurement import change_of
+    from etsyml_cli.metrics.changes import change_of
 
     against = measurement.against
     change = change_of(measurement, values[against.baseline]) if against else None

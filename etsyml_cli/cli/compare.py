@@ -14,19 +14,19 @@ from etsyml_cli.cli.session import common_options
 
 @common_options
 def compare(
-    run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="A TREC run, plain or .gz; - is stdin.")],
-    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="The run to tell from it.")],
-    qrels: Annotated[Path, typer.Option("--qrels", metavar="FILE", help="TREC qrels, plain or .gz.")],
+    run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="TREC run, plain or .gz, or - for stdin.")],
+    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="TREC run to compare with it.")],
+    qrels: Annotated[Path, typer.Option("--qrels", metavar="FILE", help="TREC qrels file, plain or .gz.")],
     metric: Annotated[
         list[str] | None,
-        typer.Option("--metric", "-m", metavar="NAME", help="ndcg@K, map, mrr or p@K; repeatable."),
+        typer.Option("--metric", "-m", metavar="NAME", help="Metric such as ndcg@10, map, mrr or p@5; repeatable."),
     ] = None,
     seed: options.Seed = 0,
 ) -> None:
-    """Tell two runs apart on the same judged queries.
+    """Compare two TREC runs on the same judged queries.
 
-    Beside each difference, RUN_B minus RUN_A, stand its 95% bootstrap interval, the p-value of a
-    paired randomization test and how many queries gained and lost.
+    Each difference, RUN_B minus RUN_A, is shown with a 95% bootstrap interval, the p-value of a paired
+    randomization test, and the number of queries that gained and lost.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""What the shell offers for the rest of a word: metrics, models, styles, columns, tables and settings."""
+"""Shell completion of metrics, models, styles, columns, tables and settings."""
 
 from __future__ import annotations
 
@@ -11,62 +11,63 @@ import typer
 
 from etsyml_cli.cli.session import session
 from etsyml_cli.io.workspace import Workspace
+from etsyml_cli.systems import MODELS
 
-# what a command configures, by its name where that is not the configuration's
+# command -> its configuration, if their names differ
 CONFIG_OF = {"extract-images": "images", "sample-data": "sample"}
 
 
 def metrics(incomplete: str) -> list[str]:
-    """Names of metrics, with a cutoff where one is needed."""
-    from etsyml_cli.metrics.names import METRICS
+    """Names of metrics, with a cutoff if one is required."""
+    from etsyml_cli.metrics.registry import METRICS
 
-    return _fitting((f"{name}@10" if spec.cutoff == "required" else name for name, spec in METRICS.items()), incomplete)
+    return _starting_with((name.replace("@k", "@10") for name in METRICS), incomplete)
 
 
-def kinds_of_models(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The three kinds, and the models of the workspace."""
-    return _fitting(["ltr", "lda", "ctr", *_models(ctx)], incomplete)
+def model_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The names of models, and the directories of those in the workspace."""
+    return _starting_with([*MODELS, *_models(ctx)], incomplete)
 
 
 def models(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The models of the workspace."""
-    return _fitting(_models(ctx), incomplete)
+    """The directories of the models in the workspace."""
+    return _starting_with(_models(ctx), incomplete)
 
 
 def styles(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The numbers of the styles that the workspace's model has learned."""
+    """The numbers of the styles of the model in the workspace."""
     manifest = _workspace(ctx).model("lda") / "manifest.json"
     try:
         n_topics = int(json.loads(manifest.read_bytes())["plan"]["config"]["n_topics"])
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    return _fitting(map(str, range(n_topics)), incomplete)
+    return _starting_with(map(str, range(n_topics)), incomplete)
 
 
 def tables(incomplete: str) -> list[str]:
-    """What can be ingested."""
+    """The names of tables."""
     from etsyml_cli.io.schema import TABLES
 
-    return _fitting(TABLES, incomplete)
+    return _starting_with(TABLES, incomplete)
 
 
 def columns(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The columns of the table that is ingested, each as the beginning of OURS=THEIRS."""
+    """The columns of the table to import, each as the beginning of OURS=THEIRS."""
     from etsyml_cli.io.schema import TABLES
 
-    table = next((word for word in ctx.args if word in TABLES), None)  # not yet taken as the parameter TABLE
-    return _fitting((f"{name}=" for name in TABLES[table].names()), incomplete) if table else []
+    table = next((word for word in ctx.args if word in TABLES), None)  # not parsed as the argument TABLE yet
+    return _starting_with((f"{name}=" for name in TABLES[table].names()), incomplete) if table else []
 
 
 def config_names(incomplete: str) -> list[str]:
-    """What has a configuration."""
+    """The names of configurations."""
     from etsyml_cli.cli.settings import CONFIGS
 
-    return _fitting(CONFIGS, incomplete)
+    return _starting_with(CONFIGS, incomplete)
 
 
 def setting_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The keys that `--set` knows, each as the beginning of KEY=VALUE."""
+    """The keys of `--set`, each as the beginning of KEY=VALUE."""
     import msgspec
 
     from etsyml_cli.cli.settings import CONFIGS, settings
@@ -74,7 +75,7 @@ def setting_names(ctx: typer.Context, incomplete: str) -> list[str]:
     name = CONFIG_OF.get(ctx.command.name or "", ctx.params.get("name") or ctx.command.name or "")
     if name not in CONFIGS:
         return []
-    return _fitting((f"{key}=" for key in _keys(msgspec.to_builtins(settings(name).value))), incomplete)
+    return _starting_with((f"{key}=" for key in _keys(msgspec.to_builtins(settings(name).value))), incomplete)
 
 
 def _keys(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -89,9 +90,9 @@ def _models(ctx: typer.Context) -> list[str]:
 
 
 def _workspace(ctx: typer.Context) -> Workspace:
-    asked = ctx.params.get("workspace") or (ctx.parent and ctx.parent.params.get("workspace"))
-    return Workspace(Path(asked)) if asked else session.workspace
+    given = ctx.params.get("workspace") or (ctx.parent and ctx.parent.params.get("workspace"))
+    return Workspace(Path(given)) if given else session.workspace
 
 
-def _fitting(words: Iterable[str], incomplete: str) -> list[str]:
+def _starting_with(words: Iterable[str], incomplete: str) -> list[str]:
     return [word for word in words if word.startswith(incomplete)]

@@ -10,19 +10,22 @@ from etsyml_cli.cli import complete, options, show
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.cli.settings import CONFIGS, settings
 
-app = typer.Typer(no_args_is_help=True, help="Look at the settings.")
+app = typer.Typer(no_args_is_help=True, help="Show settings.")
 
 
 @app.command("show")
 @common_options
 def show_config(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(CONFIGS)}.", autocompletion=complete.config_names)
+        str,
+        typer.Argument(
+            metavar="NAME", help=f"Name of the settings: {', '.join(CONFIGS)}.", autocompletion=complete.config_names
+        ),
     ],
     config: options.ConfigFile = None,
     set_: options.Set = None,
 ) -> None:
-    """Print the settings as they would be used, each with where its value comes from.
+    """Print the settings and the source of each value.
 
     \b
     Examples:

@@ -8,9 +8,9 @@ from etsyml_cli.cli.session import common_options, in_this_workspace, session
 
 @common_options
 def doctor() -> None:
-    """Look over the machine and the workspace.
+    """Check the installation and the workspace.
 
-    What is here, what is missing, and the command to run next.
+    Shows what is present, what is missing, and the command to run next.
 
     \b
     Examples:

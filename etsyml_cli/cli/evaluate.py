@@ -13,6 +13,7 @@ from etsyml_cli.cli import complete, options, show
 from etsyml_cli.cli.click_table import draw_click_figures
 from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
+from etsyml_cli.systems import KINDS, MODELS
 
 if TYPE_CHECKING:
     from etsyml_cli.metrics.measurement import Measurement
@@ -24,40 +25,46 @@ def evaluate(
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            "--metric", "-m", metavar="NAME", help="As auc or ndcg@10; repeatable.", autocompletion=complete.metrics
+            "--metric",
+            "-m",
+            metavar="NAME",
+            help="Metric such as auc or ndcg@10; repeatable.",
+            autocompletion=complete.metrics,
         ),
     ] = None,
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="ltr|lda|ctr|DIR",
-            help="Evaluate only this model; one at a time.",
-            autocompletion=complete.kinds_of_models,
+            metavar="MODEL|DIR",
+            help=f"Evaluate only this model: {', '.join(MODELS)}, or a directory.",
+            autocompletion=complete.model_names,
         ),
     ] = None,
     least: Annotated[
-        list[str] | None, typer.Option("--min", metavar="METRIC=NUMBER", help="Exit 6 below this; repeatable.")
+        list[str] | None,
+        typer.Option("--min", metavar="METRIC=NUMBER", help="Fail (exit 6) if METRIC is below NUMBER; repeatable."),
     ] = None,
     truth: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Judge against the planted truth of `etsyml sample-data`.")
+        Path | None, typer.Option(metavar="DIR", help="Compare with the ground truth of `etsyml sample-data`.")
     ] = None,
     qrels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Judge search rankings by these grades, not by clicks.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Evaluate search rankings by these relevance grades instead of clicks."),
     ] = None,
     features: options.Features = None,
     groups: options.Groups = None,
     baseline: Annotated[
         str | None,
-        typer.Option(
-            metavar="VARIANT", help="What search rankings [text] or click models [baseline] are compared with."
-        ),
+        typer.Option(metavar="VARIANT", help="Compare with this variant [default: text for ltr, baseline for ctr]."),
     ] = None,
     backtest: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Judge click models on each of the last N days, trained on its past alone."),
+        typer.Option(
+            metavar="N", help="Test click models on each of the last N days, trained only on the days before it."
+        ),
     ] = None,
     runs: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the judged pages and rankings as TREC files.")
+        Path | None, typer.Option(metavar="DIR", help="Write the evaluated pages and rankings as TREC files.")
     ] = None,
     listings: options.Listings = None,
     searches: options.Searches = None,
@@ -66,9 +73,10 @@ def evaluate(
     images: options.Images = None,
     seed: options.Seed = 0,
 ) -> None:
-    """Judge models on what `train` set aside.
+    """Evaluate models on the held-out test set.
 
-    Beside each figure stand trivial baselines and 95% bootstrap intervals.
+    Each metric is shown with trivial baselines and a 95% bootstrap interval. Without --model, the models ltr,
+    lda and ctr of the workspace are evaluated, and with --features also ltr-rows.
 
     \b
     Examples:
@@ -81,7 +89,7 @@ def evaluate(
     from etsyml_cli.workspace import evaluate as stage
 
     if qrels is not None:
-        refuse("with --qrels: choose one of both", "truth")
+        refuse("with --qrels", "truth")
     place = session.workspace
     models = _models(model)
     evaluations = stage.evaluate(
@@ -109,27 +117,27 @@ def evaluate(
             name for name in ("listings", "searches", "favorites", "impressions", "images") if name in session.given
         ],
     )
-    show_evaluations(evaluations, one=stage.asks_for_one(models, metric or [], least or []))
+    show_evaluations(evaluations)
     stage.check_gates(least or [], evaluations)
 
 
-def _models(asked: str | None) -> dict[str, Path]:
+def _models(name: str | None) -> dict[str, Path]:
     from etsyml_cli.core.errors import UsageError, did_you_mean
-    from etsyml_cli.workspace.evaluate import JUDGES, model_kind
+    from etsyml_cli.workspace.evaluate import model_kind
 
-    if asked is None:
-        return {kind: session.workspace.model(kind) for kind in JUDGES}
-    if asked in JUDGES:
-        return {asked: session.workspace.model(asked)}
-    if not Path(asked).exists():
-        raise UsageError(f"--model {asked}: neither ltr, lda or ctr nor a directory", hint=did_you_mean(asked, JUDGES))
-    return {model_kind(Path(asked)): Path(asked)}
+    if name is None:
+        return {kind: session.workspace.model(kind) for kind in KINDS}
+    if name in MODELS:
+        return {MODELS[name].kind: session.workspace.model(name)}
+    if not Path(name).exists():
+        raise UsageError(f"--model {name}: model not found", hint=did_you_mean(name, MODELS))
+    return {model_kind(Path(name)): Path(name)}
 
 
-def show_evaluations(evaluations: list[Evaluation], *, one: bool) -> None:
-    """One JSON object with --json, a table a model for a person, a JSON line a figure for a pipe."""
+def show_evaluations(evaluations: list[Evaluation]) -> None:
+    """One JSON object with --json, one table per model on a terminal, one JSON line per metric in a pipe."""
     if session.json:
-        show.print_json(evaluations[0] if one else {"schema_version": 1, "evaluations": evaluations})
+        show.print_json({"schema_version": show.SCHEMA_VERSION, "evaluations": evaluations})
         return
     for evaluation in evaluations:
         if show.is_interactive():
@@ -153,7 +161,7 @@ def _draw(evaluation: Evaluation) -> None:
 
 
 def show_measurements(title: str, measurements: list[Measurement], whole: object) -> None:
-    """`whole` as one JSON object with --json, a table for a person, a JSON line a figure for a pipe."""
+    """`whole` as one JSON object with --json, a table on a terminal, one JSON line per metric in a pipe."""
     if session.json:
         show.print_json(whole)
     elif show.is_interactive():
@@ -164,7 +172,7 @@ def show_measurements(title: str, measurements: list[Measurement], whole: object
 
 
 def draw_measurements(title: str, measurements: list[Measurement]) -> None:
-    """A table of figures, with the p-values and the units that gained and lost where there are some."""
+    """A table of metrics, with p-values and the number of units that gained and lost if they were computed."""
     baseline = next((m.against.baseline for m in measurements if m.against), "a baseline")
     tested = any(m.against and m.against.p_value is not None for m in measurements)
     header = ["metric", "variant", "value", "95%\ninterval", "diff.", "95%\ninterval"]
@@ -180,7 +188,7 @@ def draw_measurements(title: str, measurements: list[Measurement]) -> None:
 
 
 def _labels(measurement: Measurement, several_slices: bool) -> list[str]:
-    """Metric, parameters, slice and number of units in pieces, one a row: with all on one line no table fits."""
+    """Metric, parameters, slice and number of units, one per row: on one line they would be too wide."""
     head, _, rest = measurement.name.partition("(")
     parameters, _, cutoff = rest.partition(")")
     slice_ = measurement.slice if several_slices else ""
@@ -201,7 +209,7 @@ def _figures(measurement: Measurement) -> list[str]:
 
 
 def _test(measurement: Measurement) -> list[str]:
-    """The p-value, and how many units gained and lost."""
+    """The p-value, and the number of units that gained and lost."""
     against = measurement.against
     if against is None or against.p_value is None:
         return ["", ""]

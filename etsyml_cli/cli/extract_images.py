@@ -17,10 +17,15 @@ def extract_images(
     listings: options.Listings = None,
     backbone: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help=f"The network: {', '.join(BACKBONES)}."),
+        typer.Option(metavar="NAME", help=f"Network: {', '.join(BACKBONES)}."),
     ] = None,
-    dim: Annotated[int | None, typer.Option(min=1, metavar="N", help="Reduce the features to N by an SVD.")] = None,
-    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where the network runs.")] = None,
+    dim: Annotated[
+        int | None,
+        typer.Option(callback=options.within(1), metavar="N", help="Reduce the features to N dimensions by SVD."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Device that runs the network.")
+    ] = None,
     out: options.Out = None,
     config: options.ConfigFile = None,
     set_: options.Set = None,
@@ -30,8 +35,8 @@ def extract_images(
 ) -> None:
     """Compute photo features with a pretrained network.
 
-    A photo that cannot be read is one line in rejects.jsonl. A run that was stopped goes on where it was.
-    Features of several networks, whole and reduced, lie side by side in the workspace.
+    Photos that cannot be read are listed in rejects.jsonl. An interrupted run resumes where it stopped.
+    The workspace can hold the features of several networks, full and reduced.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Options as they were given on the command line: none is overwritten or ignored without a word."""
+"""Options as given on the command line: none is overwritten or ignored silently."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from etsyml_cli.core.errors import UsageError
 
 
 class Once:
-    """A command that refuses a second value for an option that takes one; a parser would keep the last."""
+    """A command that refuses a second value for an option that takes one value; the parser would keep the last."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not ctx.resilient_parsing:  # completion looks at unfinished lines
+        if not ctx.resilient_parsing:  # completion parses unfinished lines
             _, _, found = self.make_parser(ctx).parse_args(list(args))  # type: ignore[attr-defined]
             options = [param for param in found if param.param_type_name == "option"]
             for param, times in Counter(options).items():
@@ -35,16 +35,16 @@ class Group(Once, TyperGroup):
 
 
 def refuse(when: str, *names: str, hint: str | None = None) -> None:
-    """Raises UsageError for those of these parameters that were given: they have no effect `when`."""
+    """Raises UsageError if any of these parameters was given; they have no effect `when`."""
     given = [session.given[name] for name in names if name in session.given]
     if given:
         raise UsageError(f"{', '.join(given)}: no effect {when}", hint=hint or f"Leave out {' and '.join(given)}.")
 
 
 def refuse_force_without_out(*, out: object) -> None:
-    """For commands that write no file unless --out names one."""
+    """Raises UsageError for --force without --out, for commands that write a file only with --out."""
     if out is None or str(out) == "-":
-        refuse("without a file to replace", "force", hint="Leave out --force, or name the file with --out.")
+        refuse("without a file to replace", "force", hint="Leave out --force, or give the file with --out.")
 
 
 def _takes_one(param: Any) -> bool:

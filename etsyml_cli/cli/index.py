@@ -10,7 +10,7 @@ from etsyml_cli.cli import options, show
 from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
 
-app = typer.Typer(no_args_is_help=True, help="Prepare a large catalogue, so that answers come quickly.")
+app = typer.Typer(no_args_is_help=True, help="Build an index for fast queries over a large catalog.")
 
 
 @app.command("ltr")
@@ -22,9 +22,10 @@ def ltr(
     out: options.Out = None,
     force: options.Force = False,
 ) -> None:
-    """Prepare the search ranker for a catalog: `etsyml rank --query` then reads what the query needs.
+    """Build the index that `etsyml rank --query` uses.
 
-    Make it anew after training and when listings have changed; an index of other ones is not used.
+    Rebuild it after training and after changes of the listings; an index of another model or of other
+    listings is ignored.
 
     \b
     Examples:
@@ -53,14 +54,18 @@ def similar(
     listings: options.Listings = None,
     images: options.Images = None,
     recall: Annotated[
-        float, typer.Option(min=0, max=1, metavar="SHARE", help="How much of the exact lists to find.")
+        float,
+        typer.Option(
+            callback=options.within(0.0, 1.0), metavar="SHARE", help="Share of the exact lists to find, from 0 to 1."
+        ),
     ] = 0.95,
     out: options.Out = None,
     force: options.Force = False,
 ) -> None:
-    """Store listings, words and short sketches of the photos, which `etsyml similar` then searches.
+    """Build the index that `etsyml similar` uses.
 
-    Make it again when listings or photos have changed; until then `similar` warns and does without.
+    It stores listings, words and short sketches of the photos. Rebuild it after changes of the listings or
+    photos; until then `similar` prints a warning and does not use it.
 
     \b
     Examples:
@@ -73,7 +78,7 @@ def similar(
     place = session.workspace
     photos = images or features_to_train_on(place.all_images())
     if photos is None:
-        refuse("without photo features", "recall", hint="Words are always compared exactly: leave out --recall.")
+        refuse("without photo features", "recall", hint="Leave out --recall: words are always compared exactly.")
     show.summary(
         index_similar(
             listings=listings or place.table("listings"),

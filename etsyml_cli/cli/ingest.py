@@ -12,7 +12,7 @@ from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.cli.settings import pairs, settings
 
-ACTS_ON = {"event_map": {"event"}, "image_root": {"path", "paths"}}  # option -> the kinds of columns that it changes
+ACTS_ON = {"event_map": {"event"}, "image_root": {"path", "paths"}}  # option -> kinds of columns that it applies to
 
 
 @common_options
@@ -20,34 +20,45 @@ def ingest(
     table: Annotated[
         str,
         typer.Argument(
-            metavar="TABLE", help="listings, searches, favorites or impressions.", autocompletion=complete.tables
+            metavar="TABLE",
+            help="Table to write: listings, searches, favorites or impressions.",
+            autocompletion=complete.tables,
         ),
     ],
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Files, globs, or - for stdin.")],
-    check: Annotated[bool, typer.Option("--check", help="Only look: guess columns, show first rejects.")] = False,
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Files or globs to read, or - for stdin.")],
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; show guessed columns and the first invalid rows.")
+    ] = False,
     map_: Annotated[
         list[str] | None,
         typer.Option(
             "--map",
             metavar="OURS=THEIRS",
-            help="Our column from theirs; `OURS=` leaves it out.",
+            help="Read column OURS from column THEIRS; `OURS=` skips it; repeatable.",
             autocompletion=complete.columns,
         ),
     ] = None,
     map_file: Annotated[
-        Path | None, typer.Option("--map-file", metavar="FILE", help="A YAML file of `ours: theirs`.")
+        Path | None,
+        typer.Option(
+            "--map-file", metavar="FILE", help="Read the column mapping from a YAML file of `ours: theirs` lines."
+        ),
     ] = None,
-    delimiter: Annotated[str | None, typer.Option(metavar="CHARACTER", help="Between fields; else guessed.")] = None,
-    tz: Annotated[str | None, typer.Option(metavar="ZONE", help="Zone of times without one, as Europe/Berlin.")] = None,
-    time_unit: Annotated[str | None, typer.Option(metavar="s|ms|us|ns", help="Unit of times that are numbers.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(metavar="CHARACTER", help="Field delimiter [default: guessed].")
+    ] = None,
+    tz: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="Time zone of local timestamps, such as Europe/Berlin.")
+    ] = None,
+    time_unit: Annotated[str | None, typer.Option(metavar="s|ms|us|ns", help="Unit of numeric timestamps.")] = None,
     event_map: Annotated[
-        list[str] | None, typer.Option(metavar="THEIRS=OURS", help="Their event's name to ours; repeatable.")
+        list[str] | None, typer.Option(metavar="THEIRS=OURS", help="Read event THEIRS as event OURS; repeatable.")
     ] = None,
     max_bad_rate: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="Refuse the file above this share of bad rows [0.01].")
+        float | None, typer.Option(metavar="SHARE", help="Fail if the share of invalid rows is higher [default: 0.01].")
     ] = None,
     image_root: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where image paths start [the first file's folder].")
+        str | None, typer.Option(metavar="DIR", help="Base directory of image paths [default: that of the first file].")
     ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace an existing table even if the new one has fewer rows.")
@@ -58,10 +69,11 @@ def ingest(
     limit: options.Limit = None,
     force: options.Force = False,
 ) -> None:
-    """Turn foreign logs into a table.
+    """Import log files into a table.
 
-    Reads CSV, TSV, JSON Lines and Parquet, gzipped or not. Rows that do not fit go to a rejects file
-    beside the table, each with its line and reason. A table is replaced by one with fewer rows only with --replace.
+    Reads CSV, TSV, JSON Lines and Parquet files, gzipped or not. Invalid rows are written to a rejects file
+    next to the table, each with its line and reason. A table with fewer rows than the existing one needs
+    --replace.
 
     \b
     Examples:
@@ -116,7 +128,7 @@ def _refuse_without_effect(table: str) -> None:
     for option, kinds in ACTS_ON.items():
         takers = [name for name, one in TABLES.items() if kinds & {column.kind for column in one.columns}]
         if table not in takers:
-            refuse(f"on {table}", option, hint=f"It is for {' and '.join(takers)} only.")
+            refuse(f"on {table}", option, hint=f"It applies to {' and '.join(takers)} only.")
 
 
 def _saved_map(file: Path | None) -> dict[str, str]:

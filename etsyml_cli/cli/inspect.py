@@ -13,11 +13,11 @@ from etsyml_cli.cli.session import common_options, session
 
 @common_options
 def inspect(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A table, features, a model or a workspace.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Table, features, model or workspace to describe.")],
 ) -> None:
-    """Show what etsyml wrote into a file or directory.
+    """Describe a file or directory that etsyml wrote.
 
-    What it holds, what it was made from, and whether it is whole.
+    Shows its contents, inputs and settings, and whether all files are intact.
 
     \b
     Examples:
@@ -28,19 +28,19 @@ def inspect(
 
     found = look(path)
     if session.json or not show.is_interactive():
-        show.print_json({"schema_version": 1, **found})
+        show.print_json({"schema_version": show.SCHEMA_VERSION, **found})
         return
     _draw(found)
 
 
 def _draw(found: dict[str, Any]) -> None:
     first_rows = found.pop("first_rows", [])
-    whole = {"whole": "no" if found["damaged"] else "yes"} if "damaged" in found else {}
-    show.table(found["path"], ["what", "value"], list(_rows(found | whole, "")), numbers_from=9)
+    intact = {"intact": "no" if found["damaged"] else "yes"} if "damaged" in found else {}
+    show.table(found["path"], ["what", "value"], list(_rows(found | intact, "")), numbers_from=9)
     if first_rows:
         cells = ([row[name] for row in first_rows] for name in found["columns"])
         lines = [[name, *row] for name, row in zip(found["columns"], cells, strict=True)]
-        show.table("the first rows", ["column", *map(str, range(1, len(first_rows) + 1))], lines, numbers_from=9)
+        show.table("first rows", ["column", *map(str, range(1, len(first_rows) + 1))], lines, numbers_from=9)
 
 
 def _rows(tree: dict[str, Any], prefix: str) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""Ranked lists: a table for a person, JSON Lines or another format for a pipe, a file where --out says."""
+"""Output of ranked lists: a table on a terminal, JSON Lines or another format in a pipe, a file with --out."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from etsyml_cli.cli.session import session
 if TYPE_CHECKING:
     from etsyml_cli.io.runs import RankedList
 
-Format = Annotated[str | None, typer.Option("--format", metavar="jsonl|csv|trec", help="Format on stdout [jsonl].")]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", metavar="jsonl|csv|trec", help="Format of the output on stdout [default: jsonl]."),
+]
 
 
 def refuse_without_effect(out: Path | None) -> None:
-    """Raises UsageError for --force and --format if they change nothing."""
+    """Raises UsageError if --force or --format has no effect."""
     refuse_force_without_out(out=out)
     if out is not None and str(out) != "-":
-        refuse("with --out: the name of the file says its format", "text_format")
+        refuse("with --out, which sets the format by the file extension", "text_format")
     elif session.json:
         refuse("with --json", "text_format")
 
@@ -31,7 +34,7 @@ def refuse_without_effect(out: Path | None) -> None:
 def output_lists(
     ranked: Iterable[RankedList], *, subject: str, out: Path | None, text_format: str | None, force: bool
 ) -> None:
-    """Show or write lists; `subject` is the key that says what a list is for: query, user_id or listing_id."""
+    """Show or write lists; `subject` is the key of what a list is for: query, user_id or listing_id."""
     from etsyml_cli.io.runs import print_lists
 
     if out is not None and str(out) != "-":
@@ -49,7 +52,7 @@ def output_lists(
 def write(
     ranked: Iterable[RankedList], subject: str, out: Path, force: bool, columns: Sequence[str] | None = None
 ) -> None:
-    """Write lists to a file, CSV and Parquet with other columns than a ranked list's where these are named."""
+    """Write lists to a file; `columns` replaces the default columns of CSV and Parquet files."""
     from etsyml_cli.io.runs import write_lists
     from etsyml_cli.io.summary import Summary
 
@@ -60,7 +63,7 @@ def write(
 def _draw(one: RankedList, subject: str) -> None:
     items = one["items"]
     if not items:
-        typer.echo(f"nothing to list for {one[subject]}")
+        typer.echo(f"{one[subject]}: no results")
         return
     thing = str(one.get("what", "listings")).removesuffix("s")
     words = {"title": _title, thing: _id, "why": _why}
@@ -70,7 +73,7 @@ def _draw(one: RankedList, subject: str) -> None:
 
 
 def _note(one: RankedList) -> str:
-    """What else is to be said of a list."""
+    """A note on the source of a list, for its title."""
     if one.get("fallback"):
         return " (popular listings: no style profile)"
     return f", from style {one['style']} ({one['share']:.0%} of the profile)" if "style" in one else ""
@@ -85,10 +88,10 @@ def _id(item: dict[str, Any]) -> str:
 
 
 def _why(item: dict[str, Any]) -> str:
-    return ", ".join(f"{_named(reason)} {reason['adds']:.2g}" for reason in item.get("why", []))
+    return ", ".join(f"{_name_of_reason(reason)} {reason['adds']:.2g}" for reason in item.get("why", []))
 
 
-def _named(reason: dict[str, Any]) -> str:
-    """A reason in a few words: the word itself, a style by its number, a favorite by its id."""
+def _name_of_reason(reason: dict[str, Any]) -> str:
+    """A short name of a reason: the word itself, a style with its number, a favorite with its id."""
     which = next((str(reason[name]) for name in ("style", "id") if name in reason), "")
     return str(reason.get("word") or f"{reason['what']} {which}".strip())

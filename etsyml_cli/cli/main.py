@@ -1,6 +1,6 @@
-"""`etsyml`: the command line's root, and the one boundary at which errors become words and exit codes.
+"""`etsyml`: the table of commands, and the one place that turns errors into messages and exit codes.
 
-Commands are listed here; each lives in a module of this room that imports nothing heavy until it runs.
+Each command is a module of this package that imports nothing heavy until it runs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from etsyml_cli.cli import (
     weights,
 )
 from etsyml_cli.cli.given import Command, Group
-from etsyml_cli.cli.session import OutputClosed, in_this_workspace, session, start_session
+from etsyml_cli.cli.session import WORKSPACE_HELP, OutputClosed, in_this_workspace, session, start_session
 from etsyml_cli.cli.shortage import shortage_of
 from etsyml_cli.core.errors import EtsymlError, InputError, UsageError
 from etsyml_cli.core.printable import printable
@@ -49,7 +49,7 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
-# every command, in the order in which a newcomer meets them
+# every command, in the order of the pipeline
 COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "demo": demo.demo,
     "sample-data": sample_data.sample_data,
@@ -74,7 +74,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
 
 
 class InOrder(Group):
-    """Lists the commands in the order of the table; typer would put groups last."""
+    """Lists the commands in the order of COMMANDS; typer would list groups last."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -90,25 +90,23 @@ app = typer.Typer(
 )
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"etsyml {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def root(
-    workspace: Annotated[
-        Path | None, typer.Option("--workspace", "-w", metavar="DIR", help="Where stages find each other [work].")
-    ] = None,
-    version: Annotated[  # noqa: ARG001  its callback has done all
+    workspace: Annotated[Path | None, typer.Option("--workspace", "-w", metavar="DIR", help=WORKSPACE_HELP)] = None,
+    version: Annotated[  # noqa: ARG001  its callback prints it
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Search ranking, personalization and ad click prediction on a marketplace's own logs.
 
-    The chain: ingest, extract-images, train, evaluate, then rank, recommend or score.
-    Start with `etsyml demo`.
+    The pipeline is ingest, extract-images, train and evaluate, then rank, recommend or score.
+    `etsyml demo` runs all of it on sample data.
     """
     session.workspace_root = workspace
 
@@ -123,12 +121,12 @@ for name, command in COMMANDS.items():
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command and leave with its exit code."""
+    """Run one command and exit with its exit code."""
     sys.exit(run(arguments))
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit code that the conventions give to how it ended."""
+    """Run one command and return its exit code."""
     start_session()
     open_streams()
     try:
@@ -139,24 +137,24 @@ def run(arguments: list[str] | None = None) -> int:
     except EtsymlError as error:
         return _report_error(error)
     except TyperException as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help page
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help text
             print(error.format_message(), file=sys.stderr)  # noqa: T201
             return EXIT_USAGE
         return _print_error(error.format_message(), hint=_help_of(error), code=EXIT_USAGE)
     except (OutputClosed, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit must not fail too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit does not fail
         return EXIT_BROKEN_PIPE
     except (KeyboardInterrupt, typer.Abort):
         return _print_error("interrupted", hint=None, code=EXIT_INTERRUPTED)
     except Exception as error:
         if shortage := shortage_of(error, session.workspace.root):
             return _report_error(shortage)
-        return _report_error(_file_trouble(error)) if isinstance(error, OSError) else _report_bug(error)
+        return _report_error(_file_error(error)) if isinstance(error, OSError) else _report_bug(error)
 
 
 def open_streams() -> None:
-    """Speak UTF-8 whatever the locale says, and to nobody where a stream was closed before we came."""
-    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  open to the end
+    """Write UTF-8 in any locale; a stream that is already closed is replaced by the null device."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  stays open until exit
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -164,16 +162,16 @@ def open_streams() -> None:
 
 
 def expect_text(arguments: list[str]) -> None:
-    """Raises UsageError for an argument that is no text in the locale's encoding."""
+    """Raises UsageError if an argument is not text in the encoding of the locale."""
     for argument in arguments:
         if any("\udc80" <= character <= "\udcff" for character in argument):
             raise UsageError(f"the argument {argument!r} is not UTF-8 text")
 
 
-def _file_trouble(error: OSError) -> InputError:
-    """A missing right, a read-only place: the system's words and the path are what helps."""
-    where = f"{error.filename}: " if error.filename else ""
-    return InputError(f"{where}{(error.strerror or str(error)).lower()}")
+def _file_error(error: OSError) -> InputError:
+    """An error of the operating system, such as permission denied, with its message and path."""
+    path = f"{error.filename}: " if error.filename else ""
+    return InputError(f"{path}{(error.strerror or str(error)).lower()}")
 
 
 def _help_of(error: TyperException) -> str | None:
@@ -191,8 +189,8 @@ def _report_bug(error: Exception) -> int:
     if session.verbose > 1:
         traceback.print_exc()
     return _print_error(
-        f"this is a bug in etsyml: {type(error).__name__}: {error}",
-        hint="Run it again with -vv and report what it prints.",
+        f"internal error (please report): {type(error).__name__}: {error}",
+        hint="Run the command again with -vv and report the output.",
         code=EXIT_BUG,
     )
 

@@ -15,31 +15,32 @@ from etsyml_cli.core.errors import UsageError
 
 @common_options
 def rank(
-    query: Annotated[str | None, typer.Option("--query", help="What a shopper types.")] = None,
+    query: Annotated[
+        str | None, typer.Option("--query", metavar="TEXT", help="Rank the listings that match this query.")
+    ] = None,
     searches: options.Searches = None,
     features: options.Features = None,
     groups: options.Groups = None,
     candidates: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Rank these listings, one id a line, not all that match.")
+        Path | None, typer.Option(metavar="FILE", help="Rank only the listings in this file, one id per line.")
     ] = None,
     before_after: Annotated[
-        bool, typer.Option("--before-after", help="Who stands at which percentile by text, and by text and photo.")
+        bool, typer.Option("--before-after", help="Compare the text and the multimodal ranking at fixed percentiles.")
     ] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Say what made each score.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Add the reasons for each score.")] = False,
     k: options.TopK = 10,
     model: options.Model = None,
     listings: options.Listings = None,
     images: options.Images = None,
-    index: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="What `etsyml index ltr` made: --query needs no more.")
-    ] = None,
+    index: Annotated[Path | None, typer.Option(metavar="DIR", help="Index built by `etsyml index ltr`.")] = None,
     out: options.Out = None,
     text_format: lists.Format = None,
     force: options.Force = False,
 ) -> None:
-    """Rank the listings that match a query, or the logged result pages of a table.
+    """Rank the listings that match a query, or logged pages.
 
-    A table on a terminal, JSON Lines in a pipe; --out writes .jsonl, .csv, .parquet or .trec.
+    With --searches it reranks the logged result pages of a table, with --features the rows of a file. The
+    output is a table on a terminal and JSON Lines in a pipe; --out writes .jsonl, .csv, .parquet or .trec.
 
     \b
     Examples:
@@ -53,27 +54,27 @@ def rank(
     from etsyml_cli.search.svmlight_ranker import rank_rows
 
     if sum(one is not None for one in (query, searches, features)) != 1:
-        hint = 'Name --query "...", or logged pages with --searches TABLE, or --features FILE.'
-        raise UsageError("one thing is ranked at a time", hint=hint)
+        hint = 'Use --query "..." for one query, --searches TABLE for logged pages, --features FILE for feature rows.'
+        raise UsageError("give exactly one of --query, --searches and --features", hint=hint)
     if query is None and (candidates or before_after or explain):
-        raise UsageError("--candidates, --before-after and --explain go with --query")
+        raise UsageError("--candidates, --before-after and --explain need --query")
     if before_after and (candidates or explain or out):
-        raise UsageError("--before-after goes with none of --candidates, --explain and --out")
+        raise UsageError("--before-after cannot be combined with --candidates, --explain or --out")
     if index is not None and (query is None or candidates or before_after):
-        raise UsageError("--index goes with --query alone")
+        raise UsageError("--index needs --query, without --candidates and --before-after")
     if groups is not None and features is None:
-        raise UsageError("--groups says how many rows of --features each page has", hint="Name --features FILE too.")
+        raise UsageError("--groups needs --features FILE")
     if before_after:
         refuse("with --before-after", "k", "text_format", "force")
     if features is not None:
         refuse("with --features", "listings", "images")
     lists.refuse_without_effect(out)
     place = session.workspace
-    ranker = model or place.model("ltr")
     if features is not None:
-        ranked = rank_rows(model=ranker, features=features, groups=groups, k=k)
+        ranked = rank_rows(model=model or place.model("ltr-rows"), features=features, groups=groups, k=k)
         lists.output_lists(ranked, subject="query", out=out, text_format=text_format, force=force)
         return
+    ranker = model or place.model("ltr")
     inputs: dict[str, Any] = {
         "model": ranker,
         "listings": listings or place.table("listings"),

@@ -13,32 +13,45 @@ from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
 
 MODELS = {"listings": "lda", "shops": "lda-shops", "users": "lda"}
-EVERYBODY = "all"
-INPUTS = ("model", "listings", "images")
+ALL_USERS = "all"
+INPUT_NAMES = ("model", "listings", "images")
 
 
 @common_options
 def recommend(
-    user: Annotated[list[str] | None, typer.Option("--user", metavar="ID", help="For whom; repeatable.")] = None,
+    user: Annotated[
+        list[str] | None, typer.Option("--user", metavar="ID", help="User to recommend for; repeatable.")
+    ] = None,
     users: Annotated[
-        str | None, typer.Option(metavar="all|FILE|-", help="All users, or a file with one a line, or - for stdin.")
+        str | None,
+        typer.Option(
+            metavar="all|FILE|-", help="Recommend for all users, or for those in a file or stdin, one per line."
+        ),
     ] = None,
     favorites: Annotated[
-        str | None, typer.Option(metavar="L1,L2|FILE", help="For somebody new, who favorited these listings.")
+        str | None, typer.Option(metavar="L1,L2|FILE", help="Recommend for a new user with these favorites.")
     ] = None,
-    what: Annotated[str, typer.Option(metavar="listings|shops|users", help="What to recommend.")] = "listings",
-    by_style: Annotated[bool, typer.Option("--by-style", help="A list for each of the user's main styles.")] = False,
-    per_shop: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many of one shop.")] = None,
+    what: Annotated[str, typer.Option(metavar="listings|shops|users", help="Kind of recommendations.")] = "listings",
+    by_style: Annotated[bool, typer.Option("--by-style", help="Write one list per main style of the user.")] = False,
+    per_shop: Annotated[
+        int | None, typer.Option(callback=options.within(1), metavar="N", help="List at most N listings per shop.")
+    ] = None,
     new_listings: Annotated[
-        bool, typer.Option("--new-listings", help="Only listings that nobody had favorited, by what they are like.")
+        bool,
+        typer.Option(
+            "--new-listings", help="Recommend only listings without favorites, by their similarity to others."
+        ),
     ] = False,
     k: options.TopK = 10,
     exclude_seen: Annotated[
-        bool, typer.Option("--exclude-seen/--include-seen", help="Leave out what the user has favorited.")
+        bool, typer.Option("--exclude-seen/--include-seen", help="Exclude or include the user's own favorites.")
     ] = True,
-    explain: Annotated[bool, typer.Option("--explain", help="Say what made each score.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Add the reasons for each score.")] = False,
     method: Annotated[
-        str | None, typer.Option(metavar="exact|lsh|minhash", help="How similar users are found [by their number].")
+        str | None,
+        typer.Option(
+            metavar="exact|lsh|minhash", help="Search method for similar users [default: by number of users]."
+        ),
     ] = None,
     model: options.Model = None,
     listings: options.Listings = None,
@@ -47,11 +60,12 @@ def recommend(
     text_format: lists.Format = None,
     force: options.Force = False,
 ) -> None:
-    """Recommend listings, shops or similar users by style profiles and by what is like a user's favorites.
+    """Recommend listings, shops or similar users.
 
-    An unknown user gets the popular listings, marked "fallback": true; somebody new is known by --favorites.
-    Sold-out listings and a user's own are left out. On a terminal the lists of --users go to
-    lists/recommend.jsonl in the workspace; a run over all users that was stopped goes on where it was.
+    Scores combine style profiles and neighbors of the user's favorites. Unknown users get popular listings,
+    marked "fallback": true; describe a new user with --favorites. Sold-out listings and the user's own are
+    excluded. On a terminal the lists of --users are written to lists/recommend.jsonl in the workspace; an
+    interrupted run over all users resumes where it stopped.
 
     \b
     Examples:
@@ -66,23 +80,25 @@ def recommend(
     from etsyml_cli.personalization.store import LISTINGS, SHOPS, expect_things
 
     if what not in MODELS:
-        raise UsageError(f"--what {what}: nothing is recommended by that name", hint=did_you_mean(what, MODELS))
+        raise UsageError(f"--what {what}: expected listings, shops or users", hint=did_you_mean(what, MODELS))
     if what != "listings" and (per_shop or new_listings):
-        raise UsageError("--per-shop and --new-listings are for listings")
+        raise UsageError("--per-shop and --new-listings need --what listings")
     _refuse_without_effect(what, users, out, new_listings=new_listings, by_style=by_style)
     place = session.workspace
     if what == "users":
         if favorites or by_style or explain or not exclude_seen:
-            raise UsageError("--what users takes --user or --users, -k and --method, and nothing of listings")
+            raise UsageError(
+                "--what users cannot be combined with --favorites, --by-style, --explain and --include-seen"
+            )
         from etsyml_cli.personalization.similar_users import similar_users
 
-        named = None if users == EVERYBODY else _named(user, users)
-        found = similar_users(model=model or place.model("lda"), users=named, k=k, method=method)
-        _give(found, many=bool(users), out=out, text_format=text_format, force=force)
+        user_ids = None if users == ALL_USERS else _user_ids(user, users)
+        found = similar_users(model=model or place.model("lda"), users=user_ids, k=k, method=method)
+        _output(found, many=bool(users), out=out, text_format=text_format, force=force)
         return
     if method is not None:
-        raise UsageError("--method says how similar users are found", hint="Add --what users.")
-    named = None if favorites is not None or users == EVERYBODY else _named(user, users)
+        raise UsageError("--method needs --what users")
+    user_ids = None if favorites is not None or users == ALL_USERS else _user_ids(user, users)
     styles = model or place.model(MODELS[what])
     expect_things(styles, SHOPS if what == SHOPS else LISTINGS)
     common: dict[str, Any] = {
@@ -93,28 +109,28 @@ def recommend(
     new: dict[str, Any] = {}
     if new_listings:
         if favorites is not None or explain or by_style:
-            raise UsageError("--new-listings goes with none of --favorites, --explain and --by-style")
+            raise UsageError("--new-listings cannot be combined with --favorites, --explain or --by-style")
         from etsyml_cli.photos.choose import features_to_train_on
 
         new = {"new_listings": True, "images": images or features_to_train_on(place.all_images())}
     if favorites is not None:
         if users or len(user or []) > 1:
-            raise UsageError("--favorites are of one person", hint="Name the person with --user, or nobody.")
-        asked = _listed(favorites) if Path(favorites).is_file() else [one for one in favorites.split(",") if one]
-        found = stage.recommend_newcomer(name=user[0] if user else "new", favorites=asked, **common)
-    elif users == EVERYBODY:
-        _give_everybody(common | new, out or place.lists() / "recommend.jsonl", force=force or out is None)
+            raise UsageError("--favorites describes a single user", hint="Give one name with --user ID, or none.")
+        ids = _read_ids(favorites) if Path(favorites).is_file() else [one for one in favorites.split(",") if one]
+        found = stage.recommend_newcomer(name=user[0] if user else "new", favorites=ids, **common)
+    elif users == ALL_USERS:
+        _write_for_all_users(common | new, out or place.lists() / "recommend.jsonl", force=force or out is None)
         return
     else:
-        found = stage.recommend(users=named, **new, **common)
-    _give(found, many=bool(users), out=out, text_format=text_format, force=force)
+        found = stage.recommend(users=user_ids, **new, **common)
+    _output(found, many=bool(users), out=out, text_format=text_format, force=force)
 
 
 def _refuse_without_effect(
     what: str, users: str | None, out: Path | None, *, new_listings: bool, by_style: bool
 ) -> None:
     lists.refuse_without_effect(out)
-    if users == EVERYBODY:
+    if users == ALL_USERS:
         refuse("with --users all", "user")
         if what != "users":
             refuse("with --users all, which writes to a file", "text_format")
@@ -123,37 +139,37 @@ def _refuse_without_effect(
     if not new_listings:
         refuse("without --new-listings", "images")
     else:
-        refuse("with --new-listings, which nobody has favorited", "exclude_seen")
+        refuse("with --new-listings, which have no favorites", "exclude_seen")
     if by_style:
         refuse("with --by-style", "explain")
 
 
-def _give(
+def _output(
     found: Iterable[dict[str, Any]], *, many: bool, out: Path | None, text_format: str | None, force: bool
 ) -> None:
     if many and out is None and show.is_interactive() and text_format is None:
-        out, force = session.workspace.lists() / "recommend.jsonl", True  # nobody reads many lists on a terminal
+        out, force = session.workspace.lists() / "recommend.jsonl", True  # too many lists for a terminal
     lists.output_lists(found, subject="user_id", out=out, text_format=text_format, force=force)
 
 
-def _named(user: list[str] | None, users: str | None) -> list[str]:
-    named = [*(user or []), *(_listed(users) if users else [])]
-    if not named:
+def _user_ids(user: list[str] | None, users: str | None) -> list[str]:
+    user_ids = [*(user or []), *(_read_ids(users) if users else [])]
+    if not user_ids:
         from etsyml_cli.core.errors import UsageError
 
-        raise UsageError("nobody to recommend to", hint="Name a user with --user ID, or many with --users FILE.")
-    return named
+        raise UsageError("no user given", hint="Give a user with --user ID, or several with --users FILE.")
+    return user_ids
 
 
-def _listed(path: str) -> list[str]:
+def _read_ids(path: str) -> list[str]:
     from etsyml_cli.io.text import read_text
 
     text = read_text(Path("/dev/stdin" if path == "-" else path))
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _give_everybody(common: dict[str, Any], out: Path, *, force: bool) -> None:
-    """Every user's lists into a file; JSON Lines go on where a stopped run left them."""
+def _write_for_all_users(common: dict[str, Any], out: Path, *, force: bool) -> None:
+    """Write the lists of all users; an interrupted run to JSON Lines resumes where it stopped."""
     import msgspec
 
     from etsyml_cli.io.artifact import Plan, source_of
@@ -165,7 +181,7 @@ def _give_everybody(common: dict[str, Any], out: Path, *, force: bool) -> None:
         return run(users=None, first=first, **common)
 
     if out.suffix.lower() == ".jsonl" and not common["wish"].by_style:
-        sources = {name: [source_of(path)] for name in INPUTS if (path := common.get(name)) is not None}
+        sources = {name: [source_of(path)] for name in INPUT_NAMES if (path := common.get(name)) is not None}
         settings = msgspec.to_builtins(common["wish"]) | {"new_listings": "new_listings" in common}
         plan = Plan(kind="lists", config=settings, inputs=sources)
         count = write_lists_resumably(from_user, out, plan, force=force)

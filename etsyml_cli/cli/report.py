@@ -13,19 +13,19 @@ from etsyml_cli.core.log import logger
 
 @common_options
 def report(
-    plots: Annotated[bool, typer.Option("--plots", help="Write every plot as PNG and SVG too.")] = False,
-    open_: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
+    plots: Annotated[bool, typer.Option("--plots", help="Also write each plot as PNG and SVG.")] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     query: Annotated[
-        list[str] | None, typer.Option("--query", metavar="TEXT", help="Show the results of this one; repeatable.")
+        list[str] | None, typer.Option("--query", metavar="TEXT", help="Show the results of this query; repeatable.")
     ] = None,
-    user: Annotated[str | None, typer.Option("--user", metavar="ID", help="Whose page is shown.")] = None,
+    user: Annotated[str | None, typer.Option("--user", metavar="ID", help="Show the page of this user.")] = None,
     out: options.Out = None,
     force: options.Force = False,
 ) -> None:
-    """Show what the workspace has learned in one HTML page.
+    """Write a report of all models as one HTML page.
 
-    The page needs no other file and no network. report.json beside it holds the same numbers. What the
-    workspace lacks is said there, with the command that makes it.
+    The page needs no other file and no network. report.json in the same directory has the same numbers. If
+    a result is missing, the page shows the command that creates it.
 
     \b
     Examples:

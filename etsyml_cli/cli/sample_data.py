@@ -14,20 +14,23 @@ from etsyml_cli.cli.settings import settings
 
 @common_options
 def sample_data(
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the marketplace is written.")],
-    listings: Annotated[int | None, typer.Option(min=1, metavar="N", help="How many listings.")] = None,
-    users: Annotated[int | None, typer.Option(min=1, metavar="N", help="How many users.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Write the data to this directory.")],
+    listings: Annotated[
+        int | None, typer.Option(callback=options.within(1), metavar="N", help="Number of listings.")
+    ] = None,
+    users: Annotated[int | None, typer.Option(callback=options.within(1), metavar="N", help="Number of users.")] = None,
     pages: Annotated[
-        str | None, typer.Option(metavar="shuffled|ranked", help="Order of the result pages in the log.")
+        str | None, typer.Option(metavar="shuffled|ranked", help="Order of the listings on the logged result pages.")
     ] = None,
     config: options.ConfigFile = None,
     set_: options.Set = None,
     seed: options.Seed = 0,
     force: options.Force = False,
 ) -> None:
-    """Draw a marketplace with planted truth.
+    """Generate a synthetic marketplace with known ground truth.
 
-    Listings with photos, searches, favorites and ads as a log would show them; the truth lies beside.
+    Writes listings with photos, searches, favorites and ad impressions as log files, and the ground truth
+    to the directory truth.
 
     \b
     Examples:

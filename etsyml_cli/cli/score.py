@@ -17,21 +17,22 @@ from etsyml_cli.core.errors import UsageError
 def score(
     rows: Annotated[
         str,
-        typer.Argument(
-            metavar="FILE|-", help="JSON Lines of impressions, - for stdin, or a table of impressions or searches."
-        ),
+        typer.Argument(metavar="FILE|-", help="JSON Lines file, table of impressions or searches, or - for stdin."),
     ] = "-",
     model: options.Model = None,
     listings: options.Listings = None,
     images: options.Images = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Say what made each score; JSON Lines only.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Add the reasons for each score; JSON Lines only.")
+    ] = False,
     out: options.Out = None,
     force: options.Force = False,
 ) -> None:
-    """Predict click-through rates of impressions, or conversion rates where --model learned those.
+    """Predict click-through rates of impressions.
 
-    JSON Lines in, JSON Lines out; or from a table to a table. Scores are those of an ad in the first
-    place, unless the model was trained with --set position=null or another.
+    A model trained with --label converted predicts conversion rates. JSON Lines are read and written line
+    by line; a table is scored into a new table. Scores are for the first position, unless the model was
+    trained with another `position` setting.
 
     \b
     Examples:
@@ -45,21 +46,21 @@ def score(
     refuse_force_without_out(out=out)
     place = session.workspace
     ctr = model or place.model("ctr")
-    beside: dict[str, Any] = {
+    inputs: dict[str, Any] = {
         "listings": listings or place.table_if_exists("listings"),
         "images": images or features_of_model(ctr, place.all_images()),
     }
     if stage.holds_a_table(rows):
         if explain:
             raise UsageError(
-                "--explain goes with JSON Lines", hint="Score a table as it is, or some rows of it as lines."
+                "--explain needs JSON Lines, not a table", hint="Leave it out, or score some rows as JSON Lines."
             )
         scores = out or place.lists() / "scores.parquet"
-        show.summary(stage.score_table(model=ctr, impressions=Path(rows), **beside, out=scores, force=force))
+        show.summary(stage.score_table(model=ctr, impressions=Path(rows), **inputs, out=scores, force=force))
     elif out is not None and str(out) != "-":
-        show.summary(stage.write_scored_lines(model=ctr, source=rows, **beside, out=out, force=force, explain=explain))
+        show.summary(stage.write_scored_lines(model=ctr, source=rows, **inputs, out=out, force=force, explain=explain))
     else:
-        scored = stage.score_lines(model=ctr, source=rows, **beside, explain=explain)
+        scored = stage.score_lines(model=ctr, source=rows, **inputs, explain=explain)
         if session.json:
             show.print_json({"schema_version": show.SCHEMA_VERSION, "rows": list(scored)})
         else:

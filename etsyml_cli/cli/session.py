@@ -1,4 +1,4 @@
-"""What the common options said, and how this run speaks: stdout for data, stderr for talk."""
+"""Values of the common options, and where a run writes: data to stdout, log messages to stderr."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from etsyml_cli.core.printable import printable
 from etsyml_cli.io.workspace import Workspace
 
 DEFAULT_WORKSPACE = Path("work")
-COMMAND = re.compile(r"(?<!`)\betsyml (?!-w )")  # one to run, not one that a text talks of
+COMMAND = re.compile(r"(?<!`)\betsyml (?!-w )")  # a command to run, not one that a text mentions
 
 
 @dataclass
 class Session:
-    """The common options of the command that runs; `main` starts each run with a new one."""
+    """The common options of the current command; `main` resets it before each run."""
 
     workspace_root: Path | None = None
     json: bool = False
     quiet: bool = False
     verbose: int = 0
-    given: dict[str, str] = field(default_factory=dict)  # parameters on the command line, by name: how they are written
+    given: dict[str, str] = field(default_factory=dict)  # parameters on the command line: name -> spelling
 
     @property
     def workspace(self) -> Workspace:
@@ -44,52 +44,57 @@ class Session:
 session = Session()
 
 
-class OutputClosed(Exception):  # noqa: N818  nothing went wrong: the reader has read enough
-    """Whoever read our stdout has closed it."""
+class OutputClosed(Exception):  # noqa: N818  not an error: the reader needs no more output
+    """The reader of stdout has closed the pipe."""
 
 
 def in_this_workspace(text: str) -> str:
-    """`text` whose commands name the workspace that this run was given, so that they work as they are written."""
+    """`text` with `-w` added to its commands if this run was given a workspace, so that they work as written."""
     if session.workspace_root is None:
         return text
     return COMMAND.sub(f"etsyml -w {shlex.quote(str(session.workspace_root))} ", text)
 
 
 def start_session() -> None:
-    """Forget what an earlier command in this process was told."""
+    """Reset the options of an earlier command in this process."""
     session.__dict__.update(Session().__dict__)
 
+
+WORKSPACE_HELP = "Directory of tables, features, models and reports [default: $ETSYML_WORKSPACE or work]."
 
 _COMMON: dict[str, Any] = {
     "workspace": Annotated[
         Path | None,
-        typer.Option(
-            "--workspace", "-w", metavar="DIR", help="Where stages find each other [$ETSYML_WORKSPACE or work]."
-        ),
+        typer.Option("--workspace", "-w", metavar="DIR", help=WORKSPACE_HELP),
     ],
     "json": Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")],
-    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")],
-    "verbose": Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv shows tracebacks.")],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")],
+    "verbose": Annotated[
+        int,
+        typer.Option(
+            "--verbose", "-v", count=True, show_default=False, help="Print more details; -vv prints tracebacks."
+        ),
+    ],
 }
 
 
 def common_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that every command has; what they say is found in `session`."""
+    """Add the options that every command has; their values are stored in `session`."""
 
     @functools.wraps(command)
     def with_session(**arguments: Any) -> None:
-        said = {name: arguments.pop(name) for name in _COMMON}
-        if said["workspace"] and session.workspace_root:
+        values = {name: arguments.pop(name) for name in _COMMON}
+        if values["workspace"] and session.workspace_root:
             raise UsageError("--workspace: given before and after the command", hint="Give it once.")
-        session.workspace_root = said["workspace"] or session.workspace_root
-        session.json |= said["json"]
-        session.quiet |= said["quiet"]
-        session.verbose = max(session.verbose, said["verbose"])
-        talk_to_stderr()
+        session.workspace_root = values["workspace"] or session.workspace_root
+        session.json |= values["json"]
+        session.quiet |= values["quiet"]
+        session.verbose = max(session.verbose, values["verbose"])
+        log_to_stderr()
         try:
             command(**arguments)
         except BrokenPipeError as error:
-            raise OutputClosed from error  # typer would end the program with 1
+            raise OutputClosed from error  # typer would exit with 1
 
     signature = inspect.signature(command, eval_str=True)
     common = [
@@ -107,17 +112,17 @@ def common_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_session
 
 
-def talk_to_stderr() -> None:
-    """Log lines to stderr; a progress bar only where a person looks at it."""
+def log_to_stderr() -> None:
+    """Send log messages to stderr, and progress bars too if it is a terminal."""
     log.logger.handlers = [_ToStderr()]
     log.logger.propagate = False
     log.logger.setLevel(logging.WARNING if session.quiet else logging.DEBUG if session.verbose else logging.INFO)
-    looked_at = sys.stderr.isatty() and not session.quiet and os.environ.get("TERM") != "dumb"
-    log.show_progress_with(_bar if looked_at else log.progress_lines)
+    has_bar = sys.stderr.isatty() and not session.quiet and os.environ.get("TERM") != "dumb"
+    log.show_progress_with(_bar if has_bar else log.progress_lines)
 
 
 class _ToStderr(logging.Handler):
-    """Writes to what stderr is at the time: a progress bar puts itself in its place and makes room for the line."""
+    """Writes to the current sys.stderr, which a progress bar replaces to make room for the line."""
 
     def emit(self, record: logging.LogRecord) -> None:
         warning = "warning: " if record.levelno >= logging.WARNING else ""

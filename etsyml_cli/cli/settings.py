@@ -1,4 +1,4 @@
-"""From `--config`, `--set` and options to a configuration."""
+"""Configurations from `--config`, `--set` and options."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from etsyml_cli.core.config import Config, Resolved, resolve_config
 from etsyml_cli.core.errors import UsageError
 from etsyml_cli.core.registry import resolve
 from etsyml_cli.io.text import read_text
+from etsyml_cli.systems import KINDS
 
-# what can be configured -> the Struct that holds its defaults
+# name of a configuration -> the Struct that holds its defaults
 CONFIGS = {
     "images": "etsyml_cli.photos.config:ImagesConfig",
     "ingest": "etsyml_cli.ingest.config:IngestConfig",
-    "ltr": "etsyml_cli.search.config:LtrConfig",
-    "lda": "etsyml_cli.personalization.config:LdaConfig",
-    "ctr": "etsyml_cli.ads.config:CtrConfig",
+    **{kind.command: kind.config for kind in KINDS.values()},
     "sample": "etsyml_cli.sample.config:SampleConfig",
 }
 
@@ -24,14 +23,14 @@ CONFIGS = {
 def settings(
     name: str, file: Path | None = None, sets: list[str] | None = None, options: dict[str, Any] | None = None
 ) -> Resolved[Any]:
-    """The configuration called `name`, with the origin of each of its values."""
+    """The configuration `name`, with the origin of each value."""
     kind: type[Config] = resolve(CONFIGS, name, "configuration")
     text = None if file is None else read_text(file)
     return resolve_config(kind, file_text=text, file_name=str(file), sets=sets, options=options)
 
 
 def pairs(assignments: list[str] | None, option: str, *, may_be_empty: bool = False) -> dict[str, str]:
-    """`["a=b"]` as a dict. Raises UsageError for what is no pair, or for a name given twice."""
+    """`["a=b"]` as a dict. Raises UsageError if one is not a pair or a name is given twice."""
     found: dict[str, str] = {}
     for assignment in assignments or []:
         name, equals, value = assignment.partition("=")

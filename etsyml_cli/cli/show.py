@@ -1,4 +1,4 @@
-"""Results on the screen: one JSON object with --json, a table for a person, JSON Lines for a pipe."""
+"""Output of results: one JSON object with --json, a table on a terminal, JSON Lines in a pipe."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from etsyml_cli.core.log import logger
 from etsyml_cli.core.printable import printable
 
 if TYPE_CHECKING:
+    from etsyml_cli.io.summary import Summary
     from etsyml_cli.metrics.measurement import Measurement
 
 SCHEMA_VERSION = 1
+LABELS = {"in": "read", "learned_from": "favorites used"}  # counts of a summary that are not named like their JSON keys
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
@@ -27,17 +29,26 @@ def print_json(value: Any) -> None:
     sys.stdout.write(_JSON.encode(value).decode() + "\n")
 
 
-def summary(result: Any) -> None:
-    """What a stage made: a JSON object on stdout with --json, else words on stderr."""
+def summary(result: Summary) -> None:
+    """Print the summary of an output: a JSON object on stdout with --json, else text on stderr."""
     if session.json:
         print_json({"schema_version": SCHEMA_VERSION, **msgspec.to_builtins(result)})
         return
-    counts = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in result.rows.items())
-    state = "up to date" if result.up_to_date else "written"
-    logger.info("%s: %s%s", result.path, state, f" ({counts})" if counts else "")
+    logger.info("%s: %s", result.path, _state(result))
     for name, fact in result.facts.items():
         if fact not in (None, [], {}, "", 0):
             logger.info("  %s: %s", name.replace("_", " "), _words(fact))
+
+
+def _state(result: Summary) -> str:
+    """`wrote 300 rows (299 read, 1 rejected)` for a table, `written (400 users, 300 listings)` for other outputs."""
+    rows = dict(result.rows)
+    state = "up to date" if result.up_to_date else "written"
+    if "out" in rows:
+        written = rows.pop("out")
+        state = f"up to date, {written:,} rows" if result.up_to_date else f"wrote {written:,} rows"
+    counts = ", ".join(f"{number:,} {LABELS.get(name, name.replace('_', ' '))}" for name, number in rows.items())
+    return f"{state} ({counts})" if counts else state
 
 
 def is_interactive() -> bool:

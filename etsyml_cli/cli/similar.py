@@ -16,18 +16,21 @@ from etsyml_cli.core.errors import UsageError
 @common_options
 def similar(
     listing: Annotated[
-        list[str] | None, typer.Option("--listing", metavar="ID", help="Like which; repeatable.")
+        list[str] | None, typer.Option("--listing", metavar="ID", help="Listing to find similar ones for; repeatable.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every listing's list.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List similar listings of every listing.")] = False,
     judge: Annotated[
-        bool, typer.Option("--judge", help="Tell how well the lists foresee what people favorite or click together.")
+        bool, typer.Option("--judge", help="Evaluate the lists against co-favorites or co-clicks.")
     ] = False,
     variant: Annotated[
-        str | None, typer.Option(metavar="text|image|multimodal", help="What to compare [multimodal, or text].")
+        str | None,
+        typer.Option(
+            metavar="text|image|multimodal", help="Features to compare [default: multimodal, or text without photos]."
+        ),
     ] = None,
-    other_shops: Annotated[bool, typer.Option("--other-shops", help="Leave out the listing's own shop.")] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Say what made each score.")] = False,
-    exact: Annotated[bool, typer.Option("--exact", help="Compare whole photos, whatever is indexed.")] = False,
+    other_shops: Annotated[bool, typer.Option("--other-shops", help="Exclude listings of the same shop.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Add the reasons for each score.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Compare full photo features and ignore the index.")] = False,
     k: options.TopK = 10,
     listings: options.Listings = None,
     images: options.Images = None,
@@ -38,11 +41,11 @@ def similar(
     text_format: lists.Format = None,
     force: options.Force = False,
 ) -> None:
-    """List the listings most like a listing, by words and photo.
+    """List similar listings, by words and photo.
 
-    It needs no model: words come from the listings table, photos from `etsyml extract-images`. Many
-    listings are searched sooner through the index that `etsyml index similar` makes. On a terminal the
-    lists of --all go to lists/similar.jsonl in the workspace.
+    No model is needed: words are in the listings table, photo features come from `etsyml extract-images`.
+    `etsyml index similar` builds an index that makes it fast on large catalogs. On a terminal the lists of
+    --all are written to lists/similar.jsonl in the workspace.
 
     \b
     Examples:
@@ -56,12 +59,9 @@ def similar(
     from etsyml_cli.similar.search import similar as run_similar
 
     if [bool(listing), everything, judge].count(True) != 1:
-        raise UsageError("name listings with --listing ID, or all of them with --all, or --judge the lists")
+        raise UsageError("give exactly one of --listing, --all and --judge")
     if judge and (variant or other_shops or explain or exact or out):
-        raise UsageError(
-            "--judge compares all variants, exactly; "
-            "it goes with none of --variant, --other-shops, --explain, --exact and --out"
-        )
+        raise UsageError("--judge cannot be combined with --variant, --other-shops, --explain, --exact or --out")
     if judge:
         refuse("with --judge", "text_format", "force")
     else:
@@ -96,5 +96,5 @@ def similar(
         explain=explain,
     )
     if everything and out is None and show.is_interactive() and text_format is None:
-        out, force = place.lists() / "similar.jsonl", True  # nobody reads many lists on a terminal
+        out, force = place.lists() / "similar.jsonl", True  # too many lists for a terminal
     lists.output_lists(found, subject="listing_id", out=out, text_format=text_format, force=force)

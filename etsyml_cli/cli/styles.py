@@ -25,31 +25,38 @@ def styles(
     style: Annotated[
         list[int] | None,
         typer.Option(
-            "--style", metavar="N", help="Only this one, with longer lists; repeatable.", autocompletion=complete.styles
+            "--style",
+            metavar="N",
+            help="Show this style, with longer lists; repeatable.",
+            autocompletion=complete.styles,
         ),
     ] = None,
     listing: Annotated[
-        list[str] | None, typer.Option("--listing", metavar="ID", help="Which styles it belongs to; repeatable.")
+        list[str] | None, typer.Option("--listing", metavar="ID", help="Show the styles of this listing; repeatable.")
     ] = None,
     user: Annotated[
-        list[str] | None, typer.Option("--user", metavar="ID", help="Which styles somebody has; repeatable.")
+        list[str] | None, typer.Option("--user", metavar="ID", help="Show the style profile of this user; repeatable.")
     ] = None,
     sort: Annotated[
-        str | None, typer.Option(metavar="share|coherence|number", help="Which style comes first [share].")
+        str | None, typer.Option(metavar="share|coherence|number", help="Order of the styles [default: share].")
     ] = None,
     k: Annotated[
-        int | None, typer.Option("-k", min=1, metavar="N", help="Listings a style [10, or 30 with --style].")
+        int | None,
+        typer.Option(
+            "-k", callback=options.within(1), metavar="N", help="Listings per style [default: 10, or 30 with --style]."
+        ),
     ] = None,
     model: options.Model = None,
     listings: options.Listings = None,
     out: options.Out = None,
     force: options.Force = False,
 ) -> None:
-    """Show the styles that `train lda` learned: their typical words and listings.
+    """Show the learned styles, or the profile of a user.
 
-    A style's number is its row in the model. Share is how much of all users it is, coherence how often its top
-    listings are favorited together (-1 never, 0 as by chance, 1 always). CSV and Parquet have a row for each
-    listing of a style, or each style of a user or listing.
+    Styles are numbered as in the model of `etsyml train lda`. Share is the mean share of a style in the
+    profiles of all users. Coherence is how often its top listings are favorited together, from -1 (never)
+    to 1 (always); 0 is chance. CSV and Parquet files have one row per listing of a style, or per style of
+    a user or listing.
 
     \b
     Examples:
@@ -63,31 +70,31 @@ def styles(
     from etsyml_cli.personalization.styles import styles_of
 
     if [bool(style), bool(listing), bool(user)].count(True) > 1:
-        raise UsageError("ask for one of --style, --listing and --user at a time")
+        raise UsageError("give at most one of --style, --listing and --user")
     if sort and (listing or user):
-        raise UsageError("--sort orders styles; those of a listing or user come by how much of it they are")
+        raise UsageError("--sort cannot be combined with --listing or --user")
     refuse_force_without_out(out=out)
     place = session.workspace
     length = k or (LONG if style else SHORT)
-    asked: dict[str, Any] = {"model": model or place.model("lda"), "k": length}
-    asked["listings"] = listings or place.table_if_exists("listings")
+    inputs: dict[str, Any] = {"model": model or place.model("lda"), "k": length}
+    inputs["listings"] = listings or place.table_if_exists("listings")
     if listing or user:
         subject = "user_id" if user else "listing_id"
-        found = list(styles_of(**asked, users=user or [], of_listings=listing or []))
-        _give(found, subject, (subject, *OF_SUBJECT), out, force)
+        found = list(styles_of(**inputs, users=user or [], of_listings=listing or []))
+        _output(found, subject, (subject, *OF_SUBJECT), out, force)
     else:
-        found = run_styles(**asked, numbers=style, order=sort, n_words=LONG if style else SHORT)
-        _give(found, "style", OF_STYLE, out, force, at_length=bool(style))
+        found = run_styles(**inputs, numbers=style, order=sort, n_words=LONG if style else SHORT)
+        _output(found, "style", OF_STYLE, out, force, in_full=bool(style))
 
 
-def _give(
+def _output(
     found: list[dict[str, Any]],
     subject: str,
     columns: Sequence[str],
     out: Path | None,
     force: bool,
     *,
-    at_length: bool = False,
+    in_full: bool = False,
 ) -> None:
     from etsyml_cli.io.runs import print_lists
 
@@ -101,7 +108,7 @@ def _give(
     elif subject != "style":
         for one in found:
             _draw_parts(one, subject)
-    elif at_length:
+    elif in_full:
         for one in found:
             _draw_style(one)
     else:
@@ -109,7 +116,7 @@ def _give(
 
 
 def _draw_all(found: list[dict[str, Any]]) -> None:
-    """One row a style."""
+    """A table with one row per style."""
     rows = [
         [
             str(one["style"]),
@@ -124,7 +131,7 @@ def _draw_all(found: list[dict[str, Any]]) -> None:
 
 
 def _draw_style(one: dict[str, Any]) -> None:
-    """A style at length: what it is in words, then its listings."""
+    """The words, shops, nearest styles and listings of one style."""
     near = ", ".join(f"{other['style']} ({other['similarity']:.2f})" for other in one["nearest"])
     typer.echo(f"style {one['style']}: share {one['share']:.1%}, coherence {one['coherence']:.2f}")
     for name, key in (("words", "word"), ("shops", "shop_id")):
@@ -140,7 +147,7 @@ def _draw_style(one: dict[str, Any]) -> None:
 
 
 def _draw_parts(one: dict[str, Any], subject: str) -> None:
-    """The styles of a user or listing that it has more of than users have on average."""
+    """The styles whose share of a user or listing is above their average over users."""
     above = [item for item in one["items"] if item["lift"] > 1]
     rows = [
         [
@@ -152,7 +159,7 @@ def _draw_parts(one: dict[str, Any], subject: str) -> None:
         ]
         for item in above
     ]
-    title = f"{one[subject]}: {len(above)} of {len(one['items'])} styles are above their share"
+    title = f"{one[subject]}: {len(above)} of {len(one['items'])} styles are above average"
     show.table(title, ["style", "words", "typical listings", "part", "lift"], rows, numbers_from=3)
 
 
@@ -161,6 +168,6 @@ def _words(words: list[str]) -> str:
 
 
 def _titles(items: list[dict[str, Any]]) -> str:
-    """The first titles, each cut to a width; ids where there are no titles."""
+    """The first titles, each cut to a width; ids if there are no titles."""
     names = [item.get("title", item["id"]) for item in items[:TITLES_DRAWN]]
     return "; ".join(name if len(name) <= WIDTH_OF_TITLE else f"{name[: WIDTH_OF_TITLE - 1]}…" for name in names)

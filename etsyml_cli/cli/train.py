@@ -25,7 +25,7 @@ def ltr(
     features: options.Features = None,
     groups: options.Groups = None,
     export_pairs: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the pairs for other tools (SVMlight), train nothing.")
+        Path | None, typer.Option(metavar="FILE", help="Write the training pairs as SVMlight and train no model.")
     ] = None,
     holdout: options.Holdout = None,
     out: options.Out = None,
@@ -35,17 +35,18 @@ def ltr(
     limit: options.Limit = None,
     force: options.Force = False,
 ) -> None:
-    """Learn to rank search results from pairs of clicked and ignored listings.
+    """Train a search ranker on clicked and ignored listings.
 
-    Photo features are used where `etsyml extract-images` has left some. The last 20% of the days are
-    set aside for `etsyml evaluate`. With --features it learns from rows of your own features instead.
+    It learns from pairs of listings on the same result page, with photo features if `etsyml extract-images`
+    has computed them. The last 20% of the days are held out for `etsyml evaluate`. With --features it is
+    trained on rows of your own features instead, and written to models/ltr-rows.
 
     \b
     Examples:
       etsyml train ltr
       etsyml train ltr --set shape=global --out models/global
       etsyml train ltr --export-pairs pairs.svmlight
-      etsyml train ltr --features rank.train --groups rank.train.query --out models/rows
+      etsyml train ltr --features rank.train --groups rank.train.query
     """
     from etsyml_cli.photos.choose import features_to_train_on
     from etsyml_cli.search.prepare import Inputs
@@ -54,17 +55,18 @@ def ltr(
 
     place = session.workspace
     common: dict[str, Any] = {"config": settings("ltr", config, set_).value, "seed": seed, "holdout": holdout}
-    target: dict[str, Any] = {"out": out or place.model("ltr"), "force": force}
     if export_pairs is not None:
-        refuse("with --export-pairs, which trains no model", "out", hint="Name only the file of --export-pairs.")
+        refuse("with --export-pairs, which trains no model", "out", hint="Leave out --out.")
     if features is not None:
         refuse("with --features", "listings", "searches", "images")
         if export_pairs is not None or limit is not None:
-            raise UsageError("--features goes with neither --export-pairs nor --limit")
-        show.summary(train_on_rows(features=features, groups=groups, **target, **common))
+            raise UsageError("--features cannot be combined with --export-pairs or --limit")
+        show.summary(
+            train_on_rows(features=features, groups=groups, out=out or place.model("ltr-rows"), force=force, **common)
+        )
         return
     if groups is not None:
-        raise UsageError("--groups says how many rows of --features each page has", hint="Name --features FILE too.")
+        raise UsageError("--groups needs --features FILE")
     inputs = Inputs(
         listings=listings or place.table("listings"),
         searches=searches or place.table("searches"),
@@ -75,7 +77,7 @@ def ltr(
     if export_pairs is not None:
         show.summary(export_ltr(inputs, out=export_pairs, force=force))
     else:
-        show.summary(train_ltr(inputs, **target))
+        show.summary(train_ltr(inputs, out=out or place.model("ltr"), force=force))
 
 
 @app.command("lda")
@@ -83,12 +85,21 @@ def ltr(
 def lda(
     favorites: options.Favorites = None,
     listings: options.Listings = None,
-    n_topics: Annotated[int | None, typer.Option(min=1, metavar="K", help="How many styles [48].")] = None,
-    start: Annotated[
-        Path | None, typer.Option("--from", metavar="DIR", help="Go on from the styles of this model.")
+    n_topics: Annotated[
+        int | None, typer.Option(callback=options.within(1), metavar="K", help="Number of styles [default: 48].")
     ] = None,
-    shops: Annotated[bool, typer.Option("--shops", help="Learn from shops in place of their listings.")] = False,
-    holdout: options.Holdout = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="Keep the styles of this model and update the profiles."),
+    ] = None,
+    shops: Annotated[bool, typer.Option("--shops", help="Train on shops instead of their listings.")] = False,
+    holdout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="none|SHARE|FILE",
+            help="Share of the favorites to hold out as the test set, a file of them, or none.",
+        ),
+    ] = None,
     out: options.Out = None,
     config: options.ConfigFile = None,
     set_: options.Set = None,
@@ -96,10 +107,12 @@ def lda(
     limit: options.Limit = None,
     force: options.Force = False,
 ) -> None:
-    """Learn styles, every user's style profile, and which listings are favorited together.
+    """Train a style model on favorites.
 
-    A fifth of each user's favorites, the latest where times are known, is set aside for `etsyml evaluate`.
-    With --shops each listing stands for its shop: `etsyml recommend --what shops` needs that.
+    It learns styles, a style profile for each user, and which listings are favorited together. A fifth of
+    each user's favorites, the latest if they have times, is held out for `etsyml evaluate`. With --shops
+    the model is about shops instead of listings, as `etsyml recommend --what shops` needs, and is written
+    to models/lda-shops.
 
     \b
     Examples:
@@ -137,15 +150,19 @@ def ctr(
     searches: options.Searches = None,
     listings: options.Listings = None,
     images: options.Images = None,
-    source: Annotated[
-        str, typer.Option(metavar="impressions|searches", help="The table to learn from.")
-    ] = "impressions",
-    label: Annotated[str, typer.Option(metavar="clicked|converted", help="What to predict.")] = "clicked",
+    source: Annotated[str, typer.Option(metavar="impressions|searches", help="Table to train on.")] = "impressions",
+    label: Annotated[str, typer.Option(metavar="clicked|converted", help="Event to predict.")] = "clicked",
     train_days: Annotated[
-        int | None, typer.Option(min=2, max=2**31, metavar="N", help="Only the last N days before what is set aside.")
+        int | None,
+        typer.Option(
+            callback=options.within(2, 2**31),
+            metavar="N",
+            help="Train on the last N days before the test set only.",
+        ),
     ] = None,
     warm_start: Annotated[
-        Path | None, typer.Option("--warm-start", metavar="DIR", help="Go on from this model, with its settings.")
+        Path | None,
+        typer.Option("--warm-start", metavar="DIR", help="Continue training this model, with its settings."),
     ] = None,
     holdout: options.Holdout = None,
     out: options.Out = None,
@@ -155,12 +172,13 @@ def ctr(
     limit: options.Limit = None,
     force: options.Force = False,
 ) -> None:
-    """Learn how likely an ad is clicked, by FTRL-Proximal over hashed features.
+    """Train a click model on ad impressions.
 
-    One model knows what an ad is, one what became of it on earlier days; their blend is what
-    `etsyml score` says. The last day is set aside for `etsyml evaluate`. With --label converted it
-    learns how likely an ad leads to a sale, and lies in models/ctr-converted. With --source searches
-    every listing on a page of results is an impression, and the model lies in models/ctr-searches.
+    It predicts click-through rates by FTRL-Proximal over hashed features. `etsyml score` uses an ensemble
+    of a content model (ad attributes) and a historical model (past performance). The last day is held out
+    for `etsyml evaluate`. With --label converted it predicts conversions, and is written to
+    models/ctr-converted. With --source searches each listing on a result page is an impression, and the
+    model is written to models/ctr-searches.
 
     \b
     Examples:
@@ -174,7 +192,7 @@ def ctr(
     from etsyml_cli.photos.choose import features_to_train_on
 
     if warm_start and (config or set_ or train_days):
-        raise UsageError("--warm-start goes on with the model's settings, on all days that are new to it")
+        raise UsageError("--warm-start uses the settings of the given model: drop --config, --set and --train-days")
     chosen = settings("ctr", config, set_).value
     if not warm_start and not chosen.photo_dim:
         refuse("with photo_dim: null", "images")
@@ -182,7 +200,7 @@ def ctr(
     logs = {"impressions": impressions, "searches": searches}
     for other in logs.keys() - {source}:
         if logs[other] is not None:
-            raise UsageError(f"--{other} is not read with --source {source}", hint=f"Say --source {other}.")
+            raise UsageError(f"--{other} is not read with --source {source}", hint=f"Use --source {other}.")
     name = "-".join(["ctr", *(word for word in (source, label) if word not in ("impressions", "clicked"))])
     show.summary(
         train_ctr(

@@ -20,10 +20,10 @@ def weights(
     out: options.Out = None,
     force: options.Force = False,
 ) -> None:
-    """Show what a click model has learned: its largest weights, by name.
+    """Show the largest weights of a click model.
 
-    With --out all of them are written as text, a line a weight. Names come from the log's rows; features that none
-    of these has are left without one.
+    With --out all weights are written as text, one per line. Features are named from the rows of the log; a
+    feature that occurs in no row has no name.
 
     \b
     Examples:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -70,16 +68,3 @@ def without_intervals_of_few(measured: list[Measurement], events: float, what: s
                 if bounded:
                     bounded.low = bounded.high = None
     return measured
-
-
-def change_of(measurement: Measurement, baseline: float) -> tuple[float, float | None, float | None] | None:
-    """The difference and both ends of its interval in the units of Aryafar et al. (AdKDD'17); None for the baseline.
-
-    AUC in per cent of the baseline's value, log loss and normalized entropy × 10³.
-    """
-    against = measurement.against
-    if against is None:
-        return None
-    unit = (baseline / 100 or math.nan) if measurement.name == "auc" else 1e-3
-    low, high = (None if end is None else end / unit for end in (against.low, against.high))
-    return against.value / unit, low, high

@@ -1,92 +1,82 @@
-"""Names of metrics: `ndcg@10`, `ndcg(gains=exp)@10`, `auc`; one grammar for command line and output."""
+"""Names of metrics: `ndcg@10`, `rbp(p=0.8)`, `auc`; one grammar for command line and output."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from etsyml_cli.core.errors import UsageError, did_you_mean
-
-
-@dataclass(frozen=True)
-class Spec:
-    """Which models a metric judges, how it is written and which values are good."""
-
-    models: tuple[str, ...]
-    cutoff: Literal["required", "optional", "none"]
-    better: Literal["higher", "lower", "one"]
-    parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    needs_truth: bool = False  # it compares with what only `etsyml sample-data` knows
-    needs: tuple[str, ...] = ()  # tables beside those that its models are always judged with
-
-
-METRICS = {
-    "ndcg": Spec(("ltr", "lda"), "required", "higher", {"gains": ("linear", "exp")}),
-    "map": Spec(("ltr", "lda"), "optional", "higher"),
-    "mrr": Spec(("ltr",), "optional", "higher"),
-    "p": Spec(("ltr",), "required", "higher"),
-    "pair_accuracy": Spec(("ltr",), "none", "higher"),
-    "recall": Spec(("lda",), "required", "higher"),
-    "hit": Spec(("lda",), "required", "higher"),
-    "coverage": Spec(("lda",), "required", "higher"),
-    "longtail": Spec(("lda",), "required", "higher"),
-    "gini": Spec(("lda",), "required", "lower"),
-    "novelty": Spec(("lda",), "required", "higher"),
-    "same_shop": Spec(("lda",), "required", "lower", needs=("listings",)),
-    "perplexity": Spec(("lda",), "none", "lower"),
-    "style_cosine": Spec(("lda",), "none", "higher", needs_truth=True),
-    "auc": Spec(("ctr",), "none", "higher"),
-    "logloss": Spec(("ctr",), "none", "lower"),
-    "ne": Spec(("ctr",), "none", "lower"),
-    "calibration": Spec(("ctr",), "none", "one"),
-}
+from etsyml_cli.metrics.metric import Metric, S, Value
+from etsyml_cli.metrics.registry import all_metrics, metric
 
 _GRAMMAR = re.compile(r"^(?P<name>[a-z_]+)(?:\((?P<parameters>[^)]*)\))?(?:@(?P<cutoff>\d+))?$")
 
 
 @dataclass(frozen=True)
 class MetricName:
-    """A metric as it was asked for; `str` writes it the same way again."""
+    """A metric with the cutoff and parameters that the user asked for; `str` writes its canonical name."""
 
     name: str
     cutoff: int | None = None
-    parameters: dict[str, str] = field(default_factory=dict, hash=False)
+    parameters: dict[str, Value] = field(default_factory=dict, hash=False)
 
     def __str__(self) -> str:
         inside = ",".join(f"{key}={value}" for key, value in self.parameters.items())
         return self.name + (f"({inside})" if inside else "") + (f"@{self.cutoff}" if self.cutoff else "")
 
     @property
-    def spec(self) -> Spec:
-        return METRICS[self.name]
+    def spec(self) -> Metric:
+        return metric(self.name)
+
+    @property
+    def arguments(self) -> dict[str, Value]:
+        """The value of every parameter: the user's, or its default."""
+        return {known.name: known.default for known in self.spec.parameters} | self.parameters
+
+    def shape(self, kind: type[S]) -> S:
+        """The metric's function for one kind of data. Raises UsageError if it has none."""
+        found = self.spec.shape(kind)
+        if found is None:
+            known = [one.name for one in all_metrics() if one.shape(kind)]
+            models = " and ".join(kind.models)
+            raise UsageError(f"{self} does not judge {models} models", hint=did_you_mean(self.name, known))
+        return found
 
 
 def parse_metric(text: str) -> MetricName:
-    """The metric that `text` names. Raises UsageError for what no metric is called."""
+    """The metric that `text` names. Raises UsageError if there is no such metric, cutoff or parameter."""
     match = _GRAMMAR.match(text.strip())
     if match is None:
         raise UsageError(f"no metric is written {text!r}", hint="Write it like auc, ndcg@10 or ndcg(gains=exp)@10.")
-    name = match["name"]
-    if name not in METRICS:
-        raise UsageError(f"unknown metric {name!r}", hint=did_you_mean(name, METRICS))
-    if METRICS[name].cutoff == "required" and not int(match["cutoff"] or 0):
-        raise UsageError(f"{name} needs a cutoff", hint=f"Write {name}@10, for example.")
-    if METRICS[name].cutoff == "none" and match["cutoff"]:
-        raise UsageError(f"{name} has no cutoff", hint=f"Write {name}.")
-    cutoff = int(match["cutoff"]) if match["cutoff"] else None
-    return MetricName(name, cutoff, _parse_parameters(name, match["parameters"]))
+    spec = metric(match["name"])
+    cutoff = _parse_cutoff(spec, match["cutoff"])
+    return MetricName(spec.name, cutoff, _parse_parameters(spec, match["parameters"] or ""))
 
 
-def _parse_parameters(name: str, text: str | None) -> dict[str, str]:
-    parameters = {}
-    for part in filter(None, (text or "").split(",")):
+def _parse_cutoff(spec: Metric, text: str | None) -> int | None:
+    cutoff = None if text is None else int(text)
+    if spec.cutoff == "required" and not cutoff:
+        raise UsageError(f"{spec.name} needs a cutoff", hint=f"Write {spec.name}@10, for example.")
+    if spec.cutoff == "none" and cutoff is not None:
+        raise UsageError(f"{spec.name} has no cutoff", hint=f"Write {spec.name}.")
+    if cutoff == 0:
+        raise UsageError(f"{spec.name}@0: the cutoff must be at least 1", hint=f"Write {spec.name}@10, for example.")
+    return cutoff
+
+
+def _parse_parameters(spec: Metric, text: str) -> dict[str, Value]:
+    """The parameters in `text`, in the order of the metric's definition."""
+    found: dict[str, Value] = {}
+    known = {parameter.name: parameter for parameter in spec.parameters}
+    for part in filter(None, text.split(",")):
         key, _, value = (side.strip() for side in part.partition("="))
-        known = METRICS[name].parameters
         if key not in known:
-            raise UsageError(f"{name} has no parameter {key!r}", hint=did_you_mean(key, known))
-        if value not in known[key]:
-            raise UsageError(f"{name}: {key} cannot be {value!r}", hint=f"It can be {' or '.join(known[key])}.")
-        parameters[key] = value
-    return parameters
+            hint = did_you_mean(key, known) or f"{spec.name} has no parameters."
+            raise UsageError(f"{spec.name} has no parameter {key!r}", hint=hint)
+        if key in found:
+            raise UsageError(f"{spec.name}: {key} is given twice", hint=f"Write {spec.name}({key}={found[key]}).")
+        parsed = known[key].parse(value)
+        if parsed is None:
+            raise UsageError(f"{spec.name}: {key} cannot be {value!r}", hint=f"It can be {known[key].allowed}.")
+        found[key] = parsed
+    return {key: found[key] for key in known if key in found}

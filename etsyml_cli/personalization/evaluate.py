@@ -9,26 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.errors import DataError, UsageError
 from etsyml_cli.core.log import logger
+from etsyml_cli.core.types import F64, I64
 from etsyml_cli.io.artifact import expect_same_input
 from etsyml_cli.io.model import SPLIT, load_json
 from etsyml_cli.metrics.bootstrap import Statistic, compared, compared_means, resampled
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import MetricName
-from etsyml_cli.metrics.recommendation import (
-    OVER_LISTINGS,
-    PER_USER,
-    PerUser,
-    best_match_cosine,
-    hits_of,
-    in_long_tail,
-    lists_of_users,
-    log_likelihood,
-    mean_of_places,
-    of_shops,
-    surprise,
-)
+from etsyml_cli.metrics.recommendation import RecommendedLists, lists_of_users, log_likelihood
+from etsyml_cli.metrics.shapes import FavoriteMetric, ListingMetric, RecommendationMetric, StyleMetric, UserMetric
 from etsyml_cli.personalization.catalog import shops_of
 from etsyml_cli.personalization.model.favorites import Favorites
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters, one_style
@@ -37,7 +27,6 @@ from etsyml_cli.personalization.store import LdaModel, load_model, manifest_of
 from etsyml_cli.splits.users import UserSplit
 
 BASELINE = "popularity"
-MAP_DEPTH = 1000  # how far down `map` without a cutoff looks
 
 
 @dataclass(frozen=True)
@@ -59,6 +48,11 @@ class TestLists:
     pair_user: NDArray[np.int64]
     pair_log_p: dict[str, NDArray[np.float64]]
 
+    def lists(self, variant: str, depth: int) -> RecommendedLists:
+        """The first `depth` listings that the variant recommends to each user."""
+        top = self.top[variant][:, :depth]
+        return RecommendedLists(top, self.held_out, self.train, self.favorites, self.n_users, self.shop_of)
+
 
 def evaluate_lda(
     *,
@@ -71,7 +65,7 @@ def evaluate_lda(
 ) -> list[Measurement]:
     """Every metric of popularity, styles, item neighbors and their mix over the users with held-out favorites.
 
-    style_cosine needs `truth`, same_shop the table of `listings`.
+    Metrics of true styles need `truth`, those of shops the table of `listings`.
     Training favorites are left out of every list, held-out ones are what it should hold. Perplexity is that of the
     held-out favorites of listings with at least one training favorite, under 99% model + 1% unigram.
     Raises DataError where nothing is held out or no listing has a shop, InputError for other favorites than the model
@@ -83,26 +77,33 @@ def evaluate_lda(
     shop_of = None if listings is None else shops_of(trained, listings)
     judged = _judge(model, trained, max(map(_depth, metrics)), shop_of)
     for metric in _measurable(metrics, judged):
-        if metric.name == "style_cosine" and truth is not None:
-            measured += _style_cosine(trained, truth, seed)
+        shape = _shape(metric)
+        if isinstance(shape, StyleMetric):
+            measured += _measure_styles(metric, shape, trained, truth, seed)
         else:
             measured += _measure(metric, judged, seed)
     return measured
 
 
 def _measurable(metrics: list[MetricName], judged: TestLists) -> list[MetricName]:
-    """The metrics without perplexity if no favorite can be judged by it. Raises DataError if none is left."""
-    found = [metric for metric in metrics if metric.name != "perplexity" or len(judged.pair_user)]
-    if len(found) < len(metrics):
-        reason = "perplexity: no held-out favorite is of a listing with training favorites"
-        if not found:
+    """The metrics without those of held-out favorites if there are none to judge. Raises DataError if none is left."""
+    if len(judged.pair_user):
+        return metrics
+    left_out = [metric for metric in metrics if isinstance(_shape(metric), FavoriteMetric)]
+    for metric in left_out:
+        reason = f"{metric}: no held-out favorite is of a listing with training favorites"
+        if left_out == metrics:
             raise DataError(reason, hint="Train on a longer log, or ask for another metric, such as recall@20.")
         logger.warning("%s; it is left out", reason)
-    return found
+    return [metric for metric in metrics if metric not in left_out]
+
+
+def _shape(metric: MetricName) -> RecommendationMetric:
+    return metric.shape(RecommendationMetric)
 
 
 def _depth(metric: MetricName) -> int:
-    return metric.cutoff or (MAP_DEPTH if metric.name == "map" else 1)
+    return metric.cutoff or _shape(metric).depth
 
 
 def _judge(directory: Path, model: LdaModel, depth: int, shop_of: NDArray[np.int32] | None) -> TestLists:
@@ -130,48 +131,49 @@ def _judge(directory: Path, model: LdaModel, depth: int, shop_of: NDArray[np.int
 
 
 def _measure(metric: MetricName, judged: TestLists, seed: int) -> list[Measurement]:
+    """The metric of every variant, over resamples of the users."""
     n = len(judged.held_out.per_user())
-    everyone = np.arange(n)
+    shape, everyone = _shape(metric), np.arange(n)
+    of_favorites = isinstance(shape, FavoriteMetric)
     values, draws = {}, {}
-    for variant in judged.pair_log_p if metric.name == "perplexity" else judged.top:
+    for variant in judged.pair_log_p if of_favorites else judged.top:
         statistic = _statistic(metric, judged, variant)
         values[variant] = statistic(everyone)
         draws[variant] = resampled(statistic, n, seed)
-        if metric.name in OVER_LISTINGS:  # a resample holds 63% of the users, who cover less: only the spread counts
+        if isinstance(shape, ListingMetric):  # a resample has 63% of the users, who cover less: only the spread counts
             draws[variant] = np.clip(draws[variant] + values[variant] - np.median(draws[variant]), 0, 1)
-    units = len(judged.pair_user) if metric.name == "perplexity" else n
-    return compared(str(metric), values, draws, units)
+    return compared(str(metric), values, draws, len(judged.pair_user) if of_favorites else n)
 
 
 def _statistic(metric: MetricName, judged: TestLists, variant: str) -> Statistic:
-    """The metric as a function of the users that it is taken over, drawn with repetition."""
-    top = judged.top[variant][:, : _depth(metric)]
-    held = judged.held_out.per_user()
-    if metric.name in OVER_LISTINGS:
-        over_listings, lists = OVER_LISTINGS[metric.name], lists_of_users(top, len(judged.favorites))
-        return lambda draws: over_listings(lists @ np.bincount(draws, minlength=len(held)))
-    if metric.name == "perplexity":
-        log_p = np.bincount(judged.pair_user, judged.pair_log_p[variant], len(held))
-        pairs = np.bincount(judged.pair_user, minlength=len(held))
-
-        def perplexity(draws: NDArray[np.int64]) -> float:
-            n_pairs = pairs[draws].sum()  # a draw of few users may have none
-            return float(np.exp(-log_p[draws].sum() / n_pairs)) if n_pairs else math.nan
-
-        return perplexity
-    per_user = _per_user(metric, judged, top)
-    return lambda draws: float(per_user[draws].mean())
+    """The metric as a function of the users that it is computed for, drawn with repetition."""
+    shape = _shape(metric)
+    if isinstance(shape, FavoriteMetric):
+        return _of_favorites(metric, shape, judged, judged.pair_log_p[variant])
+    lists = judged.lists(variant, _depth(metric))
+    if isinstance(shape, ListingMetric):
+        return _of_listings(metric, shape, lists)
+    if isinstance(shape, UserMetric):
+        per_user = shape.values(lists, metric)
+        return lambda draws: float(per_user[draws].mean())
+    raise TypeError(f"{metric}: {type(shape).__name__} is not measured over users")
 
 
-def _per_user(metric: MetricName, judged: TestLists, top: NDArray[np.int32]) -> PerUser:
-    if metric.name == "longtail":
-        return mean_of_places(in_long_tail(judged.favorites)[top], top)
-    if metric.name == "novelty":
-        return mean_of_places(surprise(judged.favorites, judged.n_users)[top], top)
-    if metric.name == "same_shop" and judged.shop_of is not None:
-        return mean_of_places(of_shops(top, judged.shop_of, *judged.train), top)
-    hits = hits_of(top, judged.held_out.indptr, judged.held_out.indices)
-    return PER_USER[metric.name](hits, judged.held_out.per_user())
+def _of_listings(metric: MetricName, shape: ListingMetric, lists: RecommendedLists) -> Statistic:
+    of_listings = lists_of_users(lists.top, len(lists.favorites))
+    return lambda draws: shape.value(of_listings @ np.bincount(draws, minlength=len(lists.top)), metric)
+
+
+def _of_favorites(metric: MetricName, shape: FavoriteMetric, judged: TestLists, pair_log_p: F64) -> Statistic:
+    n = len(judged.held_out.per_user())
+    log_p = np.bincount(judged.pair_user, pair_log_p, n)
+    pairs = np.bincount(judged.pair_user, minlength=n)
+
+    def of_drawn(draws: I64) -> float:
+        n_pairs = pairs[draws].sum()  # a draw of few users may have none
+        return shape.value(log_p[draws].sum() / n_pairs, metric) if n_pairs else math.nan
+
+    return of_drawn
 
 
 def _nothing_held_out(directory: Path) -> DataError:
@@ -189,16 +191,18 @@ def _nothing_held_out(directory: Path) -> DataError:
     )
 
 
-def _style_cosine(model: LdaModel, truth: Path, seed: int) -> list[Measurement]:
-    """Mean over the planted styles of the cosine with the learned style that is most like it."""
+def _measure_styles(
+    metric: MetricName, shape: StyleMetric, model: LdaModel, truth: Path | None, seed: int
+) -> list[Measurement]:
+    """The metric of the true styles. Raises UsageError without `truth`."""
     from etsyml_cli.io.truth import read_styles
 
-    planted_ids, planted = read_styles(truth)
-    everything = sorted({*planted_ids, *model.listing_ids})
-    cosines = best_match_cosine(
-        _on(everything, planted_ids, planted), _on(everything, model.listing_ids, model.parameters.beta)
-    )
-    return compared_means("style_cosine", {"lda": cosines}, seed)
+    if truth is None:
+        raise UsageError(f"{metric} compares with a planted truth", hint="Name it with --truth DIR.")
+    true_ids, true = read_styles(truth)
+    everything = sorted({*true_ids, *model.listing_ids})
+    learned = _on(everything, model.listing_ids, model.parameters.beta)
+    return compared_means(str(metric), {"lda": shape.values(_on(everything, true_ids, true), learned, metric)}, seed)
 
 
 def _on(everything: list[str], listing_ids: list[str], beta: NDArray[np.floating]) -> NDArray[np.float64]:

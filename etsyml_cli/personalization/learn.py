@@ -12,7 +12,8 @@ from scipy import sparse
 
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.rng import generator
-from etsyml_cli.metrics.recommendation import hits_of, log_likelihood, recall
+from etsyml_cli.metrics.definitions.recall import recall
+from etsyml_cli.metrics.recommendation import hits_of, log_likelihood
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.favorites import Favorites, Neighbors
 from etsyml_cli.personalization.model.item_knn import nearest_listings

@@ -17,6 +17,7 @@ from etsyml_cli.io.artifact import MANIFEST, read_manifest
 from etsyml_cli.io.model import METRICS, load_json
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.metrics.curves import curves, equal_groups, rates_of
+from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.photos.choose import features_of_model
 from etsyml_cli.report.ads_auctions import MAX_ROWS, Auctions, auctions
 from etsyml_cli.report.ads_features import TopFeatures, top_features
@@ -25,9 +26,9 @@ from etsyml_cli.report.ads_table import Slice, slices
 from etsyml_cli.report.measured import SEED
 from etsyml_cli.report.missing import Missing
 from etsyml_cli.report.plots import Plot, Series
-from etsyml_cli.workspace.evaluate import JUDGES
+from etsyml_cli.systems import KINDS, MODELS
 
-MADE_BY = "etsyml train ctr"
+MADE_BY = MODELS["ctr"].train
 GROUPS = 10
 UNCALIBRATED = np.array([1.0, 0.0])  # slope and intercept of the log-odds
 VARIANTS = ("baseline", HISTORICAL, CONTENT, ENSEMBLE)
@@ -75,7 +76,7 @@ def ads(place: Workspace) -> Ads | Missing:
         last_day=_date(found.split.last),
         rows=len(found.tested.clicks),
         photos=read_manifest(model).facts.get("photos"),
-        table=slices(measure_slices(found.tested, list(JUDGES["ctr"].default_metrics), SEED)),
+        table=slices(measure_slices(found.tested, [*map(parse_metric, KINDS["ctr"].default_metrics)], SEED)),
         reliability=_reliability(found, event),
         **_roc_and_precision(found, event),
         progressive=_progressive(load_json(model, METRICS)["progressive"], list(found.model.parts)),

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import UnsetType
 
-from etsyml_cli.metrics.measurement import Measurement, change_of
-
-UNCOMPARED = {"calibration"}  # the baseline's is nothing to be near to
+from etsyml_cli.metrics.changes import change_of
+from etsyml_cli.metrics.measurement import Measurement
 
 
 class Change(msgspec.Struct):
@@ -21,7 +20,7 @@ class Change(msgspec.Struct):
 
 
 class Figure(msgspec.Struct, kw_only=True):
-    """A metric of a variant on a slice, with its 95% interval; no change for the baseline, nor of calibration."""
+    """A metric of a variant on a slice, with its 95% interval; no change for the baseline and for calibration."""
 
     metric: str
     value: float
@@ -65,7 +64,7 @@ def _slice(name: str, measured: list[Measurement]) -> Slice:
 
 def _figure(measured: Measurement, values: dict[tuple[str, str], float]) -> Figure:
     change = None
-    if measured.against and measured.name not in UNCOMPARED:
+    if measured.against:
         change = change_of(measured, values[measured.name, measured.against.baseline])
     return Figure(
         metric=measured.name,

@@ -23,6 +23,7 @@ from etsyml_cli.report.plots import Plot, svg_of, write_plot
 from etsyml_cli.report.run import Run, run, run_record_of
 from etsyml_cli.report.search import Search, search
 from etsyml_cli.report.thumbnails import Thumbnails
+from etsyml_cli.systems import MODELS
 
 KIND = "report"
 PAGE, NUMBERS, PLOTS = "report.html", "report.json", "plots"
@@ -73,9 +74,9 @@ def write_report(
 def build_report(place: Workspace, queries: Sequence[str] = (), user: str | None = None) -> Report:
     """The four sections; a section that cannot be shown holds the reason."""
     return Report(
-        search=unless_missing(lambda: search(place, queries), "etsyml train ltr"),
-        personalization=unless_missing(lambda: personalization(place, user), "etsyml train lda"),
-        ads=unless_missing(lambda: ads(place), "etsyml train ctr"),
+        search=unless_missing(lambda: search(place, queries), MODELS["ltr"].train),
+        personalization=unless_missing(lambda: personalization(place, user), MODELS["lda"].train),
+        ads=unless_missing(lambda: ads(place), MODELS["ctr"].train),
         run=run(place),
     )
 

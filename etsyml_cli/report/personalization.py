@@ -18,6 +18,7 @@ from etsyml_cli.report.measured import measured
 from etsyml_cli.report.missing import Missing, unless_missing
 from etsyml_cli.report.plots import Plot, Series
 from etsyml_cli.report.user_page import FAVORITES, UserPage, user_page
+from etsyml_cli.systems import MODELS
 
 GALLERY = 60  # largest styles
 MIN_SHARE = 0.01  # of all users; smaller styles are nearly empty and look alike
@@ -69,7 +70,7 @@ def personalization(place: Workspace, user: str | None = None) -> Personalizatio
     """The personalization section. The page of `user` is shown, or else of a user whose favorites just fill it."""
     if not (place.model("lda") / MANIFEST).is_file():
         first = "" if place.table("favorites").exists() else "etsyml ingest favorites FILE && "
-        return Missing("no style model", f"{first}etsyml train lda")
+        return Missing("no style model", f"{first}{MODELS['lda'].train}")
     cards, model = Cards(place), load_model(place.model("lda"))
     found = _styles(place, cards)
     return Personalization(
@@ -83,7 +84,7 @@ def personalization(place: Workspace, user: str | None = None) -> Personalizatio
         user=unless_missing(
             lambda: user_page(place, cards, model, user or _example_user(model)), "etsyml report --user ID"
         ),
-        quality=unless_missing(lambda: _quality(place), "etsyml train lda"),
+        quality=unless_missing(lambda: _quality(place), MODELS["lda"].train),
     )
 
 

@@ -22,8 +22,8 @@ from etsyml_cli.report.missing import Missing, unless_missing
 from etsyml_cli.report.query_changes import Changes, Comparison, QueryChange, compare
 from etsyml_cli.search.evaluate import SHOWN, figures_of_pages
 from etsyml_cli.search.rank import AFTER, BEFORE, PERCENTILES, before_and_after
-from etsyml_cli.search.svmlight_ranker import is_of_rows
 from etsyml_cli.similar.search import similar
+from etsyml_cli.systems import MODELS
 
 METRIC = "ndcg@10"
 QUERIES = 3  # with results on the page
@@ -94,7 +94,7 @@ def _steps(place: Workspace, cards: Cards) -> str:
     steps = {
         "etsyml ingest searches FILE": not place.table("searches").exists(),
         "etsyml extract-images": cards.have_photos and not place.all_images(),
-        "etsyml train ltr": True,
+        MODELS["ltr"].train: True,
     }
     return " && ".join(step for step, needed in steps.items() if needed)
 
@@ -102,15 +102,13 @@ def _steps(place: Workspace, cards: Cards) -> str:
 def _ranking(place: Workspace, cards: Cards, queries: Sequence[str]) -> Ranking | Missing:
     if not (place.model("ltr") / MANIFEST).is_file():
         return Missing("no search ranker", _steps(place, cards))
-    if is_of_rows(place.model("ltr")):
-        return Missing("the ranker learned from rows of features and knows no listings", _steps(place, cards))
-    compared = unless_missing(lambda: _compared(place), "etsyml train ltr")
+    compared = unless_missing(lambda: _compared(place), MODELS["ltr"].train)
     changes = [] if isinstance(compared, Missing) else compared.changes
     shown = unless_missing(lambda: list(_results(place, cards, queries, changes)), _steps(place, cards))
     return Ranking(
         results=compared if isinstance(compared, Missing) and not queries else shown,
         changes=compared if isinstance(compared, Missing) else compared.told(),
-        figures=unless_missing(lambda: measured(place, "ltr"), "etsyml train ltr"),
+        figures=unless_missing(lambda: measured(place, "ltr"), MODELS["ltr"].train),
     )
 
 

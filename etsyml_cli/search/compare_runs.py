@@ -13,11 +13,13 @@ from etsyml_cli.core.log import logger
 from etsyml_cli.io.trec import Qrels, Run, read_qrels, read_run
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
+from etsyml_cli.metrics.metric import Metric
 from etsyml_cli.metrics.names import MetricName, parse_metric
-from etsyml_cli.metrics.ranking import PER_PAGE, RankedPages, byte_order, rank_pages
+from etsyml_cli.metrics.ranking import RankedPages, byte_order, rank_pages
+from etsyml_cli.metrics.registry import all_metrics
+from etsyml_cli.metrics.shapes import PageMetric
 
 DEFAULT_METRICS = ("ndcg@10", "map", "mrr")
-METRICS = ("ndcg", "map", "mrr", "p")  # those of trec_eval
 
 
 class Comparison(msgspec.Struct, kw_only=True):
@@ -33,8 +35,8 @@ def compare(*, runs: tuple[Path, Path], qrels: Path, metrics: list[str], seed: i
     """Measure `metrics` (DEFAULT_METRICS if empty) of both runs, differences being the second minus the first.
 
     Every query of the qrels with a relevant document counts; one that a run lacks is 0 there, as with
-    `trec_eval -c`. Raises UsageError for a metric that trec_eval does not have, DataError where no query counts or
-    none of those that do stands in a run, and what `read_run` and `read_qrels` raise.
+    `trec_eval -c`. Raises UsageError for a metric that cannot be computed for runs, DataError if no query counts or a
+    run has none of them, and what `read_run` and `read_qrels` raise.
     """
     asked = [*dict.fromkeys(map(_metric, metrics or DEFAULT_METRICS))]
     judged = _with_relevant(read_qrels(qrels), qrels)
@@ -45,7 +47,7 @@ def compare(*, runs: tuple[Path, Path], qrels: Path, metrics: list[str], seed: i
         ranked[name] = ranked_pages(run, judged)
     measured: list[Measurement] = []
     for metric in asked:
-        values = {name: PER_PAGE[metric.name](pages, metric) for name, pages in ranked.items()}
+        values = {name: metric.shape(PageMetric).values(pages, metric) for name, pages in ranked.items()}
         measured += compared_means(str(metric), values, seed)
     return Comparison(runs=[str(path) for path in runs], qrels=str(qrels), metrics=measured)
 
@@ -75,9 +77,15 @@ def _page(listed: dict[str, float], grades: dict[str, int]) -> list[tuple[str, f
 
 def _metric(text: str) -> MetricName:
     metric = parse_metric(text)
-    if metric.name not in METRICS:
-        raise UsageError(f"{metric} does not judge runs", hint=did_you_mean(metric.name, METRICS))
+    if not _is_of_runs(metric.spec):
+        known = [one.name for one in all_metrics() if _is_of_runs(one)]
+        raise UsageError(f"{metric} does not judge runs", hint=did_you_mean(metric.name, known))
     return metric
+
+
+def _is_of_runs(metric: Metric) -> bool:
+    shape = metric.shape(PageMetric)
+    return shape is not None and shape.of_runs
 
 
 def _with_relevant(qrels: Qrels, path: Path) -> Qrels:

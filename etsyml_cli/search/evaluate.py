@@ -21,7 +21,8 @@ from etsyml_cli.io.trec import write_qrels
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import MetricName
-from etsyml_cli.metrics.ranking import PER_PAGE, RankedPages, best_first, byte_order, rank_pages
+from etsyml_cli.metrics.ranking import RankedPages, best_first, byte_order, rank_pages
+from etsyml_cli.metrics.shapes import PageMetric
 from etsyml_cli.photos.reduced import shuffle_photos
 from etsyml_cli.photos.store import ImageFeatures
 from etsyml_cli.search.features import log_blocks, photo_blocks, rows_of_log
@@ -31,7 +32,6 @@ from etsyml_cli.search.model.blocks import Rows
 from etsyml_cli.search.model.score import Blocks, score
 from etsyml_cli.search.parts import BY_SELLER, assign_split
 from etsyml_cli.search.store import CONTROL, LtrModel, load_model, manifest_of, photos_for
-from etsyml_cli.search.svmlight_ranker import evaluate_rows, is_of_rows
 from etsyml_cli.splits.days import TEST
 from etsyml_cli.splits.pages import decode_split, has_test_set
 from etsyml_cli.text.listings import Listings, read_listings
@@ -39,7 +39,6 @@ from etsyml_cli.text.words import OVERLAP_FEATURES
 
 SHOWN = "shown"
 TEXT = "text"
-OF_PAIRS = "pair_accuracy"
 UNSEEN = "unseen"
 
 
@@ -55,8 +54,6 @@ def evaluate_ltr(
     qrels: Path | None = None,
     baseline: str | None = None,
     runs: Path | None = None,
-    features: Path | None = None,
-    groups: Path | None = None,
 ) -> list[Measurement]:
     """Every metric of every variant on the test pages that hold a relevant listing; the others are counted in the log.
 
@@ -66,18 +63,9 @@ def evaluate_ltr(
     other listings, judges what photos add. In `runs` the judged pages and every variant's ranking are written as TREC
     files, one query a page. `pair_accuracy` is also measured on the slice `unseen`, pairs of listings that no page of
     training or validation showed.
-    A ranker that learned from rows of features is judged on those in `features` (and `groups`).
     Raises InputError for other searches than the model was trained on, or, split by seller, other listings; DataError
     where it held nothing out, no test page has a relevant listing or `truth` does not know a listing of one.
     """
-    if is_of_rows(model):
-        if features is None:
-            raise UsageError(f"{model}: learned from rows of features", hint="Name rows to judge with --features FILE.")
-        if given := [name for name, one in {"qrels": qrels, "baseline": baseline, "runs": runs}.items() if one]:
-            raise UsageError(f"--{given[0]} judges rankers of listings; {model} learned from rows of features")
-        return evaluate_rows(model=model, features=features, groups=groups, metrics=metrics, seed=seed)
-    if features is not None or groups is not None:
-        raise UsageError(f"{model}: learned from listings, not from rows of features", hint="Leave out --features.")
     log, unseen, scores, controls = _open(model, listings, searches, images, seed)
     gains = gains_of(log, truth, qrels)
     if baseline is not None and baseline not in scores:
@@ -94,7 +82,7 @@ def evaluate_ltr(
     measured = []
     for metric in metrics:
         measured += compared_means(str(metric), _values(metric, ranked, judged), seed, chosen)
-        if metric.name != OF_PAIRS:
+        if not metric.shape(PageMetric).on_unseen:
             continue
         of_unseen = _values(metric, rank(unseen), judged)
         if np.isnan(of_unseen[SHOWN]).all():
@@ -153,7 +141,7 @@ def _values(metric: MetricName, ranked: Ranked, judged: Bools) -> dict[str, F64]
     """The metric of every judged page, (Q,), by each variant, and its mean over the controls."""
 
     def per_page(pages: RankedPages) -> F64:
-        values: F64 = PER_PAGE[metric.name](pages, metric)[judged]
+        values: F64 = metric.shape(PageMetric).values(pages, metric)[judged]
         return values
 
     values = {variant: per_page(pages) for variant, pages in ranked.variants.items()}

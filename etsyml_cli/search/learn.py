@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, UsageError
 from etsyml_cli.core.log import Advance, logger, progress
-from etsyml_cli.metrics.ranking import ndcg, rank_pages
+from etsyml_cli.metrics.definitions.ndcg import ndcg
+from etsyml_cli.metrics.ranking import rank_pages
 from etsyml_cli.search.config import LtrConfig
 from etsyml_cli.search.model.choose import choose_l2, fit_on_all, with_pairs
 from etsyml_cli.search.model.fit import Objective

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
-from etsyml_cli.io.artifact import Manifest, expect_kind
+from etsyml_cli.io.artifact import MANIFEST, Manifest, expect_kind, read_manifest
 from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.model import load_config, load_ids, load_tensors, save_config, save_ids, save_tensors
 from etsyml_cli.photos.reduced import load_matching_photos
@@ -23,6 +23,7 @@ from etsyml_cli.text.terms import Terms
 from etsyml_cli.text.words import OVERLAP_FEATURES, Vocabulary
 
 KIND = "model:ltr"
+ROWS_KIND = "model:ltr-rows"  # a ranker that `train ltr --features` trained
 CONTROL = "permuted"
 SEPARATOR = "."
 
@@ -103,8 +104,35 @@ def blocks_in(model: LtrModel) -> dict[str, list[str]]:
 
 
 def manifest_of(directory: Path) -> Manifest:
-    """What the model in `directory` was made from. Raises InputError where none was trained."""
-    return expect_kind(directory, KIND, made_by="etsyml train ltr")
+    """The manifest of the ranker in `directory`. Raises InputError if there is none or it ranks feature rows."""
+    if kind_of(directory) == ROWS_KIND:
+        raise InputError(
+            f"{directory} was trained on feature rows, not on listings",
+            hint=f"Rank feature rows with: etsyml rank --features FILE --model {directory}",
+        )
+    manifest = expect_kind(directory, KIND, made_by="etsyml train ltr")
+    if manifest.facts.get("shape") == "features":
+        raise InputError(
+            f"{directory} was trained on feature rows by an older version of etsyml",
+            hint="Train it again with: etsyml train ltr --features FILE",
+        )
+    return manifest
+
+
+def rows_manifest_of(directory: Path) -> Manifest:
+    """The manifest of the ranker of feature rows in `directory`. Raises InputError if it is another model."""
+    made_by = "etsyml train ltr --features FILE"
+    if kind_of(directory) == KIND:
+        manifest_of(directory)  # raises if an older version trained it on feature rows
+        raise InputError(
+            f"{directory} was trained on listings, not on feature rows", hint=f"Train another model with: {made_by}"
+        )
+    return expect_kind(directory, ROWS_KIND, made_by=made_by)
+
+
+def kind_of(directory: Path) -> str | None:
+    """The kind of the artifact in `directory`, None if it is not an artifact."""
+    return read_manifest(directory).plan.kind if (directory / MANIFEST).is_file() else None
 
 
 def photos_for(directory: Path, images: Path | None) -> ImageFeatures | None:

@@ -11,23 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from etsyml_cli.core.errors import DataError, InputError
+from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.rng import generator
 from etsyml_cli.core.types import F64
-from etsyml_cli.io.artifact import Plan, artifact, expect_kind, source_of
+from etsyml_cli.io.artifact import Plan, artifact, source_of
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, load_json, load_tensors, save_config, save_json, save_tensors
 from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import MetricName
-from etsyml_cli.metrics.ranking import PER_PAGE, best_first, byte_order, rank_pages
+from etsyml_cli.metrics.ranking import best_first, byte_order, rank_pages
+from etsyml_cli.metrics.shapes import PageMetric
 from etsyml_cli.search.card import rows_card
 from etsyml_cli.search.config import LtrConfig
 from etsyml_cli.search.learn import learn_weights, objective_of
 from etsyml_cli.search.model.blocks import Rows
 from etsyml_cli.search.model.pairs import Pages, count_pairs
-from etsyml_cli.search.store import KIND
+from etsyml_cli.search.store import ROWS_KIND, rows_manifest_of
 from etsyml_cli.search.svmlight import RankingRows, read_svmlight
 from etsyml_cli.splits.days import TEST, held_out_share
 from etsyml_cli.splits.pages import HashSplit, describe
@@ -53,7 +54,7 @@ def train_on_rows(
     """
     objective = objective_of(config, seed)
     inputs = {FEATURES: [source_of(features)]} | ({"groups": [source_of(groups)]} if groups else {})
-    plan = Plan(kind=KIND, config=msgspec.to_builtins(config) | {"holdout": holdout}, inputs=inputs, seed=seed)
+    plan = Plan(kind=ROWS_KIND, config=msgspec.to_builtins(config) | {"holdout": holdout}, inputs=inputs, seed=seed)
     if there := existing_result(out, plan, force=force):
         return there
     rows = read_svmlight(features, groups)
@@ -75,15 +76,15 @@ def train_on_rows(
         save_json(draft.path, METRICS, {"valid": valid})
         card = rows_card(config=config, columns=len(scale), rows=draft.rows, split=describe(split), valid=valid)
         (draft.path / CARD).write_text(card, encoding="utf-8")
-    return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
+    return Summary(kind=ROWS_KIND, path=str(out), rows=draft.rows, facts=draft.facts)
 
 
 def evaluate_rows(
-    *, model: Path, features: Path, groups: Path | None, metrics: list[MetricName], seed: int
+    *, model: Path, features: Path, metrics: list[MetricName], seed: int, groups: Path | None = None
 ) -> list[Measurement]:
-    """Every metric of the ranker and of chance on a file's pages: all, or those held out of the file it learned from.
+    """Every metric of the ranker and of a random order on the pages of a file; of the training file, the held-out ones.
 
-    Raises DataError where no page has a relevant row.
+    Raises DataError if no page has a relevant row, InputError if `model` is not a ranker of feature rows.
     """
     rows, scores = _scored(model, features, groups)
     pages = pages_of(rows, features)
@@ -100,7 +101,7 @@ def evaluate_rows(
         logger.info("%d of %d pages have no relevant row and are left out", (~judged).sum(), len(judged))
     measured = []
     for metric in metrics:
-        values = {variant: PER_PAGE[metric.name](pages, metric)[judged] for variant, pages in ranked.items()}
+        values = {variant: metric.shape(PageMetric).values(pages, metric)[judged] for variant, pages in ranked.items()}
         measured += compared_means(str(metric), values, seed)
     return measured
 
@@ -138,14 +139,8 @@ def names_of(rows: RankingRows) -> list[str]:
     return [str(line) for line in rows.lines.tolist()]
 
 
-def is_of_rows(model: Path) -> bool:
-    """Whether the ranker in `model` learned from rows of features."""
-    return bool(expect_kind(model, KIND, made_by="etsyml train ltr").facts.get("shape") == FEATURES)
-
-
 def _scored(model: Path, features: Path, groups: Path | None) -> tuple[RankingRows, F64]:
-    if not is_of_rows(model):
-        raise InputError(f"{model}: learned from listings, not from rows of features", hint="Train with --features.")
+    rows_manifest_of(model)
     w = load_tensors(model, {FEATURES: (None,)})[FEATURES]
     rows = read_svmlight(features, groups, n_features=len(w))
     return rows, np.asarray(rows.features @ w)
@@ -153,12 +148,15 @@ def _scored(model: Path, features: Path, groups: Path | None) -> tuple[RankingRo
 
 def _to_judge(model: Path, features: Path, qids: list[str]) -> NDArray[np.bool_]:
     """All pages; of the very file that the model learned from, those that were held out."""
-    manifest = expect_kind(model, KIND, made_by="etsyml train ltr")
+    manifest = rows_manifest_of(model)
     if source_of(features).sha256 not in {source.sha256 for source in manifest.plan.inputs[FEATURES]}:
         return np.ones(len(qids), bool)
     held_out: NDArray[np.bool_] = load_json(model, SPLIT, HashSplit).part_of(qids) == TEST
     if not held_out.any():
-        raise DataError(f"{features}: the model learned from all its pages", hint="Judge another file, or --holdout.")
+        raise DataError(
+            f"{features} is the training file, and no page of it was held out",
+            hint="Evaluate another file, or train with --holdout SHARE.",
+        )
     return held_out
 
 

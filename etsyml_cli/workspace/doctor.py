@@ -1,4 +1,4 @@
-"""What a person asks first when something does not run: versions, devices, disk, the state of the workspace."""
+"""Check the installation and the workspace: versions, devices, disk space, tables, features and models."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from etsyml_cli.core.errors import EtsymlError
 from etsyml_cli.io.schema import TABLES
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.photos.config import ImagesConfig
+from etsyml_cli.systems import EXPECTED_MODELS, MODELS, train_command
+from etsyml_cli.workspace.evaluate import model_kind
 from etsyml_cli.workspace.inspect import inspect
 
 LOW_DISK_GB = 2
 
 
 class Finding(msgspec.Struct):
-    """One thing that was looked at: `state` is ok, note or bad; `todo` says what to do about it."""
+    """The result of one check: `state` is ok, note or bad, `todo` the command or step that repairs it."""
 
     what: str
     state: str
@@ -30,7 +32,7 @@ class Finding(msgspec.Struct):
 
 
 def examine(workspace: Workspace) -> list[Finding]:
-    """All findings, the machine first, then the workspace in the order of the chain."""
+    """The results of all checks: the installation, then the workspace in the order of the pipeline."""
     return [
         Finding("etsyml", "ok", f"{__version__} on Python {platform.python_version()}, {platform.system()}"),
         Finding("processors", "ok", f"{os.cpu_count()}"),
@@ -64,8 +66,8 @@ def _onnx_runtime() -> Finding:
     from etsyml_cli.photos.load_network import INSTALL_ONNX, missing_onnx_packages
 
     if missing := missing_onnx_packages():
-        said = f"{', '.join(missing)} not installed; photo features take longer on a CPU without"
-        return Finding("onnxruntime", "note", said, INSTALL_ONNX)
+        message = f"{', '.join(missing)} not installed; photo features take longer on a CPU without it"
+        return Finding("onnxruntime", "note", message, INSTALL_ONNX)
     from etsyml_cli.photos.onnx_network import runtime_version
 
     return Finding("onnxruntime", "ok", runtime_version())
@@ -86,7 +88,7 @@ def _disk(root: Path) -> Finding:
     free = shutil.disk_usage(place).free / 1e9
     writable = os.access(place, os.W_OK)
     if not writable:
-        return Finding("disk", "bad", f"{place} cannot be written to", "Name another workspace with -w.")
+        return Finding("disk", "bad", f"{place} is not writable", "Choose another workspace with -w.")
     return Finding("disk", "ok" if free > LOW_DISK_GB else "note", f"{free:.0f} GB free at {place}")
 
 
@@ -94,18 +96,30 @@ def _workspace(workspace: Workspace) -> list[Finding]:
     places = [(f"{name} table", workspace.table(name), f"etsyml ingest {name} FILE") for name in TABLES]
     images = workspace.all_images() or [workspace.images(ImagesConfig().backbone)]
     places += [("photo features", path, "etsyml extract-images") for path in images]
-    places += [(f"{kind} model", workspace.model(kind), f"etsyml train {kind}") for kind in ("ltr", "lda", "ctr")]
-    places += [(f"{path.name} index", path, f"etsyml index {path.name}") for path in workspace.all_indexes()]
-    return [_place(what, path, maker) for what, path, maker in places]
+    places += [(f"{name} model", workspace.model(name), MODELS[name].train) for name in EXPECTED_MODELS]
+    findings = [_artifact(what, path, command) for what, path, command in places]
+    expected = {path for _, path, _ in places}
+    findings += [_model(path) for path in workspace.all_models() if path not in expected]
+    indexes = workspace.all_indexes()
+    return findings + [_artifact(f"{path.name} index", path, f"etsyml index {path.name}") for path in indexes]
 
 
-def _place(what: str, path: Path, maker: str) -> Finding:
+def _model(path: Path) -> Finding:
+    """A model that the workspace need not have."""
+    what = f"{path.name} model"
+    try:
+        return _artifact(what, path, train_command(model_kind(path), path))
+    except EtsymlError as error:
+        return Finding(what, "bad", error.message, error.hint or "")
+
+
+def _artifact(what: str, path: Path, command: str) -> Finding:
     if not path.exists():
-        return Finding(what, "note", "not here yet", maker)
+        return Finding(what, "note", "not found", command)
     try:
         damaged = inspect(path)["damaged"]
     except EtsymlError as error:
-        return Finding(what, "bad", error.message, f"{maker} --force")
+        return Finding(what, "bad", error.message, f"{command} --force")
     if damaged:
-        return Finding(what, "bad", f"damaged: {', '.join(damaged)}", f"{maker} --force")
+        return Finding(what, "bad", f"damaged: {', '.join(damaged)}", f"{command} --force")
     return Finding(what, "ok", str(path))

@@ -1,4 +1,4 @@
-"""Any file or directory that etsyml wrote, told to a person: what it is, from what, how many, whether whole."""
+"""Describe a file or directory that etsyml wrote: its kind, inputs, rows and settings, and whether it is intact."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from etsyml_cli.io.atomic import is_as_written, recorded, sha256_of
 from etsyml_cli.io.schema import TABLES
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.photos.config import ImagesConfig
+from etsyml_cli.systems import EXPECTED_MODELS
 
 FIRST_ROWS = 3
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """What `path` holds, as plain data. Raises InputError for what is not etsyml's."""
+    """The description of `path` as plain data. Raises InputError if etsyml did not write it."""
     if not path.exists():
-        raise InputError(f"{path}: not here")
+        raise InputError(f"{path}: not found")
     if path.is_file():
         return _table(path)
     if (path / MANIFEST).is_file():
         return _artifact(path)
     if (path / "tables").is_dir() or (path / "models").is_dir():
         return _workspace(path)
-    raise InputError(f"{path}: nothing that etsyml wrote", hint="Name a table, features, a model or a workspace.")
+    raise InputError(f"{path}: not written by etsyml", hint="Give a table, features, a model or a workspace.")
 
 
 def _artifact(path: Path) -> dict[str, Any]:
@@ -72,8 +73,8 @@ def _workspace(path: Path) -> dict[str, Any]:
     workspace = Workspace(path)
     places = [workspace.table(name) for name in TABLES]
     places += workspace.all_images() or [workspace.images(ImagesConfig().backbone)]
-    places += [workspace.model(kind) for kind in ("ltr", "lda", "ctr")]
-    places += workspace.all_indexes()  # small catalogs need none, so none is missing
+    places += dict.fromkeys([*map(workspace.model, EXPECTED_MODELS), *workspace.all_models()])
+    places += workspace.all_indexes()  # small catalogs need no index, so none is missing
     return {
         "path": str(path),
         "kind": "workspace",

@@ -21,7 +21,7 @@ def judged(etsyml: Etsyml, place: Path, *how: str) -> dict[tuple[str, str], dict
     assert trained.code == 0, trained.err
     metrics = [word for name in ("auc", "logloss", "ne") for word in ("--metric", name)]
     told = json.loads(etsyml("-w", place, "evaluate", "--model", "ctr", *metrics, "--json").out)
-    return {(m["name"], m["variant"]): m for m in told["metrics"] if m["slice"] == "mixed"}
+    return {(m["name"], m["variant"]): m for m in told["evaluations"][0]["metrics"] if m["slice"] == "mixed"}
 
 
 def test_headlines_tell_more_than_the_base_rate(etsyml: Etsyml, tmp_path: Path) -> None:

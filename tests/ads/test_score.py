@@ -295,7 +295,7 @@ def test_the_command_explains_lines_and_no_table(shop, tmp_path, etsyml):
     assert etsyml(*place, rows, "--out", out).code == 0
     assert list(json.loads(out.read_text())) == ["query", "score", "why"]
     ended = etsyml(*place, shop / "impressions.parquet")
-    assert (ended.code, ended.err.splitlines()[0]) == (2, "error: --explain goes with JSON Lines")
+    assert (ended.code, ended.err.splitlines()[0]) == (2, "error: --explain needs JSON Lines, not a table")
 
 
 def test_what_is_scored_is_never_written_over(shop, tmp_path, etsyml):

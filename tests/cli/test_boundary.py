@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from scripts.write_cli_reference import commands
 from tests.conftest import Etsyml
 from tests.places import names_in
 
@@ -40,60 +42,61 @@ HEAVY = (
         (
             ["evaluate", "--model", "ltr", "--metric", "auc"],
             2,
-            "error: auc judges ctr models, not ltr\n  For ltr ask for: map, mrr, ndcg, p, pair_accuracy.\n",
+            "error: auc is a metric of ctr models, not ltr\n"
+            "  Metrics of ltr: err, map, mrr, ndcg, p, pair_accuracy, rbp.\n",
         ),
         (["evaluate", "--min", "auc=high"], 2, "error: --min auc=high: expected METRIC=NUMBER, as in auc=0.7\n"),
         (
             ["evaluate", "--min", "logloss=0.2"],
             2,
-            "error: --min logloss=0.2: logloss is not better when it is higher\n  Gate on auc, for example.\n",
+            "error: --min needs a metric for which higher is better; logloss is not\n  Use auc, for example.\n",
         ),
         (
             ["train", "ltr", "--seed", "5000000000"],
             2,
-            "error: Invalid value for '--seed': Input should be less than or equal to 4294967295\n"
-            "  See: etsyml train ltr --help\n",
+            "error: --seed 5000000000: expected a number from 0 to 4,294,967,295\n",
         ),
+        (["weights", "-k", "0"], 2, "error: -k 0: expected a number of at least 1\n"),
         (["config", "show", "ltrr"], 2, "error: unknown configuration 'ltrr'\n  Did you mean 'ltr'?\n"),
-        (["recommend"], 2, "error: nobody to recommend to\n  Name a user with --user ID, or many with --users FILE.\n"),
+        (["recommend"], 2, "error: no user given\n  Give a user with --user ID, or several with --users FILE.\n"),
         (
             ["rank"],
             2,
-            "error: one thing is ranked at a time\n"
-            '  Name --query "...", or logged pages with --searches TABLE, or --features FILE.\n',
+            "error: give exactly one of --query, --searches and --features\n"
+            '  Use --query "..." for one query, --searches TABLE for logged pages, --features FILE for feature rows.\n',
         ),
         (
             ["rank", "--searches", __file__, "--explain"],
             2,
-            "error: --candidates, --before-after and --explain go with --query\n",
+            "error: --candidates, --before-after and --explain need --query\n",
         ),
         (
             ["rank", "--query", "mug", "--before-after", "--out", "x.csv"],
             2,
-            "error: --before-after goes with none of --candidates, --explain and --out\n",
+            "error: --before-after cannot be combined with --candidates, --explain or --out\n",
         ),
         (
             ["rank", "--query", "mug", "--groups", "x"],
             2,
-            "error: --groups says how many rows of --features each page has\n  Name --features FILE too.\n",
+            "error: --groups needs --features FILE\n",
         ),
-        (["similar"], 2, "error: name listings with --listing ID, or all of them with --all, or --judge the lists\n"),
+        (["similar"], 2, "error: give exactly one of --listing, --all and --judge\n"),
         (
             ["similar", "--judge", "--variant", "text"],
             2,
-            "error: --judge compares all variants, exactly; it goes with none of --variant, --other-shops, --explain, --exact and --out\n",
+            "error: --judge cannot be combined with --variant, --other-shops, --explain, --exact or --out\n",
         ),
         (["ingest", "listings", "no.csv"], 3, None),
         (["config", "show", "ltr", "--config", "no.yaml"], 3, "error: no.yaml: no such file or directory\n"),
         (
             ["evaluate", "--metric", "auc"],
             3,
-            "error: work/models/ctr: no ctr model here\n  Make it with: etsyml train ctr\n",
+            "error: work/models/ctr: ctr model not found\n  Train one with: etsyml train ctr\n",
         ),
         (
             ["evaluate"],
             3,
-            "error: no trained model here\n  Train one: etsyml train ltr, etsyml train lda or etsyml train ctr.\n",
+            "error: no trained model found\n  Train one: etsyml train ltr, etsyml train lda or etsyml train ctr\n",
         ),
         (
             ["train", "lda"],
@@ -104,7 +107,7 @@ HEAVY = (
         (
             ["inspect", "."],
             3,
-            "error: .: nothing that etsyml wrote\n  Name a table, features, a model or a workspace.\n",
+            "error: .: not written by etsyml\n  Give a table, features, a model or a workspace.\n",
         ),
     ],
 )
@@ -132,8 +135,8 @@ def test_a_bug_keeps_its_traceback_for_vv(etsyml: Etsyml, monkeypatch: pytest.Mo
     ended = etsyml("doctor")
     assert ended.code == 1
     assert (
-        ended.err
-        == "error: this is a bug in etsyml: KeyError: 'inside'\n  Run it again with -vv and report what it prints.\n"
+        ended.err == "error: internal error (please report): KeyError: 'inside'\n"
+        "  Run the command again with -vv and report the output.\n"
     )
     assert "Traceback" in etsyml("doctor", "-vv").err
 
@@ -174,7 +177,7 @@ def test_json_is_one_object_on_stdout(etsyml: Etsyml) -> None:
 def test_the_workspace_is_named_before_or_after_the_command_or_in_the_environment(
     etsyml: Etsyml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = f"{tmp_path}/models/ctr: no ctr model here"
+    missing = f"{tmp_path}/models/ctr: ctr model not found"
     assert missing in etsyml("-w", tmp_path, "evaluate", "--metric", "auc").err
     assert missing in etsyml("evaluate", "--metric", "auc", "--workspace", tmp_path).err
     monkeypatch.setenv("ETSYML_WORKSPACE", str(tmp_path))
@@ -196,26 +199,41 @@ def test_nothing_heavy_is_imported_before_a_command_runs(arguments: list[str]) -
     assert modules_after(*arguments).isdisjoint(HEAVY)
 
 
+def test_nothing_heavy_is_imported_to_complete_the_names_of_metrics() -> None:
+    program = "import sys\nfrom etsyml_cli.cli.complete import metrics\nprint(metrics(''), *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "'ndcg@10'" in done.stdout
+    assert set(done.stdout.split()).isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("columns", ["80", "100"])
+def test_no_summary_of_a_command_is_cut(etsyml: Etsyml, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    for group in ([], ["train"], ["index"], ["config"]):
+        listed = etsyml(*group, "--help").out.split("Commands:\n")[1].splitlines()
+        assert listed and all(line.endswith(".") and not line.endswith("...") for line in listed), listed
+
+
+def test_every_option_is_described_by_sentences_without_formulas(
+    etsyml: Etsyml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    for command in commands():
+        page = etsyml(*command, "--help").out.split("Options:\n")[1].split("\nCommands:")[0]
+        described = re.sub(r"\n +(?!-)", " ", page)  # one line per option
+        for line in described.splitlines():
+            assert re.search(r"  [A-Z][^<>]*\.(  +\[[^<>]*\])?$", line), (command, line)
+
+
+@pytest.mark.parametrize(("system", "offered"), [("ltr", False), ("lda", True), ("ctr", False)])
+def test_a_file_of_held_out_favorites_is_offered_where_it_is_accepted(
+    etsyml: Etsyml, tmp_path: Path, system: str, offered: bool
+) -> None:
+    assert ("--holdout none|SHARE|FILE" in etsyml("train", system, "--help").out) is offered
+
+
 def test_every_command_has_examples_in_its_help(etsyml: Etsyml) -> None:
-    commands = [
-        *(
-            ["demo"],
-            ["sample-data"],
-            ["ingest"],
-            ["extract-images"],
-            ["evaluate"],
-            ["rank"],
-            ["similar"],
-            ["index", "similar"],
-            ["compare"],
-            ["recommend"],
-            ["styles"],
-            ["score"],
-            ["auction"],
-        ),
-        *(["inspect"], ["doctor"], ["config", "show"], ["train", "ltr"], ["train", "lda"], ["train", "ctr"]),
-    ]
-    for command in commands:
+    for command in filter(None, commands()):
         ended = etsyml(*command, "--help")
         assert ended.code == 0
         assert f"Examples:\n    etsyml {' '.join(command)}" in ended.out or "| etsyml" in ended.out, command

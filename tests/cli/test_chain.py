@@ -51,7 +51,7 @@ def work(demo: tuple[Path, str]) -> Path:
 def test_the_demo_shows_its_commands_and_beats_every_baseline(demo: tuple[Path, str]) -> None:
     workspace, out = demo
     assert f"$ etsyml --workspace {workspace} train ltr" in out
-    learned = out.split("What was learned")[1]
+    learned = out.split("Results on held-out test data")[1]
     for system in ("search", "personalization", "ads"):
         row = next(line for line in learned.splitlines() if line.strip().startswith(system))
         assert float(row.split()[-1].split("…")[0]) > 0, row  # the lower end of the paired interval
@@ -73,8 +73,10 @@ def test_a_second_run_of_any_stage_finds_nothing_to_do(work: Path, etsyml: Etsym
 
 
 def test_evaluate_prints_the_documented_json(work: Path, etsyml: Etsyml) -> None:
-    told = json.loads(etsyml("-w", work, "evaluate", "--metric", "auc", "--backtest", "3", "--json").out)
-    assert (told["schema_version"], told["model"]) == (1, "ctr")
+    found = json.loads(etsyml("-w", work, "evaluate", "--metric", "auc", "--backtest", "3", "--json").out)
+    assert list(found) == ["schema_version", "evaluations"] and found["schema_version"] == 1
+    [told] = found["evaluations"]
+    assert told["model"] == "ctr"
     assert set(told["data"]) == {"impressions", "listings", "images"}
     assert {measured["slice"] for measured in told["metrics"]} == {"mixed", "cold", "warm"}
     variants = {measured["variant"]: measured for measured in told["metrics"] if measured["slice"] == "mixed"}
@@ -95,14 +97,16 @@ def test_clicks_on_search_results_are_learned_and_judged(work: Path, etsyml: Ets
     shutil.copytree(work / "tables", tmp_path / "tables")
     etsyml("-w", tmp_path, "train", "ctr", "--source", "searches", "--train-days", "10")
     model = tmp_path / "models/ctr-searches"
-    told = json.loads(etsyml("-w", tmp_path, "evaluate", "--model", model, "--metric", "auc", "--json").out)
+    by_path = etsyml("-w", tmp_path, "evaluate", "--model", model, "--metric", "auc", "--json").out
+    assert etsyml("-w", tmp_path, "evaluate", "--model", "ctr-searches", "--metric", "auc", "--json").out == by_path
+    [told] = json.loads(by_path)["evaluations"]
     assert list(told["data"]) == ["searches", "listings"]
     value = {(m["variant"], m["slice"]): m["value"] for m in told["metrics"]}
     assert value["ensemble", "mixed"] > 0.55
     wrong = etsyml("-w", tmp_path, "train", "ctr", "--searches", tmp_path / "tables/searches.parquet")
     assert (wrong.code, wrong.err) == (
         2,
-        "error: --searches is not read with --source impressions\n  Say --source searches.\n",
+        "error: --searches is not read with --source impressions\n  Use --source searches.\n",
     )
 
 
@@ -117,7 +121,7 @@ def test_whole_shops_are_held_out_and_judged(work: Path, etsyml: Etsyml, tmp_pat
     assert "by the hash of shop_id (seed 0): 20% test, 10% validation" in (model / "README.md").read_text()
     judged = etsyml("-w", work, "evaluate", "--model", model, "--metric", "pair_accuracy", "--json")
     assert f"judged on the rows of held-out shops, {rows['test_rows']:,} of 26,371" in judged.err
-    of = {(m["slice"], m["variant"]): m for m in json.loads(judged.out)["metrics"]}
+    of = {(m["slice"], m["variant"]): m for m in json.loads(judged.out)["evaluations"][0]["metrics"]}
     assert of["all", "text"]["value"] == of["unseen", "text"]["value"] > of["all", "shown"]["value"]
     assert of["all", "text"]["against"] is None and of["all", "text"]["n"] > 100
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from etsyml_cli.cli.settings import CONFIGS
-from etsyml_cli.metrics.names import METRICS
+from etsyml_cli.metrics.registry import METRICS
 from tests.conftest import REPOSITORY
 
 
@@ -40,7 +40,7 @@ def workplace(tmp_path_factory) -> Path:
     [
         ("etsyml evaluate --metric nd", ["ndcg@10"]),
         ("etsyml evaluate --metric log", ["logloss"]),
-        ("etsyml evaluate --model l", ["ltr", "lda"]),
+        ("etsyml evaluate --model l", ["ltr", "ltr-rows", "lda", "lda-shops"]),
         ("etsyml score --model ", ["work/models/ctr", "work/models/lda"]),
         ("etsyml styles --style 1", ["1", "10", "11"]),
         ("etsyml ingest s", ["searches"]),

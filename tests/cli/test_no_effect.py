@@ -88,7 +88,7 @@ def test_an_option_without_an_effect_is_refused(command: str, option: str, etsym
 @pytest.mark.parametrize("table", ["listings", "favorites", "impressions"])
 def test_an_event_map_is_for_the_table_that_has_events(table: str, etsyml: Etsyml) -> None:
     ended = etsyml("ingest", table, "f.csv", "--event-map", "view=impression")
-    assert ended.err == f"error: --event-map: no effect on {table}\n  It is for searches only.\n"
+    assert ended.err == f"error: --event-map: no effect on {table}\n  It applies to searches only.\n"
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def styles(tmp_path: Path, etsyml: Etsyml) -> Path:
 def test_an_input_that_no_evaluated_model_reads_is_refused(styles: Path, etsyml: Etsyml) -> None:
     ended = etsyml("-w", styles, "evaluate", "--model", "lda", "--impressions", SAMPLE / "impressions.csv.gz")
     assert ended.code == 2
-    assert "--impressions: read for none of the models" in ended.err
+    assert "--impressions is not read for any of the models" in ended.err
     table = styles / "tables/favorites.parquet"
     assert etsyml("-w", styles, "evaluate", "--metric", "hit@5", "--favorites", table).code == 0
 

@@ -27,6 +27,11 @@ def test_the_command_reference_is_fresh() -> None:
     assert (REPOSITORY / "docs/cli.md").read_text(encoding="utf-8") == script["reference"](), "run: make docs"
 
 
+def test_the_table_of_metrics_is_current() -> None:
+    script = runpy.run_path(str(REPOSITORY / "scripts/write_metrics_table.py"))
+    assert (REPOSITORY / "docs/metrics.md").read_text(encoding="utf-8") == script["page"](), "run: make docs"
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     for document in [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):

@@ -110,7 +110,7 @@ def test_a_table_for_a_person_has_a_row_a_style(work: Path, etsyml: Etsyml, monk
     assert [word for word in STYLES[:8] if any(word in line.split()[1:2] for line in told)] == list(STYLES[:8])
     assert etsyml("-w", work, "styles", "--style", "0").out.startswith("style 0: share ")
     of_user = etsyml("-w", work, "styles", "--user", "U17").out
-    assert "of 8 styles are above their share" in of_user and "folk" in of_user
+    assert "of 8 styles are above average" in of_user and "folk" in of_user
 
 
 def test_a_users_styles_are_theta_those_above_their_share_first(model: Path, tables: Path) -> None:

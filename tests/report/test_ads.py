@@ -35,7 +35,7 @@ def found(place: Workspace) -> Ads:
 
 
 def test_every_figure_is_that_of_evaluate(place: Workspace, found: Ads, etsyml: Etsyml) -> None:
-    measured = told(etsyml, place, "evaluate", "--model", "ctr")["metrics"]
+    measured = told(etsyml, place, "evaluate", "--model", "ctr")["evaluations"][0]["metrics"]
     in_table = {
         (one.metric, row.variant, slice_.name): (one.value, one.low, one.high)
         for slice_ in found.table

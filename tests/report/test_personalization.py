@@ -103,7 +103,7 @@ def test_the_page_of_a_user_equals_the_output_of_the_commands(
 
 def test_the_quality_is_that_of_evaluate(place: Workspace, found: Personalization, etsyml: Etsyml) -> None:
     asked = [word for metric in QUALITY.split() for word in ("--metric", metric)]
-    figures = told(etsyml, place, "evaluate", "--model", "lda", *asked)["metrics"]
+    figures = told(etsyml, place, "evaluate", "--model", "lda", *asked)["evaluations"][0]["metrics"]
     assert msgspec.to_builtins(found.quality.figures) == figures
     by_name = {(one["name"], one["variant"]): one for one in figures}
     recall, long_tail = found.quality.recall, found.quality.long_tail

@@ -48,7 +48,10 @@ def without_photos(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 def test_the_figures_are_those_of_evaluate(place: Workspace, found: Search, etsyml: Etsyml) -> None:
-    assert msgspec.to_builtins(found.ranking.figures) == told(etsyml, place, "evaluate", "--model", "ltr")["metrics"]
+    assert (
+        msgspec.to_builtins(found.ranking.figures)
+        == told(etsyml, place, "evaluate", "--model", "ltr")["evaluations"][0]["metrics"]
+    )
 
 
 def test_changes_per_query_add_up_to_the_difference_of_evaluate(
@@ -59,7 +62,7 @@ def test_changes_per_query_add_up_to_the_difference_of_evaluate(
     metric = parse_metric("ndcg@10")
     pages = figures_of_pages(model=place.model("ltr"), **tables, images=images, metric=metric, seed=0)
     changes = compare(pages, "ndcg@10", "text", "multimodal").changes
-    figures = told(etsyml, place, "evaluate", "--model", "ltr", "--metric", "ndcg@10")["metrics"]
+    figures = told(etsyml, place, "evaluate", "--model", "ltr", "--metric", "ndcg@10")["evaluations"][0]["metrics"]
     multimodal = next(one for one in figures if one["variant"] == "multimodal")
     assert sum(one.pages for one in changes) == multimodal["n"] == len(pages.queries)
     assert sum(one.weight for one in changes) / multimodal["n"] == pytest.approx(multimodal["against"]["value"])
@@ -199,12 +202,12 @@ def test_similar_listings_need_no_ranker(place: Workspace, tmp_path: Path) -> No
     assert len(section.similar) == 3
 
 
-def test_a_ranker_of_rows_has_no_listings_to_show(tmp_path: Path) -> None:
+def test_a_ranker_of_feature_rows_is_not_the_search_ranker(tmp_path: Path) -> None:
     rows = tmp_path / "rows.txt"
     rows.write_text("".join(f"1 qid:{page} 1:0.{page}\n0 qid:{page} 1:0.01\n" for page in range(1, 6)))
     section = search(sample(tmp_path / "work", ["listings"], f"train ltr --features {rows}"))
     assert isinstance(section, Missing)
-    assert section.what == "the ranker learned from rows of features and knows no listings; no photo features"
+    assert section.what == "no search ranker; no photo features"
 
 
 def test_a_card_equals_the_row_of_the_table(place: Workspace) -> None:

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from etsyml_cli.cli.main import run as etsyml
 from etsyml_cli.core.errors import DataError, UsageError
-from etsyml_cli.metrics.names import parse_metric
-from etsyml_cli.metrics.ranking import PER_PAGE
 from etsyml_cli.search.compare_runs import compare, ranked_pages
+from tests.metrics.pages import values
 
 NEAR = [0.0, 0.1, 0.1 + 1e-9, 1.0, 1.0 + 6e-8, -3.5, 1e30]
 MEASURES = {"ndcg@1": "ndcg_cut_1", "ndcg@3": "ndcg_cut_3", "ndcg@10": "ndcg_cut_10", "map": "map", "map@3": "map_cut_3", "mrr": "recip_rank", "p@5": "P_5"}  # fmt: skip
@@ -29,9 +28,8 @@ def test_equal_to_trec_eval_with_missing_queries_and_documents(qrels, run):
     asked = {"ndcg_cut.1,3,10", "map", "map_cut.3", "recip_rank", "P.5"}
     found = pytrec_eval.RelevanceEvaluator(qrels, asked).evaluate(run)
     for ours, theirs in MEASURES.items():
-        name = parse_metric(ours)
         expected = [found[query][theirs] if query in run else 0.0 for query in qrels]
-        np.testing.assert_allclose(PER_PAGE[name.name](pages, name), expected, rtol=0, atol=1e-12, err_msg=ours)
+        np.testing.assert_allclose(values(ours, pages), expected, rtol=0, atol=1e-12, err_msg=ours)
 
 
 @pytest.fixture
@@ -74,8 +72,9 @@ def test_runs_of_one_name_are_told_apart(files):
 
 def test_what_cannot_be_compared_is_said(files):
     a, b, qrels = files
-    with pytest.raises(UsageError, match="auc does not judge runs"):
-        compare(runs=(a, b), qrels=qrels, metrics=["auc"], seed=0)
+    for metric in ("auc", "pair_accuracy"):
+        with pytest.raises(UsageError, match=f"{metric} does not judge runs"):
+            compare(runs=(a, b), qrels=qrels, metrics=[metric], seed=0)
     qrels.write_text("other 0 x 1\n")
     with pytest.raises(DataError, match="none of its 3 queries is judged"):
         compare(runs=(a, b), qrels=qrels, metrics=[], seed=0)

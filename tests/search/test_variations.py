@@ -13,6 +13,7 @@ from sklearn.datasets import load_svmlight_file
 
 from etsyml_cli.core.config import resolve_config
 from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.io.artifact import MANIFEST
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, load_json
 from etsyml_cli.io.trec import read_qrels, read_run
 from etsyml_cli.metrics.names import parse_metric
@@ -306,7 +307,7 @@ def test_rows_of_own_features_are_learned_judged_and_ranked(tmp_path: Path) -> N
     lines = test.read_text().splitlines()
     assert len(lists) == 40 and all(len(one["items"]) == 2 for one in lists)
     assert all(f"qid:{one['query']} " in lines[int(item["id"]) - 1] for one in lists for item in one["items"])
-    with pytest.raises(DataError, match="learned from all its pages"):
+    with pytest.raises(DataError, match="is the training file, and no page of it was held out"):
         evaluate_rows(model=tmp_path / "model", features=train, groups=None, metrics=metrics, seed=0)
 
 
@@ -329,15 +330,24 @@ def test_labels_that_are_no_grades_are_refused(tmp_path: Path, label: str) -> No
 
 def test_models_of_listings_and_of_rows_are_not_mixed_up(shop: Shop, model: Path, tmp_path: Path) -> None:
     rows = write_rows_file(tmp_path / "rows.txt", 30)
-    with pytest.raises(InputError, match="learned from listings"):
+    with pytest.raises(InputError, match="was trained on listings, not on feature rows") as caught:
         list(rank_rows(model=model, features=rows, groups=None, k=1))
+    assert caught.value.hint == "Train another model with: etsyml train ltr --features FILE"
     train_on_rows(features=rows, groups=None, config=config_of(valid_share=0.3), seed=0, out=tmp_path / "rows")
-    with pytest.raises(UsageError, match="learned from rows of features"):
-        shop.evaluate(tmp_path / "rows", "map")
-    with pytest.raises(UsageError, match="--baseline judges rankers of listings"):
-        shop.evaluate(tmp_path / "rows", "map", features=rows, baseline="random")
-    with pytest.raises(UsageError, match="learned from listings, not from rows"):
-        shop.evaluate(model, "map", features=rows)
+    with pytest.raises(InputError, match="was trained on feature rows") as caught:
+        shop.rank(tmp_path / "rows", "wool")
+    assert caught.value.hint == f"Rank feature rows with: etsyml rank --features FILE --model {tmp_path / 'rows'}"
+
+
+def test_a_ranker_of_rows_of_an_older_version_is_to_be_trained_again(shop: Shop, tmp_path: Path) -> None:
+    rows, old = write_rows_file(tmp_path / "rows.txt", 30), tmp_path / "rows"
+    train_on_rows(features=rows, groups=None, config=config_of(valid_share=0.3), seed=0, out=old)
+    manifest = (old / MANIFEST).read_text()
+    (old / MANIFEST).write_text(manifest.replace('"model:ltr-rows"', '"model:ltr"'))
+    for use in (lambda: shop.rank(old, "wool"), lambda: list(rank_rows(model=old, features=rows, groups=None, k=1))):
+        with pytest.raises(InputError, match="trained on feature rows by an older version of etsyml") as caught:
+            use()
+        assert caught.value.hint == "Train it again with: etsyml train ltr --features FILE"
 
 
 def test_blocks_of_a_log_do_not_depend_on_what_else_it_shows(shop: Shop) -> None:

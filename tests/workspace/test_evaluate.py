@@ -1,36 +1,20 @@
-"""Which models a request asks for, what a gate is, and what is said of the inputs. The stages have their own tests."""
+"""Choice of models, gates and inputs of `evaluate`. The evaluation of each kind has its own tests."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from etsyml_cli.core.errors import GateError, UsageError
+from etsyml_cli.core.errors import GateError, InputError, UsageError
 from etsyml_cli.io.artifact import MANIFEST
 from etsyml_cli.metrics.measurement import Measurement
-from etsyml_cli.workspace.evaluate import Evaluation, asks_for_one, check_gates, evaluate, parse_gate
+from etsyml_cli.systems import KINDS
+from etsyml_cli.workspace.evaluate import Evaluation, check_gates, evaluate, parse_gate
 from tests.lda_chain import table_of, train, two_tastes
 
 ALL = {kind: Path(kind) for kind in ("ltr", "lda", "ctr")}
-
-
-@pytest.mark.parametrize(
-    ("models", "metrics", "gates", "one"),
-    [
-        (["lda"], [], [], True),
-        (["lda"], ["ndcg@5"], [], True),
-        (["ltr", "lda", "ctr"], [], [], False),
-        (["ltr", "lda", "ctr"], ["auc", "ne"], [], True),
-        (["ltr", "lda", "ctr"], ["ndcg@5"], [], False),
-        (["ltr", "lda", "ctr"], ["auc"], ["mrr=0.1"], False),
-        (["ltr", "lda", "ctr"], [], ["auc=0.1"], True),
-    ],
-)
-def test_the_request_alone_says_whether_one_model_is_meant(
-    models: list[str], metrics: list[str], gates: list[str], one: bool
-) -> None:
-    assert asks_for_one({kind: ALL[kind] for kind in models}, metrics, gates) is one
 
 
 @pytest.mark.parametrize("text", ["auc", "0.7", "=0.7", "auc=", "auc=high", "ndcg(gains=exp)@10", ""])
@@ -47,7 +31,7 @@ def test_a_gate_may_have_parameters() -> None:
 
 @pytest.mark.parametrize("metric", ["perplexity", "gini@10", "logloss", "ne", "calibration"])
 def test_no_gate_stands_on_what_is_not_better_when_higher(metric: str) -> None:
-    with pytest.raises(UsageError, match="is not better when it is higher"):
+    with pytest.raises(UsageError, match=f"needs a metric for which higher is better; {re.escape(metric)} is not"):
         parse_gate(f"{metric}=1")
 
 
@@ -70,9 +54,9 @@ def test_a_gate_looks_at_the_whole_and_not_at_a_slice_of_it() -> None:
 
 
 def test_what_compares_with_a_planted_truth_needs_one() -> None:
-    with pytest.raises(UsageError, match="style_cosine compares with a planted truth") as caught:
+    with pytest.raises(UsageError, match="style_cosine needs the ground truth") as caught:
         evaluate(models=ALL, inputs={}, metrics=["style_cosine"], gates=[], seed=0)
-    assert caught.value.hint == "Name it with --truth DIR."
+    assert caught.value.hint == "Give it with --truth DIR."
 
 
 def test_each_metric_is_measured_once_and_the_truth_is_among_the_data(tmp_path: Path) -> None:
@@ -95,5 +79,33 @@ def test_each_metric_is_measured_once_and_the_truth_is_among_the_data(tmp_path: 
 @pytest.mark.parametrize(("option", "judged"), [("backtest", "lda"), ("qrels", "ctr")])
 def test_an_option_is_refused_where_no_judge_takes_it(tmp_path: Path, option: str, judged: str) -> None:
     (tmp_path / MANIFEST).touch()
-    with pytest.raises(UsageError, match=f"--{option} is for (ctr|ltr) models, none is judged"):
+    with pytest.raises(UsageError, match=f"--{option} applies to (ctr|ltr) models only"):
         evaluate(models={judged: tmp_path}, inputs={}, metrics=[], gates=[], seed=0, options={option: 3})
+
+
+def test_a_model_that_lacks_its_rows_is_skipped_if_another_can_be_evaluated(tmp_path: Path) -> None:
+    favorites = table_of(two_tastes(20), tmp_path / "f.parquet")
+    train(favorites, tmp_path / "lda")
+    (tmp_path / "ltr-rows").mkdir()
+    (tmp_path / "ltr-rows" / MANIFEST).touch()
+    models = {kind: tmp_path / kind for kind in ("ltr-rows", "lda")}
+    measured = evaluate(models=models, inputs={"favorites": favorites}, metrics=["ndcg@5"], gates=[], seed=0)
+    assert [one.model for one in measured] == ["lda"]
+    with pytest.raises(UsageError, match="ltr-rows models are evaluated on rows of a file") as caught:
+        evaluate(models=models, inputs={"favorites": favorites}, metrics=["mrr"], gates=[], seed=0)
+    assert caught.value.hint == "Give it with --features FILE."
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "hint"),
+    [
+        ("lda-shops", "lda", "Train one with: etsyml train lda --shops"),
+        ("ctr-converted", "ctr", "Train one with: etsyml train ctr --label converted"),
+        ("mine", "ltr", "Train one with: etsyml train ltr --out mine"),
+    ],
+)
+def test_the_hint_for_a_missing_model_trains_exactly_that_one(name: str, kind: str, hint: str) -> None:
+    metric = KINDS[kind].default_metrics[0]
+    with pytest.raises(InputError, match=f"{name}: {kind} model not found") as caught:
+        evaluate(models={kind: Path(name)}, inputs={}, metrics=[metric], gates=[], seed=0)
+    assert caught.value.hint == hint

@@ -11,7 +11,7 @@ from scipy import sparse
 from etsyml_cli.core.config import resolve_config
 from etsyml_cli.core.errors import DataError, UsageError
 from etsyml_cli.io.model import load_tensors, save_tensors
-from etsyml_cli.metrics.recommendation import best_match_cosine
+from etsyml_cli.metrics.definitions.style_cosine import best_match_cosine
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.favorites import favorites_of
 from etsyml_cli.personalization.model.lda import ENGINES, fit

@@ -9,7 +9,7 @@ from scipy import sparse
 from scipy.special import digamma
 
 from etsyml_cli.core.errors import UsageError
-from etsyml_cli.metrics.recommendation import best_match_cosine
+from etsyml_cli.metrics.definitions.style_cosine import best_match_cosine
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model import lda as engines
 from etsyml_cli.personalization.model.lda_cvb0 import LATER_ROUNDS, _Corpus, _State, fit

@@ -9,7 +9,8 @@ import pytest
 from sklearn.datasets import load_svmlight_file
 
 from etsyml_cli.core.errors import DataError
-from etsyml_cli.metrics.ranking import ndcg, rank_pages
+from etsyml_cli.metrics.definitions.ndcg import ndcg
+from etsyml_cli.metrics.ranking import rank_pages
 from etsyml_cli.search.model import blocks as blocks_module
 from etsyml_cli.search.model.blocks import ListingPhotos, Rows
 from etsyml_cli.search.model.choose import choose_l2
@@ -154,7 +155,7 @@ def test_lightgbms_ranking_example_comes_out_as_with_other_linear_solvers(loss):
     weights = fitted(pages["train"], x["train"], 1e-2, loss=loss, max_iterations=100).weights
     scores = score(weights, {"features": Rows(x["test"])})
     ranked = rank_pages(scores, pages["test"].level.astype(float), pages["test"].offsets, np.arange(len(scores)))
-    assert 0.71 < ndcg(ranked, 10, exponential=True)[ranked.has_relevant()].mean() < 0.73
+    assert 0.71 < ndcg(ranked, 10, gains="exp")[ranked.has_relevant()].mean() < 0.73
 
 
 def test_a_feature_that_is_not_finite_is_refused():
