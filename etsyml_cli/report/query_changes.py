@@ -55,7 +55,7 @@ class Comparison:
     after: str
     changes: list[QueryChange]
 
-    def told(self) -> Changes:
+    def summary(self) -> Changes:
         """The part of the comparison that the page shows."""
         return Changes(
             metric=self.metric,

@@ -107,7 +107,7 @@ def _ranking(place: Workspace, cards: Cards, queries: Sequence[str]) -> Ranking 
     shown = unless_missing(lambda: list(_results(place, cards, queries, changes)), _steps(place, cards))
     return Ranking(
         results=compared if isinstance(compared, Missing) and not queries else shown,
-        changes=compared if isinstance(compared, Missing) else compared.told(),
+        changes=compared if isinstance(compared, Missing) else compared.summary(),
         figures=unless_missing(lambda: measured(place, "ltr"), MODELS["ltr"].train),
     )
 

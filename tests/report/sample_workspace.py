@@ -25,7 +25,7 @@ def sample(place: Path, tables: list[str], *commands: str) -> Workspace:
     return Workspace(place)
 
 
-def told(etsyml: Etsyml, place: Workspace, *arguments: str) -> Any:
+def json_of(etsyml: Etsyml, place: Workspace, *arguments: str) -> Any:
     """The parsed output of a command with --json."""
     return json.loads(etsyml("-w", place.root, *arguments, "--json").out)
 

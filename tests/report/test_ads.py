@@ -16,7 +16,7 @@ from etsyml_cli.report.ads_features import by_spread
 from etsyml_cli.report.missing import Missing
 from tests.conftest import Etsyml
 from tests.report.hostile_shop import N_LISTINGS, QUERY
-from tests.report.sample_workspace import SAMPLE, page, sample, told
+from tests.report.sample_workspace import SAMPLE, json_of, page, sample
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def found(place: Workspace) -> Ads:
 
 
 def test_every_figure_is_that_of_evaluate(place: Workspace, found: Ads, etsyml: Etsyml) -> None:
-    measured = told(etsyml, place, "evaluate", "--model", "ctr")["evaluations"][0]["metrics"]
+    measured = json_of(etsyml, place, "evaluate", "--model", "ctr")["evaluations"][0]["metrics"]
     in_table = {
         (one.metric, row.variant, slice_.name): (one.value, one.low, one.high)
         for slice_ in found.table

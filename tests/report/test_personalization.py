@@ -19,7 +19,7 @@ from etsyml_cli.report.thumbnails import Photo
 from etsyml_cli.report.user_page import FAVORITES
 from tests.conftest import Etsyml
 from tests.lda_chain import table_of, train, two_tastes
-from tests.report.sample_workspace import page, sample, told
+from tests.report.sample_workspace import json_of, page, sample
 
 QUALITY = "recall@5 recall@10 recall@20 recall@50 coverage@20 longtail@20 gini@20 ndcg@20 hit@10 novelty@20 perplexity"
 
@@ -54,7 +54,7 @@ def _ids(cards: list[Card]) -> list[str]:
 
 
 def test_the_gallery_equals_the_output_of_styles(place: Workspace, found: Personalization, etsyml: Etsyml) -> None:
-    styles = told(etsyml, place, "styles", "-k", "6")["styles"]
+    styles = json_of(etsyml, place, "styles", "-k", "6")["styles"]
     assert len(found.gallery) == found.n_styles == 8
     for row, style in zip(found.gallery, styles, strict=True):
         assert (row.number, row.share, row.coherence) == (style["style"], style["share"], style["coherence"])
@@ -82,16 +82,16 @@ def test_the_page_of_a_user_equals_the_output_of_the_commands(
 ) -> None:
     user = _shown(place, chosen).user
     assert chosen in (None, user.user_id)
-    profile = told(etsyml, place, "styles", "--user", user.user_id)["items"][:8]
+    profile = json_of(etsyml, place, "styles", "--user", user.user_id)["items"][:8]
     assert [(part.style, part.probability, part.lift) for part in user.profile] == [
         (item["style"], item["probability"], item["lift"]) for item in profile
     ]
     assert [part.words for part in user.profile] == [item["words"][:3] for item in profile]
-    rows = told(etsyml, place, "recommend", "--user", user.user_id, "--by-style", "-k", "6")["lists"]
+    rows = json_of(etsyml, place, "recommend", "--user", user.user_id, "--by-style", "-k", "6")["lists"]
     assert [(row.style, row.share, _ids(row.listings)) for row in user.rows] == [
         (row["style"], row["share"], [item["id"] for item in row["items"]]) for row in rows
     ]
-    listed = told(etsyml, place, "recommend", "--user", user.user_id, "--explain", "-k", "6")
+    listed = json_of(etsyml, place, "recommend", "--user", user.user_id, "--explain", "-k", "6")
     assert (user.fallback, listed["fallback"]) == (False, False)
     for one, item in zip(user.recommended, listed["items"], strict=True):
         assert (one.listing.id, one.score) == (item["id"], item["score"])
@@ -103,7 +103,7 @@ def test_the_page_of_a_user_equals_the_output_of_the_commands(
 
 def test_the_quality_is_that_of_evaluate(place: Workspace, found: Personalization, etsyml: Etsyml) -> None:
     asked = [word for metric in QUALITY.split() for word in ("--metric", metric)]
-    figures = told(etsyml, place, "evaluate", "--model", "lda", *asked)["evaluations"][0]["metrics"]
+    figures = json_of(etsyml, place, "evaluate", "--model", "lda", *asked)["evaluations"][0]["metrics"]
     assert msgspec.to_builtins(found.quality.figures) == figures
     by_name = {(one["name"], one["variant"]): one for one in figures}
     recall, long_tail = found.quality.recall, found.quality.long_tail

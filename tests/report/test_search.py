@@ -22,7 +22,7 @@ from etsyml_cli.report.search import LEAST_MATCHING, QUERIES, Search, Similar, s
 from etsyml_cli.report.thumbnails import Photo
 from etsyml_cli.search.evaluate import PageFigures, figures_of_pages
 from tests.conftest import Etsyml
-from tests.report.sample_workspace import page, sample, told
+from tests.report.sample_workspace import json_of, page, sample
 
 TINY = "extract-images --set backbone=tiny --set engine=torch"
 
@@ -50,7 +50,7 @@ def without_photos(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def test_the_figures_are_those_of_evaluate(place: Workspace, found: Search, etsyml: Etsyml) -> None:
     assert (
         msgspec.to_builtins(found.ranking.figures)
-        == told(etsyml, place, "evaluate", "--model", "ltr")["evaluations"][0]["metrics"]
+        == json_of(etsyml, place, "evaluate", "--model", "ltr")["evaluations"][0]["metrics"]
     )
 
 
@@ -62,7 +62,7 @@ def test_changes_per_query_add_up_to_the_difference_of_evaluate(
     metric = parse_metric("ndcg@10")
     pages = figures_of_pages(model=place.model("ltr"), **tables, images=images, metric=metric, seed=0)
     changes = compare(pages, "ndcg@10", "text", "multimodal").changes
-    figures = told(etsyml, place, "evaluate", "--model", "ltr", "--metric", "ndcg@10")["evaluations"][0]["metrics"]
+    figures = json_of(etsyml, place, "evaluate", "--model", "ltr", "--metric", "ndcg@10")["evaluations"][0]["metrics"]
     multimodal = next(one for one in figures if one["variant"] == "multimodal")
     assert sum(one.pages for one in changes) == multimodal["n"] == len(pages.queries)
     assert sum(one.weight for one in changes) / multimodal["n"] == pytest.approx(multimodal["against"]["value"])
@@ -92,7 +92,7 @@ def test_changes_count_every_page_once(rows: list[tuple[str, float, float]]) -> 
     assert sum(one.weight for one in comparison.changes) == pytest.approx(sum(after) - sum(before), abs=1e-9)
     weights = [abs(one.weight) for one in comparison.changes]
     assert weights == sorted(weights, reverse=True)
-    assert [sum(series.y) for series in comparison.told().distribution.series] == [len(set(queries))] * 2
+    assert [sum(series.y) for series in comparison.summary().distribution.series] == [len(set(queries))] * 2
 
 
 def test_results_equal_rank_for_the_queries_with_the_largest_changes(
@@ -104,7 +104,7 @@ def test_results_equal_rank_for_the_queries_with_the_largest_changes(
     assert weights == sorted(weights, reverse=True)
     for one in results:
         assert one.matching >= LEAST_MATCHING
-        ranked = told(etsyml, place, "rank", "--query", one.query, "--before-after")
+        ranked = json_of(etsyml, place, "rank", "--query", one.query, "--before-after")
         assert one.matching == ranked["matching"]
         assert [p.percentile for p in one.places] == [90, 80, 70, 60, 50]
         for side in ("text", "multimodal"):
@@ -127,7 +127,7 @@ def test_similar_listings_equal_the_output_of_similar(place: Workspace, found: S
         for side, variant in (("control", "text"), ("variant", "multimodal")):
             arguments = ("similar", "--listing", one.listing.id, "--variant", variant, "-k", "5")
             assert [card.id for card in getattr(one, side)] == [
-                item["id"] for item in told(etsyml, place, *arguments)["items"]
+                item["id"] for item in json_of(etsyml, place, *arguments)["items"]
             ]
 
 
