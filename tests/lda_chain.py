@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from etsyml_cli.ingest.config import IngestConfig
@@ -64,7 +65,8 @@ def held_out_pairs(model: Path) -> set[tuple[str, str]]:
 def recommend(**asked: object) -> Iterator[dict]:
     """The stage, with what is wished beside what else is asked."""
     wished = {name: asked.pop(name) for name in stage.ListOptions.__dataclass_fields__ if name in asked}
-    return stage.recommend(**asked, wish=stage.ListOptions(**wished))  # type: ignore[arg-type]
+    lists = stage.recommend(**asked, wish=stage.ListOptions(**wished))  # type: ignore[arg-type]
+    return (msgspec.to_builtins(one) for one in lists)
 
 
 def ids(listed: dict) -> list[str]:

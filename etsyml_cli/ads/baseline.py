@@ -1,4 +1,4 @@
-"""What a click model must beat: FTRL over the ad's ids alone, its learning rate tuned on the very days it learns."""
+"""The baseline of click models: FTRL over ids only, with a learning rate tuned on the training days."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from msgspec.structs import replace
 
 from etsyml_cli.ads.click_model import Part
 from etsyml_cli.ads.config import CtrConfig
+from etsyml_cli.ads.features.derived.add import DerivedColumns
+from etsyml_cli.ads.features.derived.column import row_inputs
 from etsyml_cli.ads.features.rows import RowHasher
 from etsyml_cli.ads.log import AdLog, counts, day_by_day
 from etsyml_cli.ads.model.ftrl import learn, new_state, start_at
@@ -17,21 +19,22 @@ from etsyml_cli.metrics.weighted import log_losses
 from etsyml_cli.splits.days import DaySplit
 
 ALPHAS = (0.02, 0.05, 0.1, 0.2, 0.5)
-CHOICE_DAYS = 7  # the last training days, on which the least progressive log loss decides between them
-MOST_BITS = 20  # five models are in memory at once, of few features
+SELECTION_DAYS = 7  # the learning rate with the lowest progressive log loss on the last training days is used
+MAX_BITS = 20  # five models with few features are in memory at once
 
 
 def baseline_rates(log: AdLog, listings: pa.Table | None, config: CtrConfig, split: DaySplit, base_rate: float) -> F64:
     """Click probability of each row of the split's test days in time order, (N,).
 
-    By the columns of `config.history.categorical`, learned in one pass over all days before; where there are none,
-    the base rate for everyone.
+    The features are the columns of `config.history.categorical`, trained in one pass over all days before the test.
+    Without such columns, every row has the base rate.
     """
     ids = config.history.categorical if config.history else ()
     if not ids:
         return np.full(log.rows(split.test_begins, split.last + 1), base_rate)
-    columns = [column for column in ("listing_id", *ids) if column in log.columns]
-    bits = min(config.bits, MOST_BITS)
+    columns = [column for column in dict.fromkeys(["listing_id", *ids, *row_inputs(ids)]) if column in log.columns]
+    derived = DerivedColumns(ids, listings)
+    bits = min(config.bits, MAX_BITS)
     hasher = RowHasher(categorical=ids, bits=bits, listings=listings)
     candidates = []
     for alpha in ALPHAS:
@@ -42,17 +45,17 @@ def baseline_rates(log: AdLog, listings: pa.Table | None, config: CtrConfig, spl
     with progress("train the baseline", log.rows(split.first, split.test_begins)) as advance:
         for batch in log.batches(columns, split.first, split.test_begins):
             for day, rows in day_by_day(batch):
-                found = _learn(candidates, rows)
-                if day >= split.test_begins - CHOICE_DAYS:
-                    losses += found
+                of_day = _learn(candidates, derived.add_to(rows))
+                if day >= split.test_begins - SELECTION_DAYS:
+                    losses += of_day
                 advance(rows.num_rows)
     best = candidates[int(np.argmin(losses))]
-    tested = log.batches(columns, split.test_begins, split.last + 1)
-    return np.concatenate([np.empty(0), *(best.predict(rows, []) for rows in tested)])
+    test_rows = log.batches(columns, split.test_begins, split.last + 1)
+    return np.concatenate([np.empty(0), *(best.predict(derived.add_to(rows), []) for rows in test_rows)])
 
 
 def _learn(candidates: list[Part], rows: pa.RecordBatch) -> F64:
-    """Let all learn from the rows; returns each one's log loss, summed over what it predicted just before, (C,)."""
+    """Train all candidates on the rows; returns the summed log loss of their predictions made just before, (C,)."""
     clicks, impressions = counts(rows)
     hashed = candidates[0].hash_rows(rows)
     predicted = [learn(part.zn, *hashed, clicks, impressions, part.config) for part in candidates]

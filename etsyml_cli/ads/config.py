@@ -1,4 +1,4 @@
-"""What can be set about `train ctr`."""
+"""The settings of `train ctr`."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ NotNegative = Annotated[float, Meta(ge=0)]
 Cross = Annotated[tuple[str, ...], Meta(min_length=2)]
 Pair = Annotated[tuple[str, ...], Meta(min_length=2, max_length=2)]
 Counted = Annotated[tuple[str, ...], Meta(min_length=1, max_length=2)]
-AD = ("listing_id",)  # whose history tells how much the blend can trust the historical model
+AD = ("listing_id",)  # the ensemble weights models by the amount of history of the ad
 
 
 class AdFeatures(Config, frozen=True):
-    """What an ad is: columns of the impressions or the listings table, by what is made of them."""
+    """Features of the content model: columns of the impressions or listings table, by kind of feature."""
 
     categorical: tuple[str, ...] = ("position",)
-    text: tuple[str, ...] = ("query", "title", "tags")  # one feature a word
-    crosses: tuple[Cross, ...] = ()  # one feature for each combination of values
-    word_crosses: tuple[Pair, ...] = (("query", "title"),)  # one for each pair of a word and a word
-    numeric: tuple[str, ...] = ("price",)  # one feature for each bucket of the logarithm
-    text_svd: tuple[str, ...] = ()  # of listings, as in title: their words reduced to `svd_dim` numbers
+    text: tuple[str, ...] = ("query", "title", "tags")  # one feature per word
+    crosses: tuple[Cross, ...] = ()  # one feature per combination of values
+    word_crosses: tuple[Pair, ...] = (("query", "title"),)  # one feature per pair of words
+    numeric: tuple[str, ...] = ("price",)  # one feature per bin of the logarithm
+    text_svd: tuple[str, ...] = ()  # of listings, such as title: words reduced to `svd_dim` numbers
 
     def columns(self) -> list[str]:
-        """Every column that is used, once, in the order of its first use."""
+        """All columns that are used, without duplicates, in order of first use."""
         crossed = [column for cross in [*self.crosses, *self.word_crosses] for column in cross]
         return list(dict.fromkeys([*self.categorical, *self.text, *crossed, *self.numeric, *self.text_svd]))
 
 
 class AdHistory(Config, frozen=True):
-    """What became of an ad: ids, and what was counted on earlier days by one or two columns together."""
+    """Features of the historical model: ids, and counts of earlier days per value of one or two columns."""
 
     categorical: tuple[str, ...] = ("listing_id", "shop_id", "query", "position")
     counts: tuple[Counted, ...] = (AD, ("shop_id",), ("query",), ("user_id",), ("listing_id", "query"))
-    click_svd: tuple[Pair, ...] = ()  # as in listing_id, query: their click matrix reduced to `svd_dim` numbers
+    click_svd: tuple[Pair, ...] = ()  # such as listing_id, query: their click matrix reduced to `svd_dim` numbers
 
     def columns(self) -> list[str]:
-        """Every column that is used, once, in the order of its first use."""
+        """All columns that are used, without duplicates, in order of first use."""
         counted = [column for columns in [*self.counts, *self.click_svd] for column in columns]
         return list(dict.fromkeys([*self.categorical, *counted]))
 
 
 class CtrConfig(Config, frozen=True):
-    """Features, hashed into 2**bits slots, and the constants of Algorithm 1: a slot's rate is alpha / (beta + √n).
+    """Features, hashed into 2**bits slots, and constants of Algorithm 1: a slot has learning rate alpha / (beta + √n).
 
-    `features` are those of the content model, `history` those of the historical one, which counts over the whole past
-    and over the last `days`; with None the content model stands alone. An ad is cold that was shown fewer than `cold`
-    times before. Photos are reduced to `photo_dim` numbers, 0 for none. `position` is the one that scores are made for,
-    None for each row's own.
+    `features` are those of the content model, `history` those of the historical model, which counts over all earlier
+    days and over the last `days`; if it is None, there is only the content model. An ad with fewer than `cold` earlier
+    impressions is cold. Photos are reduced to `photo_dim` numbers, 0 for none. Scores are computed for `position`, or
+    for each row's own position if it is None.
     """
 
     features: AdFeatures = AdFeatures()
@@ -60,8 +60,8 @@ class CtrConfig(Config, frozen=True):
     photo_dim: Annotated[int, Meta(ge=0)] = 64
     svd_dim: Annotated[int, Meta(ge=1)] = 16
     position: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = 1
-    negatives: Annotated[float, Meta(ge=1e-6, le=1)] = 1.0  # share of the impressions without a click that is learned
-    weight: str | None = None  # a column that says how much a row counts in training
+    negatives: Annotated[float, Meta(ge=1e-6, le=1)] = 1.0  # sampling rate of impressions without a click
+    weight: str | None = None  # column of row weights in training
     bits: Annotated[int, Meta(ge=8, le=28)] = 22
     alpha: Annotated[float, Meta(gt=0, le=1e6)] = 0.1
     beta: NotNegative = 1.0
@@ -70,5 +70,5 @@ class CtrConfig(Config, frozen=True):
     passes: Annotated[int, Meta(ge=1)] = 1
 
     def columns(self) -> list[str]:
-        """Every column that either model uses, once."""
+        """All columns that the models use, without duplicates."""
         return list(dict.fromkeys([*self.features.columns(), *(self.history.columns() if self.history else [])]))

@@ -1,4 +1,4 @@
-"""What each day of the ads' log adds up to: rows, impressions and events."""
+"""Totals of each day of a log: rows, impressions and events."""
 
 from __future__ import annotations
 
@@ -8,67 +8,67 @@ import numpy as np
 
 from etsyml_cli.ads.log import EVENTS, AdLog, counts
 from etsyml_cli.ads.row_order import microseconds
+from etsyml_cli.core.days import days_of
 from etsyml_cli.core.errors import DataError
-from etsyml_cli.splits.days import days_of
 
 
 class Totals(NamedTuple):
-    """How many rows there are, their impressions and events."""
+    """Numbers of rows, impressions and events."""
 
     rows: int = 0
     impressions: float = 0.0
     events: float = 0.0
 
-    def and_those(self, other: Totals) -> Totals:
-        """Both together."""
+    def plus(self, other: Totals) -> Totals:
+        """The sum of both."""
         return Totals(self.rows + other.rows, self.impressions + other.impressions, self.events + other.events)
 
 
 class Averages(NamedTuple):
-    """Events by impression, and impressions by row."""
+    """Events per impression, and impressions per row."""
 
     click_rate: float
     impressions: float
 
 
 def totals_by_day(log: AdLog, first_day: int, end_day: int) -> dict[int, Totals]:
-    """The totals of each day from first_day to end_day − 1 that has rows, the first day first."""
+    """The totals of each day from first_day to end_day − 1 that has rows, in order."""
     totals: dict[int, Totals] = {}
     for rows in log.unordered([], first_day, end_day):
         clicks, impressions = counts(rows)
         days = days_of(microseconds(rows)) - first_day
         columns = [np.bincount(days), np.bincount(days, impressions), np.bincount(days, clicks)]
         for day in np.flatnonzero(columns[0]).tolist():
-            found = Totals(*(column[day].item() for column in columns))
-            totals[first_day + day] = totals.get(first_day + day, Totals()).and_those(found)
+            of_day = Totals(*(column[day].item() for column in columns))
+            totals[first_day + day] = totals.get(first_day + day, Totals()).plus(of_day)
     return dict(sorted(totals.items()))
 
 
 def first_averages(log: AdLog, totals: dict[int, Totals], end_day: int) -> Averages:
-    """Those of the first days that hold both events and impressions without one.
+    """The averages of the first days that have both events and impressions without an event.
 
-    So a warm start begins as a model that learns all days at once. Raises DataError if the days before `end_day` hold
-    no events, or nothing else.
+    With these, a model starts the same, whether it is trained on all days at once or continued by warm starts. Raises
+    DataError if the days before `end_day` have no events, or events only.
     """
     total = Totals()
     for day, of_day in totals.items():
         if day < end_day:
-            total = total.and_those(of_day)
+            total = total.plus(of_day)
             if 0 < total.events < total.impressions:
                 return Averages(total.events / total.impressions, total.impressions / total.rows)
     if total.impressions == 0:
-        raise DataError(f"{log.path}: no rows on the days to train on", hint="Train on more days.")
+        raise DataError(f"{log.path}: no rows on the training days", hint="Train on more days.")
     what = f"no {EVENTS[log.label]}" if total.events <= 0 else f"{EVENTS[log.label]}s only"
-    raise DataError(f"{log.path}: the rows to train on hold {what}", hint="Is it the right label column?")
+    raise DataError(f"{log.path}: the training rows have {what}", hint="Is it the right label column?")
 
 
 def last_days_with(totals: dict[int, Totals], events: float, end_day: int, least: int = 1) -> list[int]:
-    """The last days before `end_day` that together hold so many events, at least `least` days; [] if there are none."""
+    """The last days before `end_day` with this many events together, at least `least` days; [] if too few."""
     chosen: list[int] = []
-    found = 0.0
+    total = 0.0
     for day in sorted((day for day in totals if day < end_day), reverse=True):
         chosen.append(day)
-        found += totals[day].events
-        if found >= events and len(chosen) >= least:
+        total += totals[day].events
+        if total >= events and len(chosen) >= least:
             return chosen[::-1]
     return []

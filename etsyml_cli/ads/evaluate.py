@@ -1,27 +1,28 @@
-"""Judge the click model on the days that `train ctr` set aside, or its configuration day after day."""
+"""Evaluate a click model on its test days, or its configuration in a backtest."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from etsyml_cli.ads.baseline import baseline_rates
-from etsyml_cli.ads.click_model import CONTENT, ENSEMBLE, CtrModel, ScoredRows, judge_days, variants_of
+from etsyml_cli.ads.click_model import CONTENT, ENSEMBLE, CtrModel, ScoredRows, predict_days, variants_of
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.learn import learn_model
-from etsyml_cli.ads.listing_features import SideInputs, shuffle_photos
+from etsyml_cli.ads.listing_features import shuffle_photos
 from etsyml_cli.ads.log import CLICKED, IMPRESSIONS, SEARCHES, AdLog, open_log
+from etsyml_cli.ads.side_inputs import SideInputs
 from etsyml_cli.ads.slices import VariantScores, compared_with, measure_days, measure_slices
 from etsyml_cli.ads.split import split_days
-from etsyml_cli.ads.store import base_rate_of, load_model, manifest_of, side_inputs_of
+from etsyml_cli.ads.store import Origin, base_rate_of, load_model, manifest_of, origin_of, side_inputs_of
 from etsyml_cli.core.errors import DataError, UsageError
 from etsyml_cli.core.types import F64
-from etsyml_cli.io.artifact import Manifest, expect_same_input
+from etsyml_cli.io.artifact import expect_same_input
 from etsyml_cli.io.model import SPLIT, load_config, load_json
 from etsyml_cli.io.truth import read_click_probabilities
 from etsyml_cli.metrics.measurement import Measurement
@@ -29,147 +30,153 @@ from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.shapes import RowMetric
 from etsyml_cli.splits.days import DaySplit
 
-PERMUTED = {CONTENT: "permuted", ENSEMBLE: "ens-permuted"}  # what variants are called whose photos were dealt anew
+PERMUTED = {CONTENT: "permuted", ENSEMBLE: "ens-permuted"}  # variant -> its name with shuffled photos
 
 
-def evaluate_ctr(
-    *,
-    model: Path,
-    impressions: Path | None,
-    listings: Path | None,
-    metrics: list[MetricName],
-    seed: int,
-    searches: Path | None = None,
-    images: Path | None = None,
-    truth: Path | None = None,
-    baseline: str | None = None,
-    backtest: int | None = None,
-) -> list[Measurement]:
-    """Every metric of ids alone, both models, their ensemble and, with `truth`, the planted probabilities.
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of an evaluation: a model, and the tables and photo features that it was trained on.
 
-    On the test days, over all rows and apart for cold and warm ads, by their impressions before the test. With
-    `backtest` on each of the last so many days that have rows, by a model of this one's configuration that learned
-    only the days before it. Where the model knows photos, the variants of PERMUTED say what it would with the photos
-    dealt to other listings. Differences are those to `baseline`, the variant of ids alone if it is None. Rows and
-    label are those of `train ctr`, from the table that it learned from: `impressions` or `searches`.
-
-    Raises InputError for another such table, DataError where nothing was held out or the
-    test days have rows of one class only, UsageError for a baseline that is no variant, for more days than have a
-    past, and for the truth of ad clicks where the model predicts something else.
+    `truth` is a directory with the click probabilities of a synthetic marketplace. Differences are to the variant
+    `baseline`, by default the model of ids only. `backtest` is a number of days to test, one by one.
     """
-    for metric in metrics:
-        metric.shape(RowMetric)  # raises UsageError before anything is read
-    trained_on = inputs_of(model, impressions=impressions, searches=searches, listings=listings, images=images)
-    if truth is not None and (trained_on.log.table, trained_on.log.label) != (IMPRESSIONS, CLICKED):
-        what = "conversions" if trained_on.log.label != CLICKED else "clicks on searches"
-        raise UsageError(f"{model} predicts {what}: the planted probabilities are those of clicks on ads")
-    if backtest is None:
-        tested = on_test_days(model, trained_on, truth).tested
-        return measure_slices(compared_with(baseline, tested), metrics, seed)
-    manifest, log, side = trained_on
-    config: CtrConfig = load_config(model, CtrConfig)
-    days = []
-    for day in days_to_test(log, backtest):
-        known = log.until(day)
-        split = split_days(known.days(), None, manifest.plan.config.get("train_days"))
-        trained, learned = learn_model(known, side, config, split, manifest.plan.seed or 0)
-        tested = _test(trained, known, side, split, learned["train"]["base_rate"], truth).tested
-        days.append(compared_with(baseline, tested))
-    return measure_days(days, metrics, seed)
+
+    model: Path
+    impressions: Path | None
+    listings: Path | None
+    searches: Path | None = None
+    images: Path | None = None
+    truth: Path | None = None
+    baseline: str | None = None
+    backtest: int | None = None
 
 
 class TrainedOn(NamedTuple):
-    """The manifest of a click model, the log that it learned from and what it knows beside that."""
+    """The data that a click model was trained on: a description, the log, and listings and photos."""
 
-    manifest: Manifest
+    origin: Origin
     log: AdLog
     side: SideInputs
 
 
-def inputs_of(
-    model: Path, *, impressions: Path | None, searches: Path | None, listings: Path | None, images: Path | None
-) -> TrainedOn:
-    """Those of these tables and features that the model in `model` learned from. Raises as `evaluate_ctr`."""
-    manifest = manifest_of(model)
-    if "listings" not in manifest.plan.inputs:
-        listings = None
-    elif listings is None:
-        raise UsageError(f"{model} was trained with a listings table", hint="Name it with --listings.")
-    return TrainedOn(manifest, _log_of(manifest, impressions, searches), side_inputs_of(model, listings, images))
-
-
 class TestRun(NamedTuple):
-    """A model at its test days: what its parts said of each row, and what every variant makes of that."""
+    """A model with predictions of its parts for each test row, and the click probabilities of all variants."""
 
     model: CtrModel
     split: DaySplit
-    judged: ScoredRows
+    scored: ScoredRows
     tested: VariantScores
 
 
+def evaluate_ctr(*, metrics: list[MetricName], seed: int, **inputs: Any) -> list[Measurement]:
+    """`evaluate` with the fields of `Inputs` as keywords."""
+    return evaluate(Inputs(**inputs), metrics, seed)
+
+
+def evaluate(inputs: Inputs, metrics: list[MetricName], seed: int) -> list[Measurement]:
+    """Every metric of the baseline, the parts of the model, their ensemble and, with `truth`, the true probabilities.
+
+    Measured on the test days, for all rows and separately for cold and warm ads (by impressions before the test). A
+    backtest measures each of the last days that have rows, with a model of the same configuration that was trained on
+    the days before. If the model uses photos, the variants of PERMUTED are its predictions with shuffled photos.
+
+    Raises InputError for another table than the model was trained on, DataError if there is no test set or its rows
+    are of one class only, and UsageError for an unknown baseline, for more backtest days than the log has, and for
+    `truth` if the model does not predict clicks on ads.
+    """
+    for metric in metrics:
+        metric.shape(RowMetric)  # raises UsageError before anything is read
+    trained_on = inputs_of(inputs)
+    if inputs.truth is not None and (trained_on.log.table, trained_on.log.label) != (IMPRESSIONS, CLICKED):
+        what = "conversions" if trained_on.log.label != CLICKED else "clicks on searches"
+        raise UsageError(f"{inputs.model} predicts {what}, but --truth has probabilities of clicks on ads")
+    if inputs.backtest is None:
+        tested = on_test_days(inputs.model, trained_on, inputs.truth).tested
+        return measure_slices(compared_with(inputs.baseline, tested), metrics, seed)
+    days = [_backtest_day(inputs, trained_on, day) for day in days_to_test(trained_on.log, inputs.backtest)]
+    return measure_days(days, metrics, seed)
+
+
+def inputs_of(inputs: Inputs) -> TrainedOn:
+    """Open the data that the model was trained on. Raises as `evaluate`."""
+    manifest = manifest_of(inputs.model)
+    listings = inputs.listings
+    if "listings" not in manifest.plan.inputs:
+        listings = None
+    elif listings is None:
+        raise UsageError(f"{inputs.model} was trained with a listings table", hint="Add --listings.")
+    return TrainedOn(origin_of(inputs.model), _log_of(inputs), side_inputs_of(inputs.model, listings, inputs.images))
+
+
 def on_test_days(model: Path, trained_on: TrainedOn, truth: Path | None = None) -> TestRun:
-    """The model in `model` at the days that `train ctr` set aside. Raises DataError where there are none."""
+    """Test the model in `model` on its test days. Raises DataError if there are none."""
     split: DaySplit = load_json(model, SPLIT, DaySplit)
     if split.test_from is None:
         raise DataError(
-            f"{model} was trained with --holdout none: nothing is left to judge it on",
-            hint="Judge its configuration on days of the past: --backtest 5.",
+            f"{model} was trained with --holdout none: there is no test set",
+            hint="Run a backtest of its configuration: --backtest 5.",
         )
-    trained = load_model(model, trained_on.side)
-    return _test(trained, trained_on.log, trained_on.side, split, base_rate_of(model), truth)
-
-
-def _log_of(manifest: Manifest, impressions: Path | None, searches: Path | None) -> AdLog:
-    """The log that the model learned from. Raises InputError for another one, UsageError where it is not named."""
-    source = SEARCHES if SEARCHES in manifest.plan.inputs else IMPRESSIONS
-    table = searches if source == SEARCHES else impressions
-    if table is None:
-        raise UsageError(f"the model was trained on {source}", hint=f"Name that table with --{source}.")
-    expect_same_input(manifest, source, table)
-    settings = manifest.plan.config
-    return open_log(table, settings.get("limit"), settings.get("label", CLICKED), source, manifest.plan.seed or 0)
+    return _test(load_model(model, trained_on.side), trained_on, split, base_rate_of(model), truth)
 
 
 def days_to_test(log: AdLog, number: int) -> list[int]:
-    """The last days that have rows. Raises UsageError for more than have days to train on and to validate before."""
+    """The last days that have rows. Raises UsageError if fewer days have at least two days before them."""
     days = log.days()
     possible = days[days >= days[0] + 2]
     if not 1 <= number <= len(possible):
         raise UsageError(
             f"--backtest {number}: {log.path} has {len(possible)} days to test, with two or more before them",
-            hint="Test 1 day or more, and no more than these.",
+            hint="Choose a number from 1 to that.",
         )
     return [int(day) for day in days[-number:]]
 
 
-def _test(
-    model: CtrModel, log: AdLog, side: SideInputs, split: DaySplit, base_rate: float, truth: Path | None
-) -> TestRun:
-    """The model at the split's test days."""
-    days = split.test_begins, split.last + 1
-    judged = judge_days(model, log, *days)
-    ids_alone = baseline_rates(log, side.listings, model.parts[CONTENT].config, split, base_rate)
-    rates = {"baseline": ids_alone, **variants_of(model, judged)}
+def _backtest_day(inputs: Inputs, trained_on: TrainedOn, day: int) -> VariantScores:
+    origin, log, side = trained_on
+    config: CtrConfig = load_config(inputs.model, CtrConfig)
+    past = log.until(day)
+    split = split_days(past.days(), None, origin.train_days)
+    model, learned = learn_model(past, side, config, split, origin.seed)
+    run = _test(model, trained_on._replace(log=past), split, learned.train.base_rate, inputs.truth)
+    return compared_with(inputs.baseline, run.tested)
+
+
+def _log_of(inputs: Inputs) -> AdLog:
+    """The log that the model was trained on. Raises InputError for another one, UsageError if there is none."""
+    manifest, origin = manifest_of(inputs.model), origin_of(inputs.model)
+    table = inputs.searches if origin.source == SEARCHES else inputs.impressions
+    if table is None:
+        raise UsageError(f"the model was trained on {origin.source}", hint=f"Add --{origin.source}.")
+    expect_same_input(manifest, origin.source, table)
+    return open_log(table, origin.limit, origin.label, origin.source, origin.seed)
+
+
+def _test(model: CtrModel, trained_on: TrainedOn, split: DaySplit, base_rate: float, truth: Path | None) -> TestRun:
+    """Test the model on the test days of the split."""
+    log, days = trained_on.log, (split.test_begins, split.last + 1)
+    scored = predict_days(model, log, *days)
+    baseline = baseline_rates(log, trained_on.side.listings, model.parts[CONTENT].config, split, base_rate)
+    rates = {"baseline": baseline, **variants_of(model, scored)}
     if model.listing_features.photos:
-        dealt = replace(model, listing_features=shuffle_photos(model.listing_features, model.seed))
-        permuted = variants_of(dealt, judge_days(dealt, log, *days))
+        shuffled = replace(model, listing_features=shuffle_photos(model.listing_features, model.seed))
+        permuted = variants_of(shuffled, predict_days(shuffled, log, *days))
         rates |= {PERMUTED[name]: permuted[name] for name in PERMUTED if name in permuted}
     if truth is not None:
-        rates["oracle"] = _planted(truth, log, *days)
-    cold = judged.shown < model.config.cold if model.histories else None
-    return TestRun(model, split, judged, VariantScores(days[0], rates, judged.clicks, judged.impressions, cold))
+        rates["oracle"] = _true_probabilities(truth, log, *days)
+    cold = scored.shown < model.config.cold if model.histories else None
+    return TestRun(model, split, scored, VariantScores(days[0], rates, scored.clicks, scored.impressions, cold))
 
 
-def _planted(truth: Path, log: AdLog, first_day: int, end_day: int) -> F64:
+def _true_probabilities(truth: Path, log: AdLog, first_day: int, end_day: int) -> F64:
     """The true click probability of each row of these days, shape (N,)."""
-    planted = read_click_probabilities(truth)
+    table = read_click_probabilities(truth)
     if "impression_id" not in log.columns:
-        raise DataError(f"{log.path} has no impression_id, by which the truth is found")
+        raise DataError(f"{log.path} has no impression_id column, which --truth needs")
     ids = pa.chunked_array(
         [rows.column("impression_id") for rows in log.batches(["impression_id"], first_day, end_day)]
     )
-    places = pc.index_in(ids, value_set=planted["impression_id"])
-    if places.null_count:
-        raise DataError(f"{truth} does not know {places.null_count:,} of {len(ids):,} impressions of the test days")
-    probability: F64 = planted["probability"].take(places).to_numpy().astype(np.float64)
+    positions = pc.index_in(ids, value_set=table["impression_id"])
+    if positions.null_count:
+        raise DataError(f"{truth} lacks {positions.null_count:,} of {len(ids):,} impressions of the test days")
+    probability: F64 = table["probability"].take(positions).to_numpy().astype(np.float64)
     return probability

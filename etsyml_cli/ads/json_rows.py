@@ -1,4 +1,4 @@
-"""Ads as JSON objects: the fields that are features, as they would stand in the impressions table."""
+"""Read ads from JSON objects as rows of the impressions table."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etsyml_cli.ads.click_model import input_columns
 from etsyml_cli.ads.config import CtrConfig
-from etsyml_cli.ads.features.derived import DERIVED_COLUMNS
-from etsyml_cli.ads.row_order import TIME
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.ingest.rules import Rules
 from etsyml_cli.ingest.values import parse
@@ -24,7 +23,7 @@ MAX_FLOAT = sys.float_info.max
 EXPECTED = {
     pa.string(): "text",
     pa.float64(): "a number",
-    ARROW_TYPES["time"]: "a time with its zone, as in 2026-11-25T13:00:00Z",
+    ARROW_TYPES["time"]: "a time with a time zone, as in 2026-11-25T13:00:00Z",
 }
 
 NONE = type(None)
@@ -38,39 +37,36 @@ Numbered = tuple[int, dict[str, Any]]  # line number from 1, and the object on t
 
 
 def json_objects(rows: Iterable[bytes]) -> Iterator[Numbered]:
-    """The objects of JSON Lines, numbered. Raises InputError, naming the line, for what is none."""
+    """Yield the objects of JSON Lines with their line numbers. Raises InputError if a line is not a JSON object."""
     decoder = msgspec.json.Decoder(dict[str, Any])
     for number, line in numbered_lines(rows):
         try:
             yield number, decoder.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise InputError(f"line {number}: no JSON object ({error})") from None
+            raise InputError(f"line {number}: not a JSON object ({error})") from None
 
 
 def as_batch(objects: list[Numbered], config: CtrConfig) -> pa.RecordBatch:
-    """The objects' fields that are features, as they would stand in the impressions table."""
-    wanted = config.columns()
-    of_time = [name for name in DERIVED_COLUMNS if name in wanted]
-    columns = dict.fromkeys(["listing_id", *wanted, *([TIME] if of_time else [])])
-    arrays = {name: _column(objects, name, _type_of(name)) for name in columns}
-    for name in of_time:  # where a row does not say it
-        arrays[name] = pc.coalesce(arrays[name], DERIVED_COLUMNS[name](arrays[TIME]).cast(pa.string()))
-    return pa.record_batch(arrays)
+    """The fields that the model reads, with the types of the impressions table; null if an object lacks a field.
+
+    Raises InputError, with the line, if a value has a wrong type.
+    """
+    return pa.record_batch({name: _column(objects, name, _type_of(name)) for name in input_columns(config)})
 
 
 def _column(objects: list[Numbered], name: str, kind: pa.DataType) -> pa.Array:
-    """Values that all are what they should be are taken at once, others one by one."""
+    """Convert the values of a field, all at once if all have the right type, else one by one."""
     values = [row.get(name) for _, row in objects]
     if {*map(type, values)} <= PLAIN.get(kind, set()):
         try:
             return _without_blanks(pa.array(values, kind))
         except (pa.ArrowInvalid, OverflowError):
-            pass  # a number is too large: which one, is told below
+            pass  # a number is too large; the conversion one by one finds which
     return _without_blanks(pa.array([_value(row.get(name), name, kind, number) for number, row in objects], kind))
 
 
 def _without_blanks(values: pa.Array) -> pa.Array:
-    """Text of spaces alone is no value, as it is none to `ingest`."""
+    """Text of spaces only becomes null, as in `ingest`."""
     if not pa.types.is_string(values.type):
         return values
     return pc.if_else(pc.equal(pc.utf8_trim_whitespace(values), ""), pa.scalar(None, pa.string()), values)
@@ -95,7 +91,7 @@ def _time(text: str) -> datetime | None:
 
 
 def _value(value: Any, name: str, kind: pa.DataType, line: int) -> str | float | datetime | None:
-    """A JSON value as text, number or time; a list of texts is one text, an id may come as a number."""
+    """A JSON value as text, number or time. A list of texts becomes one text, and an id may be a number."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_FLOAT
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""What the content model knows of listings beside their columns: photos and words, both reduced by an SVD."""
+"""Features of listings for the content model: photos and words, each reduced by an SVD."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.features.listing_numbers import ListingNumbers
 from etsyml_cli.ads.features.rows import words_of
 from etsyml_cli.ads.features.text_svd import TextSvd, fit_text_svd
+from etsyml_cli.ads.side_inputs import SideInputs
 from etsyml_cli.core.rng import generator
 from etsyml_cli.photos.reduced import photo_svd, reduced, reduced_width
-from etsyml_cli.photos.store import ImageFeatures
 from etsyml_cli.photos.svd import Svd
 from etsyml_cli.text.hashing import Numbers
 
@@ -22,16 +22,8 @@ QUERY = "query"
 
 
 @dataclass(frozen=True)
-class SideInputs:
-    """What stands beside the log: the listings table and photo features, None where there are none."""
-
-    listings: pa.Table | None
-    photos: ImageFeatures | None
-
-
-@dataclass(frozen=True)
 class Reductions:
-    """How photos and words are reduced; None where they are not."""
+    """The SVDs of photos and words; None if there are none to reduce."""
 
     photos: Svd | None
     words: TextSvd | None
@@ -39,22 +31,22 @@ class Reductions:
 
 @dataclass(frozen=True)
 class ListingFeatures:
-    """The reduced photos and words of listings; None where there are none."""
+    """The reduced photos and words of listings; None if there are none."""
 
     reductions: Reductions
     photos: ListingNumbers | None
     words: ListingNumbers | None
 
     def numbers(self, rows: pa.RecordBatch) -> list[Numbers]:
-        """What is known of the listings that N rows show, and how near their words are to the rows' queries."""
+        """Numbers of the listings of N rows, and the similarity of their words to the queries of the rows."""
         numbers = [features.of(rows) for features in (self.photos, self.words) if features]
         if self.words and self.reductions.words and QUERY in rows.schema.names:
-            numbers.append(_nearness(rows.column(QUERY), self.words.of(rows), self.reductions.words))
+            numbers.append(_similarity(rows.column(QUERY), self.words.of(rows), self.reductions.words))
         return numbers
 
 
 def learn_reductions(side: SideInputs, config: CtrConfig) -> Reductions:
-    """Fitted on the listings and photos that there are; labels play no part."""
+    """Fit the SVDs on all listings and photos. Labels are not used."""
     photos = photo_svd(side.photos, config.photo_dim) if config.photo_dim else None
     words = (
         fit_text_svd(_words(side.listings, config.features.text_svd), config.svd_dim)
@@ -65,7 +57,7 @@ def learn_reductions(side: SideInputs, config: CtrConfig) -> Reductions:
 
 
 def listing_features(side: SideInputs, reductions: Reductions, config: CtrConfig) -> ListingFeatures:
-    """The numbers of the listings and photos that there are."""
+    """The reduced photos and words of all listings."""
     photos = words = None
     if side.photos and config.photo_dim:
         z = reduced(side.photos, np.arange(len(side.photos.ids)), reductions.photos)
@@ -79,14 +71,14 @@ def listing_features(side: SideInputs, reductions: Reductions, config: CtrConfig
 
 
 def shuffle_photos(features: ListingFeatures, seed: int) -> ListingFeatures:
-    """The same with every photo dealt to another listing at random: what photos tell is gone, their number is not."""
+    """The features with photos shuffled among listings: their information is lost, their number stays the same."""
     if features.photos is None:
         return features
     order = generator(seed, "photos dealt anew").permutation(len(features.photos.x))
     return replace(features, photos=replace(features.photos, x=features.photos.x[order]))
 
 
-def _nearness(queries: pa.Array, words: Numbers, svd: TextSvd) -> Numbers:
+def _similarity(queries: pa.Array, words: Numbers, svd: TextSvd) -> Numbers:
     """The cosine of each row's query and its listing's words, both reduced."""
     distinct = queries.dictionary_encode()
     query = distinct.indices.fill_null(-1).to_numpy().astype(np.int64)
@@ -99,6 +91,6 @@ def _nearness(queries: pa.Array, words: Numbers, svd: TextSvd) -> Numbers:
 
 
 def _words(listings: pa.Table, columns: Sequence[str]) -> list[list[str]]:
-    """The words of all the columns together, listing by listing."""
+    """The words of all these columns together, per listing."""
     texts = [words_of(listings[column].combine_chunks()) for column in columns if column in listings.column_names]
     return [[word for words in of_listing for word in words] for of_listing in zip(*texts, strict=True)]

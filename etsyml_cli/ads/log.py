@@ -1,4 +1,4 @@
-"""What was shown, ads or listings on pages of search results, as a stream: its rows with labels in time order."""
+"""A log of impressions, of ads or of search results, as a stream of labeled rows in time order."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from numpy.typing import NDArray
 
 from etsyml_cli.ads.row_order import TIME, microseconds, ordered
 from etsyml_cli.ads.sampling import IMPRESSION_ID
+from etsyml_cli.core.days import days_of
 from etsyml_cli.core.errors import DataError, InputError, UsageError, did_you_mean
 from etsyml_cli.io.tables import open_table
-from etsyml_cli.splits.days import days_of
 
-IMPRESSIONS, SEARCHES = LOGS = ("impressions", "searches")  # the tables that tell what was shown
+IMPRESSIONS, SEARCHES = LOGS = ("impressions", "searches")  # tables of impressions
 CLICKED, CONVERTED = "clicked", "converted"
-EVENTS = {CLICKED: "click", CONVERTED: "conversion"}  # what can be predicted -> what to call one of it
+EVENTS = {CLICKED: "click", CONVERTED: "conversion"}  # label -> the name of one event
 BATCH_ROWS = 1 << 16
 EVENT = "event"
 
 
 class RowGroup(NamedTuple):
-    """Row group `number` of the file: its rows from `start` on, and the days that they span."""
+    """Row group `number` of the file: its first row, and the first and last day of its rows."""
 
     number: int
     start: int
@@ -39,10 +39,10 @@ class RowGroup(NamedTuple):
 
 @dataclass(frozen=True)
 class AdLog:
-    """What one look at the times of the table, one of LOGS, tells; of its rows every `every`-th is used.
+    """A table of kind `table`, one of LOGS: columns, row groups and rows per day; every `every`-th row is used.
 
-    `label` says which event is counted: CLICKED or CONVERTED. In searches a click is any event but an impression.
-    `seed` is that of the order of equal times.
+    `label` is the event to predict, CLICKED or CONVERTED. In searches, a click is any event except an impression.
+    `seed` determines the order of rows of equal time.
     """
 
     path: Path
@@ -56,27 +56,28 @@ class AdLog:
     seed: int = 0
 
     def rows(self, first_day: int, end_day: int) -> int:
-        """How many rows lie in first_day … end_day − 1."""
+        """The number of rows of first_day … end_day − 1."""
         return sum(rows for day, rows in self.rows_of_day.items() if first_day <= day < end_day)
 
     def days(self) -> NDArray[np.int64]:
-        """The days that have rows."""
+        """The days that have rows, ascending."""
         return np.array(sorted(self.rows_of_day), np.int64)
 
     def until(self, last_day: int) -> AdLog:
-        """The log as it was at the end of this day."""
+        """The log up to and including this day."""
         return replace(self, rows_of_day={day: rows for day, rows in self.rows_of_day.items() if day <= last_day})
 
     def batches(self, columns: list[str], first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
-        """Rows of first_day … end_day − 1 by time, equal times by a hash of the row; time and labels come along."""
-        stored = [*self.columns, *([EVENT] if self.table == SEARCHES else [])]  # all: a row's place must not depend on
+        """Rows of first_day … end_day − 1 by time, those of equal time by a hash of the row; with time and labels."""
+        # all columns, because the order of rows must not depend on `columns`
+        stored = [*self.columns, *([EVENT] if self.table == SEARCHES else [])]
         source = self._as_stored(stored, first_day, end_day) if self.in_order else self._sorted(stored)
         inside = (rows for rows in (_inside(batch, first_day, end_day) for batch in source) if rows.num_rows)
         for rows in ordered(inside, self.seed, BATCH_ROWS):
             yield self._with_label(rows.select(self._wanted(columns)))
 
     def unordered(self, columns: list[str], first_day: int, end_day: int) -> Iterator[pa.RecordBatch]:
-        """The rows of `batches` as they are stored."""
+        """The rows of `batches` in the order of the file."""
         for batch in self._as_stored(self._wanted(columns), first_day, end_day):
             yield self._with_label(_inside(batch, first_day, end_day))
 
@@ -111,7 +112,7 @@ class AdLog:
     def _sorted(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         from etsyml_cli.io.sql import database  # only a table out of order needs DuckDB
 
-        # columns go by number: to SQL a name is the same in capitals, and file_row_number DuckDB's own
+        # columns are numbered: SQL ignores case in names, and file_row_number is DuckDB's own
         number = {name: f"c{i}" for i, name in enumerate(columns_of(open_table(self.path, self.table)))}
         query = f"""
             SELECT {", ".join(number[name] for name in columns)}
@@ -124,22 +125,24 @@ class AdLog:
 
 
 def open_log(path: Path, limit: int | None, label: str = CLICKED, table: str = IMPRESSIONS, seed: int = 0) -> AdLog:
-    """Look at the times of the table, one of LOGS. With `limit`, evenly spread rows are used, so that all days stay.
+    """Read the times of a table of kind `table`. `limit` uses that many evenly spaced rows, so that no day is left out.
 
-    Raises UsageError for a label that is none of EVENTS, InputError where the table does not hold it, or no times.
+    Raises UsageError if the label is unknown, InputError if the table has no such label or rows without a time.
     """
     file = open_table(path, table)
     columns = columns_of(file)
-    _expect_label(path, table, columns, label)
+    _check_label(path, table, columns, label)
     if TIME not in columns:
-        raise InputError(f"{path}: has no times, so no day to hold out", hint=f"Ingest the {table} with {TIME}.")
+        raise InputError(
+            f"{path}: has no {TIME} column, so no test day can be held out", hint=f"Ingest the {table} with {TIME}."
+        )
     every = 1 if limit is None else max(1, -(-file.metadata.num_rows // limit))
     groups, rows_of_day = [], Counter[int]()
     in_order, last, start = True, None, 0
     for index in range(file.num_row_groups):
         stored = file.read_row_group(index, [TIME])
         if stored[TIME].null_count:
-            raise InputError(f"{path}: has rows without a time", hint=f"Ingest the {table} again, all with {TIME}.")
+            raise InputError(f"{path}: has rows without {TIME}", hint=f"Ingest the {table} again with {TIME}.")
         times = microseconds(stored)
         if len(times) == 0:
             continue
@@ -152,48 +155,52 @@ def open_log(path: Path, limit: int | None, label: str = CLICKED, table: str = I
     if not rows_of_day:
         raise DataError(f"{path}: no rows")
     if table == SEARCHES:
-        del columns[EVENT]  # the label, and so no feature
+        del columns[EVENT]  # it is the label and cannot be a feature
     return AdLog(path, table, columns, groups, dict(rows_of_day), in_order, every, label, seed)
 
 
 def columns_of(file: pq.ParquetFile) -> dict[str, pa.DataType]:
-    """The columns of a table and what they hold."""
+    """The columns of a table and their types."""
     schema = file.schema_arrow
     return dict(zip(schema.names, schema.types, strict=True))
 
 
 def counts(rows: pa.RecordBatch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Events and impressions of each row of an AdLog, both (N,). A row that was seen once has one impression."""
+    """Events and impressions of each row of an AdLog, both (N,). A row that is not an aggregate has one impression."""
     labels = [rows.column(name) for name in (*EVENTS, "clicks", "impressions") if name in rows.schema.names]
     if any(label.null_count for label in labels):
         raise DataError("the impressions table has rows without a label", hint="A label is 0 or 1. Ingest it again.")
     clicks, *several = (label.to_numpy().astype(np.float64) for label in labels)
     impressions = several[0] if several else np.ones(rows.num_rows)
     if not np.all((clicks >= 0) & (clicks <= impressions)):
-        raise DataError("a row has clicks below 0 or above its impressions", hint="A label is 0 or 1. Ingest again.")
+        raise DataError(
+            "a row has negative clicks or more clicks than impressions",
+            hint="A label is 0 or 1. Ingest the log again.",
+        )
     return clicks, impressions
 
 
 def day_by_day(rows: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Rows in time order, cut where a day ends."""
+    """Split rows in time order by day; yields each day with its rows."""
     days = _days(rows)
     starts = np.flatnonzero(np.diff(days, prepend=-1))
     for start, end in zip(starts, [*starts[1:], rows.num_rows], strict=True):
         yield int(days[start]), rows.slice(start, end - start)
 
 
-def _expect_label(path: Path, table: str, columns: Collection[str], label: str) -> None:
+def _check_label(path: Path, table: str, columns: Collection[str], label: str) -> None:
     if label not in EVENTS:
-        raise UsageError(f"nothing learns {label!r}", hint=did_you_mean(label, EVENTS))
+        raise UsageError(f"unknown label {label!r}", hint=did_you_mean(label, EVENTS))
     if table == SEARCHES:
         return
     if label == CONVERTED and CONVERTED not in columns:
         raise InputError(
-            f"{path}: has no column {CONVERTED!r}", hint="Ingest the impressions with it: 1 where one led to a sale."
+            f"{path}: has no column {CONVERTED!r}",
+            hint="Ingest the impressions with it: 1 if there was a sale.",
         )
     if label == CONVERTED and CLICKED not in columns:
         raise InputError(
-            f"{path}: a row counts several impressions", hint="Conversions need a row for each impression."
+            f"{path}: rows are aggregates (clicks + impressions)", hint="Conversions need one row per impression."
         )
 
 
@@ -208,5 +215,5 @@ def _inside(rows: pa.RecordBatch, first_day: int, end_day: int) -> pa.RecordBatc
 
 
 def _every(row: int, n: int, step: int) -> pa.Array:
-    """Which of the n rows from `row` on have a number that `step` divides."""
+    """A mask of the n rows from number `row` on: those whose number is divisible by `step`."""
     return pa.array(np.arange(row, row + n) % step == 0)

@@ -1,4 +1,4 @@
-"""The order of rows of equal time: by a seeded hash of their content, so that the order of the file does not matter."""
+"""Order rows of equal time by a seeded hash of their values, so that the order of the file does not matter."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 def ordered(batches: Iterator[pa.RecordBatch], seed: int, batch_rows: int) -> Iterator[pa.RecordBatch]:
-    """Rows in time order, those of equal time by hash; all columns count, and at most `batch_rows` come at once.
+    """Yield rows in time order, those of equal time by a hash of all columns, in batches of at most `batch_rows`.
 
-    Rows of one time are held in memory until a later time follows.
+    Rows of the same time are kept in memory until a row of a later time is read.
     """
     held: list[pa.RecordBatch] = []
     for batch in batches:
@@ -36,7 +36,7 @@ def ordered(batches: Iterator[pa.RecordBatch], seed: int, batch_rows: int) -> It
 
 
 def microseconds(rows: pa.RecordBatch | pa.Table) -> NDArray[np.int64]:
-    """The time of each row, shape (N,)."""
+    """The time of each row in microseconds since 1970-01-01, shape (N,)."""
     times: NDArray[np.int64] = rows.column(TIME).cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
     return times
 
@@ -47,7 +47,7 @@ def _slices(rows: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:
 
 
 def _by_hash(rows: pa.RecordBatch, seed: int) -> pa.RecordBatch:
-    """Equal rows are numbered and hashed with their number: else they would follow each other."""
+    """Sort rows of equal time by hash. Equal rows are numbered and hashed with their number, to be spread too."""
     times = microseconds(rows)
     same = np.diff(times) == 0
     places = np.flatnonzero(np.append(same, False) | np.append(False, same))
@@ -66,7 +66,7 @@ def _by_hash(rows: pa.RecordBatch, seed: int) -> pa.RecordBatch:
 
 
 def _hashes(rows: pa.RecordBatch, seed: int) -> Hashes:
-    """A hash of each row's values, shape (N,), whatever the order of the columns."""
+    """A hash of the values of each row, shape (N,), which does not depend on the order of the columns."""
     total = np.zeros(rows.num_rows, np.uint64)
     for name in rows.schema.names:
         if name != TIME:

@@ -1,14 +1,14 @@
-"""Rows that a click model was tested on, and the figures of each variant on them: all rows, cold and warm ads."""
+"""Metrics of each variant of a click model on slices of the test rows: all rows, cold ads and warm ads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from etsyml_cli.core.days import iso_date
 from etsyml_cli.core.errors import UsageError, did_you_mean
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.types import F64
@@ -18,9 +18,9 @@ from etsyml_cli.metrics.probability import figures, measure
 
 
 class VariantScores(NamedTuple):
-    """N rows from `day` on: what each variant said of them, the baseline first, and what became of them, (N,) each.
+    """Click probabilities of N test rows by variant, the baseline first, with clicks and impressions, (N,) each.
 
-    `cold` is None where nobody counted how often an ad was shown before.
+    `day` is the first test day. `cold`, (N,), is None if the model has no histories.
     """
 
     day: int
@@ -29,34 +29,34 @@ class VariantScores(NamedTuple):
     impressions: F64
     cold: NDArray[np.bool_] | None
 
-    def hold_both(self) -> bool:
-        """Whether there are clicks and non-clicks to tell apart."""
+    def has_both_classes(self) -> bool:
+        """Whether there are both clicks and non-clicks."""
         return bool(0 < self.clicks.sum() < self.impressions.sum())
 
 
 def compared_with(baseline: str | None, tested: VariantScores) -> VariantScores:
-    """The same with this variant first, which the others are compared with. Raises UsageError where there is none."""
+    """Move the baseline to the front; None keeps the order. Raises UsageError if there is no such variant."""
     if baseline is None:
         return tested
     if baseline not in tested.rates:
-        raise UsageError(f"--baseline {baseline}: no such variant", hint=did_you_mean(baseline, tested.rates))
+        raise UsageError(f"unknown --baseline {baseline}", hint=did_you_mean(baseline, tested.rates))
     return tested._replace(rates={baseline: tested.rates[baseline], **tested.rates})
 
 
 def measure_slices(tested: VariantScores, metrics: list[MetricName], seed: int) -> list[Measurement]:
-    """Every metric of every variant on every slice. Raises DataError where all rows are of one class."""
+    """Every metric of every variant on every slice. Raises DataError if all rows are of one class."""
     measured = []
     for slice_, rows in _slices(tested):
-        if slice_ != "mixed" and not rows.hold_both():
-            logger.warning("%s ads: %s, not judged", slice_, _one_class(rows))
+        if slice_ != "mixed" and not rows.has_both_classes():
+            logger.warning("%s ads: skipped, %s", slice_, _one_class(rows))
             continue
         measured += measure(metrics, rows.rates, rows.clicks, rows.impressions, slice_=slice_, seed=seed)
     return measured
 
 
 def measure_days(days: list[VariantScores], metrics: list[MetricName], seed: int) -> list[Measurement]:
-    """`measure_slices` of the rows of all days together, with the figures of each day beside them."""
-    of_day = {str(date(1970, 1, 1) + timedelta(days=day.day)): day for day in days}
+    """`measure_slices` of the rows of all days together, with the values of each single day."""
+    of_day = {iso_date(day.day): day for day in days}
     by_day = {name: _figures_of_slices(name, day, metrics) for name, day in of_day.items()}
     measured = measure_slices(_together(days), metrics, seed)
     for m in measured:
@@ -66,7 +66,7 @@ def measure_days(days: list[VariantScores], metrics: list[MetricName], seed: int
 
 
 def over_days(values: dict[str, float]) -> OverDays:
-    """Mean and spread of a figure's values, by day."""
+    """Mean and standard deviation of the values of single days."""
     found = np.array(list(values.values()))
     mean, sd = (found.mean() if len(found) else np.nan), (found.std(ddof=1) if len(found) > 1 else np.nan)
     return OverDays(mean=float(mean), sd=float(sd), values=values)
@@ -75,11 +75,11 @@ def over_days(values: dict[str, float]) -> OverDays:
 def _figures_of_slices(
     name: str, day: VariantScores, metrics: list[MetricName]
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Slice -> variant -> metric -> value, without slices of one class only."""
+    """Slice -> variant -> metric -> value, without slices that have one class only."""
     found = {}
     for slice_, rows in _slices(day):
-        if not rows.hold_both():
-            logger.warning("%s, %s ads: %s, no figures of its own", name, slice_, _one_class(rows))
+        if not rows.has_both_classes():
+            logger.warning("%s, %s ads: skipped, %s", name, slice_, _one_class(rows))
             continue
         found[slice_] = {
             variant: figures(rates, rows.clicks, rows.impressions, metrics) for variant, rates in rows.rates.items()
@@ -100,7 +100,7 @@ def _some(tested: VariantScores, rows: NDArray[np.bool_]) -> VariantScores:
 
 
 def _one_class(rows: VariantScores) -> str:
-    return f"{len(rows.clicks):,} rows without both clicks and non-clicks"
+    return f"the {len(rows.clicks):,} rows have only one class"
 
 
 def _together(days: list[VariantScores]) -> VariantScores:

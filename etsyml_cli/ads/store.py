@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.ads.click_model import KIND, CtrModel
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.features.click_svd import ClickSvd, click_svd_of
+from etsyml_cli.ads.features.derived.add import DerivedColumns
 from etsyml_cli.ads.features.text_svd import TextSvd
-from etsyml_cli.ads.listing_features import Reductions, SideInputs, listing_features
+from etsyml_cli.ads.figures import StoredFigures
+from etsyml_cli.ads.listing_features import Reductions, listing_features
+from etsyml_cli.ads.log import CLICKED, IMPRESSIONS, SEARCHES
 from etsyml_cli.ads.model.blend import Blend
 from etsyml_cli.ads.model.ftrl import state_of, used_slots
-from etsyml_cli.ads.new_model import part_names, parts_with, read_feature_columns
+from etsyml_cli.ads.new_model import part_names, parts_with
+from etsyml_cli.ads.side_inputs import SideInputs, read_feature_columns
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.history.history import History, history_of
 from etsyml_cli.io.artifact import Manifest, damaged_files, expect_kind
@@ -50,20 +53,18 @@ CLICKS = {"keys": (None,), "clicks": (None,), "today": (1,), "fitted": (1,)} | {
 }
 
 
-class TrainingRows(msgspec.Struct):
-    """What `metrics.json` says of the rows that were learned from, as far as it is needed again."""
+class Origin(NamedTuple):
+    """The data that a model was trained on: table (`source`), label, options and seed."""
 
-    base_rate: float
-
-
-class LearnedFrom(msgspec.Struct):
-    """The part of `metrics.json` that holds them."""
-
-    train: TrainingRows
+    source: str
+    label: str
+    limit: int | None
+    train_days: int | None
+    seed: int
 
 
 def save_model(directory: Path, model: CtrModel) -> None:
-    """Only slots that have learned something are stored: a model of few features is a small file."""
+    """Save a model. Only slots in use are stored, so a model with few features is a small file."""
     tensors: Tensors = {
         "blend": model.blend.weights,
         "platt": model.blend.platt,
@@ -72,7 +73,7 @@ def save_model(directory: Path, model: CtrModel) -> None:
     for name, part in model.parts.items():
         tensors[f"{name}.slots"], tensors[f"{name}.zn"] = used_slots(part.zn)
     counted: list[History | ClickSvd] = [*model.histories, *model.clicks]
-    for name, of_name in zip(_counted(model.config), counted, strict=True):
+    for name, of_name in zip(_count_names(model.config), counted, strict=True):
         tensors |= {f"{name}.{part}": values for part, values in of_name.tensors().items()}
     photos, words = model.listing_features.reductions.photos, model.listing_features.reductions.words
     if photos:
@@ -85,31 +86,32 @@ def save_model(directory: Path, model: CtrModel) -> None:
 
 
 def side_inputs_of(directory: Path, listings: Path | None, images: Path | None) -> SideInputs:
-    """What the model in `directory` needs beside a log. Raises InputError where it holds none, and as `photos_like`."""
+    """The listings and photos of the model in `directory`. Raises InputError if photos do not match."""
     photos = load_matching_photos(manifest_of(directory).facts.get("photos"), images)
     return SideInputs(read_feature_columns(load_config(directory, CtrConfig), listings), photos)
 
 
 @of_one_version
 def load_model(directory: Path, side: SideInputs, seed: int = 0) -> CtrModel:
-    """A trained model. Raises InputError where `directory` holds none, or a damaged one."""
-    _expect_whole(directory)
+    """Load a model. Raises InputError if `directory` has no model or a damaged one."""
+    _check_files(directory)
     config: CtrConfig = load_config(directory, CtrConfig)
     tensors = load_tensors(directory, _shapes(config))
     try:
         states = {
             name: state_of(tensors[f"{name}.slots"], tensors[f"{name}.zn"], config.bits) for name in part_names(config)
         }
-        counted = [_under(name, tensors) for name in _counted(config)]
+        counted = [_under(name, tensors) for name in _count_names(config)]
         n_histories = len(config.history.counts) if config.history else 0
         row_size = float(tensors["row_size"][0])
         return CtrModel(
             config=config,
             row_size=row_size,
             parts=parts_with(config, row_size, states, side.listings),
+            derived=DerivedColumns(config.columns(), side.listings),
             listing_features=listing_features(side, _reductions(directory, tensors), config),
-            histories=[history_of(config.days, found) for found in counted[:n_histories]],
-            clicks=[click_svd_of(config.svd_dim, found) for found in counted[n_histories:]],
+            histories=[history_of(config.days, of_name) for of_name in counted[:n_histories]],
+            clicks=[click_svd_of(config.svd_dim, of_name) for of_name in counted[n_histories:]],
             blend=Blend(tensors["blend"], tensors["platt"]),
             seed=seed,
         )
@@ -118,28 +120,45 @@ def load_model(directory: Path, side: SideInputs, seed: int = 0) -> CtrModel:
 
 
 def manifest_of(directory: Path) -> Manifest:
-    """What the model in `directory` was made from. Raises InputError where none was trained."""
+    """The manifest of the model in `directory`. Raises InputError if there is no click model."""
     return expect_kind(directory, KIND, made_by=MADE_BY)
 
 
 def base_rate_of(directory: Path) -> float:
-    """The click rate of what the model in `directory` learned last. Raises InputError for damaged figures."""
-    learned: LearnedFrom = load_json(directory, METRICS, LearnedFrom)
-    return learned.train.base_rate
+    """The click rate of the rows that the model was trained on last. Raises InputError if `metrics.json` is damaged."""
+    return figures_of(directory).train.base_rate
 
 
-def _expect_whole(directory: Path) -> None:
-    """Files of another model would mostly load and score nonsense."""
+def figures_of(directory: Path) -> StoredFigures:
+    """The figures of the training. Raises InputError if `metrics.json` is damaged."""
+    figures: StoredFigures = load_json(directory, METRICS, StoredFigures)
+    return figures
+
+
+def origin_of(directory: Path) -> Origin:
+    """The data that the model in `directory` was trained on. Raises InputError if there is no click model."""
+    plan = manifest_of(directory).plan
+    return Origin(
+        source=SEARCHES if SEARCHES in plan.inputs else IMPRESSIONS,
+        label=plan.config.get("label", CLICKED),
+        limit=plan.config.get("limit"),
+        train_days=plan.config.get("train_days"),
+        seed=plan.seed or 0,
+    )
+
+
+def _check_files(directory: Path) -> None:
+    """Check the files' hashes: files of another model would often load, and give wrong scores."""
     damaged = [name for name in damaged_files(directory, manifest_of(directory)) if name != CARD]
     if damaged:
         raise InputError(
-            f"{directory / damaged[0]}: missing, or not the file that was written with the others",
+            f"{directory / damaged[0]}: missing, or changed since training",
             hint="Train the model again with --force.",
         )
 
 
-def _counted(config: CtrConfig) -> list[str]:
-    """Names for the tensors of what is counted: the histories, then the click matrices."""
+def _count_names(config: CtrConfig) -> list[str]:
+    """Names of the tensors of the histories, then of the click matrices."""
     if config.history is None:
         return []
     return [f"count.{'*'.join(columns)}" for columns in config.history.counts] + [
@@ -152,14 +171,14 @@ def _shapes(config: CtrConfig) -> dict[str, tuple[int | None, ...]]:
     shapes: dict[str, tuple[int | None, ...]] = {"blend": (len(names) + 2,), "platt": (2,), "row_size": (1,)}
     for name in names:
         shapes |= {f"{name}.slots": (None,), f"{name}.zn": (None, 2)}
-    for name in _counted(config):
+    for name in _count_names(config):
         parts = CLICKS if name.startswith("svd.") else HISTORY_SHAPES
         shapes |= {f"{name}.{part}": shape for part, shape in parts.items()}
     return shapes
 
 
 def _under(name: str, tensors: Tensors) -> Tensors:
-    """The tensors of one thing that is counted, by their own names."""
+    """The tensors whose names begin with `name` and a dot, without that prefix."""
     return {key.removeprefix(f"{name}."): values for key, values in tensors.items() if key.startswith(f"{name}.")}
 
 

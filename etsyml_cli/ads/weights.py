@@ -1,4 +1,4 @@
-"""The weights of a click model by name: names come from rows of a log, hashed again."""
+"""The weights of a click model with the names of their features, found by hashing rows of a log again."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
-from etsyml_cli.ads.click_model import CtrModel
-from etsyml_cli.ads.features.derived import add_time_columns
+from etsyml_cli.ads.click_model import CtrModel, model_rows
 from etsyml_cli.ads.features.names import named_features
-from etsyml_cli.ads.log import CLICKED, IMPRESSIONS, SEARCHES, AdLog, open_log
+from etsyml_cli.ads.log import AdLog, open_log
 from etsyml_cli.ads.model.ftrl import used_slots, weights
-from etsyml_cli.ads.row_order import TIME
-from etsyml_cli.ads.store import load_model, manifest_of, side_inputs_of
+from etsyml_cli.ads.store import load_model, origin_of, side_inputs_of
 from etsyml_cli.core.log import progress
 from etsyml_cli.io.atomic import whole_file
 from etsyml_cli.io.summary import Summary
 
 KIND = "weights"
-NAMING_ROWS = 20_000  # of the log, evenly spread
+NAMING_ROWS = 20_000  # evenly spaced rows of the log
 HEADER = "model\tweight\tslot\tfeatures\n"
 
 
 class Weight(msgspec.Struct, frozen=True, kw_only=True):
-    """The weight of a slot of one part, and the features that were seen to share it; none for a rare one."""
+    """The weight of a slot of one part, and the names of the features in it; empty if no row has them."""
 
     model: str
     weight: float
@@ -35,28 +33,26 @@ class Weight(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def model_weights(*, model: Path, log: Path, listings: Path | None, images: Path | None = None) -> list[Weight]:
-    """Every weight that is not 0, the largest first; named by NAMING_ROWS rows of the impressions or searches `log`."""
-    plan = manifest_of(model).plan
+    """All weights except zeros, by magnitude, with the features of NAMING_ROWS rows of the table `log`."""
+    origin = origin_of(model)
     side = side_inputs_of(model, listings, images)
     loaded = load_model(model, side)
-    table = SEARCHES if SEARCHES in plan.inputs else IMPRESSIONS
-    opened = open_log(log, NAMING_ROWS, plan.config.get("label", CLICKED), table)
-    names = _names(loaded, opened, side.listings)
-    found = [weight for part in loaded.parts for weight in _weights_of(loaded, part, names[part])]
-    return sorted(found, key=lambda one: (-abs(one.weight), one.model, one.slot))
+    names = _names(loaded, open_log(log, NAMING_ROWS, origin.label, origin.source), side.listings)
+    all_weights = [weight for part in loaded.parts for weight in _weights_of(loaded, part, names[part])]
+    return sorted(all_weights, key=lambda one: (-abs(one.weight), one.model, one.slot))
 
 
 def write_weights(
     *, model: Path, log: Path, listings: Path | None, images: Path | None = None, out: Path, force: bool = False
 ) -> Summary:
-    """`model_weights` as tab-separated text: a line a slot."""
+    """Write `model_weights` as tab-separated text, one line per weight."""
     with whole_file(out, force=force) as partial, partial.open("w", encoding="utf-8") as file:
-        found = model_weights(model=model, log=log, listings=listings, images=images)
+        all_weights = model_weights(model=model, log=log, listings=listings, images=images)
         file.write(HEADER)
-        for one in found:
+        for one in all_weights:
             names = " | ".join(one.features).replace("\t", " ").replace("\n", " ").replace("\r", " ")
             file.write(f"{one.model}\t{one.weight:.9g}\t{one.slot}\t{names}\n")
-    return Summary(kind=KIND, path=str(out), rows={"out": len(found)})
+    return Summary(kind=KIND, path=str(out), rows={"out": len(all_weights)})
 
 
 def _weights_of(model: CtrModel, name: str, names: dict[int, set[str]]) -> Iterator[Weight]:
@@ -68,17 +64,15 @@ def _weights_of(model: CtrModel, name: str, names: dict[int, set[str]]) -> Itera
 
 
 def _names(model: CtrModel, log: AdLog, listings: pa.Table | None) -> dict[str, dict[int, set[str]]]:
-    """Part -> slot -> the features of the log's rows that lie there."""
-    found: dict[str, dict[int, set[str]]] = {name: defaultdict(set) for name in model.parts}
+    """Part -> slot -> names of the features in that slot."""
+    names: dict[str, dict[int, set[str]]] = {name: defaultdict(set) for name in model.parts}
     days = log.days()
-    columns = [column for column in ("listing_id", *model.config.columns()) if column in log.columns]
     with progress("name the weights", log.rows(int(days[0]), int(days[-1]) + 1)) as advance:
-        for batch in log.batches(columns, int(days[0]), int(days[-1]) + 1):
-            rows = add_time_columns(batch, TIME, model.config.columns())
-            side_features = model.side_features(rows, model.keys(rows))
+        for batch in model_rows(model, log, int(days[0]), int(days[-1]) + 1):
+            rows, side = model.feature_rows(batch)
             for name, part in model.parts.items():
-                for features in named_features(part.hash_rows, rows, listings, side_features.numbers[name]):
+                for features in named_features(part.hash_rows, rows, listings, side.numbers[name]):
                     for feature in features:
-                        found[name][feature.slot].add(feature.name)
+                        names[name][feature.slot].add(feature.name)
             advance(rows.num_rows)
-    return found
+    return names

@@ -60,10 +60,10 @@ def auction(
 
 
 def _write(rows: Iterable[dict[str, Any]], columns: tuple[str, ...], out: Path, force: bool) -> None:
-    from etsyml_cli.io.runs import write_lists
+    from etsyml_cli.io.runs import write_documents
     from etsyml_cli.io.summary import Summary
 
-    count = write_lists(rows, out, subject="auction_id", columns=columns, force=force)
+    count = write_documents(rows, out, columns=columns, force=force)
     show.summary(Summary(kind="auction", path=str(out), rows={"ads": count}))
 
 

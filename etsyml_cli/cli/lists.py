@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,8 @@ from etsyml_cli.cli.given import refuse, refuse_force_without_out
 from etsyml_cli.cli.session import session
 
 if TYPE_CHECKING:
-    from etsyml_cli.io.runs import RankedList
+    from etsyml_cli.io.ranked import RankedItem, RankedList, Reason
+    from etsyml_cli.io.runs import Document
 
 Format = Annotated[
     str | None,
@@ -35,10 +36,10 @@ def output_lists(
     ranked: Iterable[RankedList], *, subject: str, out: Path | None, text_format: str | None, force: bool
 ) -> None:
     """Show or write lists; `subject` is the key of what a list is for: query, user_id or listing_id."""
-    from etsyml_cli.io.runs import print_lists
+    from etsyml_cli.io.runs import print_lists, write_lists
 
     if out is not None and str(out) != "-":
-        write(ranked, subject, out, force)
+        show_count(write_lists(ranked, out, subject=subject, force=force), out)
     elif session.json:
         lists = list(ranked)
         show.print_json(lists[0] if len(lists) == 1 else {"schema_version": show.SCHEMA_VERSION, "lists": lists})
@@ -49,49 +50,52 @@ def output_lists(
         print_lists(ranked, sys.stdout, text_format or "jsonl", subject=subject)
 
 
-def write(
-    ranked: Iterable[RankedList], subject: str, out: Path, force: bool, columns: Sequence[str] | None = None
-) -> None:
-    """Write lists to a file; `columns` replaces the default columns of CSV and Parquet files."""
-    from etsyml_cli.io.runs import write_lists
+def write_documents(documents: Iterable[Document], out: Path, force: bool, columns: Sequence[str]) -> None:
+    """Write documents that are not ranked lists to a file, with these columns in CSV and Parquet."""
+    from etsyml_cli.io.runs import write_documents
+
+    show_count(write_documents(documents, out, columns=columns, force=force), out)
+
+
+def show_count(count: int, out: Path) -> None:
     from etsyml_cli.io.summary import Summary
 
-    count = write_lists(ranked, out, subject=subject, columns=columns, force=force)
     show.summary(Summary(kind="lists", path=str(out), rows={"lists": count}))
 
 
 def _draw(one: RankedList, subject: str) -> None:
-    items = one["items"]
-    if not items:
-        typer.echo(f"{one[subject]}: no results")
+    if not one.items:
+        typer.echo(f"{one.subject(subject)}: no results")
         return
-    thing = str(one.get("what", "listings")).removesuffix("s")
-    words = {"title": _title, thing: _id, "why": _why}
-    shown = [name for name in words if name == thing or any(item.get(name) for item in items)]
-    rows = [[*(words[name](item) for name in shown), str(item["rank"]), f"{item['score']:.4g}"] for item in items]
-    show.table(f"{one[subject]}{_note(one)}", [*shown, "rank", "score"], rows, numbers_from=len(shown))
+    thing = (one.what or "listings").removesuffix("s")
+    columns = {"title": _title, thing: _id, "why": _why}
+    cells = {name: [column(item) for item in one.items] for name, column in columns.items()}
+    shown = {name: texts for name, texts in cells.items() if name == thing or any(texts)}
+    numbers = [[str(item.rank) for item in one.items], [f"{item.score:.4g}" for item in one.items]]
+    rows = map(list, zip(*shown.values(), *numbers, strict=True))
+    show.table(f"{one.subject(subject)}{_note(one)}", [*shown, "rank", "score"], rows, numbers_from=len(shown))
 
 
 def _note(one: RankedList) -> str:
     """A note on the source of a list, for its title."""
-    if one.get("fallback"):
+    if one.fallback:
         return " (popular listings: no style profile)"
-    return f", from style {one['style']} ({one['share']:.0%} of the profile)" if "style" in one else ""
+    return "" if one.style is None else f", from style {one.style} ({one.share:.0%} of the profile)"
 
 
-def _title(item: dict[str, Any]) -> str:
-    return item.get("title") or ""
+def _title(item: RankedItem) -> str:
+    return item.title or ""
 
 
-def _id(item: dict[str, Any]) -> str:
-    return str(item["id"])
+def _id(item: RankedItem) -> str:
+    return item.id
 
 
-def _why(item: dict[str, Any]) -> str:
-    return ", ".join(f"{_name_of_reason(reason)} {reason['adds']:.2g}" for reason in item.get("why", []))
+def _why(item: RankedItem) -> str:
+    return ", ".join(f"{_name_of_reason(reason)} {reason.adds:.2g}" for reason in item.why or [])
 
 
-def _name_of_reason(reason: dict[str, Any]) -> str:
+def _name_of_reason(reason: Reason) -> str:
     """A short name of a reason: the word itself, a style with its number, a favorite with its id."""
-    which = next((str(reason[name]) for name in ("style", "id") if name in reason), "")
-    return str(reason.get("word") or f"{reason['what']} {which}".strip())
+    which = reason.id if reason.style is None else reason.style
+    return reason.word or (reason.what if which is None else f"{reason.what} {which}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from etsyml_cli.cli import lists, options, show
 from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from etsyml_cli.search.rank import BeforeAfter
 
 
 @common_options
@@ -75,30 +78,30 @@ def rank(
         lists.output_lists(ranked, subject="query", out=out, text_format=text_format, force=force)
         return
     ranker = model or place.model("ltr")
-    inputs: dict[str, Any] = {
-        "model": ranker,
-        "listings": listings or place.table("listings"),
-        "images": images or features_of_model(ranker, place.all_images()),
-    }
+    inputs = stage.RankInputs(
+        model=ranker,
+        listings=listings or place.table("listings"),
+        images=images or features_of_model(ranker, place.all_images()),
+    )
     if searches is not None:
-        pages = stage.rank_searches(**inputs, searches=searches, k=k)
+        pages = stage.rank_searches(inputs, searches, k=k)
         lists.output_lists(pages, subject="search_id", out=out, text_format=text_format, force=force)
     elif query is not None and before_after:
-        _show_before_after(*stage.before_and_after(**inputs, queries=[query]))
+        _show_before_after(*stage.before_and_after(inputs, [query]))
     elif query is not None:
         found = stage.rank(
-            **inputs, query=query, k=k, candidates=candidates, explain=explain, index=index or place.index("ltr")
+            inputs, query, k=k, candidates=candidates, explain=explain, index=index or place.index("ltr")
         )
         lists.output_lists([found], subject="query", out=out, text_format=text_format, force=force)
 
 
-def _show_before_after(found: dict[str, Any]) -> None:
+def _show_before_after(found: BeforeAfter) -> None:
     if not show.is_interactive():
         show.print_json(found)
         return
     rows = (
-        [f"{row['percentile']}th", *(f"{row[side]['title']} ({row[side]['id']})" for side in ("text", "multimodal"))]
-        for row in found["rows"]
+        [f"{row.percentile}th", *(f"{item.title} ({item.id})" for item in (row.text, row.multimodal))]
+        for row in found.rows
     )
-    title = f"{found['query']}: {found['matching']:,} matching listings"
+    title = f"{found.query}: {found.matching:,} matching listings"
     show.table(title, ["percentile", "text", "multimodal"], rows, numbers_from=9)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from etsyml_cli.cli import lists, options, show
 from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
+
+if TYPE_CHECKING:
+    from etsyml_cli.io.ranked import RankedList
 
 MODELS = {"listings": "lda", "shops": "lda-shops", "users": "lda"}
 ALL_USERS = "all"
@@ -144,9 +147,7 @@ def _refuse_without_effect(
         refuse("with --by-style", "explain")
 
 
-def _output(
-    found: Iterable[dict[str, Any]], *, many: bool, out: Path | None, text_format: str | None, force: bool
-) -> None:
+def _output(found: Iterable[RankedList], *, many: bool, out: Path | None, text_format: str | None, force: bool) -> None:
     if many and out is None and show.is_interactive() and text_format is None:
         out, force = session.workspace.lists() / "recommend.jsonl", True  # too many lists for a terminal
     lists.output_lists(found, subject="user_id", out=out, text_format=text_format, force=force)
@@ -177,7 +178,7 @@ def _write_for_all_users(common: dict[str, Any], out: Path, *, force: bool) -> N
     from etsyml_cli.io.summary import Summary
     from etsyml_cli.personalization.recommend import recommend as run
 
-    def from_user(first: int) -> Iterator[dict[str, Any]]:
+    def from_user(first: int) -> Iterator[RankedList]:
         return run(users=None, first=first, **common)
 
     if out.suffix.lower() == ".jsonl" and not common["wish"].by_style:

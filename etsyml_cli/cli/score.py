@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -40,27 +40,28 @@ def score(
       etsyml score ads.jsonl --explain
       etsyml score work/tables/impressions.parquet --out scores.parquet
     """
-    from etsyml_cli.ads import score as stage
+    from etsyml_cli.ads.score import Inputs, holds_a_table, score_lines, score_table, write_scored_lines
     from etsyml_cli.photos.choose import features_of_model
 
     refuse_force_without_out(out=out)
     place = session.workspace
     ctr = model or place.model("ctr")
-    inputs: dict[str, Any] = {
-        "listings": listings or place.table_if_exists("listings"),
-        "images": images or features_of_model(ctr, place.all_images()),
-    }
-    if stage.holds_a_table(rows):
+    inputs = Inputs(
+        model=ctr,
+        listings=listings or place.table_if_exists("listings"),
+        images=images or features_of_model(ctr, place.all_images()),
+    )
+    if holds_a_table(rows):
         if explain:
             raise UsageError(
                 "--explain needs JSON Lines, not a table", hint="Leave it out, or score some rows as JSON Lines."
             )
         scores = out or place.lists() / "scores.parquet"
-        show.summary(stage.score_table(model=ctr, impressions=Path(rows), **inputs, out=scores, force=force))
+        show.summary(score_table(inputs, Path(rows), out=scores, force=force))
     elif out is not None and str(out) != "-":
-        show.summary(stage.write_scored_lines(model=ctr, source=rows, **inputs, out=out, force=force, explain=explain))
+        show.summary(write_scored_lines(inputs, rows, out=out, force=force, explain=explain))
     else:
-        scored = stage.score_lines(model=ctr, source=rows, **inputs, explain=explain)
+        scored = score_lines(inputs, rows, explain=explain)
         if session.json:
             show.print_json({"schema_version": show.SCHEMA_VERSION, "rows": list(scored)})
         else:

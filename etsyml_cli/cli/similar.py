@@ -56,6 +56,7 @@ def similar(
       etsyml similar --judge
     """
     from etsyml_cli.photos.choose import features_to_train_on
+    from etsyml_cli.similar.search import SimilarOptions
     from etsyml_cli.similar.search import similar as run_similar
 
     if [bool(listing), everything, judge].count(True) != 1:
@@ -73,9 +74,9 @@ def similar(
     lists.refuse_without_effect(out)
     place = session.workspace
     if judge:
-        from etsyml_cli.similar.evaluate import judge_similar
+        from etsyml_cli.similar.evaluate import evaluate_similar
 
-        measured = judge_similar(
+        measured = evaluate_similar(
             listings=listings or place.table("listings"),
             images=images or features_to_train_on(place.all_images()),
             favorites=favorites or (None if searches else place.table_if_exists("favorites")),
@@ -88,12 +89,9 @@ def similar(
     found = run_similar(
         listings=listings or place.table("listings"),
         images=images or features_to_train_on(place.all_images()),
-        asked=listing or None,
-        k=k,
-        variant=variant,
+        listing_ids=listing or None,
+        options=SimilarOptions(k, variant, other_shops, explain),
         index=None if exact else place.index_if_exists("similar"),
-        other_shops=other_shops,
-        explain=explain,
     )
     if everything and out is None and show.is_interactive() and text_format is None:
         out, force = place.lists() / "similar.jsonl", True  # too many lists for a terminal

@@ -96,15 +96,15 @@ def _output(
     *,
     in_full: bool = False,
 ) -> None:
-    from etsyml_cli.io.runs import print_lists
+    from etsyml_cli.io.runs import print_documents
 
     if out is not None and str(out) != "-":
-        lists.write(found, subject, out, force, columns)
+        lists.write_documents(found, out, force, columns)
     elif session.json:
         whole = {"schema_version": show.SCHEMA_VERSION, "styles" if subject == "style" else "lists": found}
         show.print_json(found[0] if len(found) == 1 else whole)
     elif not show.is_interactive() or out is not None:
-        print_lists(found, sys.stdout, "jsonl", subject=subject)
+        print_documents(found, sys.stdout)
     elif subject != "style":
         for one in found:
             _draw_parts(one, subject)

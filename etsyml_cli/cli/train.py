@@ -188,6 +188,7 @@ def ctr(
       etsyml train ctr --warm-start work/models/ctr --holdout none --out models/today
       etsyml train ctr --set bits=20 --set l1=1
     """
+    from etsyml_cli.ads.prepare import Inputs
     from etsyml_cli.ads.train import train_ctr
     from etsyml_cli.photos.choose import features_to_train_on
 
@@ -202,20 +203,17 @@ def ctr(
         if logs[other] is not None:
             raise UsageError(f"--{other} is not read with --source {source}", hint=f"Use --source {other}.")
     name = "-".join(["ctr", *(word for word in (source, label) if word not in ("impressions", "clicked"))])
-    show.summary(
-        train_ctr(
-            impressions=logs.get(source) or place.table(source),
-            listings=listings or place.table_if_exists("listings"),
-            images=images or features_to_train_on(place.all_images()),
-            seed=seed,
-            out=out or place.model(name),
-            label=label,
-            source=source,
-            config=chosen,
-            holdout=holdout,
-            train_days=train_days,
-            warm_start=warm_start,
-            limit=limit,
-            force=force,
-        )
+    inputs = Inputs(
+        log=logs.get(source) or place.table(source),
+        listings=listings or place.table_if_exists("listings"),
+        config=chosen,
+        images=images or features_to_train_on(place.all_images()),
+        source=source,
+        label=label,
+        seed=seed,
+        holdout=holdout,
+        train_days=train_days,
+        warm_start=warm_start,
+        limit=limit,
     )
+    show.summary(train_ctr(inputs, out=out or place.model(name), force=force))

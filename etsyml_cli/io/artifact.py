@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -82,6 +82,19 @@ def source_of(path: Path) -> Source:
 def to_json(value: Any) -> bytes:
     """Indented JSON, keys in the order in which the program lists them."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+
+
+Facts = TypeVar("Facts", bound=msgspec.Struct)
+
+
+def facts_of(
+    manifest: Manifest, kind: type[Facts], directory: Path, hint: str = "Create it again with --force."
+) -> Facts:
+    """The facts of the manifest in `directory` as a Struct. Raises InputError if one is missing or of another type."""
+    try:
+        return msgspec.convert(manifest.facts, kind)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{directory / MANIFEST}: {error}", hint=hint) from None
 
 
 def read_manifest(directory: Path) -> Manifest:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from etsyml_cli.io.ranked import Reason
 from etsyml_cli.personalization.model.top_k import Ranker
 from etsyml_cli.personalization.store import LdaModel
 from etsyml_cli.personalization.users import Profile
@@ -13,7 +14,7 @@ from etsyml_cli.personalization.users import Profile
 N_REASONS = 3  # styles, and favorites; the others are told as one sum
 
 
-def explained(model: LdaModel, ranker: Ranker, profile: Profile, listings: list[int]) -> list[list[dict[str, Any]]]:
+def explained(model: LdaModel, ranker: Ranker, profile: Profile, listings: list[int]) -> list[list[Reason]]:
     """What adds how much to each listing's score, the most telling first; the addends sum up to it."""
     theta = np.asarray(profile.theta, np.float64)
     of_styles, of_favorites = 1.0, 0.0
@@ -28,19 +29,17 @@ def explained(model: LdaModel, ranker: Ranker, profile: Profile, listings: list[
         best_styles, best_favorites = (
             np.argsort(-adds, kind="stable")[:N_REASONS].tolist() for adds in (styles, favorites)
         )
-        reasons: list[dict[str, Any]] = [
-            {"what": "style", "style": style, "adds": float(styles[style])} for style in best_styles
-        ]
+        reasons = [Reason(what="style", style=style, adds=float(styles[style])) for style in best_styles]
         reasons += [
-            {"what": "favorite", "id": model.listing_ids[profile.favorites[at]], "adds": float(favorites[at])}
+            Reason(what="favorite", id=model.listing_ids[profile.favorites[at]], adds=float(favorites[at]))
             for at in best_favorites
             if favorites[at] > 0
         ]
         others = {"other styles": (styles, best_styles), "other favorites": (favorites, best_favorites)}
         for what, (adds, best) in others.items():
             if (left := float(np.delete(adds, best).sum())) > 0:
-                reasons.append({"what": what, "adds": left})
-        told.append(sorted(reasons, key=lambda reason: -reason["adds"]))
+                reasons.append(Reason(what=what, adds=left))
+        told.append(sorted(reasons, key=lambda reason: -reason.adds))
     return told
 
 

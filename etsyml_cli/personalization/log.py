@@ -12,6 +12,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from etsyml_cli.core.days import MICROSECONDS_PER_DAY
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.core.log import logger
 from etsyml_cli.io.atomic import sha256_of
@@ -20,7 +21,6 @@ from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.splits.users import MIN_FAVORITES, UserSplit, hold_out, random_key
 
 PAIR = ["user_id", "listing_id"]
-MICROSECONDS_PER_DAY = 86_400 * 10**6
 LEAST_WEIGHT = 2.0**-20  # of an old favorite: sums of smaller weights underflow, and nothing is learned
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import progress
+from etsyml_cli.io.ranked import RankedItem, RankedList
 from etsyml_cli.personalization.catalog import CatalogSnapshot, read_snapshot
 from etsyml_cli.personalization.explain import explained
 from etsyml_cli.personalization.model.favorites import rows_of
@@ -22,7 +23,6 @@ from etsyml_cli.personalization.model.top_k import Ranker, top_listings
 from etsyml_cli.personalization.store import MIX, LdaModel, load_model
 from etsyml_cli.personalization.users import Profile, fold_in, users_of
 
-SCHEMA_VERSION = 1
 USERS_AT_ONCE = 1024
 STYLES_SHOWN = 3
 OVERSAMPLING = 4  # times as long a list is looked at where a shop may stand in it only so often
@@ -51,7 +51,7 @@ def recommend(
     first: int = 0,
     new_listings: bool = False,
     images: Path | None = None,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[RankedList]:
     """The best listings for each of `users`, of all users where None, from the `first` on, as `recommend --json` shows.
 
     A user of whom nothing was learned gets the popular listings, marked as fallback. Left out are every favorite that
@@ -72,7 +72,7 @@ def recommend(
 
 def recommend_newcomer(
     *, model: Path, name: str, favorites: list[str], wish: ListOptions, listings: Path | None = None
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[RankedList]:
     """What `recommend` gives, for somebody who is known by these favorites alone; nothing is trained."""
     trained = load_model(model)
     snapshot = read_snapshot(trained, listings)
@@ -91,7 +91,7 @@ def _over_new_listings(model: LdaModel, listings: Path | None, images: Path | No
 
 def _lists(
     model: LdaModel, snapshot: CatalogSnapshot, profiles: Iterator[Profile], wish: ListOptions, what: str
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[RankedList]:
     ranker = model.rankers()[MIX]
     average, popular = _popularity_ranker(model)
     while block := list(islice(profiles, USERS_AT_ONCE)):
@@ -101,14 +101,13 @@ def _lists(
         of_strangers = _whole(popular, strangers, snapshot, wish)
         for profile in block:
             for row in next(of_strangers if profile.theta is None else of_known):
-                yield {
-                    "schema_version": SCHEMA_VERSION,
-                    "user_id": profile.id,
-                    "fallback": profile.theta is None,
-                    "what": what,
+                yield RankedList(
+                    user_id=profile.id,
+                    fallback=profile.theta is None,
+                    what=what,
+                    items=_items(model, ranker, profile, row, wish),
                     **row.style,
-                    "items": _items(model, ranker, profile, row, wish),
-                }
+                )
 
 
 def _popularity_ranker(model: LdaModel) -> tuple[NDArray[np.float32], Ranker]:
@@ -199,16 +198,20 @@ def _thinned(
     return kept[:k]
 
 
-def _items(model: LdaModel, ranker: Ranker, profile: Profile, row: Row, wish: ListOptions) -> list[dict[str, Any]]:
-    items = []
-    for rank, (listing, score) in enumerate(row.found, 1):
-        item = {"rank": rank, "id": model.listing_ids[listing], "score": score}
-        if model.titles and model.titles[listing]:
-            item["title"] = model.titles[listing]
-        items.append(item)
+def _items(model: LdaModel, ranker: Ranker, profile: Profile, row: Row, wish: ListOptions) -> list[RankedItem]:
+    items = [
+        RankedItem(
+            rank=rank,
+            id=model.listing_ids[listing],
+            score=score,
+            title=(model.titles[listing] or None) if model.titles else None,
+        )
+        for rank, (listing, score) in enumerate(row.found, 1)
+    ]
     if wish.explain and profile.theta is not None and not row.style:
         why = explained(model, ranker, profile, [listing for listing, _ in row.found])
-        items = [item | {"why": reasons} for item, reasons in zip(items, why, strict=True)]
+        for item, reasons in zip(items, why, strict=True):
+            item.why = reasons
     return items
 
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from etsyml_cli.core.log import logger
+from etsyml_cli.io.ranked import RankedItem, RankedList
 from etsyml_cli.personalization.similar_profiles.search import Found
 from etsyml_cli.personalization.similar_profiles.search import similar_users as search
 from etsyml_cli.personalization.store import load_model
 from etsyml_cli.personalization.users import some_of
 
-SCHEMA_VERSION = 1
-
 
 def similar_users(
     *, model: Path, users: list[str] | None, k: int, method: str | None = None, seed: int = 0
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[RankedList]:
     """The k users most like each of `users`, or of all with a profile where None, one `recommend --json` object each.
 
     The score is the cosine of the two profiles. A user of whom nothing was learned has no profile: such a one is in no
@@ -36,13 +34,13 @@ def similar_users(
     logger.info("similar users: %s", _how(found))
     for user_id in named:
         items = _items(found, int(np.searchsorted(asked, row_of[user_id])), ids) if user_id in row_of else []
-        yield {"schema_version": SCHEMA_VERSION, "user_id": user_id, "what": "users", "items": items}
+        yield RankedList(user_id=user_id, what="users", items=items)
 
 
-def _items(found: Found, slot: int, ids: list[str]) -> list[dict[str, Any]]:
+def _items(found: Found, slot: int, ids: list[str]) -> list[RankedItem]:
     listed = zip(found.lists.users[slot].tolist(), found.lists.cosines[slot].tolist(), strict=True)
     return [
-        {"rank": rank, "id": ids[other], "score": score} for rank, (other, score) in enumerate(listed, 1) if other >= 0
+        RankedItem(rank=rank, id=ids[other], score=score) for rank, (other, score) in enumerate(listed, 1) if other >= 0
     ]
 
 

@@ -35,7 +35,7 @@ class Backbone:
 
 
 def backbone_named(name: str) -> Backbone:
-    """The backbone called `name`. Raises UsageError where there is none."""
+    """The backbone called `name`. Raises UsageError if it does not exist."""
     builder: Callable[[], Backbone] = resolve(BACKBONES, name, "backbone")
     return builder()
 

@@ -1,36 +1,37 @@
-"""Which of the photo features that lie side by side in a workspace a command takes when none were named."""
+"""The photo features that a command uses if --images is not given."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.log import logger
 from etsyml_cli.io.artifact import read_manifest
 from etsyml_cli.photos.config import ImagesConfig
-from etsyml_cli.photos.store import features_facts, made_by
+from etsyml_cli.photos.store import ImageFacts, features_facts, made_by
 
 
 def features_to_train_on(places: Sequence[Path]) -> Path | None:
-    """The only features, or the whole ones of the default backbone; None where there are none.
+    """The only features, or of several the unreduced ones of the default backbone; None if there are none.
 
-    Raises UsageError where it is none of several.
+    Raises UsageError if there are several, but none of the default backbone.
     """
     if len(places) < 2:
         return places[0] if places else None
     default = (ImagesConfig().backbone, None)
-    chosen = next((at for at, facts in _facts_of(places) if (facts["backbone"], facts["svd_sha256"]) == default), None)
+    chosen = next((at for at, facts in _facts_of(places) if (facts.backbone, facts.svd_sha256) == default), None)
     if chosen is None:
-        raise UsageError(f"several photo features: {', '.join(map(str, places))}", hint="Name one with --images DIR.")
+        raise UsageError(
+            f"several photo features found: {', '.join(map(str, places))}", hint="Choose one with --images DIR."
+        )
     others = ", ".join(str(place) for place in places if place != chosen)
-    logger.info("photo features: %s (here are also %s; name them with --images)", chosen, others)
+    logger.info("photo features: %s (choose others with --images: %s)", chosen, others)
     return chosen
 
 
 def features_of_model(model: Path, places: Sequence[Path]) -> Path | None:
-    """The features that fit the model; where none do, the first: what reads them says why they do not fit."""
+    """The features that the model was trained on, else the first ones, whose reader reports the mismatch."""
     try:
         wanted = read_manifest(model).facts.get("photos")
     except InputError:
@@ -39,8 +40,8 @@ def features_of_model(model: Path, places: Sequence[Path]) -> Path | None:
     return next(fitting, places[0] if places else None)
 
 
-def _facts_of(places: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Those that are whole: one that is damaged does not stop a command that may not need it."""
+def _facts_of(places: Sequence[Path]) -> Iterator[tuple[Path, ImageFacts]]:
+    """The undamaged features and their facts; damaged ones cause a warning only, as they may not be needed."""
     for place in places:
         try:
             yield place, features_facts(place)

@@ -1,4 +1,4 @@
-"""What can be chosen about photo features: the networks there are, and the settings."""
+"""Settings of photo features and the table of backbones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos -> photo features, batch by batch in threads; what is done stays done when the run is stopped."""
+"""Extract photo features in batches and threads; an interrupted run resumes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from etsyml_cli.io.artifact import Plan, artifact, read_manifest, refuse_to_over
 from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.io.tables import table_source
 from etsyml_cli.photos.config import ImagesConfig
-from etsyml_cli.photos.inputs import Photos, look_at, read_named_photos
+from etsyml_cli.photos.inputs import Photos, open_photos, read_named_photos
 from etsyml_cli.photos.load_network import NetworkChoice, choose_network, load_network
 from etsyml_cli.photos.network import Extractor, batches_in_threads
-from etsyml_cli.photos.output import load_svd, tell_rejects, write_features
+from etsyml_cli.photos.output import load_svd, report_rejects, write_features
 from etsyml_cli.photos.reader import STATUSES, read_photos
 from etsyml_cli.photos.store import KIND, SVD, PhotoRows
 from etsyml_cli.photos.svd import Svd
 
-OF_THE_OUTPUT = ("dim", "normalize", "dtype")  # settings that the network's own rows do not depend on
+OUTPUT_SETTINGS = ("dim", "normalize", "dtype")  # settings that the rows of the network do not depend on
 
 
 def extract_images(
@@ -38,25 +38,29 @@ def extract_images(
     limit: int | None = None,
     force: bool = False,
 ) -> Summary:
-    """Write the features of the listings' photos to `out`; `limit` takes the first listings only."""
+    """Write the features of the photos of all listings, or of the first `limit`, to `out`.
+
+    Raises UsageError for settings that exclude each other, InputError for missing or damaged inputs, and DataError if
+    no photo can be read.
+    """
     named = read_named_photos(listings, limit)
     choice = choose_network(config)
     threads = config.threads or torch.get_num_threads()
-    photos = look_at(named, threads)
+    photos = open_photos(named, threads)
     plan = _plan(listings, photos, choice, config, seed, limit)
-    with_svd = None if force else _with_svd_there(plan, out)
+    with_svd = None if force else _plan_with_existing_svd(plan, out)
     for possible in filter(None, (plan, with_svd)):
-        if there := existing_result(out, possible, force=force):
-            return there
+        if done := existing_result(out, possible, force=force):
+            return done
     refuse_to_overwrite(out, KIND, force=force)
     svd = load_svd(out) if with_svd else None
-    _refuse_what_cannot_work(photos, config, choice.backbone.dimension, svd)
+    _check_settings(photos, config, choice.backbone.dimension, svd)
     network = load_network(choice, seed, folder=out.parent)
-    with artifact(out, with_svd or plan, force=force, resume=None if force else _of_the_rows(plan)) as draft:
+    with artifact(out, with_svd or plan, force=force, resume=None if force else _plan_of_rows(plan)) as draft:
         rows = PhotoRows(draft.path, len(photos.first), choice.backbone.dimension, choice.batch_size)
         _compute(rows, photos, network.extractor, choice, config, threads)
-        draft.facts |= network.facts
-        write_features(draft, rows, photos, config, svd)
+        facts = write_features(draft, rows, photos, config, svd)
+        draft.facts = msgspec.to_builtins(network.facts) | msgspec.to_builtins(facts)
     made = read_manifest(out)
     return Summary(kind=KIND, path=str(out), rows=made.rows, facts=made.facts)
 
@@ -64,7 +68,7 @@ def extract_images(
 def _plan(
     listings: Path, photos: Photos, choice: NetworkChoice, config: ImagesConfig, seed: int, limit: int | None
 ) -> Plan:
-    """What the features depend on: not the threads; what is taken, where the configuration says auto; no folder."""
+    """The plan of the features: settings with resolved `auto` values, without threads and without directories."""
     settings = msgspec.to_builtins(config) | {
         "device": choice.device.type,
         "engine": choice.engine,
@@ -81,56 +85,55 @@ def _plan(
     return Plan(kind=KIND, config=settings, inputs=inputs, seed=seed if choice.weights is None else None)
 
 
-def _of_the_rows(plan: Plan) -> Plan:
-    """The part of the plan that the network's own rows depend on."""
-    settings = {name: value for name, value in plan.config.items() if name not in OF_THE_OUTPUT}
+def _plan_of_rows(plan: Plan) -> Plan:
+    """The part of the plan that the rows of the network depend on."""
+    settings = {name: value for name, value in plan.config.items() if name not in OUTPUT_SETTINGS}
     return msgspec.structs.replace(plan, config=settings)
 
 
-def _with_svd_there(plan: Plan, out: Path) -> Plan | None:
-    """The plan with the SVD of the features at `out` as an input, where the same network and `dim` made them.
+def _plan_with_existing_svd(plan: Plan, out: Path) -> Plan | None:
+    """The plan with the SVD of the features at `out` as an input, or None if network or `dim` differ.
 
-    So models that were trained on those features keep their meaning when listings are added. An SVD that was fitted
-    on the first listings only, for a quick try, is not kept.
+    The SVD is kept so that models trained on those features stay valid when listings are added. An SVD that was
+    fitted with --limit is not kept.
     """
     try:
         manifest = read_manifest(out)
     except InputError:
         return None
     before = manifest.plan
-    alike = all(before.config.get(key) == plan.config[key] for key in ("backbone", "weights", "dim"))
-    alike &= before.inputs.get("weights") == plan.inputs.get("weights") and before.seed == plan.seed
+    is_same = all(before.config.get(key) == plan.config[key] for key in ("backbone", "weights", "dim"))
+    is_same &= before.inputs.get("weights") == plan.inputs.get("weights") and before.seed == plan.seed
     quick_try = before.config.get("limit") is not None and "svd" not in before.inputs
-    if not alike or quick_try or SVD not in manifest.outputs:
+    if not is_same or quick_try or SVD not in manifest.outputs:
         return None
     svd = source_of(out / SVD)
     if svd.sha256 != manifest.outputs[SVD]:
-        raise InputError(f"{out / SVD}: not the file that was written here", hint="Fit it anew with --force.")
+        raise InputError(f"{out / SVD}: was changed after it was written", hint="Fit it again with --force.")
     return msgspec.structs.replace(plan, inputs={**plan.inputs, "svd": [svd]})
 
 
-def _refuse_what_cannot_work(photos: Photos, config: ImagesConfig, dimension: int, svd: Svd | None) -> None:
-    """Before the network works for hours."""
+def _check_settings(photos: Photos, config: ImagesConfig, dimension: int, svd: Svd | None) -> None:
+    """Raise UsageError or DataError for settings that cannot work, before the network runs for hours."""
     if not len(photos.first):
-        tell_rejects(Counter(STATUSES[code] for code in photos.status), photos)
+        report_rejects(Counter(STATUSES[code] for code in photos.status), photos)
     if config.dim is None:
         return
     if config.dim > dimension:
-        raise UsageError(f"dim {config.dim:,}: {config.backbone} gives {dimension:,} features", hint="Ask for fewer.")
+        raise UsageError(f"dim {config.dim:,}: {config.backbone} has {dimension:,} features", hint="Use a smaller dim.")
     if svd is None and config.dim >= photos.n_listings():
         raise DataError(
-            f"dim {config.dim:,} needs more listings with photos than that; here are {photos.n_listings():,}",
-            hint="Ask for fewer dimensions.",
+            f"dim {config.dim:,} needs more than {config.dim:,} listings with photos, found {photos.n_listings():,}",
+            hint="Use a smaller dim.",
         )
     if svd is not None:
-        logger.info("the features are reduced by the SVD that is there already; --force fits a new one")
+        logger.info("the features are reduced by the existing SVD; --force fits a new one")
 
 
 def _compute(
     rows: PhotoRows, photos: Photos, extractor: Extractor, choice: NetworkChoice, config: ImagesConfig, threads: int
 ) -> None:
-    """Append the rows of the distinct photos that are missing. Every run cuts the same batches."""
-
+    """Append the missing rows of the distinct photos, in the same batches in every run."""
     batch_size, preprocessing = choice.batch_size, choice.backbone.preprocessing
 
     def work(batch: slice) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
@@ -142,26 +145,26 @@ def _compute(
     n_photos, n_done = len(photos.first), len(rows.status())
     starts = range(n_done, n_photos, batch_size)
     if n_done:
-        logger.info("going on where the last run stopped: %s of %s photos are done", f"{n_done:,}", f"{n_photos:,}")
+        logger.info("resuming: %s of %s photos already done", f"{n_done:,}", f"{n_photos:,}")
     with progress("photos", n_photos) as advance, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="PIL")  # its remarks on odd files: rejects.jsonl says what matters
+        warnings.filterwarnings("ignore", module="PIL")  # warnings about odd files; rejects.jsonl has what matters
         advance(n_done)
         batches = (slice(start, min(start + batch_size, n_photos)) for start in starts)
         for features, status in batches_in_threads(work, batches, threads):
-            _refuse_what_is_not_finite(features[status == 0], config)
+            _check_finite(features[status == 0], config)
             rows.append(features, status)
             advance(len(status))
 
 
 def _filled(pixels: NDArray[np.uint8], batch_size: int) -> NDArray[np.uint8]:
-    """A whole batch, black where there is no photo: the bits of a row may depend on how many are computed at once."""
+    """The batch padded with black photos, because the bits of a row may depend on the batch size."""
     missing = batch_size - len(pixels)
     return np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.uint8)]) if missing else pixels
 
 
-def _refuse_what_is_not_finite(rows: NDArray[Any], config: ImagesConfig) -> None:
+def _check_finite(rows: NDArray[Any], config: ImagesConfig) -> None:
     if not np.isfinite(rows).all():
         raise DataError(
             f"{config.backbone}: some features are not finite numbers",
-            hint="Are the weights sound? On a GPU try --set precision=float32.",
+            hint="Check the weights. On a GPU try --set precision=float32.",
         )

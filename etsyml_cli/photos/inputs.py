@@ -1,4 +1,4 @@
-"""The photos that a listings table names: whose each is, which can be opened, and which are the same."""
+"""The photos in a listings table: their listings, which of them can be opened, and which are equal."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from etsyml_cli.photos.pixels import PhotoError
 from etsyml_cli.photos.reader import STATUSES, photo_digest
 
 LISTINGS_AT_ONCE = 10_000
-PHOTOS_AT_ONCE = 32  # what Ctrl-C waits for
+PHOTOS_AT_ONCE = 32  # Ctrl-C waits for a batch
 DIGEST_BYTES = 32
 PATHS = pa.list_(pa.large_string())  # text of more than 2 GiB
 
 
 @dataclass(frozen=True)
 class NamedPhotos:
-    """N photos in the order of the table, under `root`; photo n is one of listing `listing[n]` of I listings.
+    """N photos in the order of the table, under `root`; photo n belongs to listing `listing[n]` of I listings.
 
-    Arrow arrays, since a million names as Python's own strings would fill the memory.
+    Arrow arrays, because a million Python strings would fill the memory.
     """
 
     root: Path
@@ -40,23 +40,23 @@ class NamedPhotos:
     images: pa.Array  # (N,) paths under `root`
 
     def n_listings(self) -> int:
-        """How many listings have a photo."""
+        """The number of listings with a photo."""
         return len(np.unique(self.listing))
 
 
 @dataclass(frozen=True)
 class Photos(NamedPhotos):
-    """The same after a look at each: photo n is distinct photo `distinct[n]` of M, found first at `first`."""
+    """Opened photos: photo n is distinct photo `distinct[n]` of M, which first occurs at `first`."""
 
-    status: NDArray[np.int8]  # (N,) counts into STATUSES: 0, or why a photo cannot be opened
-    distinct: I64  # (N,), -1 for what cannot be opened
+    status: NDArray[np.int8]  # (N,) index into STATUSES: 0, or the reason why a photo cannot be opened
+    distinct: I64  # (N,), -1 for photos that cannot be opened
     first: I64  # (M,) places among the N, ascending
     digests: NDArray[np.uint8]  # (M, 32)
     source: Source
 
 
 def read_named_photos(listings: Path, limit: int | None) -> NamedPhotos:
-    """The photos of all listings, or of the first `limit`. Raises DataError where there are none."""
+    """The photos of all listings, or of the first `limit`. Raises DataError if there are none."""
     table = read_table(listings, "listings", ["listing_id", "image", "images"]).slice(0, limit)
     photos = pa.chunked_array(map(_photos_of, table.to_batches(LISTINGS_AT_ONCE)), PATHS).combine_chunks()
     if len(photos.flatten()) == 0:
@@ -66,7 +66,7 @@ def read_named_photos(listings: Path, limit: int | None) -> NamedPhotos:
     root = table_manifest(listings).facts.get("image_root")
     if root is None:
         raise InputError(
-            f"{listings}: does not say where its photos lie", hint="Ingest it again with --image-root DIR."
+            f"{listings}: the root directory of the photos is unknown", hint="Ingest it again with --image-root DIR."
         )
     return NamedPhotos(
         root=listings.parent / root,
@@ -76,16 +76,16 @@ def read_named_photos(listings: Path, limit: int | None) -> NamedPhotos:
     )
 
 
-def look_at(named: NamedPhotos, threads: int) -> Photos:
-    """Open and hash what each name leads to, once and in threads."""
+def open_photos(named: NamedPhotos, threads: int) -> Photos:
+    """Open and hash each named file once, in threads."""
     encoded = named.images.dictionary_encode()
     names, name_of_photo = encoded.dictionary, encoded.indices.to_numpy()
     status = np.zeros(len(names), np.int8)
     digests = np.zeros((len(names), DIGEST_BYTES), np.uint8)
     size = 0
-    with ThreadPoolExecutor(threads) as pool, progress("photos looked at", len(names)) as advance:
+    with ThreadPoolExecutor(threads) as pool, progress("photos opened", len(names)) as advance:
         starts = range(0, len(names), PHOTOS_AT_ONCE)
-        found = pool.map(lambda start: _look_at(named.root, names[start : start + PHOTOS_AT_ONCE]), starts)
+        found = pool.map(lambda start: _digests(named.root, names[start : start + PHOTOS_AT_ONCE]), starts)
         for start, looks in zip(starts, found, strict=True):
             for n, (code, digest, n_bytes) in enumerate(looks, start):
                 status[n] = code
@@ -106,13 +106,13 @@ def look_at(named: NamedPhotos, threads: int) -> Photos:
 
 
 def _photos_of(listings: pa.RecordBatch) -> pa.Array:
-    """The list of each listing's photos, `image` first; none twice."""
+    """The list of distinct photos of each listing, `image` first."""
     rows = zip(listings["image"].to_pylist(), listings["images"].to_pylist(), strict=True)
     lists = [list(dict.fromkeys(filter(None, [image, *(images or [])]))) for image, images in rows]
     return pa.array(lists, PATHS)
 
 
-def _look_at(root: Path, images: pa.Array) -> list[tuple[int, bytes, int]]:
+def _digests(root: Path, images: pa.Array) -> list[tuple[int, bytes, int]]:
     """Status, digest and size (bytes) of these photos."""
     found = []
     for image in images.to_pylist():
@@ -125,7 +125,7 @@ def _look_at(root: Path, images: pa.Array) -> list[tuple[int, bytes, int]]:
 
 
 def _same(digests: NDArray[np.uint8], status: NDArray[np.int8]) -> tuple[I64, I64]:
-    """Number the distinct photos in the order in which they come; -1 for what cannot be opened."""
+    """The number of each distinct photo by first occurrence, (N,), -1 if it cannot be opened; first places, (M,)."""
     sound = np.flatnonzero(status == 0)
     keys = digests[sound].view(f"V{DIGEST_BYTES}").ravel()
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
@@ -138,7 +138,7 @@ def _same(digests: NDArray[np.uint8], status: NDArray[np.int8]) -> tuple[I64, I6
 
 
 def _hash_of_all(images: pa.Array, status: NDArray[np.int8], digests: NDArray[np.uint8]) -> str:
-    """One hash of all names and contents, in order."""
+    """A hash of all names and contents, in order."""
     whole = hashlib.sha256()
     for image, code, digest in zip(images, status.tolist(), digests, strict=True):
         whole.update(msgspec.json.encode([image.as_py(), STATUSES[code], digest.tobytes().hex()]))

@@ -1,12 +1,13 @@
-"""Which network computes the photo features, where and how; and that network, ready to be fed."""
+"""Choose and load the network that computes photo features."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+import msgspec
 import torch
 from torch import nn
 
@@ -22,6 +23,7 @@ from etsyml_cli.photos.network import (
     trained_network,
     weights_sha256,
 )
+from etsyml_cli.photos.pixels import Preprocessing
 from etsyml_cli.photos.torch_network import TorchExtractor
 from etsyml_cli.photos.weights import read_state_dict
 
@@ -34,27 +36,42 @@ Engine = Literal["torch", "onnx"]
 
 @dataclass(frozen=True)
 class NetworkChoice:
-    """What computes the features, before anything heavy is loaded."""
+    """The choice of network, device and engine, before weights are loaded."""
 
     name: str
     backbone: Backbone
-    weights: Path | None  # None: random
+    weights: Path | None  # None for random weights
     device: torch.device
     engine: Engine
     precision: Literal["float32", "float16"]
     batch_size: int
 
 
+class NetworkFacts(msgspec.Struct, kw_only=True, frozen=True):
+    """The facts about a network in the manifest of its features."""
+
+    backbone: str
+    layer: str
+    preprocessing: Preprocessing
+    random_weights: bool
+    weights_sha256: str
+    engine: Engine
+    precision: str
+
+
 @dataclass(frozen=True)
 class LoadedNetwork:
-    """A network ready to be fed, and what is to be remembered of it beside its features."""
+    """A loaded network and the facts to store with its features."""
 
-    facts: dict[str, Any]
+    facts: NetworkFacts
     extractor: Extractor
 
 
 def choose_network(config: ImagesConfig) -> NetworkChoice:
-    """What `config` stands for on this machine. Raises MissingPartError and UsageError for what cannot be had here."""
+    """The network, device and engine of `config`, with resolved `auto` values.
+
+    Raises MissingPartError for a missing package or device, UsageError for an invalid combination.
+    """
     backbone = backbone_named(config.backbone)
     device = pick_device(config.device)
     engine = _engine(config.engine, device)
@@ -71,7 +88,7 @@ def choose_network(config: ImagesConfig) -> NetworkChoice:
 
 
 def load_network(choice: NetworkChoice, seed: int, folder: Path) -> LoadedNetwork:
-    """The network that was chosen; where ONNX Runtime runs it, its export is kept in `folder`."""
+    """Load the chosen network; its export for ONNX Runtime is cached in `folder`."""
     network = _network(choice, seed)
     sha256 = weights_sha256(network)
     kept = folder / f"{choice.name}-{sha256[:12]}.onnx"
@@ -79,20 +96,20 @@ def load_network(choice: NetworkChoice, seed: int, folder: Path) -> LoadedNetwor
     logger.info("%s: %s on %s, %s", choice.name, ENGINE_NAMES[choice.engine], choice.device.type, choice.precision)
     if choice.engine == "torch" and choice.device.type == "cpu" and missing_onnx_packages():
         logger.info("ONNX Runtime would take less time than torch on this CPU: %s", INSTALL_ONNX)
-    facts = {
-        "backbone": choice.name,
-        "layer": choice.backbone.layer,
-        "preprocessing": asdict(choice.backbone.preprocessing),
-        "random_weights": choice.weights is None,
-        "weights_sha256": sha256,
-        "engine": choice.engine,
-        "precision": choice.precision,
-    }
+    facts = NetworkFacts(
+        backbone=choice.name,
+        layer=choice.backbone.layer,
+        preprocessing=choice.backbone.preprocessing,
+        random_weights=choice.weights is None,
+        weights_sha256=sha256,
+        engine=choice.engine,
+        precision=choice.precision,
+    )
     return LoadedNetwork(facts, extractor)
 
 
 def missing_onnx_packages() -> list[str]:
-    """Those of the extra `onnx` that are not installed; none is imported."""
+    """The packages of the extra `onnx` that are not installed, without importing them."""
     return [name for name in ("onnxruntime", "onnx", "onnxscript") if find_spec(name) is None]
 
 
@@ -112,21 +129,21 @@ def _engine(wanted: str, device: torch.device) -> Engine:
 
 
 def _weights_file(backbone: Backbone, weights: str) -> Path | None:
-    """The file of the weights; None: they are random."""
+    """The file of weights, or None for random weights."""
     if weights == "none":
         return None
     if weights == "default":
         return backbone.default_weights() if backbone.default_weights else None
     path = Path(weights).expanduser()
     if not path.is_file():
-        raise InputError(f"{path}: no file of weights here", hint="Name a state dict: --set weights=PATH")
+        raise InputError(f"{path}: weights not found", hint="Give a state dict with: --set weights=PATH")
     return path
 
 
 def _network(choice: NetworkChoice, seed: int) -> nn.Module:
     if choice.weights is not None:
         return trained_network(choice.backbone, read_state_dict(choice.weights), str(choice.weights))
-    logger.warning("%s runs with random weights: its features say nothing about the photos", choice.name)
+    logger.warning("%s has random weights: its features carry no information about the photos", choice.name)
     return random_network(choice.backbone, seed)
 
 

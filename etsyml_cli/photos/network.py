@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 class Extractor(Protocol):
-    """A network that is ready to be fed, whatever runs it; threads may share it."""
+    """A loaded network of any engine; threads may share it."""
 
     def features(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features (B, D) of photos (B, size, size, 3); a row depends on its own photo and on B alone."""
@@ -87,12 +87,12 @@ def weights_sha256(network: nn.Module) -> str:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name; `auto`: the best one here. Raises MissingPartError where it is not here."""
+    """The device of that name; `auto`: the best one here. Raises MissingPartError if it is not available."""
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(device for device in here if here[device])
     if not here[name]:
-        raise MissingPartError(f"device {name}: torch finds none here", hint="Use --device cpu.")
+        raise MissingPartError(f"device {name}: torch finds no such device", hint="Use --device cpu.")
     return torch.device(name)
 
 

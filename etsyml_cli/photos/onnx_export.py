@@ -18,7 +18,7 @@ TOLERANCE = 1e-4  # of the largest feature
 def in_onnx_runtime(network: PhotoNetwork, *, like: Extractor, kept: Path | None) -> OnnxExtractor:
     """The network in ONNX Runtime, from the file `kept` or exported into it; it gives the features of `like`.
 
-    Raises MissingPartError where it cannot be exported or gives others.
+    Raises MissingPartError if it cannot be exported or its features differ.
     """
     photos = np.random.default_rng(0).integers(0, 256, (2, network.size, network.size, 3), dtype=np.uint8)
     expected = like.features(photos)

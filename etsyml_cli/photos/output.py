@@ -1,4 +1,4 @@
-"""From the rows of distinct photos to the features of listings: averaged, reduced, normalized, written."""
+"""Average, reduce, normalize and write the features of listings from the rows of distinct photos."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.types import I64
+from etsyml_cli.core.vectors import unit_rows_in_double
 from etsyml_cli.io.artifact import Draft
 from etsyml_cli.io.atomic import sha256_of
 from etsyml_cli.io.model import load_tensors, save_ids, save_tensors
@@ -21,62 +22,86 @@ from etsyml_cli.photos.config import ImagesConfig
 from etsyml_cli.photos.inputs import Photos
 from etsyml_cli.photos.reader import STATUSES
 from etsyml_cli.photos.store import FEATURES, IDS, REJECTS, SVD, PhotoRows, write_matrix
-from etsyml_cli.photos.svd import Svd, fit_svd, normalized
+from etsyml_cli.photos.svd import Svd, fit_svd
 
 LISTINGS_AT_ONCE = 1024
 
 
-def write_features(draft: Draft, rows: PhotoRows, photos: Photos, config: ImagesConfig, fitted: Svd | None) -> None:
-    """Write features, ids and rejects, and count it all; with `dim`, reduce by the SVD `fitted` or by a new one."""
+class PhotoCounts(msgspec.Struct, frozen=True):
+    """The number of photos named in the listings table, and of distinct ones among those that can be opened."""
+
+    named: int
+    distinct: int
+
+
+class OutputFacts(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """The facts about written features; `variance_kept` is set if an SVD was fitted, `rejects` counts by reason."""
+
+    variance_kept: float | None = None
+    dimension: int
+    normalize: bool
+    svd_sha256: str | None
+    photos: PhotoCounts
+    rejects: dict[str, int]
+
+
+def write_features(
+    draft: Draft, rows: PhotoRows, photos: Photos, config: ImagesConfig, fitted: Svd | None
+) -> OutputFacts:
+    """Write features, ids and rejects, set the row counts of `draft`, and return the facts.
+
+    With `dim` the features are reduced by the SVD `fitted` or, if that is None, by a new one.
+    """
     distinct_status = rows.status()
     status = _status_of_named(distinct_status, photos)
     reasons = _write_rejects(draft.path / REJECTS, photos, status)
-    tell_rejects(reasons, photos)
+    report_rejects(reasons, photos)
     listings, row_of_photo, n_photos = _sound_photos(distinct_status, status, photos)
-    svd = fitted
+    svd, variance_kept = fitted, None
     if config.dim is not None and svd is None:
         svd = fit_svd(_means(rows, row_of_photo, n_photos), config.dim)
-        draft.facts["variance_kept"] = svd.explained
+        variance_kept = svd.explained
     blocks = _finished(_means(rows, row_of_photo, n_photos), svd, config)
     shape = (len(listings), config.dim or rows.dimension)
     write_matrix(draft.path / FEATURES, blocks, shape, config.dtype)
     save_ids(draft.path, IDS, photos.listing_ids.take(listings).to_pylist())
     if svd is not None:
         _save_svd(draft.path, svd)
-    draft.facts |= {
-        "dimension": shape[1],
-        "normalize": config.normalize,
-        "svd_sha256": sha256_of(draft.path / SVD) if svd else None,
-        "photos": {"named": len(status), "distinct": len(photos.first)},
-        "rejects": dict(reasons),
-    }
     draft.rows = {
         "in": len(photos.listing_ids),
         "out": len(listings),
         "rejected": photos.n_listings() - len(listings),
         "without_photo": len(photos.listing_ids) - photos.n_listings(),
     }
+    return OutputFacts(
+        variance_kept=variance_kept,
+        dimension=shape[1],
+        normalize=config.normalize,
+        svd_sha256=sha256_of(draft.path / SVD) if svd else None,
+        photos=PhotoCounts(len(status), len(photos.first)),
+        rejects=dict(reasons),
+    )
 
 
-def tell_rejects(reasons: Counter[str], photos: Photos) -> None:
-    """Warn of photos that cannot be read. Raises DataError where none can."""
+def report_rejects(reasons: Counter[str], photos: Photos) -> None:
+    """Warn of photos that cannot be read. Raises DataError if no photo can be read."""
     n_photos = len(photos.images)
-    said = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
+    counts = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
     if reasons.total() == n_photos:
         raise DataError(
-            f"{photos.root}: none of {n_photos:,} photos could be read ({said})",
-            hint="Is this the right folder? Name it with: etsyml ingest listings FILE --image-root DIR"
+            f"{photos.root}: none of {n_photos:,} photos could be read ({counts})",
+            hint="Set the directory of the photos with: etsyml ingest listings FILE --image-root DIR"
             if "missing" in reasons
             else None,
         )
     if reasons:
-        logger.warning("%s of %s photos could not be read: %s", f"{reasons.total():,}", f"{n_photos:,}", said)
+        logger.warning("%s of %s photos could not be read: %s", f"{reasons.total():,}", f"{n_photos:,}", counts)
 
 
 def load_svd(directory: Path) -> Svd:
-    """The SVD beside the features in `directory`. Raises InputError where it is damaged."""
+    """The SVD in the directory of the features. Raises InputError if it is damaged."""
     shapes = {"mean": (None,), "components": (None, None), "explained": (1,)}
-    tensors = load_tensors(directory, shapes, SVD, hint="Fit it anew with --force.")
+    tensors = load_tensors(directory, shapes, SVD, hint="Fit it again with --force.")
     return Svd(tensors["mean"], tensors["components"], float(tensors["explained"][0]))
 
 
@@ -86,7 +111,7 @@ def _save_svd(directory: Path, svd: Svd) -> None:
 
 
 def _status_of_named(distinct_status: NDArray[np.int8], photos: Photos) -> NDArray[np.int8]:
-    """The status (N,) of every named photo, from that of the distinct ones (M,)."""
+    """The status (N,) of every named photo from the status (M,) of the distinct ones."""
     status = photos.status.copy()
     opened = status == 0
     status[opened] = distinct_status[photos.distinct[opened]]
@@ -94,7 +119,7 @@ def _status_of_named(distinct_status: NDArray[np.int8], photos: Photos) -> NDArr
 
 
 def _write_rejects(path: Path, photos: Photos, status: NDArray[np.int8]) -> Counter[str]:
-    """One line for each named photo that could not be read; how many there are of each reason."""
+    """Write a line per named photo that could not be read and return their number per reason."""
     reasons: Counter[str] = Counter()
     with path.open("wb") as file:
         for n in np.flatnonzero(status):
@@ -107,9 +132,9 @@ def _write_rejects(path: Path, photos: Photos, status: NDArray[np.int8]) -> Coun
 
 
 def _sound_photos(distinct_status: NDArray[np.int8], status: NDArray[np.int8], photos: Photos) -> tuple[I64, I64, I64]:
-    """Listings with a sound photo (I',), the row of each such photo (N',), and how many of them a listing has (I',).
+    """Listings with a readable photo (I',), the rows of these photos (N',), and their number per listing (I',).
 
-    One that a listing has under two names counts once.
+    A photo that a listing has under two names counts once.
     """
     row_of_distinct = np.cumsum(distinct_status == 0) - 1
     sound = status == 0
@@ -129,10 +154,10 @@ def _means(rows: PhotoRows, row_of_photo: I64, n_photos: I64) -> Iterator[NDArra
 
 
 def _finished(blocks: Iterable[NDArray[np.float32]], svd: Svd | None, config: ImagesConfig) -> Iterator[NDArray[Any]]:
-    """The blocks as they are to be written: reduced, of length 1 and in `dtype`, as far as that is asked for."""
+    """The blocks to write: reduced, scaled to length 1 and converted to `dtype`, as configured."""
     for rows in blocks:
         reduced = rows if svd is None else svd.project(rows)
-        scaled = normalized(reduced) if config.normalize else reduced
+        scaled = unit_rows_in_double(reduced).astype(np.float32) if config.normalize else reduced
         with np.errstate(over="ignore"):
             finished = scaled.astype(config.dtype)
         if not np.isfinite(finished).all():

@@ -1,4 +1,4 @@
-"""From the bytes of a photo to the small square of pixels that a network looks at."""
+"""Decode a photo into the square of pixels for a network."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Preprocessing:
 
 
 class PhotoError(Exception):
-    """A photo that cannot be used; `reason` is one of features.photos.STATUSES."""
+    """A photo that cannot be used; `reason` is one of photos.reader.STATUSES."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -53,7 +53,7 @@ class PhotoError(Exception):
 
 
 def decode_photo(file: IO[bytes], wanted: Preprocessing, max_pixels: int) -> NDArray[np.uint8]:
-    """The pixels (size, size, 3) of a photo: upright, in RGB, on white where it is transparent. Raises PhotoError."""
+    """The pixels (size, size, 3) of a photo: upright, in RGB, transparent parts on white. Raises PhotoError."""
     try:
         with Image.open(file, formats=FORMATS) as photo:
             if photo.width * photo.height > max_pixels:
@@ -85,7 +85,7 @@ def _middle_square(photo: Image.Image, wanted: Preprocessing) -> NDArray[np.uint
 
 
 def _in_color(photo: Image.Image) -> Image.Image:
-    """RGB, or RGBA where something shines through."""
+    """RGB, or RGBA if the photo has transparency."""
     if photo.mode.startswith("I"):  # 16-bit grey, which Pillow would turn into white
         return Image.fromarray((np.asarray(photo) >> 8).astype(np.uint8)).convert("RGB")
     return photo.convert("RGBA" if photo.has_transparency_data else "RGB")

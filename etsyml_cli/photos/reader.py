@@ -1,4 +1,4 @@
-"""The image reader: opens the photos that a table names, whatever strangers put there.
+"""The image reader: opens the photos in a table, which may be untrusted files.
 
 What is wrong with a photo becomes a PhotoError with one of STATUSES; in a batch, its number beside the others' pixels.
 """
@@ -38,7 +38,7 @@ Pixels = NDArray[np.uint8]
 def read_photos(
     root: Path, images: list[str], digests: list[bytes], wanted: Preprocessing, max_pixels: int
 ) -> tuple[Pixels, NDArray[np.int8]]:
-    """The pixels (B, size, size, 3) of photos that have these digests, black where there are none, and statuses (B,).
+    """The pixels (B, size, size, 3) of photos that have these digests, black if unreadable, and statuses (B,).
 
     A status counts into STATUSES: 0, or why the bytes are no picture. Raises InputError for a photo that is no longer
     what it was when its digest was taken: that says nothing about the photo.

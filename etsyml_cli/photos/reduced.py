@@ -1,4 +1,4 @@
-"""Photos as few numbers each: the features of `etsyml extract-images` reduced by an SVD that a model keeps."""
+"""Photo features reduced by an SVD that is stored with a model."""
 
 from __future__ import annotations
 
@@ -19,28 +19,31 @@ ROWS_AT_ONCE = 4096
 
 
 def load_matching_photos(trained_on: str | None, images: Path | None) -> ImageFeatures | None:
-    """The photo features `images` for a model whose manifest says what made those that it was trained on.
+    """The photo features `images` for a model that was trained on features of the origin `trained_on`.
 
-    None where that is None. Raises InputError where `images` were made by anything else, or are not named.
+    None if `trained_on` is None. Raises InputError if `images` is missing or of another origin.
     """
     if trained_on is None:
         return None
     if images is None:
         raise InputError(
-            f"the model was trained on photo features of {trained_on}, none were given",
-            hint="Name them with --images, or train without them.",
+            f"the model needs photo features of {trained_on}, but --images is missing",
+            hint="Give them with --images, or train without photos.",
         )
     photos = read_image_features(images)
-    if (found := made_by(photos.facts)) != trained_on:
+    if (origin := made_by(photos.facts)) != trained_on:
         raise InputError(
-            f"{images}: photo features of {found}; the model was trained on {trained_on}",
-            hint="Name such features with --images, or train again.",
+            f"{images}: photo features of {origin}; the model was trained on {trained_on}",
+            hint="Give matching features with --images, or train again.",
         )
     return photos
 
 
 def photo_svd(photos: ImageFeatures | None, dim: int) -> Svd | None:
-    """Fitted on photos spread evenly over the file, enough of them for `dim` directions."""
+    """The SVD with `dim` components, fitted on up to PHOTOS_FOR_SVD photos evenly spaced over the file.
+
+    None without photos, or if there are at most `dim` features or photos. Raises DataError as `fit_svd` does.
+    """
     if photos is None or photos.matrix.shape[1] <= dim or len(photos.ids) <= dim:
         return None
     rows = np.unique(np.linspace(0, len(photos.ids) - 1, min(PHOTOS_FOR_SVD, len(photos.ids))).astype(np.int64))
@@ -54,12 +57,12 @@ def photo_svd(photos: ImageFeatures | None, dim: int) -> Svd | None:
 
 
 def reduced_width(photos: ImageFeatures, svd: Svd | None) -> int:
-    """K, how many numbers a photo is reduced to."""
+    """The number K of dimensions of a reduced photo."""
     return int(photos.matrix.shape[1]) if svd is None else len(svd.components)
 
 
 def reduced(photos: ImageFeatures, photo: I64, svd: Svd | None) -> NDArray[np.float64]:
-    """z of rows `photo`, shape (P,), brought to length 1; zeros for a row of -1, no photo."""
+    """The reduced rows `photo`, (P,), scaled to length 1, shape (P, K); zeros for -1, a missing photo."""
     z = np.zeros((len(photo), reduced_width(photos, svd)))
     has = np.flatnonzero(photo >= 0)
     for start in range(0, len(has), ROWS_AT_ONCE):
@@ -70,6 +73,6 @@ def reduced(photos: ImageFeatures, photo: I64, svd: Svd | None) -> NDArray[np.fl
 
 
 def shuffle_photos(photos: ImageFeatures, listing_ids: list[str], seed: int, number: int) -> NDArray[np.int64]:
-    """A photo's row for each listing, -1 for none, shape (I,); the photos are dealt anew among those that have one."""
-    dealt = np.append(generator(seed, "permuted photos", number).permutation(len(photos.ids)), -1)
-    return dealt[photos.rows_for(listing_ids)]
+    """The row of a photo for each listing, shape (I,), shuffled among the listings with a photo; -1 without one."""
+    shuffled = np.append(generator(seed, "permuted photos", number).permutation(len(photos.ids)), -1)
+    return shuffled[photos.rows_for(listing_ids)]

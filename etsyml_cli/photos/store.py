@@ -1,6 +1,6 @@
 """Photo features on disk: `features.npy` (I listings x D features), `ids.json`, `rejects.jsonl`.
 
-Where the features were reduced, `svd.safetensors` beside them holds the mean and the components that did it.
+If the features were reduced, `svd.safetensors` holds the mean and the components.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.lib.format import dtype_to_descr, open_memmap, write_array_header_1_0
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
-from etsyml_cli.io.artifact import expect_kind
+from etsyml_cli.io.artifact import expect_kind, facts_of
 from etsyml_cli.io.atomic import of_one_version
 
 KIND = "features:images"
@@ -27,14 +27,18 @@ REJECTS = "rejects.jsonl"
 SVD = "svd.safetensors"
 
 _MADE_BY = "etsyml extract-images"
-_FACTS = {
-    "backbone": str,
-    "layer": str,
-    "weights_sha256": str,
-    "dimension": int,
-    "svd_sha256": str | None,
-    "normalize": bool,
-}
+_MAKE_AGAIN = f"Make it with: {_MADE_BY} --force"
+
+
+class ImageFacts(msgspec.Struct, kw_only=True, frozen=True):
+    """The facts in the manifest that identify how photo features were computed; `svd_sha256` is None without an SVD."""
+
+    backbone: str
+    layer: str
+    weights_sha256: str
+    dimension: int
+    svd_sha256: str | None
+    normalize: bool
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,10 @@ class ImageFeatures:
 
     ids: list[str]
     matrix: NDArray[Any]
-    facts: dict[str, Any]
+    facts: ImageFacts
 
     def rows_for(self, listing_ids: list[str]) -> NDArray[np.int64]:
-        """The row (N,) of each listing in `matrix`, -1 where it has none."""
+        """The row (N,) of each listing in `matrix`, -1 without a photo."""
         return np.fromiter((self._row_of.get(name, -1) for name in listing_ids), np.int64, len(listing_ids))
 
     @cached_property
@@ -56,41 +60,37 @@ class ImageFeatures:
 
 @of_one_version
 def read_image_features(path: Path) -> ImageFeatures:
-    """The features that `etsyml extract-images` wrote. Raises InputError where they are missing or damaged."""
+    """The features that `etsyml extract-images` wrote. Raises InputError if they are missing or damaged."""
     facts = features_facts(path)
-    make_again = f"Make it with: {_MADE_BY} --force"
     try:
         matrix = open_memmap(path / FEATURES, mode="r")  # refuses objects
         ids = msgspec.json.decode((path / f"{IDS}.json").read_bytes(), type=list[str])
     except OSError as error:
-        raise InputError(f"{error.filename or path}: {error.strerror or error}", hint=make_again) from None
+        raise InputError(f"{error.filename or path}: {error.strerror or error}", hint=_MAKE_AGAIN) from None
     except MemoryError:
         raise
     except Exception as error:  # a damaged header makes numpy raise nearly anything
-        raise InputError(f"{path}: damaged ({error})", hint=make_again) from None
-    if matrix.dtype.kind != "f" or matrix.shape != (len(set(ids)), facts["dimension"]):
-        raise InputError(f"{path}: {FEATURES}, its ids and its manifest do not fit each other", hint=make_again)
+        raise InputError(f"{path}: damaged ({error})", hint=_MAKE_AGAIN) from None
+    if matrix.dtype.kind != "f" or matrix.shape != (len(set(ids)), facts.dimension):
+        raise InputError(f"{path}: {FEATURES}, ids and manifest are inconsistent", hint=_MAKE_AGAIN)
     return ImageFeatures(ids, matrix, facts)
 
 
-def features_facts(path: Path) -> dict[str, Any]:
-    """What the manifest says of the features at `path`. Raises InputError where there are none."""
-    facts = expect_kind(path, KIND, made_by=_MADE_BY).facts
-    if not all(isinstance(facts.get(name), kind) for name, kind in _FACTS.items()):
-        raise InputError(f"{path}: its manifest does not say what made it", hint=f"Make it with: {_MADE_BY} --force")
-    return facts
+def features_facts(path: Path) -> ImageFacts:
+    """The facts of the photo features at `path`. Raises InputError if they do not exist or a fact is missing."""
+    return facts_of(expect_kind(path, KIND, made_by=_MADE_BY), ImageFacts, path, hint=_MAKE_AGAIN)
 
 
-def made_by(facts: dict[str, Any]) -> str:
-    """What made the features, in words; runs that share them made features that can stand in for each other."""
-    words = f"{facts['backbone']} ({facts['layer']}, weights {facts['weights_sha256'][:12]})"
-    if facts["svd_sha256"]:
-        words += f" reduced to {facts['dimension']} by SVD {facts['svd_sha256'][:12]}"
-    return words + (", normalized" if facts["normalize"] else "")
+def made_by(facts: ImageFacts) -> str:
+    """The origin of photo features in words; features of the same origin are interchangeable."""
+    words = f"{facts.backbone} ({facts.layer}, weights {facts.weights_sha256[:12]})"
+    if facts.svd_sha256:
+        words += f" reduced to {facts.dimension} by SVD {facts.svd_sha256[:12]}"
+    return words + (", normalized" if facts.normalize else "")
 
 
 def write_matrix(path: Path, blocks: Iterable[NDArray[Any]], shape: tuple[int, int], dtype: str) -> None:
-    """Write blocks of rows as the one array of this shape that they make up; in memory there is one block."""
+    """Write blocks of rows as one .npy array of this shape; memory holds one block."""
     head = {"descr": dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
     with path.open("wb") as file:
         write_array_header_1_0(file, head)
@@ -99,12 +99,11 @@ def write_matrix(path: Path, blocks: Iterable[NDArray[Any]], shape: tuple[int, i
 
 
 class PhotoRows:
-    """What the network made of the photos, in their order: grows by whole batches and outlives the process.
+    """The rows of the network in the order of the photos, in files that grow by whole batches and survive a stop.
 
-    Of each photo so far the status is kept: 0 for one with a row, else the caller's code of why there is none. Rows are
-    written first and the status last, so a photo counts only once its row is there. That holds when the process is
-    killed; nothing is synced on the way, so after a power cut begin anew with --force.
-    Plain writes: a full disk is an OSError then, while a memory map would kill us.
+    Each photo has a status: 0 for one with a row, else the caller's code for the reason. Rows are written before the
+    status, so a photo counts only if its row is complete, even if the process is killed. Files are not synced: after a
+    power failure, rerun with --force. Plain writes raise OSError on a full disk; a memory map would crash.
     """
 
     def __init__(self, directory: Path, n_photos: int, dimension: int, batch_size: int) -> None:
@@ -123,14 +122,14 @@ class PhotoRows:
         return np.frombuffer(self._status.read_bytes(), np.int8)
 
     def append(self, rows: NDArray[np.float32], status: NDArray[np.int8]) -> None:
-        """Take the next batch's rows (B, D) and status (B,); the rows of those that are not 0 do not count."""
+        """Append the rows (B, D) and status (B,) of the next batch; rows with a status other than 0 are ignored."""
         with self._rows.open("ab") as file:
             file.write(rows[status == 0].data)
         with self._status.open("ab") as file:
             file.write(status.data)
 
     def take(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
-        """These rows (N, D), read and not mapped: what is mapped counts as memory in use."""
+        """These rows (N, D), read instead of mapped, because mapped pages count as memory in use."""
         rows = np.empty((len(numbers), self.dimension), np.float32)
         with self._rows.open("rb", buffering=0) as file:
             for row, number in zip(rows, numbers.tolist(), strict=True):
@@ -140,7 +139,7 @@ class PhotoRows:
         return rows
 
     def _whole_batches(self, n_photos: int, batch_size: int) -> NDArray[np.int8]:
-        """The status as far as there are rows for it, up to the end of a batch: batches must not shift."""
+        """The status of the photos with rows, up to the end of a batch, because batches must not shift."""
         status = self.status()[:n_photos]
         rows_here = self._rows.stat().st_size // self._row_bytes
         n_done = int(np.searchsorted(np.cumsum(status == 0), rows_here, side="right"))

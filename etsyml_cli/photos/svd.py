@@ -1,4 +1,4 @@
-"""Fewer numbers a photo: dense features reduced by a truncated SVD of the centred matrix (principal components)."""
+"""Reduction of dense features by a truncated SVD of the centered matrix (principal components)."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class Svd:
 
 
 def fit_svd(blocks: Iterable[Rows], dim: int) -> Svd:
-    """The `dim` directions in which the rows of all blocks, each (N, D), vary most.
+    """The SVD with the `dim` directions of largest variance of the rows of all blocks, each (N, D).
 
-    One pass, with memory for a few D x D matrices whatever the number of rows. The same blocks give the same bytes.
-    Raises UsageError where dim is above D; DataError where the rows are too few or vary in fewer directions than
-    dim, or where a feature is not a finite number.
+    One pass, with memory for a few D x D matrices. The same blocks give the same bytes. Raises UsageError if dim is
+    larger than D; DataError if there are too few rows, if they vary in fewer than dim directions, or if a feature is
+    not a finite number.
     """
-    import scipy.linalg  # loaded where it is used: who trains a click model without photos need not wait for it
+    import scipy.linalg  # slow to import, and not needed without photos
 
-    # one BLAS thread: the sums keep their order on any machine
+    # one BLAS thread: the order of sums is the same on every machine
     with threadpool_limits(1, user_api="blas"):
         n, mean, scatter = _moments(blocks)
         if n <= dim:
@@ -61,19 +61,11 @@ def fit_svd(blocks: Iterable[Rows], dim: int) -> Svd:
     return Svd(mean.astype(np.float32), _with_fixed_signs(components).astype(np.float32), float(strength.sum() / total))
 
 
-def normalized(rows: Rows) -> NDArray[np.float32]:
-    """Rows (N, D) scaled to length 1 each; a row of zeros stays one."""
-    exact = rows.astype(np.float64)
-    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
-    np.divide(exact, lengths, out=exact, where=lengths > 0)
-    return exact.astype(np.float32)
-
-
 def _moments(blocks: Iterable[Rows]) -> tuple[int, F64, F64]:
-    """How many rows there are, their mean (D,) and their scatter about it (D, D).
+    """The number of rows, their mean (D,) and their scatter matrix (D, D).
 
-    Chan, Golub & LeVeque 1979, eq. 2.1: blocks are centred on their own means and joined by the difference of the
-    means, so a mean that is large beside the spread costs no digits.
+    Chan, Golub & LeVeque 1979, eq. 2.1: blocks are centered on their own means and joined by the difference of the
+    means, so that a mean that is large compared with the spread costs no digits.
     """
     n, mean, scatter = 0, np.zeros(0), np.zeros((0, 0))
     for block in blocks:
@@ -96,7 +88,7 @@ def _moments(blocks: Iterable[Rows]) -> tuple[int, F64, F64]:
 
 
 def _with_fixed_signs(components: F64) -> F64:
-    """Turned so that the entry of largest magnitude of each component is positive: an SVD leaves the sign open."""
+    """The components with positive entries of largest magnitude, because an SVD does not determine the signs."""
     largest = np.abs(components).argmax(axis=1)
     signs: F64 = np.sign(components[np.arange(len(components)), largest])
     return components * signs[:, None]

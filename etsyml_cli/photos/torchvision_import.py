@@ -19,7 +19,7 @@ _BOXES = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
 def import_torchvision() -> ModuleType:
-    """The torchvision module. Raises MissingPartError where it is not installed."""
+    """The torchvision module. Raises MissingPartError if it is not installed."""
     try:
         return importlib.import_module("torchvision")
     except ModuleNotFoundError as error:

@@ -65,7 +65,7 @@ def _oddity(tensor: torch.Tensor) -> str | None:
 
 
 def download_once(url: str) -> Path:
-    """The file behind `url` in torch's own cache. Raises MissingPartError where it is not to be had."""
+    """The file behind `url` in torch's own cache. Raises MissingPartError if it cannot be downloaded."""
     name = url.rpartition("/")[2]
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
     if path.is_file():

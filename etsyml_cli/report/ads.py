@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import Any
-
 import msgspec
 import numpy as np
 
 from etsyml_cli.ads.click_model import CONTENT, ENSEMBLE, HISTORICAL
-from etsyml_cli.ads.evaluate import TestRun, inputs_of, on_test_days
+from etsyml_cli.ads.evaluate import Inputs, TestRun, inputs_of, on_test_days
+from etsyml_cli.ads.figures import DayFigures, mean_log_loss
 from etsyml_cli.ads.log import EVENTS
 from etsyml_cli.ads.slices import measure_slices
+from etsyml_cli.ads.store import figures_of
+from etsyml_cli.core.days import iso_date
 from etsyml_cli.core.types import F64
 from etsyml_cli.io.artifact import MANIFEST, read_manifest
-from etsyml_cli.io.model import METRICS, load_json
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.metrics.curves import curves, equal_groups, rates_of
 from etsyml_cli.metrics.names import parse_metric
@@ -23,8 +22,7 @@ from etsyml_cli.report.ads_auctions import MAX_ROWS, Auctions, auctions
 from etsyml_cli.report.ads_features import TopFeatures, top_features
 from etsyml_cli.report.ads_rows import rows_of_test
 from etsyml_cli.report.ads_table import Slice, slices
-from etsyml_cli.report.measured import SEED
-from etsyml_cli.report.missing import Missing
+from etsyml_cli.report.missing import SEED, Missing
 from etsyml_cli.report.plots import Plot, Series
 from etsyml_cli.systems import KINDS, MODELS
 
@@ -60,11 +58,13 @@ def ads(place: Workspace) -> Ads | Missing:
         first = "" if place.table("impressions").exists() else "etsyml ingest impressions FILE && "
         return Missing("no click model", f"{first}{MADE_BY}")
     trained_on = inputs_of(
-        model,
-        impressions=place.table("impressions"),
-        searches=place.table("searches"),
-        listings=place.table_if_exists("listings"),
-        images=features_of_model(model, place.all_images()),
+        Inputs(
+            model=model,
+            impressions=place.table("impressions"),
+            searches=place.table("searches"),
+            listings=place.table_if_exists("listings"),
+            images=features_of_model(model, place.all_images()),
+        )
     )
     found = on_test_days(model, trained_on)
     shown = rows_of_test(trained_on.log, found.split, found.model, MAX_ROWS)
@@ -72,14 +72,14 @@ def ads(place: Workspace) -> Ads | Missing:
     return Ads(
         event=event,
         source=trained_on.log.table,
-        first_day=_date(found.split.test_begins),
-        last_day=_date(found.split.last),
+        first_day=iso_date(found.split.test_begins),
+        last_day=iso_date(found.split.last),
         rows=len(found.tested.clicks),
         photos=read_manifest(model).facts.get("photos"),
         table=slices(measure_slices(found.tested, [*map(parse_metric, KINDS["ctr"].default_metrics)], SEED)),
         reliability=_reliability(found, event),
         **_roc_and_precision(found, event),
-        progressive=_progressive(load_json(model, METRICS)["progressive"], list(found.model.parts)),
+        progressive=_progressive(figures_of(model).progressive, list(found.model.parts)),
         by_history=_by_history(found, event),
         telling=top_features(found.model, shown, trained_on.side.listings),
         auctions=auctions(place, found.model, shown),
@@ -92,7 +92,7 @@ def _reliability(found: TestRun, event: str) -> Plot:
     blended = {"calibrated": rates[ENSEMBLE]} if ENSEMBLE in rates else {"not calibrated": rates[CONTENT]}
     if ENSEMBLE in rates:
         as_fitted = found.model.blend._replace(platt=UNCALIBRATED)
-        blended = {"before calibration": as_fitted.predict(found.judged.p, found.judged.shown), **blended}
+        blended = {"before calibration": as_fitted.predict(found.scored.p, found.scored.shown), **blended}
     series = []
     for name, p in blended.items():
         groups = rates_of(equal_groups(p, GROUPS), p, found.tested.clicks, found.tested.impressions)
@@ -138,21 +138,21 @@ def _roc_and_precision(found: TestRun, event: str) -> dict[str, Plot]:
     }
 
 
-def _progressive(days: list[dict[str, Any]], parts: list[str]) -> Plot:
-    """The log loss of each day's rows, each row predicted just before it was learned."""
-    first = days[0]["day"]
+def _progressive(days: list[DayFigures], parts: list[str]) -> Plot:
+    """The log loss of each day, with each row predicted before it is used for training."""
+    first = days[0].day
     series = [
         Series(
             name=name,
-            x=[of_day["day"] - first for of_day in days],
-            y=[of_day[name] / of_day["impressions"] for of_day in days],
+            x=[float(of_day.day - first) for of_day in days],
+            y=[mean_log_loss([of_day], name) for of_day in days],
         )
         for name in parts
     ]
     return Plot(
         name="ads-progressive",
-        title="Log loss while learning: each row was predicted just before it was learned",
-        x=f"days since {_date(first)}",
+        title="Log loss during training: each row is predicted before it is used for training",
+        x=f"days since {iso_date(first)}",
         y="log loss",
         series=series,
     )
@@ -161,8 +161,8 @@ def _progressive(days: list[dict[str, Any]], parts: list[str]) -> Plot:
 def _by_history(found: TestRun, event: str) -> Plot | Missing:
     """Observed and predicted rates by the number of earlier impressions of the ad."""
     if not found.model.histories:
-        return Missing("the model counts no history", MADE_BY)
-    shown, clicks, impressions = found.judged.shown, found.tested.clicks, found.tested.impressions
+        return Missing("the model has no history features", MADE_BY)
+    shown, clicks, impressions = found.scored.shown, found.tested.clicks, found.tested.impressions
     groups = equal_groups(shown, GROUPS)
     names = [_range(shown[groups == number]) for number in range(groups.max() + 1)]
     predicted = {name: rates_of(groups, found.tested.rates[name], clicks, impressions) for name in VARIANTS[1:]}
@@ -185,10 +185,6 @@ def _by_history(found: TestRun, event: str) -> Plot | Missing:
         series=series,
         kind="points",
     )
-
-
-def _date(day: int) -> str:
-    return str(date(1970, 1, 1) + timedelta(days=day))
 
 
 def _range(shown: F64) -> str:

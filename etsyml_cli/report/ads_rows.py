@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from etsyml_cli.ads.click_model import CtrModel
+from etsyml_cli.ads.click_model import CtrModel, input_columns
 from etsyml_cli.ads.log import AdLog
 from etsyml_cli.io.wide import widened
 from etsyml_cli.splits.days import DaySplit
 
-OF_AUCTION = ("listing_id", "query", "bid")
+AUCTION_COLUMNS = ("listing_id", "query", "bid")
 
 
 def rows_of_test(log: AdLog, split: DaySplit, model: CtrModel, most: int) -> pa.RecordBatch:
     """At most `most` rows of the test days, evenly spread, in time order."""
-    wanted = [column for column in dict.fromkeys([*OF_AUCTION, *model.config.columns()]) if column in log.columns]
+    wanted = [
+        column for column in dict.fromkeys([*AUCTION_COLUMNS, *input_columns(model.config)]) if column in log.columns
+    ]
     table = pa.Table.from_batches(log.batches(wanted, split.test_begins, split.last + 1))
     return evenly(widened(table).combine_chunks().to_batches()[0], most)
 

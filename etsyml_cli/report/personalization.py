@@ -14,8 +14,7 @@ from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.personalization.store import SHOPS, LdaModel, load_model
 from etsyml_cli.personalization.styles import styles
 from etsyml_cli.report.cards import NO_PHOTOS, Card, Cards
-from etsyml_cli.report.measured import measured
-from etsyml_cli.report.missing import Missing, unless_missing
+from etsyml_cli.report.missing import Missing, measured, unless_missing
 from etsyml_cli.report.plots import Plot, Series
 from etsyml_cli.report.user_page import FAVORITES, UserPage, user_page
 from etsyml_cli.systems import MODELS

@@ -17,12 +17,11 @@ from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.photos.choose import features_of_model, features_to_train_on
 from etsyml_cli.photos.store import read_image_features
 from etsyml_cli.report.cards import NO_PHOTOS, Card, Cards
-from etsyml_cli.report.measured import SEED, measured
-from etsyml_cli.report.missing import Missing, unless_missing
+from etsyml_cli.report.missing import SEED, Missing, measured, unless_missing
 from etsyml_cli.report.query_changes import Changes, Comparison, QueryChange, compare
 from etsyml_cli.search.evaluate import SHOWN, figures_of_pages
-from etsyml_cli.search.rank import AFTER, BEFORE, PERCENTILES, before_and_after
-from etsyml_cli.similar.search import similar
+from etsyml_cli.search.rank import AFTER, BEFORE, PERCENTILES, PercentileRow, RankInputs, before_and_after
+from etsyml_cli.similar.search import SimilarOptions, similar
 from etsyml_cli.systems import MODELS
 
 METRIC = "ndcg@10"
@@ -126,21 +125,25 @@ def _results(
 ) -> Iterator[Results]:
     """The results of `queries`, or else of the first queries in `changes` that match enough listings."""
     change_of = {one.query: one for one in changes}
-    found = before_and_after(**_sources(place), queries=queries or list(change_of)[:CANDIDATE_QUERIES])
+    found = before_and_after(RankInputs(**_sources(place)), queries or list(change_of)[:CANDIDATE_QUERIES])
     if not queries:
-        found = islice((one for one in found if one["matching"] >= LEAST_MATCHING), QUERIES)
+        found = islice((one for one in found if one.matching >= LEAST_MATCHING), QUERIES)
     for one in found:
         yield Results(
-            query=one["query"],
-            matching=one["matching"],
-            places=[_place(row, cards) for row in one["rows"]],
-            change=change_of.get(one["query"]),
+            query=one.query,
+            matching=one.matching,
+            places=[_place(row, cards) for row in one.rows],
+            change=change_of.get(one.query),
         )
 
 
-def _place(row: dict[str, Any], cards: Cards) -> Place:
-    text, multimodal = (cards(row[side]["id"]) for side in (BEFORE, AFTER))
-    return Place(percentile=row["percentile"], rank=row[AFTER]["rank"], text=text, multimodal=multimodal)
+def _place(row: PercentileRow, cards: Cards) -> Place:
+    return Place(
+        percentile=row.percentile,
+        rank=row.multimodal.rank,
+        text=cards(row.text.id),
+        multimodal=cards(row.multimodal.id),
+    )
 
 
 def _sources(place: Workspace) -> dict[str, Any]:
@@ -156,20 +159,19 @@ def _similar(place: Workspace, cards: Cards) -> list[Similar]:
     if images is None:
         raise InputError("no photo features")
     known = [listing_id for listing_id in read_image_features(images).ids if listing_id in cards]
-    asked = [known[at] for at in np.unique(np.linspace(0, len(known) - 1, LISTINGS).astype(int))] if known else []
+    listing_ids = [known[at] for at in np.unique(np.linspace(0, len(known) - 1, LISTINGS).astype(int))] if known else []
 
     def lists(variant: str) -> Iterator[list[Card]]:
         found = similar(
             listings=place.table("listings"),
             images=images,
-            asked=asked,
-            k=N_SIMILAR,
+            listing_ids=listing_ids,
+            options=SimilarOptions(k=N_SIMILAR, variant=variant),
             index=place.index_if_exists("similar"),
-            variant=variant,
         )
-        return ([cards(item["id"]) for item in one["items"]] for one in found)
+        return ([cards(item.id) for item in one.items] for one in found)
 
     return [
         Similar(listing=cards(listing_id), control=control, variant=variant)
-        for listing_id, control, variant in zip(asked, lists(BEFORE), lists(AFTER), strict=True)
+        for listing_id, control, variant in zip(listing_ids, lists(BEFORE), lists(AFTER), strict=True)
     ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from etsyml_cli.io.ranked import RankedItem, RankedList
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.personalization.recommend import ListOptions, recommend
 from etsyml_cli.personalization.store import LdaModel
@@ -81,12 +82,12 @@ def user_page(place: Workspace, cards: Cards, model: LdaModel, user: str) -> Use
     [explained] = recommend(**sources, users=[user], wish=ListOptions(LIST, explain=True))
     return UserPage(
         user_id=user,
-        fallback=explained["fallback"],
+        fallback=bool(explained.fallback),
         n_favorites=len(favorites),
         favorites=[cards(favorite) for favorite in favorites[:FAVORITES]],
         profile=profile[:STYLES],
-        rows=[_row(row, words_of, cards) for row in by_style if "style" in row],
-        recommended=[_recommended(item, cards) for item in explained["items"]],
+        rows=list(_rows(by_style, words_of, cards)),
+        recommended=[_recommended(item, cards) for item in explained.items],
     )
 
 
@@ -96,27 +97,21 @@ def _part(item: Mapping[str, Any]) -> StylePart:
     )
 
 
-def _row(row: Mapping[str, Any], words_of: Mapping[int, list[str]], cards: Cards) -> StyleList:
-    return StyleList(
-        style=row["style"],
-        words=words_of[row["style"]],
-        share=row["share"],
-        listings=[_card(item, cards) for item in row["items"]],
-    )
+def _rows(by_style: Iterable[RankedList], words_of: Mapping[int, list[str]], cards: Cards) -> Iterator[StyleList]:
+    for row in by_style:
+        if row.style is not None and row.share is not None:
+            listings = [cards(item.id, item.title) for item in row.items]
+            yield StyleList(style=row.style, words=words_of[row.style], share=row.share, listings=listings)
 
 
-def _recommended(item: Mapping[str, Any], cards: Cards) -> Recommended:
+def _recommended(item: RankedItem, cards: Cards) -> Recommended:
     why = [
         Reason(
-            what=reason["what"],
-            adds=reason["adds"],
-            style=reason.get("style"),
-            favorite=cards(reason["id"]) if "id" in reason else None,
+            what=reason.what,
+            adds=reason.adds,
+            style=reason.style,
+            favorite=None if reason.id is None else cards(reason.id),
         )
-        for reason in item.get("why", [])
+        for reason in item.why or []
     ]
-    return Recommended(listing=_card(item, cards), score=item["score"], why=why)
-
-
-def _card(item: Mapping[str, Any], cards: Cards) -> Card:
-    return cards(item["id"], item.get("title"))
+    return Recommended(listing=cards(item.id, item.title), score=item.score, why=why)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from etsyml_cli.core.days import SECONDS_PER_DAY
 from etsyml_cli.core.rng import generator
 from etsyml_cli.core.types import F64, I64
 from etsyml_cli.sample.slices import rank_in_group
-from etsyml_cli.sample.world import DAY_S, World
+from etsyml_cli.sample.world import World
 
 USERS_AT_ONCE = 1 << 12
 ALPHA = 0.15  # Dirichlet parameter of a user's styles: most users have one or two
@@ -48,7 +49,7 @@ def _batch(world: World, edges: F64, first: int, users: int, rng: np.random.Gene
     first_rows = _first_occurrences(user * len(world.listings.thing) + x)
     kept = first_rows[rank_in_group(user[first_rows]) < n_favorites[user[first_rows]]]
     created = np.maximum(world.listings.created[x[kept]], 0)
-    second = rng.integers(created, world.config.days * DAY_S)
+    second = rng.integers(created, world.config.days * SECONDS_PER_DAY)
     return Favorites(first, theta, first + user[kept], x[kept], second)
 
 

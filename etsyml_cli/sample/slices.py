@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from etsyml_cli.core.days import SECONDS_PER_DAY
 from etsyml_cli.core.types import F64, I64
 from etsyml_cli.sample.words import THINGS
-from etsyml_cli.sample.world import DAY_S, NO_VALUE, World
+from etsyml_cli.sample.world import NO_VALUE, World
 
 ROWS_AT_ONCE = 1 << 17
 
@@ -33,7 +34,7 @@ def slices(total: int, days: int, at_most: int) -> Iterator[Slice]:
     parts = days * per_day
     for i in range(parts):
         first, after = i * total // parts, (i + 1) * total // parts
-        yield Slice(first, after - first, i * DAY_S // per_day, (i + 1) * DAY_S // per_day)
+        yield Slice(first, after - first, i * SECONDS_PER_DAY // per_day, (i + 1) * SECONDS_PER_DAY // per_day)
 
 
 def draw_seconds(rng: np.random.Generator, part: Slice) -> I64:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from etsyml_cli.core.days import SECONDS_PER_DAY
 from etsyml_cli.core.rng import generator
 from etsyml_cli.core.types import F64, I64
 from etsyml_cli.sample.config import SampleConfig
 from etsyml_cli.sample.words import COLORS, MATERIALS, THINGS
 
-DAY_S = 86_400
 NO_VALUE = -1
 
 HIDING_SHARE = 0.4  # of titles that do not name the thing
@@ -142,8 +142,8 @@ def _choose(rng: np.random.Generator, weights: F64) -> I64:
 
 def _draw_created(rng: np.random.Generator, n: int, days: int) -> I64:
     in_log = _exact_share(rng, n, NEW_SHARE)
-    before = rng.integers(-OLDEST_DAYS * DAY_S, 0, n)
-    within = rng.integers(0, max(1, days - 1) * DAY_S, n)
+    before = rng.integers(-OLDEST_DAYS * SECONDS_PER_DAY, 0, n)
+    within = rng.integers(0, max(1, days - 1) * SECONDS_PER_DAY, n)
     return np.where(in_log, within, before)
 
 

@@ -1,4 +1,4 @@
-"""Prepare the search ranker for a catalog: what does not depend on the query is worked out once, and stored."""
+"""Build the search index of a catalog: the query-independent part of the score, precomputed and stored."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ LISTINGS_AT_ONCE = 1 << 15
 
 
 def index_ltr(*, model: Path, listings: Path, images: Path | None, out: Path, force: bool = False) -> Summary:
-    """Write the index with which `rank --query` answers for this model and this catalog.
+    """Write the index of a model and a listings table that `rank --query` uses to `out`.
 
-    Texts and photos are in memory some at a time, the words of all listings as numbers.
-    Raises DataError for a catalog without listings.
+    Memory holds texts and photos of LISTINGS_AT_ONCE listings and the word counts of all listings.
+    Raises DataError if the listings table is empty, InputError if an input is missing or damaged.
     """
     plan = index_plan(model, listings, images)
-    if there := existing_result(out, plan, force=force):
-        return there
+    if done := existing_result(out, plan, force=force):
+        return done
     with artifact(out, plan, force=force) as draft:
         draft.rows = _write(draft.path, load_model(model), photos_for(model, images), listings)
     return Summary(kind=KIND, path=str(out), rows=draft.rows)
@@ -76,7 +76,7 @@ def _write(directory: Path, ranker: LtrModel, photos: ImageFeatures | None, list
 
 
 def _static(ranker: LtrModel, listings: Listings, photos: ImageFeatures | None) -> NDArray[np.float64]:
-    """What each variant's score of I listings is without a query, shape (variants, I)."""
+    """The query-independent part of each variant's score of I listings, shape (variants, I)."""
     every = np.arange(len(listings.ids))
     blocks: dict[str, Block] = {"text": text_block(ranker.state, listings, every)}
     if photos is not None:

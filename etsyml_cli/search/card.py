@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from etsyml_cli.search.config import LtrConfig
+from etsyml_cli.search.learn import Validation
+from etsyml_cli.search.store import LtrFacts
 
 TEMPLATE = """\
 # Search ranker
@@ -89,17 +90,16 @@ def model_card(
     *,
     config: LtrConfig,
     n_terms: int,
-    photos: str | None,
+    facts: LtrFacts,
     rows: dict[str, int],
     split: str,
-    valid: dict[str, Any],
-    examination: dict[str, float] | None,
+    valid: Validation,
 ) -> str:
-    """The card as Markdown. `valid` is what `metrics.json` holds under that name."""
-    variants = valid["variants"].items()
-    used = dict.fromkeys(block for _, found in variants for block in found["l2"])
-    words = {"n_terms": n_terms, "photos": photos, "photo_dim": config.photo_dim}
-    curve = "\n".join(f"| {place} | {value:.3f} |" for place, value in (examination or {}).items())
+    """The model card of a ranker of listings, as Markdown."""
+    variants = valid.variants.items()
+    used = dict.fromkeys(block for _, variant in variants for block in variant.l2)
+    words = {"n_terms": n_terms, "photos": facts.photos, "photo_dim": config.photo_dim}
+    curve = "\n".join(f"| {position} | {value:.3f} |" for position, value in facts.examination.items())
     return TEMPLATE.format(
         blocks="\n".join(f"- {BLOCKS[block].format(**words)}" for block in used),
         shape=SHAPES[config.shape],
@@ -110,8 +110,8 @@ def model_card(
         l1=f" and L1 {config.l1:g}" if config.l1 else "",
         rows="\n".join(f"- {name.replace('_', ' ')}: {count:,}" for name, count in rows.items()),
         split=split,
-        choice=CHOSEN.format(pages=valid["pages"]) if valid["pages"] else NOT_CHOSEN,
-        figures="\n".join(f"| {name} | {_l2(found['l2'])} | {_figure(found['value'])} |" for name, found in variants),
+        choice=CHOSEN.format(pages=valid.pages) if valid.pages else NOT_CHOSEN,
+        figures="\n".join(f"| {name} | {_l2(fit.l2)} | {_figure(fit.value)} |" for name, fit in variants),
         examination=EXAMINATION.format(curve=curve) if curve else "",
     )
 
@@ -148,9 +148,9 @@ Split: {split}. {choice}
 """
 
 
-def rows_card(*, config: LtrConfig, columns: int, rows: dict[str, int], split: str, valid: dict[str, Any]) -> str:
-    """The card of a ranker that learned from rows of features, as Markdown."""
-    found = valid["variants"]["features"]
+def rows_card(*, config: LtrConfig, columns: int, rows: dict[str, int], split: str, valid: Validation) -> str:
+    """The model card of a ranker of feature rows, as Markdown."""
+    fit = valid.variants["features"]
     return ROWS_TEMPLATE.format(
         columns=columns,
         minimize=MINIMIZE[config.solver],
@@ -159,7 +159,7 @@ def rows_card(*, config: LtrConfig, columns: int, rows: dict[str, int], split: s
         l1=f" and L1 {config.l1:g}" if config.l1 else "",
         rows="\n".join(f"- {name}: {count:,}" for name, count in rows.items()),
         split=split,
-        choice=f"The {valid['pages']:,} validation pages chose the l2; the weights were then fitted on all.",
-        l2=_l2(found["l2"]),
-        value=_figure(found["value"]),
+        choice=f"The {valid.pages:,} validation pages chose the l2; the weights were then fitted on all.",
+        l2=_l2(fit.l2),
+        value=_figure(fit.value),
     )

@@ -1,4 +1,4 @@
-"""Tell two ranked lists of each query apart: TREC runs judged by the same qrels, paired."""
+"""Compare two TREC runs with the same qrels, paired by query."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEFAULT_METRICS = ("ndcg@10", "map", "mrr")
 
 
 class Comparison(msgspec.Struct, kw_only=True):
-    """The figures of two runs; `runs` and `qrels` are paths, variants the names of the runs' files."""
+    """The metrics of two runs; `runs` and `qrels` are paths, the variants are named after the files."""
 
     schema_version: int = 1
     runs: list[str]
@@ -35,27 +35,27 @@ def compare(*, runs: tuple[Path, Path], qrels: Path, metrics: list[str], seed: i
     """Measure `metrics` (DEFAULT_METRICS if empty) of both runs, differences being the second minus the first.
 
     Every query of the qrels with a relevant document counts; one that a run lacks is 0 there, as with
-    `trec_eval -c`. Raises UsageError for a metric that cannot be computed for runs, DataError if no query counts or a
-    run has none of them, and what `read_run` and `read_qrels` raise.
+    `trec_eval -c`. Raises UsageError for a metric that cannot be computed for runs, DataError if no query has a
+    relevant document or a run contains none of these queries, and the errors of `read_run` and `read_qrels`.
     """
-    asked = [*dict.fromkeys(map(_metric, metrics or DEFAULT_METRICS))]
+    parsed = [*dict.fromkeys(map(_metric, metrics or DEFAULT_METRICS))]
     judged = _with_relevant(read_qrels(qrels), qrels)
     ranked = {}
     for name, path in zip(_names(*runs), runs, strict=True):
         run = read_run(path)
-        _tell_missing(path, run, judged)
+        _report_missing(path, run, judged)
         ranked[name] = ranked_pages(run, judged)
     measured: list[Measurement] = []
-    for metric in asked:
+    for metric in parsed:
         values = {name: metric.shape(PageMetric).values(pages, metric) for name, pages in ranked.items()}
         measured += compared_means(str(metric), values, seed)
     return Comparison(runs=[str(path) for path in runs], qrels=str(qrels), metrics=measured)
 
 
 def ranked_pages(run: Run, judged: Qrels) -> RankedPages:
-    """One page a query of `judged`: what the run lists, and the judged documents that it lacks, ranked nowhere.
+    """One page per query of `judged`, with the documents of the run and, unranked, the judged ones that it lacks.
 
-    Unjudged documents have the gain 0, and so do negative grades.
+    Unjudged documents and negative grades have the gain 0.
     """
     pages = [_page(run.get(query, {}), grades) for query, grades in judged.items()]
     rows = [*chain.from_iterable(pages)]
@@ -70,16 +70,16 @@ def ranked_pages(run: Run, judged: Qrels) -> RankedPages:
 
 
 def _page(listed: dict[str, float], grades: dict[str, int]) -> list[tuple[str, float, int]]:
-    """(document, score, grade) of the listed documents, then of the judged ones that are not listed."""
-    found = [(document, score, grades.get(document, 0)) for document, score in listed.items()]
-    return found + [(document, -np.inf, grade) for document, grade in grades.items() if document not in listed]
+    """(document, score, grade) of the ranked documents, then of the judged documents that are not ranked."""
+    ranked = [(document, score, grades.get(document, 0)) for document, score in listed.items()]
+    return ranked + [(document, -np.inf, grade) for document, grade in grades.items() if document not in listed]
 
 
 def _metric(text: str) -> MetricName:
     metric = parse_metric(text)
     if not _is_of_runs(metric.spec):
         known = [one.name for one in all_metrics() if _is_of_runs(one)]
-        raise UsageError(f"{metric} does not judge runs", hint=did_you_mean(metric.name, known))
+        raise UsageError(f"{metric} cannot be computed for runs", hint=did_you_mean(metric.name, known))
     return metric
 
 
@@ -89,7 +89,7 @@ def _is_of_runs(metric: Metric) -> bool:
 
 
 def _with_relevant(qrels: Qrels, path: Path) -> Qrels:
-    """The queries with a relevant document, sorted, so that the order of lines changes no interval."""
+    """The queries with a relevant document, sorted, so that intervals do not depend on the order of lines."""
     judged = {query: grades for query, grades in sorted(qrels.items()) if max(grades.values()) > 0}
     if not judged:
         raise DataError(f"{path}: none of {len(qrels):,} queries has a relevant document")
@@ -98,11 +98,11 @@ def _with_relevant(qrels: Qrels, path: Path) -> Qrels:
     return judged
 
 
-def _tell_missing(path: Path, run: Run, judged: Qrels) -> None:
+def _report_missing(path: Path, run: Run, judged: Qrels) -> None:
     missing, unknown = len(judged.keys() - run), len(run.keys() - judged)
     if missing == len(judged):
         raise DataError(
-            f"{path}: none of its {len(run):,} queries is judged", hint="Queries must be written alike in both files."
+            f"{path}: none of its {len(run):,} queries is in the qrels", hint="Use the same query ids in both files."
         )
     if missing:
         logger.info("%s: %d of %d judged queries are missing and count as 0", path, missing, len(judged))
@@ -111,7 +111,7 @@ def _tell_missing(path: Path, run: Run, judged: Qrels) -> None:
 
 
 def _names(one: Path, other: Path) -> tuple[str, str]:
-    """What to call two runs: their files' names without endings, or as much of their paths as tells them apart."""
+    """The names of two runs: their file names without extension, or the paths if these are equal."""
     short = [path.name.removesuffix(".gz").removesuffix(".trec") for path in (one, other)]
     for first, second in (short, (str(one), str(other))):
         if first != second:

@@ -1,4 +1,4 @@
-"""What can be set about the search ranker."""
+"""Settings of the search ranker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Query × listing features: hashed pairs of a query word and a listing token, and the words of a query by number."""
+"""Query × listing features: hashed pairs of a query word and a listing token, and the words of queries as indices."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _inlined = njit(cache=True, nogil=True, inline="always")
 
 
 class Tokens(NamedTuple):
-    """The hashed tokens of N things: thing t owns hashes[ptr[t]:ptr[t + 1]]."""
+    """The hashed tokens of N queries or listings: number t has hashes[ptr[t]:ptr[t + 1]]."""
 
     ptr: I64
     hashes: NDArray[np.uint32]
@@ -51,7 +51,7 @@ class WordPairs:
     bits: int
 
     def seen(self) -> NDArray[np.uint32]:
-        """The slots that occur, ascending."""
+        """The slots that occur, in ascending order."""
         occurs = np.zeros(1 << self.bits, np.bool_)
         _mark(self.word, self.listing, *self.tokens, occurs)
         return np.flatnonzero(occurs).astype(np.uint32)
@@ -108,12 +108,12 @@ class WordCrosses:
 
 
 def query_tokens(queries: Sequence[str], own: Set[str] = frozenset()) -> Tokens:
-    """The different words of each query, and the query as a whole where it is one of `own`."""
+    """The distinct words of each query, and the whole query if it is one of `own`."""
     return _hashed([[("query", word) for word in words_of_query(query, own)] for query in queries])
 
 
 def listing_tokens(fields: Sequence[Sequence[tuple[str, str]]]) -> Tokens:
-    """The different (field, token) pairs of each listing: a word is another one in the title than among the tags."""
+    """The distinct (field, token) pairs of each listing; a word in the title differs from the same word in the tags."""
     return _hashed([list(dict.fromkeys(found)) for found in fields])
 
 
@@ -124,13 +124,13 @@ def all_tokens(parts: Sequence[Tokens]) -> Tokens:
 
 
 def words_of_query(query: str, own: Set[str] = frozenset()) -> Words:
-    """The different words of a query, in order, and the query as a whole where it is one of `own`."""
+    """The distinct words of a query, in order, and the whole query if it is one of `own`."""
     words = list(dict.fromkeys(tokenize(query)))
     return [*words, whole] if (whole := whole_query(query)) in own else words
 
 
 def whole_query(query: str) -> str:
-    """The query as one token: the same for all ways to write its words in this order."""
+    """The query as one token, which depends on its words and their order only."""
     return "=" + " ".join(tokenize(query))
 
 
@@ -159,7 +159,7 @@ def cross(pairs: WordPairs, known: NDArray[np.uint32]) -> WordCrosses:
 
 
 def query_word_rows(queries: Sequence[str], words: Sequence[str], own: Set[str] = frozenset()) -> sparse.csr_matrix:
-    """Which of U known words each of Q queries holds, shape (Q, U), rows of length 1 (or 0)."""
+    """The indicator of U known words in Q queries, shape (Q, U), with rows of length 1 (or 0)."""
     column_of = {word: column for column, word in enumerate(words)}
     found = [[column_of[word] for word in words_of_query(query, own) if word in column_of] for query in queries]
     values = np.concatenate([np.full(len(of_one), len(of_one) ** -0.5) for of_one in found if of_one] or [np.empty(0)])

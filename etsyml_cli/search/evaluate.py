@@ -1,4 +1,4 @@
-"""Judge the search ranker on the pages that `train ltr` set aside, beside the shown order, chance and BM25."""
+"""Evaluate the search ranker on the held-out pages, with the shown order, a random order and BM25 as baselines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from etsyml_cli.core.rng import generator
 from etsyml_cli.core.types import F64, I64, Bools
 from etsyml_cli.io.artifact import expect_same_input
 from etsyml_cli.io.model import SPLIT, load_json
+from etsyml_cli.io.ranked import RankedItem, RankedList
 from etsyml_cli.io.runs import write_lists
 from etsyml_cli.io.trec import write_qrels
 from etsyml_cli.metrics.bootstrap import compared_means
@@ -30,7 +30,7 @@ from etsyml_cli.search.gains import gains_of
 from etsyml_cli.search.log import SearchLog, read_searches
 from etsyml_cli.search.model.blocks import Rows
 from etsyml_cli.search.model.score import Blocks, score
-from etsyml_cli.search.parts import BY_SELLER, assign_split
+from etsyml_cli.search.prepare import BY_SELLER, assign_split
 from etsyml_cli.search.store import CONTROL, LtrModel, load_model, manifest_of, photos_for
 from etsyml_cli.splits.days import TEST
 from etsyml_cli.splits.pages import decode_split, has_test_set
@@ -58,22 +58,22 @@ def evaluate_ltr(
     """Every metric of every variant on the test pages that hold a relevant listing; the others are counted in the log.
 
     A listing's gain is its event (impression 0, click 1, cart 2, purchase 3), with `truth` its planted grade, or with
-    `qrels` its grade there for the page's query (words joined by `_`), 0 where it has none. Differences are to
+    `qrels` its grade there for the page's query (words joined by `_`), 0 without one. Differences are to
     `baseline`, the text ranker by default. `permuted`, the mean of the controls that were trained on photos dealt to
     other listings, judges what photos add. In `runs` the judged pages and every variant's ranking are written as TREC
     files, one query a page. `pair_accuracy` is also measured on the slice `unseen`, pairs of listings that no page of
     training or validation showed.
     Raises InputError for other searches than the model was trained on, or, split by seller, other listings; DataError
-    where it held nothing out, no test page has a relevant listing or `truth` does not know a listing of one.
+    if no test set was held out, no test page has a relevant listing, or `truth` lacks a row.
     """
-    log, unseen, scores, controls = _open(model, listings, searches, images, seed)
+    log, unseen, scores, controls = _load_test_set(model, listings, searches, images, seed)
     gains = gains_of(log, truth, qrels)
     if baseline is not None and baseline not in scores:
         raise UsageError(f"--baseline {baseline}: no variant of {model}", hint=did_you_mean(baseline, scores))
     id_order = byte_order(log.listing_ids)[log.listing]
     rank = partial(_ranked, log, scores, controls, gains, id_order)
     ranked = rank(np.ones(len(gains), dtype=bool))
-    judged = _judged(ranked)
+    judged = _has_relevant(ranked)
     if not judged.all():
         logger.info("%d of %d test pages have no relevant listing and are left out", (~judged).sum(), len(judged))
     if runs is not None:
@@ -105,11 +105,11 @@ def figures_of_pages(
     *, model: Path, listings: Path, searches: Path, images: Path | None, metric: MetricName, seed: int
 ) -> PageFigures:
     """The values whose means `evaluate_ltr` gives, by the log's own events. Raises as it does."""
-    log, _, scores, controls = _open(model, listings, searches, images, seed)
+    log, _, scores, controls = _load_test_set(model, listings, searches, images, seed)
     id_order = byte_order(log.listing_ids)[log.listing]
     gains = gains_of(log, None, None)
     ranked = _ranked(log, scores, controls, gains, id_order, np.ones(len(gains), dtype=bool))
-    judged = _judged(ranked)
+    judged = _has_relevant(ranked)
     pages = np.flatnonzero(judged).tolist()
     return PageFigures(
         [log.search_ids[q] for q in pages], [log.queries[q] for q in pages], _values(metric, ranked, judged)
@@ -150,15 +150,15 @@ def _values(metric: MetricName, ranked: Ranked, judged: Bools) -> dict[str, F64]
     return values
 
 
-def _judged(ranked: Ranked) -> Bools:
-    """Which pages hold a relevant listing, (Q,). Raises DataError where none does."""
+def _has_relevant(ranked: Ranked) -> Bools:
+    """The mask of pages with a relevant listing, (Q,). Raises DataError if there are none."""
     judged = ranked.variants[SHOWN].has_relevant()
     if not judged.any():
         raise DataError(f"none of {len(judged):,} test pages has a relevant listing")
     return judged
 
 
-def _open(
+def _load_test_set(
     model: Path, listings: Path, searches: Path, images: Path | None, seed: int
 ) -> tuple[SearchLog, Bools, dict[str, F64], list[F64]]:
     """The test pages, which of their rows were never shown before, and all rows' scores by variants and controls."""
@@ -214,8 +214,8 @@ def _control_scores(
     """The score of every row by each control, with the photos dealt to the listings as when it was trained."""
     shuffles = [shuffle_photos(photos, log.listing_ids, seed or 0, number) for number in range(len(model.controls))]
     return [
-        score(weights, {**blocks, **wrong})
-        for weights, wrong in zip(
+        score(weights, {**blocks, **shuffled})
+        for weights, shuffled in zip(
             model.controls, photo_blocks(model.state, photos, shuffles, rows_of_log(log)), strict=True
         )
     ]
@@ -232,11 +232,11 @@ def _write_runs(runs: Path, log: SearchLog, judged: Bools, gains: F64, scores: d
         write_lists(lists, runs / f"{variant}.trec", subject="search_id")
 
 
-def _lists(log: SearchLog, judged: Bools, scores: F64, order: I64) -> Iterator[dict[str, Any]]:
+def _lists(log: SearchLog, judged: Bools, scores: F64, order: I64) -> Iterator[RankedList]:
     for q in np.flatnonzero(judged).tolist():
         rows = order[log.offsets[q] : log.offsets[q + 1]].tolist()
         items = [
-            {"rank": rank, "id": log.listing_ids[log.listing[row]], "score": float(np.float32(scores[row]))}
+            RankedItem(rank=rank, id=log.listing_ids[log.listing[row]], score=float(np.float32(scores[row])))
             for rank, row in enumerate(rows, 1)
         ]
-        yield {"search_id": log.search_ids[q], "items": items}
+        yield RankedList(search_id=log.search_ids[q], items=items)

@@ -1,4 +1,4 @@
-"""Write the pairs that the ranker learns from as classification instances, for other tools."""
+"""Export the training pairs of the ranker as classification instances for other tools."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ PAIRS_AT_ONCE = 2048
 
 
 def export_pairs(path: Path, pages: Pages, blocks: dict[str, Block], pairs: PairKind, seed: int, *, force: bool) -> int:
-    """Write Algorithm 2's instances to `path`, some at a time, and return how many (Lynch et al., KDD'16).
+    """Write the instances of Algorithm 2 (Lynch et al., KDD'16) to `path` and return their number.
 
-    One line a pair: y = +1 and x = d⁺ − d⁻ or, by the flip of a coin, y = −1 and x = d⁻ − d⁺; `qid:` is the page's
-    number. The features of the blocks stand one behind the other, from 1 on.
+    One line per pair: y = +1 and x = d⁺ − d⁻ or, with probability 1/2, y = −1 and x = d⁻ − d⁺; `qid:` is the number
+    of the page. The features of the blocks are concatenated and numbered from 1.
     """
     rng = generator(seed, "instances")
     page_of_row = np.repeat(np.arange(len(pages.offsets) - 1), np.diff(pages.offsets))
@@ -39,7 +39,7 @@ def export_pairs(path: Path, pages: Pages, blocks: dict[str, Block], pairs: Pair
 def instances(
     pages: Pages, blocks: Blocks, pairs: PairKind
 ) -> Iterator[tuple[np.ndarray, np.ndarray, sparse.csr_matrix]]:
-    """Better and worse rows, (P,) each, and d⁺ − d⁻, (P, 1 + D) with an empty first column, some at a time."""
+    """Batches of better and worse rows, (P,) each, and d⁺ − d⁻, (P, 1 + D), with an empty first column."""
     for better, worse in iterate_pairs(pages, pairs, at_once=PAIRS_AT_ONCE):
         difference = sparse.hstack(
             [

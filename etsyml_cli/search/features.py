@@ -1,5 +1,6 @@
-"""From listings, queries and photos to the blocks of features that the ranker scores; what that needs to know is fitted
-once, on the training part, and saved with the model.
+"""The blocks of features of the search ranker, from listings, queries and photos.
+
+The state of the features is fitted once, on the catalog and the training set, and saved with the model.
 """
 
 from __future__ import annotations
@@ -36,15 +37,15 @@ from etsyml_cli.text.words import ListingWords, Vocabulary, build_vocabulary, co
 
 @dataclass(frozen=True)
 class FeatureState:
-    """What features are made with: terms of the catalog; words, word pairs and photos of the training part."""
+    """The fitted state: terms of the catalog; words, word pairs and the SVD of photos of the training set."""
 
     config: LtrConfig
     vocabulary: Vocabulary
     terms: Terms
     query_words: list[str]
-    own_queries: frozenset[str]  # that have weights of their own, as whole_query writes them
-    pairs: NDArray[np.uint32]  # the slots of word crosses that occurred, ascending
-    svd: Svd | None  # of the photos; None where there are none, or no more numbers than are asked for
+    own_queries: frozenset[str]  # queries with their own weights, in the form of whole_query
+    pairs: NDArray[np.uint32]  # the slots of word crosses in the training set, ascending
+    svd: Svd | None  # of the photos; None without photos or if they have at most photo_dim features
 
     @property
     def knows_queries(self) -> bool:
@@ -53,7 +54,7 @@ class FeatureState:
 
 @dataclass(frozen=True)
 class QueryListingRows:
-    """N rows that show a listing for a query: both are numbers, shape (N,), of `queries` and of a list of listings."""
+    """N pairs of a query and a listing: indices, shape (N,), into `queries` and into a list of listings."""
 
     queries: list[str]
     query: I64
@@ -61,73 +62,73 @@ class QueryListingRows:
 
 
 def learn(catalog: Listings, log: SearchLog, photos: ImageFeatures | None, config: LtrConfig) -> FeatureState:
-    """What the catalog and the rows of a training log tell; no label is looked at."""
+    """Fit the state of the features on the catalog and the rows of a training log, without labels."""
     vocabulary = build_vocabulary(count_words(catalog.title_words, catalog.tag_words), config.text.min_count)
     terms = build_terms(_terms(catalog, config), min_count=config.text.min_count, hash_bits=config.text.hash_bits)
-    asked = rows_of_log(log)
+    log_rows = rows_of_log(log)
     own = _own_queries(log, config) if config.shape == "per-query" else frozenset()
-    words = sorted({word for query in asked.queries for word in words_of_query(query, own)})
+    words = sorted({word for query in log_rows.queries for word in words_of_query(query, own)})
     shown = shown_listings(catalog, log.listing_ids)
     tokens = crossed_tokens(shown, config)
-    pairs = _word_pairs(asked, tokens, config, own).seen() if config.shape != "global" else np.empty(0, np.uint32)
+    pairs = _word_pairs(log_rows, tokens, config, own).seen() if config.shape != "global" else np.empty(0, np.uint32)
     return FeatureState(config, vocabulary, terms, words, own, pairs, photo_svd(photos, config.photo_dim))
 
 
 def rows_of_log(log: SearchLog) -> QueryListingRows:
-    """The rows of a log, its queries each once."""
+    """The rows of a log, with distinct queries."""
     number_of = {query: number for number, query in enumerate(dict.fromkeys(log.queries))}
     of_page = np.array([number_of[query] for query in log.queries], dtype=np.int64)
     return QueryListingRows(list(number_of), of_page[log.page_of_row()], log.listing)
 
 
 def blocks_of(
-    state: FeatureState, listings: Listings, photos: ImageFeatures | None, asked: QueryListingRows
+    state: FeatureState, listings: Listings, photos: ImageFeatures | None, rows: QueryListingRows
 ) -> dict[str, Block]:
-    """Every block of features of N rows; `asked.listing` counts into `listings`."""
-    blocks: dict[str, Block] = {"text": text_block(state, listings, asked.listing)}
+    """Every block of features of N rows; `rows.listing` are indices into `listings`."""
+    blocks: dict[str, Block] = {"text": text_block(state, listings, rows.listing)}
     if state.knows_queries:
         words = count_words(listings.title_words, listings.tag_words)
-        blocks |= query_blocks(state, words, crossed_tokens(listings, state.config), asked)
+        blocks |= query_blocks(state, words, crossed_tokens(listings, state.config), rows)
     if photos is not None:
-        blocks |= next(photo_blocks(state, photos, [photos.rows_for(listings.ids)], asked))
+        blocks |= next(photo_blocks(state, photos, [photos.rows_for(listings.ids)], rows))
     return blocks
 
 
 def text_block(state: FeatureState, listings: Listings, listing: I64) -> ListingTerms:
-    """d_T of the rows that show `listing`, shape (N,)."""
+    """The text block d_T of rows of `listing`, shape (N,)."""
     config = state.config
     return ListingTerms(term_rows(_terms(listings, config), state.terms, config.text.weighting), listing)
 
 
-def query_blocks(state: FeatureState, words: ListingWords, tokens: Tokens, asked: QueryListingRows) -> dict[str, Block]:
-    """The blocks that compare the query's words with the listing's; `words` and `tokens` are those of I listings."""
-    pairs = _word_pairs(asked, tokens, state.config, state.own_queries)
+def query_blocks(state: FeatureState, words: ListingWords, tokens: Tokens, rows: QueryListingRows) -> dict[str, Block]:
+    """The blocks that compare the words of query and listing; `words` and `tokens` are those of I listings."""
+    pairs = _word_pairs(rows, tokens, state.config, state.own_queries)
     return {
-        "overlap": Rows(overlap(words, state.vocabulary, asked.queries, asked.query, asked.listing)),
+        "overlap": Rows(overlap(words, state.vocabulary, rows.queries, rows.query, rows.listing)),
         "word_crosses": cross(pairs, state.pairs),
     }
 
 
 def photo_blocks(
-    state: FeatureState, photos: ImageFeatures, shuffles: Sequence[I64], asked: QueryListingRows
+    state: FeatureState, photos: ImageFeatures, shuffles: Sequence[I64], rows: QueryListingRows
 ) -> Iterator[dict[str, Block]]:
-    """The blocks that look at photos, for each way to deal them to the I listings: rows of photos or -1, shape (I,).
+    """The photo blocks for each assignment of photos to the I listings: rows of photos, or -1 for none, shape (I,).
 
-    However often a photo is dealt, it is reduced once.
+    Each photo is reduced only once.
     """
     distinct = np.unique(np.concatenate([[-1], *shuffles]))
     z = reduced(photos, distinct, state.svd) if state.knows_queries else None
     for photo in shuffles:
-        blocks: dict[str, Block] = {"image": ListingPhotos(photos.matrix, photo, asked.listing)}
+        blocks: dict[str, Block] = {"image": ListingPhotos(photos.matrix, photo, rows.listing)}
         if z is not None:
-            blocks["photo_crosses"] = photo_crosses(state, z[np.searchsorted(distinct, photo)], asked)
+            blocks["photo_crosses"] = photo_crosses(state, z[np.searchsorted(distinct, photo)], rows)
         yield blocks
 
 
-def photo_crosses(state: FeatureState, z: NDArray[np.floating], asked: QueryListingRows) -> PhotoCrosses:
-    """Query words with the reduced photos of I listings, shape (I, K)."""
-    words = query_word_rows(asked.queries, state.query_words, state.own_queries)
-    return PhotoCrosses(words, z, asked.query, asked.listing)
+def photo_crosses(state: FeatureState, z: NDArray[np.floating], rows: QueryListingRows) -> PhotoCrosses:
+    """The crosses of query words with the reduced photos `z` of I listings, shape (I, K)."""
+    words = query_word_rows(rows.queries, state.query_words, state.own_queries)
+    return PhotoCrosses(words, z, rows.query, rows.listing)
 
 
 def log_blocks(
@@ -140,31 +141,31 @@ def log_blocks(
 def _terms(listings: Listings, config: LtrConfig) -> list[list[str]]:
     texts = zip(listings.title_words, listings.tag_words, strict=True)
     words = [terms_of(title, tags, config.text.ngrams) for title, tags in texts]
-    named = [[f"{name}={value}" for name, value in found] for found in _indicators(listings, config)]
+    named = [[f"{name}={value}" for name, value in pairs] for pairs in _indicators(listings, config)]
     return [[*terms, *names] for terms, names in zip(words, named, strict=True)]
 
 
 def _indicators(listings: Listings, config: LtrConfig) -> list[list[tuple[str, str]]]:
-    """Which of shop and listing itself are features of each listing: (name, id)."""
+    """The (name, id) features of each listing: its shop and its own id, as far as configured."""
     values = {"listing_id": listings.ids, "shop_id": listings.shops}
     chosen = [(name, values[name]) for name in config.indicators]
     return [[(name, ids[row]) for name, ids in chosen if ids[row]] for row in range(len(listings.ids))]
 
 
 def _own_queries(log: SearchLog, config: LtrConfig) -> frozenset[str]:
-    """The queries with enough pages."""
-    query_of = dict(zip(log.search_ids, log.queries, strict=True))  # a page that a split by seller divided counts once
+    """The queries with at least min_query_pages pages."""
+    query_of = dict(zip(log.search_ids, log.queries, strict=True))  # a page divided by seller counts once
     pages = Counter(map(whole_query, query_of.values()))
     return frozenset(query for query, count in pages.items() if count >= config.min_query_pages)
 
 
-def _word_pairs(asked: QueryListingRows, tokens: Tokens, config: LtrConfig, own: frozenset[str]) -> WordPairs:
+def _word_pairs(rows: QueryListingRows, tokens: Tokens, config: LtrConfig, own: frozenset[str]) -> WordPairs:
     """Every query word with every token of the listing."""
-    return pair_words(query_tokens(asked.queries, own), tokens, asked.query, asked.listing, config.cross_bits)
+    return pair_words(query_tokens(rows.queries, own), tokens, rows.query, rows.listing, config.cross_bits)
 
 
 def crossed_tokens(listings: Listings, config: LtrConfig) -> Tokens:
-    """What query words are crossed with: the title's terms, the tags' words and the indicators."""
+    """The listing tokens to cross with query words: terms of the title, words of the tags and indicators."""
     tokens = [
         [("title", term) for term in terms_of(title, [], config.text.ngrams)]
         + [("tags", word) for word in tags]

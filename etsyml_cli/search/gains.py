@@ -1,4 +1,4 @@
-"""What each row of a logged page is worth to a judge of rankings: by its event, a planted grade or a qrels file."""
+"""The gains of the rows of logged pages for ranking metrics: from events, planted grades or a qrels file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from etsyml_cli.search.log import SearchLog
 
 
 def gains_of(log: SearchLog, truth: Path | None, qrels: Path | None) -> F64:
-    """What each row is worth, shape (N,), by the first that there is: qrels, planted truth, the log's own events."""
+    """The gain of each row, shape (N,): from `qrels` if given, else from the planted `truth`, else from the events.
+
+    Raises DataError if the truth lacks a row, InputError if the qrels have no query of the log.
+    """
     if qrels is not None:
-        return _judged(log, qrels)
-    return log.level.astype(np.float64) if truth is None else _grades(log, truth)
+        return _qrels_grades(log, qrels)
+    return log.level.astype(np.float64) if truth is None else _planted_grades(log, truth)
 
 
-def _grades(log: SearchLog, truth: Path) -> F64:
+def _planted_grades(log: SearchLog, truth: Path) -> F64:
     """The planted grade of every row, shape (N,)."""
     from etsyml_cli.io.truth import read_page_grades
 
@@ -29,18 +32,18 @@ def _grades(log: SearchLog, truth: Path) -> F64:
     rows = zip(log.page_of_row(), log.listing, strict=True)
     grades = [grade_of.get((log.search_ids[q], log.listing_ids[i])) for q, i in rows]
     if unknown := grades.count(None):
-        raise DataError(f"{truth} does not know {unknown:,} of {len(grades):,} rows of the test pages")
+        raise DataError(f"{truth}: no grades for {unknown:,} of {len(grades):,} rows of the test pages")
     return np.array(grades, dtype=np.float64)
 
 
-def _judged(log: SearchLog, qrels: Path) -> F64:
-    """The grade of every row in a qrels file, at least 0, shape (N,)."""
+def _qrels_grades(log: SearchLog, qrels: Path) -> F64:
+    """The grade of every row in a qrels file, shape (N,), 0 if it is missing or negative."""
     grades = read_qrels(qrels)
     of_page = [grades.get(query_key(query), {}) for query in log.queries]
     if not any(of_page):
         raise InputError(
-            f"{qrels}: no query of the {len(of_page):,} test pages is judged there",
-            hint=f"A query's words are joined by _ there, as in {query_key(log.queries[0])}.",
+            f"{qrels}: no grades for the queries of the {len(of_page):,} test pages",
+            hint=f"Query ids must be the words of the query joined by _, as in {query_key(log.queries[0])}.",
         )
     rows = zip(log.page_of_row().tolist(), log.listing.tolist(), strict=True)
     return np.array([max(of_page[q].get(log.listing_ids[i], 0), 0) for q, i in rows], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The search ranker's index of a catalog: a query reads what it needs of it, not the catalog."""
+"""The search index of a catalog, memory-mapped: a query reads only the listings that contain its words."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ AGAIN = f"Make it again: {MADE_BY} --force"
 
 @dataclass(frozen=True)
 class LtrIndex:
-    """I listings, their words, and what of their score a query does not change; all of it memory-mapped.
+    """I listings, their words and the query-independent part of their scores; all arrays are memory-mapped.
 
-    static: (variants, I), the score of the blocks that do not look at the query. z: (I, K), the reduced photos, None
-    without photos. id_order: (I,), see `byte_order`.
+    static: (variants, I), the score of the query-independent blocks. z: (I, K), the reduced photos, or None without
+    photos. id_order: (I,), see `byte_order`.
     """
 
     catalog: pa.Table
@@ -53,7 +53,7 @@ class LtrIndex:
     id_order: I64
 
     def listings(self, rows: I64) -> Listings:
-        """These listings, in that order."""
+        """The listings in `rows`, in their order."""
         return listings_of(self.catalog.take(rows))
 
 
@@ -61,12 +61,12 @@ def search(index: LtrIndex, ranker: LtrModel, variant: str, query: str, k: int) 
     """The k best listings with a word of the query, best first, and their scores, shape (n,) each."""
     rows, words = index.postings.matching(tokenize(query))
     n = len(rows)
-    asked = QueryListingRows([query], np.zeros(n, np.int64), np.arange(n))
+    pairs = QueryListingRows([query], np.zeros(n, np.int64), np.arange(n))
     blocks: dict[str, Block] = {}
     if ranker.state.knows_queries:
-        blocks |= query_blocks(ranker.state, words, index.tokens.take(rows), asked)
+        blocks |= query_blocks(ranker.state, words, index.tokens.take(rows), pairs)
         if index.z is not None:
-            blocks["photo_crosses"] = photo_crosses(ranker.state, index.z[rows], asked)
+            blocks["photo_crosses"] = photo_crosses(ranker.state, index.z[rows], pairs)
     of_query = {name: w for name, w in ranker.variants[variant].items() if name not in OF_LISTING}
     scores = index.static[list(ranker.variants).index(variant), rows] + score(of_query, blocks)
     best = best_first(scores, index.id_order[rows])[:k]
@@ -74,12 +74,12 @@ def search(index: LtrIndex, ranker: LtrModel, variant: str, query: str, k: int) 
 
 
 def of_listing(weights: Weights) -> Weights:
-    """Those of the weights that a query does not change."""
+    """The weights of the query-independent blocks."""
     return {name: w for name, w in weights.items() if name in OF_LISTING}
 
 
 def index_plan(model: Path, listings: Path, images: Path | None) -> Plan:
-    """What an index is made from."""
+    """The plan of an index: its kind and inputs."""
     inputs = {"model": [source_of(model)], "listings": [table_source(listings, "listings")]}
     return Plan(kind=KIND, inputs=inputs if images is None else inputs | {"images": [source_of(images)]})
 
@@ -91,7 +91,7 @@ def save_words(directory: Path, postings: Postings, tokens: Tokens, id_order: I6
 
 
 def is_usable(directory: Path, model: Path, listings: Path, images: Path | None) -> bool:
-    """Whether an index of this model and catalog is there."""
+    """Whether `directory` is an index that is up to date with these inputs. Raises InputError if it is not an index."""
     if not (directory / MANIFEST).is_file():
         return False
     expect_kind(directory, KIND, made_by=MADE_BY)
@@ -100,7 +100,7 @@ def is_usable(directory: Path, model: Path, listings: Path, images: Path | None)
 
 @of_one_version
 def load_index(directory: Path, ranker: LtrModel) -> LtrIndex:
-    """The index in `directory`. Raises InputError where a file is missing, damaged or does not fit the others."""
+    """The index in `directory`. Raises InputError if a file is missing, damaged or inconsistent."""
     n_listings = expect_kind(directory, KIND, made_by=MADE_BY).rows["listings"]
     words = load_ids(directory, "words")
     array = partial(map_array, directory, hint=AGAIN)
@@ -108,7 +108,7 @@ def load_index(directory: Path, ranker: LtrModel) -> LtrIndex:
     rows, title, tags = (array(f"postings_{name}", (int(ptr[-1]),), np.uint32) for name in ("rows", "title", "tags"))
     token_ptr = array("token_ptr", (n_listings + 1,), np.int64)
     if not _ascends(ptr) or not _ascends(token_ptr) or rows.max(initial=0) >= n_listings:
-        raise InputError(f"{directory}: damaged, its files do not fit each other", hint=AGAIN)
+        raise InputError(f"{directory}: damaged, its files are inconsistent", hint=AGAIN)
     return LtrIndex(
         catalog=_catalog(directory, n_listings),
         postings=Postings(words, ptr, rows, title, tags, array("postings_length", (n_listings,), np.uint32)),
@@ -126,5 +126,5 @@ def _ascends(ptr: I64) -> bool:
 def _catalog(directory: Path, n_listings: int) -> pa.Table:
     table = map_table(directory, CATALOG, AGAIN)
     if table.num_rows != n_listings or table.column_names != LISTING_COLUMNS:
-        raise InputError(f"{directory}: damaged, its files do not fit each other", hint=AGAIN)
+        raise InputError(f"{directory}: damaged, its files are inconsistent", hint=AGAIN)
     return widened(table)

@@ -1,10 +1,9 @@
-"""Choose and fit the weights of every variant on pages and blocks of features, wherever these came from."""
+"""Choose the l2 of every variant on validation pages and fit its weights."""
 
 from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,13 +14,36 @@ from etsyml_cli.core.log import Advance, logger, progress
 from etsyml_cli.metrics.definitions.ndcg import ndcg
 from etsyml_cli.metrics.ranking import rank_pages
 from etsyml_cli.search.config import LtrConfig
-from etsyml_cli.search.model.choose import choose_l2, fit_on_all, with_pairs
+from etsyml_cli.search.model.choose import Tried, choose_l2, fit_on_all, with_pairs
 from etsyml_cli.search.model.fit import Objective
 from etsyml_cli.search.model.pairs import Pages
 from etsyml_cli.search.model.score import Blocks, Weights, score, take, variants_of
 from etsyml_cli.splits.days import TRAIN, VALID
 
-JUDGED_AT = 10
+CUTOFF = 10
+
+
+class FittedVariant(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """The chosen l2 of a variant's blocks, its value on the validation pages, and the final fit on all pages.
+
+    `value` is NaN without validation pages; `passes` are the objective's values per pass of the solver `descent`.
+    """
+
+    l2: dict[str, float]
+    value: float
+    objective: float
+    iterations: int
+    settled: bool
+    passes: tuple[float, ...] = ()
+    tried: list[Tried]
+
+
+class Validation(msgspec.Struct, kw_only=True, frozen=True):
+    """The results of the variants on the validation pages with a click, `pages` of them."""
+
+    metric: str
+    pages: int
+    variants: dict[str, FittedVariant]
 
 
 def learn_weights(
@@ -31,53 +53,59 @@ def learn_weights(
     id_order: NDArray[np.int64],
     grid: tuple[float, ...],
     objective: Objective,
-) -> tuple[dict[str, Weights], dict[str, Any]]:
-    """The weights of each variant whose blocks there are, and what the validation pages said of it."""
+) -> tuple[dict[str, Weights], Validation]:
+    """The weights of each variant whose blocks exist, and its validation results.
+
+    `part` is the set of each page, `id_order` the tie order of the rows, `grid` the candidates of l2. Raises DataError
+    if no training page has a pair.
+    """
     train, train_blocks = with_pairs(pages.take(part == TRAIN), take(blocks, pages.rows(part == TRAIN)), objective)
     if not len(train.level):
         raise DataError(
-            "no search page of the training part holds both a stronger and a weaker event",
-            hint="The ranker learns from clicked and ignored listings of one page. Does the column event hold clicks?",
+            "no search page of the training set has both a stronger and a weaker event",
+            hint="The ranker learns from clicked and ignored listings of a page. Does the event column contain clicks?",
         )
     clicked = np.maximum.reduceat(pages.level, pages.offsets[:-1]) > 0
-    judged = (part == VALID) & clicked
-    rows = pages.rows(judged)
-    judge = partial(_validation_ndcg, valid=pages.take(judged), blocks=take(blocks, rows), id_order=id_order[rows])
+    validation = (part == VALID) & clicked
+    rows = pages.rows(validation)
+    measure = partial(
+        _validation_ndcg, valid=pages.take(validation), blocks=take(blocks, rows), id_order=id_order[rows]
+    )
     everything = with_pairs(pages, blocks, objective)
-    weights, figures = {}, {}
+    weights, fitted_variants = {}, {}
     for variant, names in variants_of(blocks).items():
         logger.info("fitting the %s ranker", variant)
         with progress(f"strengths of the {variant} ranker", None) as advance:
 
-            def judge_next(weights: Weights, advance: Advance = advance) -> float:
+            def measure_next(weights: Weights, advance: Advance = advance) -> float:
                 advance(1)
-                return judge(weights)
+                return measure(weights)
 
-            best, tried = choose_l2(train, train_blocks, names, grid, objective, judge_next)
+            best, tried = choose_l2(train, train_blocks, names, grid, objective, measure_next)
         fitted = fit_on_all(*everything, best.l2, objective, what=variant)
         weights[variant] = fitted.weights
-        figures[variant] = {
-            "l2": best.l2,
-            "value": best.value,
-            "objective": fitted.value,
-            "iterations": fitted.iterations,
-            "settled": fitted.settled,
-            **({"passes": fitted.passes} if fitted.passes else {}),
-            "tried": msgspec.to_builtins(tried),
-        }
-    return weights, {"metric": f"ndcg@{JUDGED_AT}", "pages": int(judged.sum()), "variants": figures}
+        fitted_variants[variant] = FittedVariant(
+            l2=best.l2,
+            value=best.value,
+            objective=fitted.value,
+            iterations=fitted.iterations,
+            settled=fitted.settled,
+            passes=fitted.passes,
+            tried=tried,
+        )
+    return weights, Validation(metric=f"ndcg@{CUTOFF}", pages=int(validation.sum()), variants=fitted_variants)
 
 
 def objective_of(config: LtrConfig, seed: int) -> Objective:
-    """Raises UsageError where the solver knows no L1."""
+    """The objective of a configuration. Raises UsageError if its solver does not support l1."""
     if config.solver == "descent" and config.l1:
-        raise UsageError("solver: descent has no l1", hint="Set l1 to 0, or solver to lbfgs.")
+        raise UsageError("solver: descent does not support l1", hint="Set l1 to 0, or solver to lbfgs.")
     return Objective(config.pairs, config.loss, config.l1, config.solver, config.max_iterations, config.passes, seed)
 
 
 def _validation_ndcg(weights: Weights, *, valid: Pages, blocks: Blocks, id_order: NDArray[np.int64]) -> float:
-    """Mean over the pages of `valid`, all with a click; NaN of no page: nothing exceeds it, so the first l2 stays."""
+    """Mean nDCG of the pages of `valid`, all with a click; NaN without pages, so that the first l2 is kept."""
     if len(valid.level) == 0:
         return math.nan
     ranked = rank_pages(score(weights, blocks), valid.level.astype(np.float64), valid.offsets, id_order)
-    return float(ndcg(ranked, JUDGED_AT).mean())
+    return float(ndcg(ranked, CUTOFF).mean())

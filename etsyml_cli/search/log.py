@@ -1,4 +1,4 @@
-"""What the three stages of search ranking read, as arrays: listing words, logged result pages, photos."""
+"""The log of search result pages as arrays."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from etsyml_cli.core.days import days_of
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.types import I64
 from etsyml_cli.io.schema import EVENTS
 from etsyml_cli.io.tables import read_table
-from etsyml_cli.splits.days import days_of
 
 
 @dataclass(frozen=True)
 class SearchLog:
     """Q logged result pages of N rows; page q is rows `offsets[q]:offsets[q + 1]`.
 
-    search_ids, queries, days (None where a page has no time): one a page. listing, position, level: one a row;
-    `listing` counts into `listing_ids`.
+    search_ids, queries and days (None if a page has no time) have one entry per page; listing, position and level one
+    per row. `listing` are indices into `listing_ids`.
     """
 
     search_ids: list[str]
@@ -35,7 +35,7 @@ class SearchLog:
     level: NDArray[np.int8]
 
     def take(self, pages: NDArray[np.bool_]) -> SearchLog:
-        """The log of these pages only, with the listings that they show."""
+        """The log of the pages in the mask `pages`, (Q,), with the listings on them."""
         sizes = np.diff(self.offsets)
         rows = np.repeat(pages, sizes)
         shown, listing = np.unique(self.listing[rows], return_inverse=True)
@@ -51,7 +51,7 @@ class SearchLog:
         )
 
     def split_by_seller(self, part: NDArray[np.int8]) -> tuple[SearchLog, NDArray[np.int8]]:
-        """The rows of each part, `part` has shape (N,), as pages of their own; and the part of each such page."""
+        """The log with each page divided by `part`, the set of each row, (N,); and the set of each new page."""
         page = self.page_of_row()
         order = np.lexsort((part, page))
         page, part = page[order], part[order]
@@ -74,7 +74,7 @@ class SearchLog:
 
 
 def read_searches(path: Path, limit: int | None = None) -> SearchLog:
-    """The logged pages as they begin in the table, all or the first `limit`. Raises DataError where there are none."""
+    """The logged pages in the order of the table, all or the first `limit`. Raises DataError if the table is empty."""
     columns = ["search_id", "query", "listing_id", "position", "event", "created_at"]
     table = read_table(path, "searches", columns)
     if table.num_rows == 0:

@@ -1,4 +1,4 @@
-"""An inverted index: which listings hold a word, and how often, without reading the others."""
+"""An inverted index: the listings that contain a word, with counts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Postings:
     length: Counts  # (I,)
 
     def matching(self, words: Iterable[str]) -> tuple[I64, ListingWords]:
-        """The listings with one of these words, shape (n,), ascending, and the counts of these words in them."""
+        """The listings with at least one of the words, shape (n,), ascending, and the counts of the words in them."""
         found = [place for word in dict.fromkeys(words) if (place := self._place(word)) is not None]
         spans = [slice(self.ptr[place], self.ptr[place + 1]) for place in found]
         holders = [np.asarray(self.rows[span], np.int64) for span in spans]
@@ -56,7 +56,7 @@ class Postings:
 
 
 class PostingsBuilder:
-    """Gathers the words of a catalog that comes in pieces, its listings numbered from 0 in their order."""
+    """Collects the words of a catalog that is read in pieces; listings are numbered from 0 in their order."""
 
     def __init__(self) -> None:
         self._number_of: dict[str, int] = {}
@@ -80,7 +80,7 @@ class PostingsBuilder:
         place_of = np.empty(len(words), np.int64)
         place_of[[self._number_of[word] for word in words]] = np.arange(len(words))
         place = place_of[np.concatenate(self._words)]
-        order = np.argsort(place, kind="stable")  # the rows came ascending
+        order = np.argsort(place, kind="stable")  # stable: rows stay ascending
         counts = np.concatenate(self._counts)[order].astype(np.int64)
         return Postings(
             words=words,

@@ -1,17 +1,19 @@
-"""Rank listings: those that match a query, the candidates of a file, or the rows of logged result pages."""
+"""Rank the listings that match a query, the candidates of a file, or logged result pages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.types import F64, I64
+from etsyml_cli.io.ranked import RankedItem, RankedList, Reason
 from etsyml_cli.io.text import read_text
 from etsyml_cli.metrics.ranking import best_first, byte_order
 from etsyml_cli.photos.store import ImageFeatures
@@ -27,47 +29,73 @@ PERCENTILES = (90, 80, 70, 60, 50)
 BEFORE, AFTER = "text", "multimodal"
 
 
+class PercentileRow(Struct, kw_only=True):
+    """The listings at one percentile of the text ranking and of the multimodal ranking."""
+
+    percentile: int
+    text: RankedItem
+    multimodal: RankedItem
+
+
+class BeforeAfter(Struct, kw_only=True, tag_field="schema_version", tag=1):
+    """The text and the multimodal ranking of the listings that match a query, at fixed percentiles."""
+
+    query: str
+    matching: int
+    rows: list[PercentileRow]
+
+
+@dataclass(frozen=True)
+class RankInputs:
+    """A trained ranker, the listings table and, for a ranker trained with photos, their features."""
+
+    model: Path
+    listings: Path
+    images: Path | None
+
+
 def rank(
-    *,
-    model: Path,
-    listings: Path,
-    images: Path | None,
+    inputs: RankInputs,
     query: str,
+    *,
     k: int,
     candidates: Path | None = None,
     explain: bool = False,
     index: Path | None = None,
-) -> dict[str, Any]:
-    """The k best listings for `query`, as `rank --json` shows them.
+) -> RankedList:
+    """The k best listings for `query`, scored by the multimodal ranker if it was trained, else by the text ranker.
 
-    They are among those with one of its words in title or tags, or among the ids in `candidates`, one a line. The
-    multimodal ranker scores them, or the only one that there is. Ties go as in the metrics. Without `candidates`
-    the `index` answers, where it is one of this model and these listings.
+    Candidates are the listings with a word of the query in title or tags, or the ids in the file `candidates`, one per
+    line. Ties are broken as in the metrics. Without `candidates`, `index` is used if it is up to date with the inputs.
+    With `explain` the items have reasons, which add up to the score. Raises InputError for missing or damaged inputs
+    and for candidates that are not in the listings table.
     """
-    ranker = load_model(model)
+    ranker = load_model(inputs.model)
     variant = main_variant(ranker)
-    indexed = candidates is None and index is not None and is_usable(index, model, listings, images)
-    photos = None if indexed and not explain else photos_for(model, images)
-    if indexed and index is not None:
+    use_index = candidates is None and index is not None and _is_usable(index, inputs)
+    photos = None if use_index and not explain else photos_for(inputs.model, inputs.images)
+    if use_index and index is not None:
         catalog = load_index(index, ranker)
         rows, scores = search(catalog, ranker, variant, query, k)
         best = catalog.listings(rows)
     else:
-        best, scores = _best(ranker, variant, photos, query, k, _asked_for(query, listings, candidates))
+        best, scores = _best(ranker, variant, photos, query, k, _candidates(query, inputs.listings, candidates))
     if not best.ids:
-        logger.warning("no listing holds a word of %r" if candidates is None else "no candidate for %r", query)
+        logger.warning("no listing contains a word of %r" if candidates is None else "no candidate for %r", query)
     items = _items(best, scores, np.arange(len(best.ids)))
     if explain:
-        why = _explained(ranker.variants[variant], _blocks_for(query, ranker, best, photos))
-        items = [item | {"why": reasons} for item, reasons in zip(items, why, strict=True)]
-    return {"schema_version": 1, "query": query, "items": items}
+        why = _explanations(ranker.variants[variant], _blocks_for(query, ranker, best, photos))
+        for item, reasons in zip(items, why, strict=True):
+            item.why = reasons
+    return RankedList(query=query, items=items)
 
 
-def rank_searches(
-    *, model: Path, listings: Path, images: Path | None, searches: Path, k: int
-) -> Iterator[dict[str, Any]]:
-    """Every logged result page of the table ranked anew, the k best listings of each."""
-    ranker, photos, catalog = _open(model, images, listings)
+def rank_searches(inputs: RankInputs, searches: Path, *, k: int) -> Iterator[RankedList]:
+    """The k best listings of each logged result page of the table `searches`.
+
+    Raises InputError as `rank` does, DataError if the table is empty.
+    """
+    ranker, photos, catalog = _load(inputs)
     log = read_searches(searches)
     scores = score(ranker.variants[main_variant(ranker)], log_blocks(ranker.state, catalog, photos, log))
     shown = shown_listings(catalog, log.listing_ids)
@@ -75,65 +103,67 @@ def rank_searches(
     for q, search_id in enumerate(log.search_ids):
         best = order[log.offsets[q] : log.offsets[q + 1]][:k]
         items = _items(shown, scores, best, log.listing[best])
-        yield {"schema_version": 1, "search_id": search_id, "query": log.queries[q], "items": items}
+        yield RankedList(search_id=search_id, query=log.queries[q], items=items)
 
 
-def before_and_after(
-    *, model: Path, listings: Path, images: Path | None, queries: Iterable[str]
-) -> Iterator[dict[str, Any]]:
-    """The talk's before/after view: at each percentile of the matching listings, who stands there by text and by both.
+def before_and_after(inputs: RankInputs, queries: Iterable[str]) -> Iterator[BeforeAfter]:
+    """The text and the multimodal ranking of the listings that match each query, at PERCENTILES (as in the talk).
 
-    The 90th percentile is the listing that 90% of the others rank below.
+    At the 90th percentile, 90% of the other listings rank below. Raises InputError if a ranker is missing.
     """
-    ranker, photos, catalog = _open(model, images, listings)
+    ranker, photos, catalog = _load(inputs)
     for variant in (BEFORE, AFTER):
         if variant not in ranker.variants:
             raise InputError(
-                f"{model}: has no {variant} ranker", hint="Run etsyml extract-images, then etsyml train ltr."
+                f"{inputs.model}: no {variant} ranker", hint="Run etsyml extract-images, then etsyml train ltr."
             )
     for query in queries:
         matching = catalog.take(_matching(query, catalog))
         rows = _at_percentiles(ranker, matching, _blocks_for(query, ranker, matching, photos))
-        yield {"schema_version": 1, "query": query, "matching": len(matching.ids), "rows": rows}
+        yield BeforeAfter(query=query, matching=len(matching.ids), rows=rows)
 
 
-def _at_percentiles(ranker: LtrModel, matching: Listings, blocks: Blocks) -> list[dict[str, Any]]:
+def _at_percentiles(ranker: LtrModel, matching: Listings, blocks: Blocks) -> list[PercentileRow]:
+    if not matching.ids:
+        return []
     id_order = byte_order(matching.ids)
-    ranked = {variant: score(ranker.variants[variant], blocks) for variant in (BEFORE, AFTER)}
-    orders = {variant: best_first(scores, id_order) for variant, scores in ranked.items()}
-    rows = []
-    for percentile in PERCENTILES if matching.ids else ():
-        place = round((100 - percentile) / 100 * (len(matching.ids) - 1))
-        found = {
-            variant: _items(matching, ranked[variant], order[place : place + 1])[0] | {"rank": place + 1}
-            for variant, order in orders.items()
-        }
-        rows.append({"percentile": percentile, **found})
-    return rows
+    places = [round((100 - percentile) / 100 * (len(matching.ids) - 1)) for percentile in PERCENTILES]
+
+    def items_at_places(variant: str) -> list[RankedItem]:
+        scores = score(ranker.variants[variant], blocks)
+        order = best_first(scores, id_order).tolist()
+        return [_item(matching, order[place], scores[order[place]], place + 1) for place in places]
+
+    rows = zip(PERCENTILES, items_at_places(BEFORE), items_at_places(AFTER), strict=True)
+    return [PercentileRow(percentile=percentile, text=text, multimodal=both) for percentile, text, both in rows]
 
 
 def main_variant(ranker: LtrModel) -> str:
-    """The best-informed variant."""
+    """The variant with the most features: multimodal, text, or the first one."""
     return next(name for name in (AFTER, BEFORE, *ranker.variants) if name in ranker.variants)
 
 
-def _open(model: Path, images: Path | None, listings: Path) -> tuple[LtrModel, ImageFeatures | None, Listings]:
-    return load_model(model), photos_for(model, images), read_listings(listings)
+def _load(inputs: RankInputs) -> tuple[LtrModel, ImageFeatures | None, Listings]:
+    return load_model(inputs.model), photos_for(inputs.model, inputs.images), read_listings(inputs.listings)
 
 
-def _asked_for(query: str, listings: Path, candidates: Path | None) -> Listings:
-    """The listings that match the query, or the candidates."""
+def _is_usable(index: Path, inputs: RankInputs) -> bool:
+    return is_usable(index, inputs.model, inputs.listings, inputs.images)
+
+
+def _candidates(query: str, listings: Path, candidates: Path | None) -> Listings:
+    """The listings named in the file `candidates`, or those that match the query."""
     catalog = read_listings(listings)
     return catalog.take(_matching(query, catalog) if candidates is None else _rows_of(candidates, catalog))
 
 
 def _best(
-    ranker: LtrModel, variant: str, photos: ImageFeatures | None, query: str, k: int, among: Listings
+    ranker: LtrModel, variant: str, photos: ImageFeatures | None, query: str, k: int, candidates: Listings
 ) -> tuple[Listings, F64]:
-    """The k best of some listings, best first, and their scores."""
-    scores = score(ranker.variants[variant], _blocks_for(query, ranker, among, photos))
-    best = best_first(scores, byte_order(among.ids))[:k]
-    return among.take(best.tolist()), scores[best]
+    """The k best candidates, best first, and their scores."""
+    scores = score(ranker.variants[variant], _blocks_for(query, ranker, candidates, photos))
+    best = best_first(scores, byte_order(candidates.ids))[:k]
+    return candidates.take(best.tolist()), scores[best]
 
 
 def _blocks_for(query: str, ranker: LtrModel, listings: Listings, photos: ImageFeatures | None) -> Blocks:
@@ -141,43 +171,44 @@ def _blocks_for(query: str, ranker: LtrModel, listings: Listings, photos: ImageF
     return blocks_of(ranker.state, listings, photos, QueryListingRows([query], np.zeros(n, np.int64), np.arange(n)))
 
 
-def _items(
-    listings: Listings, scores: NDArray[np.floating], best: I64, listing: I64 | None = None
-) -> list[dict[str, Any]]:
-    """What a list says of the rows `best`; `listing` names their listings where rows are not listings."""
+def _items(listings: Listings, scores: NDArray[np.floating], best: I64, listing: I64 | None = None) -> list[RankedItem]:
+    """The ranked items of the rows `best`; `listing` gives their listings if rows are not listings."""
     rows = zip(best.tolist(), (best if listing is None else listing).tolist(), strict=True)
-    return [
-        {"rank": place, "id": listings.ids[i], "score": float(np.float32(scores[row])), "title": listings.titles[i]}
-        for place, (row, i) in enumerate(rows, start=1)
-    ]
+    return [_item(listings, i, scores[row], rank) for rank, (row, i) in enumerate(rows, start=1)]
 
 
-def _explained(weights: Weights, blocks: Blocks) -> list[list[dict[str, Any]]]:
-    """What adds how much to each row's score, the most telling first: overlaps, blocks of words and photo."""
+def _item(listings: Listings, listing: int, score: float, rank: int) -> RankedItem:
+    return RankedItem(
+        rank=rank, id=listings.ids[listing], score=float(np.float32(score)), title=listings.titles[listing]
+    )
+
+
+def _explanations(weights: Weights, blocks: Blocks) -> list[list[Reason]]:
+    """The contributions to each row's score of overlap features and of whole blocks, the largest absolute one first."""
     parts = {name: blocks[name].scores(w) for name, w in weights.items() if name != OVERLAP}
-    n = len(next(iter(parts.values())))
-    overlap = blocks[OVERLAP].matrix().toarray() * weights[OVERLAP] if OVERLAP in weights else np.empty((n, 0))
-    reasons = []
-    for row in range(n):
-        of_overlap = zip(OVERLAP_FEATURES, overlap[row].tolist(), strict=False)
-        told = [{"what": name, "adds": value} for name, value in of_overlap]
-        told += [{"what": name, "adds": float(values[row])} for name, values in parts.items()]
-        reasons.append(sorted(told, key=lambda one: -abs(one["adds"])))
-    return reasons
+    if OVERLAP in weights:
+        overlap = blocks[OVERLAP].matrix().toarray() * weights[OVERLAP]
+        parts = dict(zip(OVERLAP_FEATURES, overlap.T, strict=False)) | parts
+    return [_reasons(parts, row) for row in np.array(list(parts.values())).T.tolist()]
+
+
+def _reasons(names: Iterable[str], contributions: list[float]) -> list[Reason]:
+    reasons = [Reason(what=name, adds=adds) for name, adds in zip(names, contributions, strict=True)]
+    return sorted(reasons, key=lambda reason: -abs(reason.adds))
 
 
 def _rows_of(candidates: Path, catalog: Listings) -> list[int]:
-    """The rows of the candidates, each once. Raises InputError for an id that the catalog lacks."""
+    """The distinct rows of the candidates. Raises InputError for an id that is not in the catalog."""
     row_of = {listing_id: row for row, listing_id in enumerate(catalog.ids)}
-    wanted = list(dict.fromkeys(line.strip() for line in read_text(candidates).splitlines() if line.strip()))
-    unknown = [listing_id for listing_id in wanted if listing_id not in row_of]
+    listing_ids = list(dict.fromkeys(line.strip() for line in read_text(candidates).splitlines() if line.strip()))
+    unknown = [listing_id for listing_id in listing_ids if listing_id not in row_of]
     if unknown:
         raise InputError(f"{candidates}: {len(unknown):,} ids are not in the listings table ({unknown[0]!r} ...)")
-    return [row_of[listing_id] for listing_id in wanted]
+    return [row_of[listing_id] for listing_id in listing_ids]
 
 
 def _matching(query: str, catalog: Listings) -> list[int]:
-    """The rows of the listings with a word of the query."""
-    wanted = set(tokenize(query))
+    """The rows of the listings that contain a word of the query."""
+    words = set(tokenize(query))
     texts = zip(catalog.title_words, catalog.tag_words, strict=True)
-    return [row for row, (title, tags) in enumerate(texts) if not wanted.isdisjoint([*title, *tags])]
+    return [row for row, (title, tags) in enumerate(texts) if not words.isdisjoint([*title, *tags])]

@@ -1,4 +1,4 @@
-"""The trained search ranker on disk: what features are made with, and the weights of each variant."""
+"""The search ranker on disk: the state of its features and the weights of each variant."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
-from etsyml_cli.io.artifact import MANIFEST, Manifest, expect_kind, read_manifest
+from etsyml_cli.io.artifact import MANIFEST, Manifest, expect_kind, facts_of, read_manifest
 from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.model import load_config, load_ids, load_tensors, save_config, save_ids, save_tensors
 from etsyml_cli.photos.reduced import load_matching_photos
@@ -28,9 +29,24 @@ CONTROL = "permuted"
 SEPARATOR = "."
 
 
+class LtrFacts(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, rename={"valid_ndcg": "valid_ndcg@10"}):
+    """The facts in the manifest of a ranker of listings.
+
+    `photos` describes the origin of the photo features, `blocks` names the blocks with weights per variant and
+    control, `valid_ndcg` is the nDCG@10 per variant on the validation pages, and `examination` the examination
+    probability per position, relative to the top.
+    """
+
+    shape: str
+    photos: str | None
+    blocks: dict[str, list[str]]
+    valid_ndcg: dict[str, float | None] = {}
+    examination: dict[str, float] = {}
+
+
 @dataclass(frozen=True)
 class LtrModel:
-    """What features are made with; the weights of each variant; and of each control, trained on permuted photos."""
+    """The state of the features, the weights of each variant, and those of each control, trained on shuffled photos."""
 
     state: FeatureState
     variants: dict[str, Weights]
@@ -38,7 +54,7 @@ class LtrModel:
 
 
 def save_model(directory: Path, model: LtrModel) -> None:
-    """Write everything that scoring needs into a model's directory."""
+    """Write a ranker into the directory of a model."""
     state, vocabulary = model.state, model.state.vocabulary
     save_config(directory, state.config)
     save_ids(directory, "words", vocabulary.words)
@@ -62,12 +78,11 @@ def save_model(directory: Path, model: LtrModel) -> None:
 
 @of_one_version
 def load_model(directory: Path) -> LtrModel:
-    """The ranker in `directory`. Raises InputError where none was trained or a file is damaged."""
-    manifest = manifest_of(directory)
+    """The ranker in `directory`. Raises InputError if there is none or a file is damaged."""
+    facts = ltr_facts(directory)
     config: LtrConfig = load_config(directory, LtrConfig)
     words, query_words = load_ids(directory, "words"), load_ids(directory, "query_words")
     names = None if config.text.hash_bits else load_ids(directory, "terms")
-    blocks_of: dict[str, list[str]] = manifest.facts["blocks"]
     shapes: dict[str, tuple[int | None, ...]] = {
         "document_frequency": (len(words),),
         "n_listings": (1,),
@@ -75,7 +90,7 @@ def load_model(directory: Path) -> LtrModel:
         "idf": (None if names is None else len(names),),
         "pairs": (None,),
     }
-    shapes |= {f"{variant}{SEPARATOR}{block}": (None,) for variant, blocks in blocks_of.items() for block in blocks}
+    shapes |= {f"{variant}{SEPARATOR}{block}": (None,) for variant, blocks in facts.blocks.items() for block in blocks}
     tensors = load_tensors(directory, shapes)
     svd = Svd(tensors["svd_mean"], tensors["svd_components"], np.nan) if "svd_mean" in tensors else None
     state = FeatureState(
@@ -91,7 +106,7 @@ def load_model(directory: Path) -> LtrModel:
     )
     weights = {
         variant: {block: tensors[f"{variant}{SEPARATOR}{block}"] for block in blocks}
-        for variant, blocks in blocks_of.items()
+        for variant, blocks in facts.blocks.items()
     }
     _expect_fitting(directory, state, weights)
     controls = [weights.pop(name) for name in sorted(weights) if name.startswith(CONTROL)]
@@ -99,7 +114,7 @@ def load_model(directory: Path) -> LtrModel:
 
 
 def blocks_in(model: LtrModel) -> dict[str, list[str]]:
-    """Which blocks each variant and each control has weights for; the manifest says it."""
+    """The names of the blocks with weights, per variant and per control."""
     return {variant: list(weights) for variant, weights in _all_weights(model).items()}
 
 
@@ -135,9 +150,17 @@ def kind_of(directory: Path) -> str | None:
     return read_manifest(directory).plan.kind if (directory / MANIFEST).is_file() else None
 
 
+def ltr_facts(directory: Path) -> LtrFacts:
+    """The facts of the ranker in `directory`. Raises InputError if there is none or its manifest is damaged."""
+    return facts_of(manifest_of(directory), LtrFacts, directory)
+
+
 def photos_for(directory: Path, images: Path | None) -> ImageFeatures | None:
-    """Photo features for the model in `directory`, None where it was trained without. Raises as `photos_like` does."""
-    return load_matching_photos(manifest_of(directory).facts["photos"], images)
+    """The photo features for the model in `directory`, or None if it was trained without photos.
+
+    Raises InputError as `load_matching_photos` does.
+    """
+    return load_matching_photos(ltr_facts(directory).photos, images)
 
 
 def _all_weights(model: LtrModel) -> dict[str, Weights]:
@@ -145,12 +168,12 @@ def _all_weights(model: LtrModel) -> dict[str, Weights]:
 
 
 def _expect_fitting(directory: Path, state: FeatureState, weights: dict[str, Weights]) -> None:
-    """Raises InputError where a block's weights are not as many as its features; photos tell theirs when they come."""
+    """Raise InputError if a block has another number of weights than of features; photos are checked when loaded."""
     widths = {OVERLAP: len(OVERLAP_FEATURES), "text": state.terms.width, "word_crosses": len(state.pairs)}
     for variant, of_block in weights.items():
         for block, w in of_block.items():
             if len(w) != widths.get(block, len(w)):
                 raise InputError(
-                    f"{directory}: {variant}{SEPARATOR}{block} does not fit the files beside it",
+                    f"{directory}: {variant}{SEPARATOR}{block} does not fit the other files of the model",
                     hint="Train the model again with --force.",
                 )

@@ -1,4 +1,4 @@
-"""Ranking rows as SVMlight and LETOR write them, `label qid:PAGE INDEX:VALUE … # comment` a line: read and written.
+"""Reading and writing of ranking rows in SVMlight and LETOR format: lines `label qid:PAGE INDEX:VALUE … # comment`.
 
 The format is Joachims' (SVM-rank) and that of Qin et al., "LETOR", Information Retrieval 2010.
 """
@@ -35,13 +35,13 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.A
 class RankingRows:
     """N rows of D features on Q pages, grouped by page; a page's rows keep their order.
 
-    A column is an index as the file writes it: where indices begin at 1, column 0 is empty.
+    A column has the index in the file; if indices start at 1, column 0 is empty.
     """
 
     features: sparse.csr_matrix  # (N, D) float64
     labels: NDArray[np.float64]  # (N,)
-    lines: NDArray[np.int64]  # (N,): where each row stands in the file, from 1
-    qids: list[str]  # one a page, in the order in which they first appear
+    lines: NDArray[np.int64]  # (N,): the line number of each row, from 1
+    qids: list[str]  # one per page, in order of first appearance
     offsets: NDArray[np.int64]  # (Q + 1,): page q owns the rows offsets[q]:offsets[q + 1]
 
 
@@ -61,11 +61,11 @@ class _Read:
 def read_svmlight(path: Path, groups: Path | None = None, n_features: int | None = None) -> RankingRows:
     """The rows of a file, plain or gzipped. D is `n_features`, else the highest index + 1.
 
-    The qid: of a row names its page; its rows need not be neighbors. Where there is no qid:, the file `groups` says
-    how many rows each page has (LightGBM's .query), and pages are called 1, 2, … Features from `n_features` on are
+    The qid: of a row names its page; rows of a page need not be adjacent. Without qid:, the file `groups` has the
+    number of rows of each page (LightGBM's .query), and pages are named 1, 2, … Features from `n_features` on are
     dropped with a warning.
-    Raises InputError, with the line, for what is no such row, not finite or not ascending, for a qid: beside `groups`
-    and for sizes that do not add up; DataError where there are no rows.
+    Raises InputError, with the line, for a malformed row, a value that is not finite and indices that do not ascend,
+    for both qid: and `groups`, and for sizes that do not add up; DataError if there are no rows.
     """
     read = _Read()
     for number, words in _rows(path):
@@ -74,11 +74,11 @@ def read_svmlight(path: Path, groups: Path | None = None, n_features: int | None
         raise DataError(f"{path}: no rows", hint=_ROW)
     if groups is None and not read.pages:
         raise InputError(
-            f"{path}: rows have no qid:, so it is unknown which belong to one page",
-            hint="Name a file with a page's number of rows a line: --groups FILE.",
+            f"{path}: the rows have no qid:",
+            hint="Give the number of rows of each page, one per line, with --groups FILE.",
         )
     if groups is not None and read.pages:
-        raise InputError(f"{path}: has qid: itself, so {groups.name} is not needed", hint="Leave out --groups.")
+        raise InputError(f"{path}: the rows have a qid:, so {groups.name} is not needed", hint="Leave out --groups.")
     if groups is None:
         qids, page = list(read.pages), np.array(read.page)
     else:
@@ -88,14 +88,14 @@ def read_svmlight(path: Path, groups: Path | None = None, n_features: int | None
 
 
 def write_rows(file: TextIO, labels: Sequence[float], qids: Sequence[str], features: sparse.csr_matrix) -> None:
-    """Write N rows: labels (N,), a qid a row and features (N, D), each column under its own number.
+    """Write N rows: labels (N,), one qid per row, and features (N, D) with the column numbers as indices.
 
-    What read_svmlight reads is what was written, to the last bit. SVM-rank and RankLib refuse index 0: leave column 0
-    empty for them. Raises DataError for a qid that is no single word.
+    `read_svmlight` restores the exact values. SVM-rank and RankLib refuse index 0: leave column 0 empty for them.
+    Raises DataError for a qid that is not a single word.
     """
     for qid in dict.fromkeys(qids):
         if not re.fullmatch(r"[^\s#]+", qid):
-            raise DataError(f"{qid!r} cannot be a qid", hint="A qid is one word without `#`.")
+            raise DataError(f"invalid qid {qid!r}", hint="A qid is one word without `#`.")
     features = features.copy()
     features.sum_duplicates()
     indices, values = features.indices.tolist(), features.data.tolist()
@@ -107,7 +107,7 @@ def write_rows(file: TextIO, labels: Sequence[float], qids: Sequence[str], featu
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The words of every line that is not blank, and its number from 1."""
+    """The line number, from 1, and the words of every line that is not blank."""
     try:
         with path.open("rb") as start:
             zipped = start.read(2) == _GZIP
@@ -118,7 +118,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     except OSError as error:
         if isinstance(error, gzip.BadGzipFile):
             raise InputError(f"{path}: damaged gzip ({error})", hint="Copy it again.") from None
-        raise InputError(f"{path}: {error.strerror}", hint="Is the path right?") from None
+        raise InputError(f"{path}: {error.strerror}", hint="Check the path.") from None
     except (EOFError, zlib.error) as error:
         raise InputError(f"{path}: damaged gzip ({error})", hint="Copy it again.") from None
     except UnicodeDecodeError as error:
@@ -126,14 +126,14 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _take(read: _Read, words: list[str], number: int, where: str) -> None:
-    """Add one row. Raises InputError for what is none."""
+    """Add one row. Raises InputError if it is malformed."""
     if ":" in words[0]:
         raise InputError(f"{where}: the label is missing before {_cut(words[0])}", hint=_ROW)
     read.labels.append(_finite(words[0], f"{where}: label"))
     read.lines.append(number)
     has_qid = len(words) > 1 and words[1].startswith("qid:")
     if len(read.labels) > 1 and has_qid != bool(read.pages):
-        fault = "a qid:, but rows before have none" if has_qid else "no qid:, but rows before have one"
+        fault = "a qid:, but earlier rows have none" if has_qid else "no qid:, but earlier rows have one"
         raise InputError(f"{where}: {fault}", hint=_ROW)
     if has_qid:
         qid = words[1].removeprefix("qid:")
@@ -154,7 +154,7 @@ def _take_value(read: _Read, word: str, last: int, where: str) -> int:
     whole = name.isascii() and name.isdigit() and len(name.lstrip("0")) <= _MOST_DIGITS
     if not whole or int(name) > HIGHEST_INDEX:
         raise InputError(
-            f"{where}: {_cut(name)} is not a feature's index (a whole number from 0 to {HIGHEST_INDEX})", hint=_ROW
+            f"{where}: {_cut(name)} is not a feature index (an integer from 0 to {HIGHEST_INDEX})", hint=_ROW
         )
     index = int(name)
     if index <= last:
@@ -176,23 +176,26 @@ def _cut(text: str) -> str:
 
 
 def _sizes(groups: Path, path: Path, n_rows: int) -> list[int]:
-    """How many rows each page has. Raises InputError for what is no size or where they do not add up."""
+    """The number of rows of each page. Raises InputError for an invalid number or if they do not add up."""
     sizes = []
     for number, words in _rows(groups):
         word = " ".join(words)
         if not (word.isascii() and word.isdigit() and len(word) <= _MOST_DIGITS and int(word) > 0):
-            raise InputError(f"{groups}:{number}: {_cut(word)} is not a page's size", hint="One whole number a line.")
+            raise InputError(
+                f"{groups}:{number}: {_cut(word)} is not a number of rows",
+                hint="Expected one positive integer per line.",
+            )
         sizes.append(int(word))
     if sum(sizes) != n_rows:
         raise InputError(
             f"{groups}: sizes add up to {sum(sizes)} rows, but {path} has {n_rows}",
-            hint="Do the two files belong together?",
+            hint="Check that the two files belong together.",
         )
     return sizes
 
 
 def _grouped(read: _Read, path: Path, qids: list[str], page: NDArray[np.int64], n_features: int | None) -> RankingRows:
-    """The rows page after page, over the columns that count."""
+    """The rows grouped by page, with `n_features` columns."""
     indices, values = np.array(read.indices, np.int64), np.array(read.values)
     width = int(indices.max(initial=-1)) + 1
     matrix = sparse.csr_matrix((values, indices, np.array(read.starts)), shape=(len(read.labels), width))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,6 +16,7 @@ from etsyml_cli.core.rng import generator
 from etsyml_cli.core.types import F64
 from etsyml_cli.io.artifact import Plan, artifact, source_of
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, load_json, load_tensors, save_config, save_json, save_tensors
+from etsyml_cli.io.ranked import RankedItem, RankedList
 from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
@@ -25,7 +25,7 @@ from etsyml_cli.metrics.ranking import best_first, byte_order, rank_pages
 from etsyml_cli.metrics.shapes import PageMetric
 from etsyml_cli.search.card import rows_card
 from etsyml_cli.search.config import LtrConfig
-from etsyml_cli.search.learn import learn_weights, objective_of
+from etsyml_cli.search.learn import Validation, learn_weights, objective_of
 from etsyml_cli.search.model.blocks import Rows
 from etsyml_cli.search.model.pairs import Pages, count_pairs
 from etsyml_cli.search.store import ROWS_KIND, rows_manifest_of
@@ -35,6 +35,20 @@ from etsyml_cli.splits.pages import HashSplit, describe
 
 FEATURES = "features"
 HIGHEST_GRADE = 127
+
+
+class RowsMetrics(msgspec.Struct, frozen=True):
+    """The content of metrics.json of a ranker of feature rows."""
+
+    valid: Validation
+
+
+class RowsFacts(msgspec.Struct, frozen=True):
+    """The facts in the manifest of a ranker of feature rows."""
+
+    shape: str
+    photos: None
+    columns: int
 
 
 def train_on_rows(
@@ -55,8 +69,8 @@ def train_on_rows(
     objective = objective_of(config, seed)
     inputs = {FEATURES: [source_of(features)]} | ({"groups": [source_of(groups)]} if groups else {})
     plan = Plan(kind=ROWS_KIND, config=msgspec.to_builtins(config) | {"holdout": holdout}, inputs=inputs, seed=seed)
-    if there := existing_result(out, plan, force=force):
-        return there
+    if done := existing_result(out, plan, force=force):
+        return done
     rows = read_svmlight(features, groups)
     test_share = 0.0 if holdout is None else held_out_share(holdout)
     split = HashSplit(seed=seed, test_below=test_share, valid_below=test_share + config.valid_share)
@@ -69,11 +83,11 @@ def train_on_rows(
     with artifact(out, plan, force=force) as draft:
         weights, valid = learn_weights(pages.take(known), {FEATURES: scaled}, part[known], ids, config.l2, objective)
         draft.rows = {"pages": len(rows.qids), "rows": len(rows.labels), "pairs": int(count_pairs(pages).sum())}
-        draft.facts = {"shape": FEATURES, "photos": None, "columns": len(scale)}
+        draft.facts = msgspec.to_builtins(RowsFacts(FEATURES, None, len(scale)))
         save_config(draft.path, config)
         save_tensors(draft.path, {FEATURES: weights[FEATURES][FEATURES] / scale})
         save_json(draft.path, SPLIT, split)
-        save_json(draft.path, METRICS, {"valid": valid})
+        save_json(draft.path, METRICS, RowsMetrics(valid))
         card = rows_card(config=config, columns=len(scale), rows=draft.rows, split=describe(split), valid=valid)
         (draft.path / CARD).write_text(card, encoding="utf-8")
     return Summary(kind=ROWS_KIND, path=str(out), rows=draft.rows, facts=draft.facts)
@@ -106,8 +120,8 @@ def evaluate_rows(
     return measured
 
 
-def rank_rows(*, model: Path, features: Path, groups: Path | None, k: int) -> Iterator[dict[str, Any]]:
-    """The k best rows of each page; a row is called by the line of the file in which it stands."""
+def rank_rows(*, model: Path, features: Path, groups: Path | None, k: int) -> Iterator[RankedList]:
+    """The k best rows of each page; the id of a row is its line number in the file."""
     rows, scores = _scored(model, features, groups)
     names = names_of(rows)
     pages = np.repeat(np.arange(len(rows.qids)), np.diff(rows.offsets))
@@ -115,20 +129,20 @@ def rank_rows(*, model: Path, features: Path, groups: Path | None, k: int) -> It
     for q, qid in enumerate(rows.qids):
         best = order[rows.offsets[q] : rows.offsets[q + 1]][:k].tolist()
         items = [
-            {"rank": rank, "id": names[row], "score": float(np.float32(scores[row]))}
+            RankedItem(rank=rank, id=names[row], score=float(np.float32(scores[row])))
             for rank, row in enumerate(best, 1)
         ]
-        yield {"schema_version": 1, "query": qid, "items": items}
+        yield RankedList(query=qid, items=items)
 
 
 def pages_of(rows: RankingRows, path: Path) -> Pages:
-    """The file's pages. Raises DataError for a label that is no grade."""
+    """The file's pages. Raises DataError if a label is not a grade."""
     labels = rows.labels
-    wrong = np.flatnonzero((labels < 0) | (labels > HIGHEST_GRADE) | (labels != np.floor(labels)))
-    if len(wrong):
+    invalid = np.flatnonzero((labels < 0) | (labels > HIGHEST_GRADE) | (labels != np.floor(labels)))
+    if len(invalid):
         raise DataError(
-            f"{path}:{rows.lines[wrong[0]]}: the label {labels[wrong[0]]:g} is no grade",
-            hint=f"Grades are whole numbers from 0 to {HIGHEST_GRADE}.",
+            f"{path}:{rows.lines[invalid[0]]}: the label {labels[invalid[0]]:g} is not a grade",
+            hint=f"Grades are integers from 0 to {HIGHEST_GRADE}.",
         )
     sizes = np.diff(rows.offsets)
     position = np.arange(len(labels)) - np.repeat(rows.offsets[:-1], sizes) + 1

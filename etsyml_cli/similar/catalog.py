@@ -1,4 +1,4 @@
-"""What lists of similar listings are made of, read from the listings table and the photo features."""
+"""The catalog in which similar listings are searched: words and photos of all listings."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from etsyml_cli.text.listings import Listings, read_listings
 from etsyml_cli.text.terms import build_terms, term_rows, terms_of
 
 VARIANTS = {"text": ("text",), "image": ("image",), "multimodal": ("text", "image")}
-LEAST_K = 10  # a shorter list is picked from as many as this one
+LEAST_K = 10  # shorter lists are picked from as many candidates as a list of this length
 
 
 @dataclass(frozen=True)
 class SimilarityCatalog:
     """I listings: ids and titles, shops by number (-1: none), places among the sorted ids, tf-idf words, photos.
 
-    `terms` names the words' columns. `factor` says how many times k listings each variant's scan has to put forward.
+    `terms` names the columns of the words. `factor` is, per variant, the number of candidates of a scan divided by k.
     """
 
     ids: pa.Array
@@ -39,16 +39,17 @@ class SimilarityCatalog:
     factor: Mapping[str, int] = field(default_factory=dict)
 
     def parts(self, variant: str) -> list[Vectors]:
-        """What the variant compares; the photos must be there where it does them."""
-        found: dict[str, Vectors | None] = {"text": self.words, "image": self.photos}
-        return [part for name in VARIANTS[variant] if (part := found[name]) is not None]
+        """The vectors that the variant compares."""
+        vectors: dict[str, Vectors | None] = {"text": self.words, "image": self.photos}
+        return [part for name in VARIANTS[variant] if (part := vectors[name]) is not None]
 
     def reach(self, variant: str, k: int) -> int:
+        """The number of candidates that a scan must collect for a list of k listings."""
         return self.factor.get(variant, 1) * max(k, LEAST_K)
 
 
 def read_catalog(listings: Path, images: Path | None) -> SimilarityCatalog:
-    """The shelf of a listings table and, where there are any, photo features."""
+    """The catalog of a listings table and, if given, photo features. Raises InputError if one is damaged."""
     catalog = read_listings(listings)
     words = [terms_of(t, g, 1) for t, g in zip(catalog.title_words, catalog.tag_words, strict=True)]
     terms = build_terms(words, min_count=1, hash_bits=None)

@@ -1,4 +1,4 @@
-"""Judge lists of similar listings: do people favorite, or click on one page, what stands together in them?"""
+"""Evaluate lists of similar listings against listings that users favorited or clicked together."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ from etsyml_cli.io.tables import read_table
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.similar.catalog import VARIANTS
-from etsyml_cli.similar.search import similar
+from etsyml_cli.similar.search import SimilarOptions, similar
 
 CONTROL = "text"
 
 
-def judge_similar(
+def evaluate_similar(
     *, listings: Path, images: Path | None, favorites: Path | None, searches: Path | None, k: int, seed: int
 ) -> list[Measurement]:
-    """recall@k of each variant's lists, over listings with related ones, beside chance; overlap@k with the control.
+    """recall@k of each variant and of chance, over listings with related ones, and overlap@k with the control.
 
     Related are listings that one user favorited or, without a favorites table, that were clicked on one result page.
-    Raises InputError where there is neither table, DataError where no two listings are related.
+    Raises InputError if both tables are missing, DataError if no two listings are related.
     """
     ids = read_table(listings, "listings", ["listing_id"])["listing_id"].combine_chunks()
     together = _together(ids, favorites, searches)
     variants = [name for name, blocks in VARIANTS.items() if images is not None or "image" not in blocks]
     lists = {
         name: [
-            [item["id"] for item in one["items"]]
-            for one in similar(listings=listings, images=images, asked=None, k=k, variant=name)
+            [item.id for item in one.items]
+            for one in similar(
+                listings=listings, images=images, listing_ids=None, options=SimilarOptions(k=k, variant=name)
+            )
         ]
         for name in variants
     }
@@ -53,7 +55,7 @@ def judge_similar(
             overlap[name].append(len(listed[name] & listed[CONTROL]) / k)
         recall["chance"].append(min(k / (len(ids) - 1), 1.0))
     if not recall[CONTROL]:
-        raise DataError("no two listings were favorited or clicked together", hint="Give a longer log.")
+        raise DataError("no two listings were favorited or clicked together", hint="Use a longer log.")
     measured = compared_means(f"recall@{k}", {n: np.array(values) for n, values in recall.items()}, seed, CONTROL)
     if overlap:
         for name, values in overlap.items():  # each is a comparison already
@@ -62,7 +64,7 @@ def judge_similar(
 
 
 def _together(ids: pa.Array, favorites: Path | None, searches: Path | None) -> sparse.csr_matrix:
-    """Which of I listings each user favorited, or each page's clicks hold, shape (groups, I)."""
+    """The listings favorited by each user or clicked on each page, as a sparse 0/1 matrix (groups, I)."""
     if favorites is not None:
         logger.info("related: favorited by one user")
         table = read_table(favorites, "favorites", ["user_id", "listing_id"])
@@ -71,7 +73,7 @@ def _together(ids: pa.Array, favorites: Path | None, searches: Path | None) -> s
         table = read_table(searches, "searches", ["search_id", "listing_id", "event"])
         table = table.filter(pc.not_equal(table["event"], "impression"))
     else:
-        raise InputError("no favorites and no searches to judge by", hint="Make one: etsyml ingest favorites FILE")
+        raise InputError("no favorites and no searches found", hint="Create one with: etsyml ingest favorites FILE")
     group = table.column(0).combine_chunks().dictionary_encode().indices.to_numpy()
     listing = pc.index_in(table["listing_id"].combine_chunks(), ids)
     known = pc.is_valid(listing).to_numpy(zero_copy_only=False)

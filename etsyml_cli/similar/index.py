@@ -1,4 +1,4 @@
-"""A stored index for lists of similar listings: all that they need, memory-mapped, and short sketches of the photos."""
+"""The stored index for similar listings: the catalog, memory-mapped, and short sketches of the photos."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.types import I64
 from etsyml_cli.io.arrays import map_array, save_arrays
-from etsyml_cli.io.artifact import Manifest, Plan, artifact, expect_kind, is_fresh, source_of
+from etsyml_cli.io.artifact import Manifest, Plan, artifact, expect_kind, facts_of, is_fresh, source_of
 from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.columns import map_columns, save_columns
 from etsyml_cli.io.summary import Summary, existing_result
@@ -44,19 +45,31 @@ WORDS: dict[str, type[np.generic]] = {
     "listings": np.int32,
     "weights": np.float32,
 }
-SAMPLE = 200
+SAMPLE_SIZE = 200
 FACTORS = (1, 2, 4, 8, 16, 32, 64)
 
 
-def index_similar(*, listings: Path, images: Path | None, out: Path, recall: float, force: bool = False) -> Summary:
-    """Write the index of a listings table and, where there are any, its photo features to `out`.
+class SimilarFacts(msgspec.Struct, frozen=True, omit_defaults=True, rename={"recall": f"recall@{LEAST_K}"}):
+    """The facts in the manifest of an index with photos: their origin, and factor and recall per variant.
 
-    `recall` is the share of the exact lists that the index's lists are to hold; how far its scan must reach for that is
-    measured on a sample of listings and becomes a fact of the manifest.
+    The scan of a variant collects factor times k candidates; recall is the share of the exact lists of LEAST_K
+    listings that the lists of the index contain.
+    """
+
+    photos: str | None = None
+    factor: dict[str, int] = {}
+    recall: dict[str, float] = {}
+
+
+def index_similar(*, listings: Path, images: Path | None, out: Path, recall: float, force: bool = False) -> Summary:
+    """Write the index of a listings table and, if given, its photo features to `out`.
+
+    `recall` is the share of the exact lists that the lists of the index must contain. The number of candidates that
+    this needs is measured on a sample of listings and stored in the manifest.
     """
     plan = _plan(listings, images, recall)
-    if there := existing_result(out, plan, force=force):
-        return there
+    if done := existing_result(out, plan, force=force):
+        return done
     catalog = read_catalog(listings, images)
     with artifact(out, plan, force=force) as draft:
         _save(draft.path, catalog)
@@ -67,15 +80,15 @@ def index_similar(*, listings: Path, images: Path | None, out: Path, recall: flo
             shape = (len(catalog.ids), sketch_dimension(photos))
             write_matrix(draft.path / f"{SKETCHES}.npy", sketches(photos), shape, "<i2")
             sketch = map_array(draft.path, SKETCHES, shape, np.int16, hint=MAKE_AGAIN)
-            draft.facts = {"photos": made_by(features_facts(images))} | _reach(
-                catalog, SketchedPhotos(photos, sketch), recall
-            )
+            reach = _reach(catalog, SketchedPhotos(photos, sketch), recall)
+            origin = made_by(features_facts(images))
+            draft.facts = msgspec.to_builtins(SimilarFacts(origin, *reach))
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
 
 
 @of_one_version
 def index_that_fits(index: Path, listings: Path, images: Path | None) -> SimilarityCatalog | None:
-    """The index at `index`; None, with a warning, where it was made from other inputs. Raises InputError for damage."""
+    """The index at `index`; None, with a warning, if it is stale. Raises InputError if it is damaged."""
     manifest = expect_kind(index, KIND, made_by=MADE_BY)
     if not is_fresh(index, _plan(listings, images, manifest.plan.config.get("recall", 0)), made_by=MADE_BY):
         return None
@@ -89,14 +102,17 @@ def _plan(listings: Path, images: Path | None, recall: float) -> Plan:
     return Plan(kind=KIND, config={"recall": recall}, inputs=inputs)
 
 
-def _reach(catalog: SimilarityCatalog, sketched: SketchedPhotos, recall: float) -> dict[str, Any]:
-    """The least factor with which each variant's lists have the recall, and what recall they have then.
+def _reach(
+    catalog: SimilarityCatalog, sketched: SketchedPhotos, recall: float
+) -> tuple[dict[str, int], dict[str, float]]:
+    """The smallest factor per variant with which its lists reach `recall`, and their recall with it.
 
-    Judged on the lists of SAMPLE listings with photos, evenly spaced over the table.
+    Measured on the lists of SAMPLE_SIZE listings with photos, evenly spaced over the table.
     """
     has = np.flatnonzero(sketched.photos.length > 0)
-    sample = has[np.linspace(0, len(has) - 1, min(len(has), SAMPLE)).astype(np.int64)]
-    facts: dict[str, Any] = {"factor": {}, f"recall@{LEAST_K}": {}}
+    sample = has[np.linspace(0, len(has) - 1, min(len(has), SAMPLE_SIZE)).astype(np.int64)]
+    factors: dict[str, int] = {}
+    recalls: dict[str, float] = {}
     for variant in (name for name, parts in VARIANTS.items() if "image" in parts):
         exact = list(_lists(catalog, variant, sample))
         for factor in FACTORS:
@@ -105,22 +121,21 @@ def _reach(catalog: SimilarityCatalog, sketched: SketchedPhotos, recall: float) 
             if share >= recall:
                 break
         else:
-            logger.warning("%s: recall %.3f is the best that the index reaches; --exact leaves it out", variant, share)
-        facts["factor"][variant] = factor
-        facts[f"recall@{LEAST_K}"][variant] = share
-    return facts
+            logger.warning("%s: the index reaches a recall of %.3f only; use --exact for exact lists", variant, share)
+        factors[variant], recalls[variant] = factor, share
+    return factors, recalls
 
 
-def _lists(catalog: SimilarityCatalog, variant: str, asked: I64) -> Iterator[set[int]]:
-    found = nearest(
-        asked,
+def _lists(catalog: SimilarityCatalog, variant: str, queries: I64) -> Iterator[set[int]]:
+    neighbors = nearest(
+        queries,
         catalog.parts(variant),
         catalog.id_order,
         LEAST_K,
         lambda listing, rows: rows != listing,
         catalog.reach(variant, LEAST_K),
     )
-    return (set(best.tolist()) for _, best, _ in found)
+    return (set(best.tolist()) for _, best, _ in neighbors)
 
 
 def _recall(exact: list[set[int]], found: Iterator[set[int]]) -> float:
@@ -169,15 +184,15 @@ def _load(directory: Path, manifest: Manifest, images: Path | None) -> Similarit
         terms=terms,
         words=words,
         photos=photos,
-        factor=manifest.facts.get("factor", {}),
+        factor=facts_of(manifest, SimilarFacts, directory, hint=MAKE_AGAIN).factor,
     )
     if manifest.rows.get("listings") != n or not _is_sound(catalog):
-        raise InputError(f"{directory}: damaged, its files do not fit each other", hint=MAKE_AGAIN)
+        raise InputError(f"{directory}: damaged, its files are inconsistent", hint=MAKE_AGAIN)
     return catalog
 
 
 def _is_sound(catalog: SimilarityCatalog) -> bool:
-    """Whether all numbers that point somewhere stay inside: compiled code does not look."""
+    """Whether all indices are within bounds, because compiled code does not check them."""
     n, words = len(catalog.ids), catalog.words
     pointers = [(words.ptr, len(words.terms)), (words.starts, len(words.listings))]
     inside: list[tuple[NDArray[Any], int]] = [

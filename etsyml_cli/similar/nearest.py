@@ -1,6 +1,6 @@
-"""Which listings are most like a listing: cosines of words, of photos and of both, found in two steps.
+"""Nearest listings by the cosines of words, photos or both, in two steps.
 
-A fast scan over pieces of the catalog finds who may be among the best, exact cosines rank these.
+A fast scan over the catalog collects candidates, and exact cosines rank them.
 """
 
 from __future__ import annotations
@@ -16,45 +16,43 @@ from etsyml_cli.core.types import F32, F64, I64, Bools
 Scan = Callable[[int, F32], None]
 Allowed = Callable[[int, I64], Bools]
 
-ASKED_AT_ONCE = 512
+QUERIES_AT_ONCE = 512
 LISTINGS_AT_ONCE = 8192
-ROUNDING = 1e-5  # more than a matrix product in float32 can be off
+ROUNDING = 1e-5  # larger than the rounding error of a matrix product in float32
 
 
 class Vectors(Protocol):
-    """Of each of I listings a vector of length 1, or 0 for one that has none."""
+    """Vectors of I listings, each of length 1, or of length 0 for a listing without features."""
 
-    def scan(self, asked: I64) -> Scan:
-        """A function that adds, fast, the cosines of B asked listings with P listings from a first one on to (B, P)."""
+    def scan(self, queries: I64) -> Scan:
+        """A function (first, sums) that adds the cosines of B query listings with P listings from `first` to (B, P)."""
 
-    def exactly(self, listing: int, among: I64) -> F64:
-        """Cosines (n,) of one listing with some, (n,): each pair by itself, so what else is asked changes no bit."""
+    def exactly(self, listing: int, candidates: I64) -> F64:
+        """The cosines (n,) of a listing with n candidates; independent of other queries."""
 
 
 def nearest(
-    asked: I64, parts: Sequence[Vectors], id_order: I64, k: int, allowed: Allowed, reach: int = 0
+    queries: I64, parts: Sequence[Vectors], id_order: I64, k: int, allowed: Allowed, reach: int = 0
 ) -> Iterator[tuple[int, I64, F32]]:
-    """For each asked listing itself, the k most like it of those that are `allowed`, best first, and their cosines.
+    """For each query listing: the listing, its k nearest allowed listings, best first, and their cosines.
 
-    The cosine of `parts` side by side, all of one weight, is the mean of theirs; one that a listing lacks adds 0. The
-    `reach` best of the scan, at least k, and all that tie with the last of them are ranked by exact cosines, ties by
-    `id_order`, (I,), downwards, as in the metrics. Where a scan is off by less than ROUNDING the lists are exact, and
-    where its figures do not depend on threads or on what else is asked, neither do the lists.
-    Memory holds ASKED_AT_ONCE times LISTINGS_AT_ONCE cosines.
+    The cosine of a pair is the mean over `parts`; a part without features adds 0. The `reach` best candidates of the
+    scan, at least k, and those that tie with the last of them are ranked by exact cosines; ties go by descending
+    `id_order`, (I,), as in the metrics. The lists are exact if the scan errs by less than ROUNDING, and
+    independent of threads and of other queries if the scan is. Memory holds QUERIES_AT_ONCE x LISTINGS_AT_ONCE cosines.
     """
-    for start in range(0, len(asked), ASKED_AT_ONCE):
-        block = asked[start : start + ASKED_AT_ONCE]
-        for listing, among in zip(
-            block.tolist(), _candidates(block, parts, len(id_order), max(k, reach), allowed), strict=True
-        ):
-            exact = np.mean([part.exactly(listing, among) for part in parts], axis=0).astype(np.float32)
-            best = np.lexsort((-id_order[among], -exact))[:k]
-            yield listing, among[best], exact[best]
+    for start in range(0, len(queries), QUERIES_AT_ONCE):
+        block = queries[start : start + QUERIES_AT_ONCE]
+        candidates_of = _candidates(block, parts, len(id_order), max(k, reach), allowed)
+        for listing, candidates in zip(block.tolist(), candidates_of, strict=True):
+            exact = np.mean([part.exactly(listing, candidates) for part in parts], axis=0).astype(np.float32)
+            best = np.lexsort((-id_order[candidates], -exact))[:k]
+            yield listing, candidates[best], exact[best]
 
 
 @dataclass
 class _CandidateHeap:
-    """Who may be among the `reach` best of what was scanned so far, and their sums of cosines."""
+    """The candidates for the `reach` best of the listings scanned so far, and their sums of cosines."""
 
     reach: int
     slack: float
@@ -75,18 +73,18 @@ class _CandidateHeap:
 
 
 def _candidates(block: I64, parts: Sequence[Vectors], n_listings: int, reach: int, allowed: Allowed) -> Iterator[I64]:
-    """For each listing of the block everyone who may be one of its `reach` best."""
+    """The candidates of each listing of the block."""
     scans = [part.scan(block) for part in parts]
-    founds = [_CandidateHeap(reach, 2 * ROUNDING * len(parts)) for _ in block]
+    heaps = [_CandidateHeap(reach, 2 * ROUNDING * len(parts)) for _ in block]
     for first in range(0, n_listings, LISTINGS_AT_ONCE):
         sums = np.zeros((len(block), min(LISTINGS_AT_ONCE, n_listings - first)), np.float32)
         for scan in scans:
             scan(first, sums)
-        for listing, found, row in zip(block.tolist(), founds, sums, strict=True):
-            near = np.flatnonzero(row >= found.floor)
+        for listing, heap, row in zip(block.tolist(), heaps, sums, strict=True):
+            near = np.flatnonzero(row >= heap.floor)
             near = near[allowed(listing, near + first)]
             if len(near):
-                found.add(near + first, row[near])
-    for found in founds:
-        found.cut()
-        yield found.rows
+                heap.add(near + first, row[near])
+    for heap in heaps:
+        heap.cut()
+        yield heap.rows

@@ -1,4 +1,4 @@
-"""Listings' photo features as vectors, whole and as short sketches, for lists of similar listings."""
+"""Photo features of listings as vectors, whole and as short sketches."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ from threadpoolctl import threadpool_limits
 
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.types import F32, F64, I64
+from etsyml_cli.core.vectors import TINY
 from etsyml_cli.similar.nearest import Scan
 
 ROWS_AT_ONCE = 4096
-TINY = 1e-12  # keeps a photo of zeros at zero
 DIMENSION = 128
-LEARNED_FROM = 20_000  # photos; the directions of more hardly differ
+SAMPLE_SIZE = 20_000  # photos to fit the directions on; more hardly change them
 SCALE = 2**11  # a power of two divides without rounding, and products stay below 2²⁴
 
 
 @dataclass(frozen=True)
 class Photos:
-    """Rows of `matrix`, (P, D), which may be a memory map: it is read in pieces.
+    """Rows of `matrix`, (P, D), which may be a memory map and is read in pieces.
 
-    `photo`, (I,), is a listing's row of it or -1; `length`, (I,), the row's length, 0 where there is none.
+    `photo`, (I,), is the row of each listing, or -1; `length`, (I,), the length of the row, 0 without a photo.
     """
 
     matrix: NDArray[Any]
     photo: I64
     length: F64
 
-    def scan(self, asked: I64) -> Scan:
-        mine = self.unit(asked)
+    def scan(self, queries: I64) -> Scan:
+        mine = self.unit(queries)
 
         def add(first: int, sums: F32) -> None:
             sums += mine @ self.unit(np.arange(first, first + sums.shape[1])).T
 
         return add
 
-    def exactly(self, listing: int, among: I64) -> F64:
-        cosines = np.zeros(len(among))
+    def exactly(self, listing: int, candidates: I64) -> F64:
+        cosines = np.zeros(len(candidates))
         if not self.length[listing]:
             return cosines
         mine = self.matrix[self.photo[listing]].astype(np.float64)
-        there = np.flatnonzero(self.length[among] > 0)
-        for start in range(0, len(there), ROWS_AT_ONCE):
-            piece = there[start : start + ROWS_AT_ONCE]
-            products = self.matrix[self.photo[among[piece]]].astype(np.float64) * mine
-            cosines[piece] = products.sum(axis=1) / (self.length[among[piece]] * self.length[listing])
+        has = np.flatnonzero(self.length[candidates] > 0)
+        for start in range(0, len(has), ROWS_AT_ONCE):
+            piece = has[start : start + ROWS_AT_ONCE]
+            products = self.matrix[self.photo[candidates[piece]]].astype(np.float64) * mine
+            cosines[piece] = products.sum(axis=1) / (self.length[candidates[piece]] * self.length[listing])
         return cosines
 
     def unit(self, rows: I64) -> F32:
-        """Unit rows (N, D) of these listings, of zeros where there is no photo."""
+        """Unit rows (N, D) of these listings, zeros without a photo."""
         unit = np.zeros((len(rows), self.matrix.shape[1]), np.float32)
         has = self.photo[rows] >= 0
         unit[has] = self.matrix[self.photo[rows[has]]]
@@ -64,28 +64,28 @@ class Photos:
 
 @dataclass(frozen=True)
 class SketchedPhotos:
-    """Photos that are scanned by short vectors of whole numbers, (I, K), their products SCALE² times the cosine.
+    """Photos that are scanned by short integer vectors, (I, K), with products of SCALE² times the cosine.
 
-    Sums of whole numbers below 2²⁴ are exact in float32 in any order: the scan is the same for any number of threads.
+    Sums of integers below 2²⁴ are exact in float32 in any order, so the scan does not depend on the number of threads.
     """
 
     photos: Photos
     sketch: NDArray[np.int16]
 
-    def scan(self, asked: I64) -> Scan:
-        mine = self.sketch[asked].astype(np.float32) / SCALE**2
+    def scan(self, queries: I64) -> Scan:
+        mine = self.sketch[queries].astype(np.float32) / SCALE**2
 
         def add(first: int, sums: F32) -> None:
             sums += mine @ self.sketch[first : first + sums.shape[1]].astype(np.float32).T
 
         return add
 
-    def exactly(self, listing: int, among: I64) -> F64:
-        return self.photos.exactly(listing, among)
+    def exactly(self, listing: int, candidates: I64) -> F64:
+        return self.photos.exactly(listing, candidates)
 
 
 def photos_of(matrix: NDArray[Any], photo: I64) -> Photos:
-    """Photos with their lengths measured, some at a time. Raises DataError for a feature that is not finite."""
+    """The photos with the lengths of their rows. Raises DataError if a feature is not a finite number."""
     length = np.zeros(len(photo))
     has = np.flatnonzero(photo >= 0)
     for start in range(0, len(has), ROWS_AT_ONCE):
@@ -97,11 +97,11 @@ def photos_of(matrix: NDArray[Any], photo: I64) -> Photos:
 
 
 def sketches(photos: Photos) -> Iterator[NDArray[np.int16]]:
-    """The listings' sketches, some at a time: what their unit rows hold of the directions that hold most of all."""
+    """The sketches of the listings, in batches: their unit rows projected on the directions of largest variance."""
     directions = _directions(photos)
     for start in range(0, len(photos.photo), ROWS_AT_ONCE):
         unit = photos.unit(np.arange(start, min(start + ROWS_AT_ONCE, len(photos.photo))))
-        with threadpool_limits(1, user_api="blas"):  # the sums keep their order on any machine
+        with threadpool_limits(1, user_api="blas"):  # one thread: the order of sums is the same on every machine
             yield np.rint(SCALE * (unit @ directions)).astype(np.int16)
 
 
@@ -110,13 +110,13 @@ def sketch_dimension(photos: Photos) -> int:
 
 
 def _directions(photos: Photos) -> F32:
-    """The orthonormal columns (D, K) of the unit rows' truncated SVD, not centred: products are to stay what they are.
+    """The orthonormal columns (D, K) of the truncated SVD of the unit rows, not centered, to preserve products.
 
-    No other K numbers keep a photo's products better (Eckart & Young, 1936). They come from LEARNED_FROM photos, evenly
-    spaced over the table.
+    No other K dimensions preserve the products better (Eckart & Young, 1936). They are fitted on SAMPLE_SIZE photos,
+    evenly spaced over the table.
     """
     has = np.flatnonzero(photos.length > 0)
-    sample = has[np.linspace(0, len(has) - 1, min(len(has), LEARNED_FROM)).astype(np.int64)]
+    sample = has[np.linspace(0, len(has) - 1, min(len(has), SAMPLE_SIZE)).astype(np.int64)]
     width = photos.matrix.shape[1]
     products = np.zeros((width, width))
     with threadpool_limits(1, user_api="blas"):

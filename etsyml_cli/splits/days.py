@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, UsageError
 
-MICROSECONDS_PER_DAY = 86_400_000_000
-
 TRAIN, VALID, TEST, NO_PART = 0, 1, 2, 3
 
 
@@ -34,11 +32,6 @@ class DaySplit(msgspec.Struct, frozen=True, kw_only=True):
         """TRAIN, VALID or TEST for each day, shape (N,); NO_PART for days after the last day of the split."""
         ends = [self.valid_from, self.test_begins, self.last + 1]
         return np.array([TRAIN, VALID, TEST, NO_PART], np.int8)[np.digitize(days, ends)]
-
-
-def days_of(microseconds: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Days since 1970-01-01 (UTC), shape (N,)."""
-    return microseconds // MICROSECONDS_PER_DAY
 
 
 def last_days(days: NDArray[np.int64], *, test_days: int, valid_days: int) -> DaySplit:

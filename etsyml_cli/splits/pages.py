@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from etsyml_cli.core.days import iso_date
 from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.splits.days import TEST, TRAIN, VALID, DaySplit, last_days, share_of_days
@@ -85,8 +86,10 @@ def describe(split: PageSplit) -> str:
         shares = f"{split.test_below:.0%} test, {valid:.0%} validation"
         note = "; each row of a page is in the set of its shop" if split.rule == HASH_RULES["seller"] else ""
         return f"by the {split.rule} (seed {split.seed}): {shares}{note}"
-    first, valid_from, valid_to = _date(split.first), _date(split.valid_from), _date(split.test_begins - 1)
-    test = "no test set" if split.test_from is None else f"test from {_date(split.test_from)} to {_date(split.last)}"
+    first, valid_from, valid_to, last = map(
+        iso_date, (split.first, split.valid_from, split.test_begins - 1, split.last)
+    )
+    test = "no test set" if split.test_from is None else f"test from {iso_date(split.test_from)} to {last}"
     return f"by day: training from {first}, validation from {valid_from} to {valid_to}, {test}"
 
 
@@ -100,7 +103,3 @@ def decode_split(stored: dict[str, Any]) -> PageSplit:
         raise InputError(
             f"the model's split.json is damaged: {error}", hint="Train the model again with --force."
         ) from None
-
-
-def _date(day: int) -> str:
-    return str(np.datetime64(day, "D"))

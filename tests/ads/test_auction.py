@@ -95,7 +95,7 @@ def test_auctions_are_apart_and_slots_are_for_each(auction):
 def test_who_bids_less_than_the_reserve_is_out_and_that_is_said(auction):
     ended = auction(EXAMPLE, "--reserve", "0.65")
     assert prices_of(ended.out) == [("L2", "0.94"), ("L3", "0.65")]
-    assert ended.err == "2 of 4 ads bid less than the reserve and are out\n"
+    assert ended.err == "2 of 4 bids are below the reserve and excluded\n"
     assert auction(EXAMPLE, "--reserve", "1").out == ""
 
 
@@ -113,8 +113,8 @@ def test_who_bids_less_than_the_reserve_is_out_and_that_is_said(auction):
         ('{"listing_id": "L9", "ctr": 0.1}', "Object missing required field `bid`"),
         ('{"bid": 1, "ctr": 0.1}', "Object missing required field `listing_id`"),
         ('{"listing_id": "L9", "bid": 1}', "neither ctr nor score"),
-        ('{"listing_id": "L2", "bid": 1, "ctr": 0.1}', "L2 bids twice in one auction"),
-        ('{"listing_id": "L9", "bid": 1, "ctr": 0.1, "auction_id": "x"}', "some lines have an auction_id and some"),
+        ('{"listing_id": "L2", "bid": 1, "ctr": 0.1}', "duplicate bid of L2"),
+        ('{"listing_id": "L9", "bid": 1, "ctr": 0.1, "auction_id": "x"}', "only some lines have an auction_id"),
         ("[1]", "Expected `object`, got `array`"),
         ("{", "truncated"),
     ],
@@ -129,7 +129,7 @@ def test_a_bad_line_is_named(auction, line, problem):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (b"listing_id,bid,ctr\nL1,1,0.1,7\n", "line 2: more cells than the header has columns"),
+        (b"listing_id,bid,ctr\nL1,1,0.1,7\n", "line 2: more cells than columns in the header"),
         (b"listing_id,bid,ctr\nL1,1,high\n", "line 2: Invalid decimal string - at `$.ctr`"),
         (b"listing_id,bid,ctr\nL1,,0.1\n", "line 2: Object missing required field `bid`"),
         (b"listing_id,bid,ctr\nL1,1,0.1\n\xff,1,0.1\n", "line 3: "),
@@ -145,4 +145,7 @@ def test_a_bad_row_of_csv_is_named(auction, text, problem):
 @pytest.mark.parametrize("reserve", ["-1", "nan", "inf", "much"])
 def test_a_reserve_that_is_no_amount(auction, reserve):
     ended = auction(EXAMPLE, f"--reserve={reserve}")
-    assert (ended.code, ended.err) == (2, f"error: --reserve {reserve}: expected an amount of at least 0, as in 0.05\n")
+    assert (ended.code, ended.err) == (
+        2,
+        f"error: --reserve {reserve}: expected an amount of at least 0, such as 0.05\n",
+    )

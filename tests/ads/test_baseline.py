@@ -20,7 +20,7 @@ from tests.ads.test_train import ADS_A_DAY, LISTINGS, draw_log, write_table
 IDS = ("listing_id", "shop_id", "position")
 SHOPS = {listing["listing_id"]: f"S{i % 7}" for i, listing in enumerate(LISTINGS)}
 BASE_RATE = 0.2
-CHOICE_DAYS = 2
+SELECTION_DAYS = 2
 
 
 class SlowModel:
@@ -58,7 +58,7 @@ def slow_baseline(log: list[dict], test_from: int) -> tuple[float, list[float]]:
     for alpha in ALPHAS:
         model = SlowModel(alpha)
         of_rows = [model.learn(names_of(row), row["clicked"]) for row in learned]
-        losses[alpha] = sum(of_rows[-CHOICE_DAYS * ADS_A_DAY :])
+        losses[alpha] = sum(of_rows[-SELECTION_DAYS * ADS_A_DAY :])
         rates[alpha] = [model.predict(names_of(row)) for row in tested]
     best = min(losses, key=lambda alpha: losses[alpha])
     return best, rates[best]
@@ -75,7 +75,7 @@ def with_noise_from(day: int, log: list[dict]) -> list[dict]:
 def test_the_baseline_is_the_best_of_five_rates_on_the_last_training_days(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noise_from: int, alpha: float
 ) -> None:
-    monkeypatch.setattr(ctr_baseline, "CHOICE_DAYS", CHOICE_DAYS)
+    monkeypatch.setattr(ctr_baseline, "SELECTION_DAYS", SELECTION_DAYS)
     log = with_noise_from(noise_from, draw_log())
     listings = [{**listing, "shop_id": SHOPS[listing["listing_id"]]} for listing in LISTINGS]
     shops = write_table("listings", listings, tmp_path / "listings.parquet")

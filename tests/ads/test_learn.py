@@ -12,8 +12,8 @@ import pytest
 from msgspec.structs import replace
 
 from etsyml_cli.ads.config import AdFeatures, CtrConfig
-from etsyml_cli.ads.sampling import choose
-from etsyml_cli.ads.score import score_rows
+from etsyml_cli.ads.sampling import sample_rows
+from etsyml_cli.ads.score import Inputs, score_rows
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.core.rng import generator
 from etsyml_cli.io.model import load_json, load_tensors
@@ -45,17 +45,17 @@ def test_rows_are_chosen_by_their_ids_whatever_their_order_and_batches():
     ids = [f"A{i}" for i in range(20_000)]
     clicks = generator(0, "clicks").integers(0, 2, len(ids)).astype(float)
     config = CtrConfig(negatives=0.3)
-    whole = choose(rows_of(ids, clicks), clicks, np.ones(len(ids)), config, 0)
+    whole = sample_rows(rows_of(ids, clicks), clicks, np.ones(len(ids)), config, 0)
     order = generator(1, "order").permutation(len(ids))
     parts = [
-        choose(rows_of([ids[i] for i in part], clicks[part]), clicks[part], np.ones(len(part)), config, 0).rows
+        sample_rows(rows_of([ids[i] for i in part], clicks[part]), clicks[part], np.ones(len(part)), config, 0).rows
         for part in np.array_split(order, 7)
     ]
     assert np.array_equal(np.concatenate(parts), whole.rows[order])
     assert whole.rows[clicks > 0].all()
     assert whole.rows[clicks == 0].mean() == pytest.approx(0.3, abs=0.015)
-    assert whole.standing_for.sum() == pytest.approx(len(ids), rel=0.03)
-    other = choose(rows_of(ids, clicks), clicks, np.ones(len(ids)), config, 1)
+    assert whole.represented.sum() == pytest.approx(len(ids), rel=0.03)
+    other = sample_rows(rows_of(ids, clicks), clicks, np.ones(len(ids)), config, 1)
     assert not np.array_equal(whole.rows, other.rows)
 
 
@@ -78,7 +78,7 @@ def test_rows_that_cannot_be_left_out(shop, tmp_path, column):
     if column == "clicked":
         rows = [row | {"clicks": 1, "impressions": 2} for row in rows]
     table = write_table("impressions", rows, tmp_path / "log.parquet")
-    with pytest.raises(DataError, match="negatives: "):
+    with pytest.raises(DataError, match="negatives < 1 needs"):
         train(shop, tmp_path / "model", impressions=table, config=replace(CONFIG, negatives=0.5))
 
 
@@ -131,17 +131,17 @@ def test_weights_of_a_foreign_column_come_as_text(shop, tmp_path):
     train(shop, tmp_path / "b", impressions=with_weights(tmp_path, weights), config=replace(UNPRICED, weight="price"))
     a, b = (load_tensors(tmp_path / name)["content.zn"] for name in "ab")
     assert np.array_equal(a, b)
-    with pytest.raises(DataError, match="weight: 'query' has a value that is no number"):
+    with pytest.raises(DataError, match="weight: 'query' has a value that is not a number"):
         train(shop, tmp_path / "c", impressions=table, config=replace(UNPRICED, weight="query"))
 
 
 def test_a_weight_is_a_column_of_the_log_not_of_the_listings(shop, tmp_path):
-    with pytest.raises(UsageError, match="weight: the log has no column 'title'"):
+    with pytest.raises(UsageError, match="weight: no numeric column 'title' in the log"):
         train(shop, tmp_path / "model", config=replace(CONFIG, weight="title"))
 
 
 def test_a_weight_column_that_is_not_there(shop, tmp_path):
-    with pytest.raises(UsageError, match="weight: no column 'wait' of numbers"):
+    with pytest.raises(UsageError, match="weight: no numeric column 'wait'"):
         train(shop, tmp_path / "model", config=replace(CONFIG, weight="wait"))
 
 
@@ -149,7 +149,7 @@ def test_scores_are_those_of_one_place_or_of_the_row_s_own(shop, tmp_path):
     lines = [b'{"listing_id": "L1", "position": %d}' % position for position in (1, 2, 3)]
 
     def scores(model: Path) -> list[float]:
-        return [row["score"] for row in score_rows(model=model, rows=lines, listings=shop / "listings.parquet")]
+        return [row["score"] for row in score_rows(Inputs(model, shop / "listings.parquet"), lines)]
 
     assert len(set(scores(shop / "model"))) == 1
     train(shop, tmp_path / "own", config=replace(CONFIG, position=None))
@@ -195,13 +195,13 @@ def test_photos_that_tell_are_learned_and_dealt_anew_tell_nothing(gallery):
 def test_a_photo_of_a_listing_is_what_its_score_is_made_of(gallery):
     inputs = {"listings": gallery / "listings.parquet", "images": gallery / "photos"}
     lines = [b'{"listing_id": "L%d"}' % i for i in (1, 2)] + [b'{"listing_id": "unseen"}']
-    first, second, unseen = score_rows(model=gallery / "model", rows=lines, explain=True, **inputs)
+    first, second, unseen = score_rows(Inputs(gallery / "model", **inputs), lines, explain=True)
     assert first["score"] != second["score"]
-    assert any(reason["what"].startswith("photo.") for reason in first["why"])
-    assert not any(reason["what"].startswith("photo.") for reason in unseen["why"])
+    assert any(reason.what.startswith("photo.") for reason in first["why"])
+    assert not any(reason.what.startswith("photo.") for reason in unseen["why"])
 
 
-@pytest.mark.parametrize(("images", "problem"), [(None, "none were given"), ("others", "photo features of other")])
+@pytest.mark.parametrize(("images", "problem"), [(None, "--images is missing"), ("others", "photo features of other")])
 def test_other_photo_features_than_it_learned(gallery, images, problem):
     with pytest.raises(InputError, match=problem):
         evaluate(gallery, gallery / "model", "auc", images=gallery / images if images else None)
@@ -213,7 +213,7 @@ def test_photos_of_no_listing_are_told_of(gallery, tmp_path, caplog):
         train(gallery, tmp_path / "model", images=tmp_path / "photos", config=replace(ALONE, photo_dim=0))
         assert "photos" not in caplog.text
         train(gallery, tmp_path / "model", images=tmp_path / "photos", config=replace(ALONE, photo_dim=8))
-    assert "its photos are of none of the listings" in caplog.text
+    assert "have no listing in common" in caplog.text
 
 
 def test_photos_that_are_all_alike(gallery, tmp_path):

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from etsyml_cli.ads.columns import resolve_columns
 from etsyml_cli.ads.config import AdFeatures, AdHistory, CtrConfig
 from etsyml_cli.ads.day_totals import Averages
-from etsyml_cli.ads.listing_features import SideInputs
 from etsyml_cli.ads.log import day_by_day, open_log
 from etsyml_cli.ads.new_model import new_model
-from etsyml_cli.ads.score import score_rows
+from etsyml_cli.ads.score import Inputs, score_rows
+from etsyml_cli.ads.side_inputs import SideInputs
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.core.rng import generator
 from etsyml_cli.io.model import load_json, load_tensors
@@ -67,7 +67,7 @@ def test_a_feature_that_is_not_finite(shop, tmp_path, value, day):
 @pytest.mark.parametrize("day", [1, 7, 8])
 def test_a_label_that_is_none(shop, tmp_path, labels, day):
     table = changed(tmp_path, (day - 1) * ADS_A_DAY + 3, **labels)
-    with pytest.raises(DataError, match="clicks below 0 or above its impressions"):
+    with pytest.raises(DataError, match="negative clicks or more clicks than impressions"):
         train(shop, tmp_path / "model", impressions=table)
         evaluate(shop, tmp_path / "model", impressions=table)
 
@@ -117,14 +117,14 @@ def test_a_column_that_is_unseen_when_rows_are_scored(shop, tmp_path):
     table = write_table("impressions", rows, tmp_path / "log.parquet")
     train(shop, tmp_path / "model", impressions=table, config=NUMERIC)
     lines = [b'{"listing_id": "L1", "query": "mug", "position": 1}', b'{"listing_id": "L1", "margin": "3"}']
-    scored = list(score_rows(model=tmp_path / "model", rows=lines, listings=shop / "listings.parquet"))
+    scored = list(score_rows(Inputs(tmp_path / "model", shop / "listings.parquet"), lines))
     assert all(0 < row["score"] < 1 for row in scored)
     assert scored[0]["score"] != scored[1]["score"]
 
 
 @pytest.mark.parametrize("row", [b"{}", b'{"listing_id": "new", "query": "zyx"}', b'{"position": null, "shape": 3}'])
 def test_a_row_of_which_nothing_was_seen_is_predicted_near_the_base_rate(shop, row):
-    (scored,) = score_rows(model=shop / "model", rows=[row], listings=shop / "listings.parquet")
+    (scored,) = score_rows(Inputs(shop / "model", shop / "listings.parquet"), [row])
     rate = load_json(shop / "model", "metrics.json")["train"]["base_rate"]
     assert rate / 2 < scored["score"] < rate * 2
 
@@ -147,33 +147,33 @@ def test_a_weight_of_a_column_that_no_table_declares_is_its_text_read_as_a_numbe
 
 def test_a_weight_that_is_no_number(shop, tmp_path):
     table = weighed(tmp_path, ["1", "much", *["1"] * (len(LOG) - 2)])
-    with pytest.raises(DataError, match="weight: 'w' has a value that is no number"):
+    with pytest.raises(DataError, match="weight: 'w' has a value that is not a number"):
         train(shop, tmp_path / "model", impressions=table, config=CtrConfig(bits=12, weight="w"))
 
 
 @pytest.mark.parametrize("column", ["clicked", "converted", "clicks", "impressions"])
 def test_a_label_is_no_weight(shop, tmp_path, column):
     table = weighed(tmp_path, [row["clicked"] for row in LOG], column)
-    with pytest.raises(UsageError, match=f"weight: '{column}' is what is predicted or counted"):
+    with pytest.raises(UsageError, match=f"weight: '{column}' is a label or a count"):
         train(shop, tmp_path / "model", impressions=table, config=CtrConfig(bits=12, weight=column))
 
 
 @pytest.mark.parametrize("column", ["title", "hour"])
 def test_a_weight_that_only_a_listing_or_the_clock_has(shop, tmp_path, column):
-    with pytest.raises(UsageError, match=f"weight: the log has no column '{column}'"):
+    with pytest.raises(UsageError, match=f"weight: no numeric column '{column}' in the log"):
         train(shop, tmp_path / "model", config=CtrConfig(bits=12, weight=column))
 
 
 @pytest.mark.parametrize("weight_of", [{}, {0: "1"}, {1: "1"}], ids=["none", "no clicks", "clicks only"])
 def test_weights_that_leave_rows_of_one_class(shop, tmp_path, weight_of):
     table = weighed(tmp_path, [weight_of.get(row["clicked"], "0") for row in LOG])
-    with pytest.raises(DataError, match="rows to train on that count are of one class only"):
+    with pytest.raises(DataError, match="the training rows have clicks only or non-clicks only"):
         train(shop, tmp_path / "model", impressions=table, config=CtrConfig(bits=12, weight="w"))
     assert not (tmp_path / "model").exists()
 
 
 def test_a_share_of_the_rows_without_a_click_that_leaves_none(shop, tmp_path):
-    with pytest.raises(DataError, match="rows to train on that count are of one class only"):
+    with pytest.raises(DataError, match="the training rows have clicks only or non-clicks only"):
         train(shop, tmp_path / "model", config=CtrConfig(bits=12, negatives=1e-6))
 
 
@@ -230,7 +230,7 @@ def test_further_columns_are_scored_as_they_are_ingested(shop, tmp_path):
         (b'{"new": " ", "shop_id": ""}', b"{}"),
     ]
     for given, ingested in pairs:
-        found = list(score_rows(model=tmp_path / "model", rows=[given, ingested], listings=None, explain=True))
+        found = list(score_rows(Inputs(tmp_path / "model", None), [given, ingested], explain=True))
         assert found[0]["score"] == found[1]["score"]
         assert found[0]["why"] == found[1]["why"]
 
@@ -248,7 +248,7 @@ def test_an_hour_is_the_row_s_own_or_else_that_of_its_time(shop, tmp_path):
         b'{"hour": "noon"}',
         b"{}",
     ]
-    scores = [one["score"] for one in score_rows(model=tmp_path / "model", rows=lines, listings=None)]
+    scores = [one["score"] for one in score_rows(Inputs(tmp_path / "model", None), lines)]
     assert scores[0] == scores[1] == scores[2] != scores[3]
     assert scores[3] == scores[4]
 
@@ -257,8 +257,8 @@ def test_an_hour_is_the_row_s_own_or_else_that_of_its_time(shop, tmp_path):
 def test_a_time_without_a_zone_is_none_to_score_as_to_ingest(shop, tmp_path, time):
     train(shop, tmp_path / "model", config=CtrConfig(bits=12, features=AdFeatures(categorical=("hour",))))
     line = b'{"created_at": "%s"}' % time.encode()
-    with pytest.raises(InputError, match="line 1: created_at: expected a time with its zone"):
-        list(score_rows(model=tmp_path / "model", rows=[line], listings=None))
+    with pytest.raises(InputError, match="line 1: created_at: expected a time with a time zone"):
+        list(score_rows(Inputs(tmp_path / "model", None), [line]))
 
 
 def knowing(rows: list[dict], place: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -272,9 +272,9 @@ def knowing(rows: list[dict], place: Path) -> tuple[np.ndarray, np.ndarray]:
     for batch in log.batches(["listing_id", "query", "position"], first, first + DAYS):
         for day, of_it in day_by_day(batch):
             model.begin(day)
-            known = model.known(of_it, model.keys(of_it))
-            features.append(np.hstack([_values(numbers) for numbers in known.numbers["historical"]]))
-            shown.append(known.shown)
+            side = model.feature_rows(of_it).side
+            features.append(np.hstack([_values(numbers) for numbers in side.numbers["historical"]]))
+            shown.append(side.shown)
             model.learn(of_it)
     return np.vstack(features), np.concatenate(shown)
 
@@ -299,6 +299,6 @@ def test_shuffled_labels_of_a_day_change_no_feature_up_to_that_day(tmp_path, day
 def test_a_single_new_day_cannot_be_held_out(shop, tmp_path):
     before = write_table("impressions", LOG[: 7 * ADS_A_DAY], tmp_path / "before.parquet")
     train(shop, tmp_path / "first", impressions=before, holdout="none")
-    with pytest.raises(DataError, match="1 new day after what the model has learned, too few to hold any out"):
+    with pytest.raises(DataError, match="1 new day after those of the model, too few for a test set"):
         train(shop, tmp_path / "next", warm_start=tmp_path / "first")
     train(shop, tmp_path / "next", warm_start=tmp_path / "first", holdout="none")

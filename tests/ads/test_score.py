@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from etsyml_cli.ads.config import AdFeatures, CtrConfig
-from etsyml_cli.ads.score import LINES_AT_ONCE, holds_a_table, score_rows, score_table, write_scored_lines
+from etsyml_cli.ads.prepare import Inputs as TrainInputs
+from etsyml_cli.ads.score import LINES_AT_ONCE, Inputs, holds_a_table, score_rows, score_table, write_scored_lines
 from etsyml_cli.ads.train import train_ctr
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.rng import generator
@@ -68,29 +69,24 @@ def shop(tmp_path_factory) -> Path:
     ]
     write_table("listings", listings, root / "listings.parquet")
     write_table("impressions", ads, root / "impressions.parquet")
-    train_ctr(
-        impressions=root / "impressions.parquet",
+    inputs = TrainInputs(
+        log=root / "impressions.parquet",
         listings=root / "listings.parquet",
-        out=root / "model",
         config=CtrConfig(bits=12, features=FEATURES),
     )
+    train_ctr(inputs, out=root / "model")
     return root
 
 
 def scores_of(shop: Path, rows: list[dict], *, listings: bool = True) -> list[float]:
     lines = (json.dumps(row).encode() + b"\n" for row in rows)
-    scored = score_rows(model=shop / "model", rows=lines, listings=shop / "listings.parquet" if listings else None)
+    scored = score_rows(Inputs(shop / "model", shop / "listings.parquet" if listings else None), lines)
     return [row["score"] for row in scored]
 
 
 def write_scores(shop: Path, out: Path, *, force: bool = False):
-    return score_table(
-        model=shop / "model",
-        impressions=shop / "impressions.parquet",
-        listings=shop / "listings.parquet",
-        out=out,
-        force=force,
-    )
+    inputs = Inputs(shop / "model", shop / "listings.parquet")
+    return score_table(inputs, shop / "impressions.parquet", out=out, force=force)
 
 
 def test_a_table_and_its_rows_as_json_get_the_same_scores(shop, tmp_path):
@@ -116,7 +112,7 @@ def test_scores_are_written_once(shop, tmp_path):
 
 def test_a_row_keeps_its_fields(shop):
     row = b'{"listing_id": "L1", "mine": [1, {"a": null}]}'
-    (scored,) = score_rows(model=shop / "model", rows=[row], listings=None)
+    (scored,) = score_rows(Inputs(shop / "model", None), [row])
     assert 0 < scored.pop("score") < 1
     assert scored == {"listing_id": "L1", "mine": [1, {"a": None}]}
 
@@ -146,16 +142,16 @@ def test_a_score_does_not_depend_on_the_rows_beside_it(shop):
 
 def test_scores_come_while_rows_are_still_arriving(shop):
     endless = (b'{"listing_id": "L1"}' for _ in count())
-    assert "score" in next(score_rows(model=shop / "model", rows=endless, listings=None))
+    assert "score" in next(score_rows(Inputs(shop / "model", None), endless))
 
 
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        (b'{"query": ', "no JSON object"),
-        (b"[1, 2]", "no JSON object"),
-        (b'{"price": NaN}', "no JSON object"),
-        (b'{"query": "\xff"}', "no JSON object"),
+        (b'{"query": ', "not a JSON object"),
+        (b"[1, 2]", "not a JSON object"),
+        (b'{"price": NaN}', "not a JSON object"),
+        (b'{"query": "\xff"}', "not a JSON object"),
         (b'{"price": "cheap"}', 'price: expected a number, got "cheap"'),
         (b'{"price": true}', "price: expected a number, got true"),
         (b'{"position": 1.5}', "position: expected a whole number"),
@@ -167,22 +163,22 @@ def test_scores_come_while_rows_are_still_arriving(shop):
 def test_a_bad_line_is_named(shop, line, problem):
     rows = [b'{"query": "mug"}\n', b"\n", line + b"\n"]
     with pytest.raises(InputError, match="line 3: ") as error:
-        list(score_rows(model=shop / "model", rows=rows, listings=shop / "listings.parquet"))
+        list(score_rows(Inputs(shop / "model", shop / "listings.parquet"), rows))
     assert problem in error.value.message
 
 
 def test_rows_before_a_bad_line_of_a_later_block_are_scored(shop):
     rows = [b"{}"] * LINES_AT_ONCE + [b"oops"]
-    scored = score_rows(model=shop / "model", rows=rows, listings=None)
+    scored = score_rows(Inputs(shop / "model", None), rows)
     assert np.isfinite([next(scored)["score"] for _ in range(LINES_AT_ONCE)]).all()
     with pytest.raises(InputError, match=f"line {LINES_AT_ONCE + 1}: "):
         next(scored)
 
 
 def test_no_rows_and_no_model(shop, tmp_path):
-    assert list(score_rows(model=shop / "model", rows=[], listings=None)) == []
+    assert list(score_rows(Inputs(shop / "model", None), [])) == []
     with pytest.raises(InputError, match="no model:ctr here"):
-        list(score_rows(model=tmp_path, rows=[b"{}"], listings=None))
+        list(score_rows(Inputs(tmp_path, None), [b"{}"]))
 
 
 def test_a_table_is_known_by_its_name_or_its_first_bytes(shop, tmp_path):
@@ -198,7 +194,7 @@ def test_a_table_is_known_by_its_name_or_its_first_bytes(shop, tmp_path):
 def write_lines(shop: Path, text: bytes, out: Path, *, force: bool = False):
     source = out.parent / "rows.jsonl"
     source.write_bytes(text)
-    return write_scored_lines(model=shop / "model", source=str(source), listings=None, out=out, force=force)
+    return write_scored_lines(Inputs(shop / "model", None), str(source), out=out, force=force)
 
 
 def test_scored_lines_are_written_whole_or_not_at_all(shop, tmp_path):
@@ -216,9 +212,9 @@ def test_scored_lines_are_written_whole_or_not_at_all(shop, tmp_path):
 
 
 def test_the_extension_must_say_what_is_written(shop, tmp_path):
-    with pytest.raises(UsageError, match=r"--out .*scores\.csv: scores of a table would be written as \.parquet"):
+    with pytest.raises(UsageError, match=r"--out .*scores\.csv: scores of a table are written as \.parquet"):
         write_scores(shop, tmp_path / "scores.csv")
-    with pytest.raises(UsageError, match=r"--out .*scores\.parquet: scored JSON Lines would be written as \.jsonl"):
+    with pytest.raises(UsageError, match=r"--out .*scores\.parquet: scored JSON Lines are written as \.jsonl"):
         write_lines(shop, b"{}", tmp_path / "scores.parquet")
 
 
@@ -256,26 +252,26 @@ def test_a_person_at_a_terminal_is_told_that_rows_are_awaited(shop, tmp_path, et
 
 def explained(shop: Path, *rows: dict, model: str = "model") -> list[dict]:
     lines = [json.dumps(row).encode() for row in rows]
-    return list(score_rows(model=shop / model, rows=lines, listings=shop / "listings.parquet", explain=True))
+    return list(score_rows(Inputs(shop / model, shop / "listings.parquet"), lines, explain=True))
 
 
 def test_the_reasons_add_up_to_the_score(shop):
     rows = read_table(shop / "impressions.parquet", "impressions").drop_columns(["created_at", "clicked"]).to_pylist()
     for row in explained(shop, *rows[:100], {}, {"query": "nobody asked this"}):
-        assert 1 / (1 + np.exp(-sum(reason["adds"] for reason in row["why"]))) == pytest.approx(row["score"], rel=1e-12)
+        assert 1 / (1 + np.exp(-sum(reason.adds for reason in row["why"]))) == pytest.approx(row["score"], rel=1e-12)
 
 
 def test_the_ten_most_telling_reasons_are_named_and_the_others_summed(shop):
     row, bare = explained(shop, {"listing_id": "L1", "query": "tea mug", "position": 1}, {})
     *named, others = row["why"]
     assert len(named) == 10
-    assert others["what"] == "others"
-    sizes = [abs(reason["adds"]) for reason in named]
+    assert others.what == "others"
+    sizes = [abs(reason.adds) for reason in named]
     assert sizes == sorted(sizes, reverse=True)
-    assert named[0]["what"] == "bias"
-    told = {reason["what"] for reason in named}
+    assert named[0].what == "bias"
+    told = {reason.what for reason in named}
     assert {"price~1.12…1.72", "query:tea", "query*title:tea*mug", "shop_id=S1"} < told
-    assert [reason["what"] for reason in bare["why"]] == ["bias", "position=1"]
+    assert [reason.what for reason in bare["why"]] == ["bias", "position=1"]
 
 
 def test_explained_rows_have_the_scores_of_the_others(shop):
@@ -305,5 +301,5 @@ def test_what_is_scored_is_never_written_over(shop, tmp_path, etsyml):
     for source in (table, lines):
         before = source.read_bytes()
         ended = etsyml("-w", tmp_path, "score", source, "--model", shop / "model", "--out", source, "--force")
-        assert (ended.code, "that is what is scored" in ended.err) == (2, True)
+        assert (ended.code, "this is the input file" in ended.err) == (2, True)
         assert source.read_bytes() == before

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from etsyml_cli.ads.config import AdFeatures, CtrConfig
-from etsyml_cli.ads.score import score_table
+from etsyml_cli.ads.score import Inputs, score_table
 from etsyml_cli.core.errors import InputError, UsageError
 from tests.ads.test_train import LISTINGS, draw_log, evaluate, state, train, write_table
 
@@ -55,7 +55,7 @@ def test_listings_on_pages_of_results_are_impressions_too(shop, log, pages, tmp_
     scored = {}
     for name, rows in [("searches", table), ("impressions", shop / "impressions.parquet")]:
         out = tmp_path / f"{name}.scores.parquet"
-        score_table(model=tmp_path / "model", impressions=rows, listings=shop / "listings.parquet", out=out)
+        score_table(Inputs(tmp_path / "model", shop / "listings.parquet"), rows, out=out)
         scored[name] = pq.read_table(out)
     assert scored["searches"]["score"].equals(scored["impressions"]["score"])
     assert scored["searches"].column_names == ["search_id", "created_at", "listing_id", "score"]
@@ -76,8 +76,14 @@ def test_purchases_on_pages_of_results_are_conversions(shop, log, pages, tmp_pat
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda row: {name: row[name] for name in row if name != "created_at"}, "has no times, so no day to hold out"),
-        (lambda row: row | {"created_at": row["created_at"] if row["position"] > 1 else None}, "rows without a time"),
+        (
+            lambda row: {name: row[name] for name in row if name != "created_at"},
+            "has no created_at column, so no test day can be held out",
+        ),
+        (
+            lambda row: row | {"created_at": row["created_at"] if row["position"] > 1 else None},
+            "rows without created_at",
+        ),
     ],
 )
 def test_searches_without_times_have_no_days(shop, pages, tmp_path, change, problem):

@@ -16,15 +16,17 @@ import pytest
 from msgspec.structs import replace
 from sklearn.metrics import roc_auc_score
 
-from etsyml_cli.ads.click_model import learn_days, together
+from etsyml_cli.ads.click_model import concatenate, learn_days
 from etsyml_cli.ads.columns import resolve_columns
 from etsyml_cli.ads.config import AdFeatures, AdHistory, CtrConfig
 from etsyml_cli.ads.day_totals import Averages
 from etsyml_cli.ads.evaluate import evaluate_ctr
-from etsyml_cli.ads.listing_features import SideInputs
 from etsyml_cli.ads.log import open_log
 from etsyml_cli.ads.new_model import new_model
+from etsyml_cli.ads.prepare import Inputs
+from etsyml_cli.ads.score import Inputs as ScoreInputs
 from etsyml_cli.ads.score import score_table
+from etsyml_cli.ads.side_inputs import SideInputs
 from etsyml_cli.ads.store import load_model, side_inputs_of
 from etsyml_cli.ads.train import train_ctr
 from etsyml_cli.core.errors import DataError, InputError, UsageError
@@ -92,13 +94,13 @@ def ad_shop(root: Path, log: list[dict]) -> Path:
     return root
 
 
-def train(root: Path, out: Path, *, impressions: Path | None = None, listings: bool = True, **options):
-    return train_ctr(
-        impressions=impressions or root / "impressions.parquet",
+def train(root: Path, out: Path, *, impressions: Path | None = None, listings: bool = True, force=False, **options):
+    inputs = Inputs(
+        log=impressions or root / "impressions.parquet",
         listings=root / "listings.parquet" if listings else None,
-        out=out,
         **{"config": CONFIG, **options},
     )
+    return train_ctr(inputs, out=out, force=force)
 
 
 def evaluate(root: Path, model: Path, *names: str, **options):
@@ -142,14 +144,14 @@ def test_cold_and_warm_ads_are_told_apart_by_their_earlier_impressions(shop, log
     cold = sum(shown[row["listing_id"]] < middle for row in log[7 * ADS_A_DAY :])
     assert n == {"mixed": ADS_A_DAY, "cold": cold, "warm": ADS_A_DAY - cold}
     assert 0 < cold < ADS_A_DAY
-    assert f"fewer than {middle} times" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert f"fewer than {middle} earlier impressions" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_slice_that_cannot_be_judged_is_left_out_aloud(shop, tmp_path, caplog):
     train(shop, tmp_path / "model", config=CtrConfig(bits=12, cold=1))
     with caplog.at_level(logging.WARNING, "etsyml"):
         assert {m.slice for m in evaluate(shop, tmp_path / "model", "auc")} == {"mixed", "warm"}
-    assert "cold ads: 0 rows without both clicks and non-clicks, not judged" in caplog.text
+    assert "cold ads: skipped, the 0 rows have only one class" in caplog.text
 
 
 def test_labels_of_a_day_change_nothing_that_was_said_of_rows_up_to_it(shop, log, tmp_path):
@@ -157,7 +159,7 @@ def test_labels_of_a_day_change_nothing_that_was_said_of_rows_up_to_it(shop, log
         opened = open_log(write_table("impressions", rows, tmp_path / name), None)
         first = int(opened.days()[0])
         model = new_model(resolve_columns(CONFIG, opened.columns), SideInputs(None, None), Averages(0.3, 1), first)
-        return together([judged for _, _, judged in learn_days(model, opened, first, first + DAYS)])
+        return concatenate([scored for _, _, scored in learn_days(model, opened, first, first + DAYS)])
 
     flipped = [*log[: 4 * ADS_A_DAY], *({**row, "clicked": 1 - row["clicked"]} for row in log[4 * ADS_A_DAY :])]
     before, after = said(log, "log.parquet"), said(flipped, "flipped.parquet")
@@ -179,12 +181,8 @@ def test_the_day_that_calibrates_does_not_weigh_the_models(shop, log, tmp_path):
 
 def test_the_ensemble_is_what_score_says(shop, tmp_path):
     train(shop, tmp_path / "model", config=replace(CONFIG, position=None))
-    score_table(
-        model=tmp_path / "model",
-        impressions=shop / "impressions.parquet",
-        listings=shop / "listings.parquet",
-        out=tmp_path / "scores.parquet",
-    )
+    inputs = ScoreInputs(tmp_path / "model", shop / "listings.parquet")
+    score_table(inputs, shop / "impressions.parquet", out=tmp_path / "scores.parquet")
     scores = pq.read_table(tmp_path / "scores.parquet")["score"].to_numpy()
     labels = pq.read_table(shop / "impressions.parquet")["clicked"].to_numpy()
     tested = slice(7 * ADS_A_DAY, None)
@@ -205,7 +203,7 @@ def test_split_rows_and_figures_are_written_down(shop, log):
     card = (shop / "model" / "README.md").read_text(encoding="utf-8")
     assert "2024-03-01 … 2024-03-06" in card
     assert "test: 2024-03-08" in card
-    assert "left out: tags, shop_id, user_id" in card
+    assert "left out, because the column is in no table: tags, shop_id, user_id" in card
 
 
 def test_without_ids_the_baseline_is_the_rate_of_the_rows_before_the_test(shop, log, tmp_path):
@@ -300,24 +298,24 @@ def test_a_window_of_training_days_is_all_that_is_learned(shop, log, tmp_path):
     assert evaluate(shop, tmp_path / "model") == evaluate(shop, tmp_path / "expected", impressions=table)
     assert read_manifest(tmp_path / "model").plan.config["train_days"] == 3
     card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
-    assert "training: 2024-03-05 … 2024-03-06; with validation the last 3 days" in card
+    assert "training: 2024-03-05 … 2024-03-06; with validation, the last 3 days" in card
     assert not train(shop, tmp_path / "model", train_days=4).up_to_date
 
 
 def test_a_window_longer_than_the_log_takes_what_there_is(shop, tmp_path, caplog):
     with caplog.at_level(logging.WARNING, "etsyml"):
         rows = train(shop, tmp_path / "model", train_days=30).rows
-    assert "only 7 days before the test, not the 30 of --train-days" in caplog.text
+    assert "only 7 days before the test, fewer than --train-days 30" in caplog.text
     assert rows == {"train": 6 * ADS_A_DAY, "valid": ADS_A_DAY, "test": ADS_A_DAY}
     assert state(tmp_path / "model", shop) == state(shop / "model", shop)
 
 
 def test_a_window_without_a_day_to_train_on(shop, log, tmp_path):
-    with pytest.raises(UsageError, match="--train-days 1: too few"):
+    with pytest.raises(UsageError, match="--train-days 1: expected at least 2"):
         train(shop, tmp_path / "model", train_days=1)
     gap = [row for row in log if row["created_at"].day not in (5, 6)]
     table = write_table("impressions", gap, tmp_path / "gap.parquet")
-    with pytest.raises(DataError, match="no rows on the days to train on"):
+    with pytest.raises(DataError, match="no rows on the training days"):
         train(shop, tmp_path / "model", impressions=table, train_days=3)
 
 
@@ -351,12 +349,12 @@ def test_only_the_log_that_was_learned_from_is_judged(shop, log, tmp_path):
 @pytest.mark.parametrize(
     ("features", "problem", "hint"),
     [
-        ({"text": ("price",)}, "text: 'price' holds numbers", "Put it under numeric or categorical."),
-        ({"text": ("position",)}, "text: 'position' holds numbers", "Put it under numeric or categorical."),
-        ({"categorical": ("tags",)}, "categorical: 'tags' holds lists of texts", "Put it under text."),
-        ({"crosses": (("query", "tags"),)}, "crosses: 'tags' holds lists of texts", "Put it under text."),
-        ({"numeric": ("tags",)}, "numeric: 'tags' holds lists of texts", "Put it under text."),
-        ({"numeric": ("created_at",)}, "numeric: 'created_at' holds times", "A time is no feature: leave it out."),
+        ({"text": ("price",)}, "text: 'price' has numbers", "Put it under numeric or categorical."),
+        ({"text": ("position",)}, "text: 'position' has numbers", "Put it under numeric or categorical."),
+        ({"categorical": ("tags",)}, "categorical: 'tags' has lists of texts", "Put it under text."),
+        ({"crosses": (("query", "tags"),)}, "crosses: 'tags' has lists of texts", "Put it under text."),
+        ({"numeric": ("tags",)}, "numeric: 'tags' has lists of texts", "Put it under text."),
+        ({"numeric": ("created_at",)}, "numeric: 'created_at' has times", "A time cannot be a feature: leave it out."),
     ],
 )
 def test_a_column_that_holds_what_its_role_cannot_take(shop, tmp_path, features, problem, hint):
@@ -374,7 +372,7 @@ def test_a_column_that_holds_what_its_role_cannot_take(shop, tmp_path, features,
 
 
 def test_text_that_is_no_number_names_its_column(shop, tmp_path):
-    with pytest.raises(DataError, match=r"features\.numeric: 'query' has a value that is no number"):
+    with pytest.raises(DataError, match=r"features\.numeric: 'query' has a value that is not a number"):
         train(shop, tmp_path / "model", config=CtrConfig(features=AdFeatures(numeric=("query",))))
 
 
@@ -404,7 +402,7 @@ def test_one_day_can_be_learned_with_nothing_held_out(shop, log, tmp_path, caplo
     with caplog.at_level(logging.WARNING, "etsyml"):
         rows = train(shop, tmp_path / "model", impressions=table, holdout="none").rows
     assert rows == {"train": ADS_A_DAY, "valid": 0, "test": 0}
-    assert "nothing was validated" in caplog.text
+    assert "no validation metrics" in caplog.text
 
 
 def test_an_empty_log(shop, log, tmp_path):
@@ -480,10 +478,13 @@ def rewritten(name, change):
         (without_tensor("count.listing_id.keys"), r"model\.safetensors: no tensor 'count\.listing_id\.keys'"),
         (
             rewritten("config.yaml", lambda data: data.replace(b"bits: 12", b"bits: 8")),
-            r"config\.yaml: missing, or not",
+            r"config\.yaml: missing, or changed since training",
         ),
-        (rewritten("config.yaml", lambda _: b"{}"), r"config\.yaml: missing, or not"),
-        (rewritten("model.safetensors", lambda data: data[:-8] + bytes(8)), r"model\.safetensors: missing, or not"),
+        (rewritten("config.yaml", lambda _: b"{}"), r"config\.yaml: missing, or changed since training"),
+        (
+            rewritten("model.safetensors", lambda data: data[:-8] + bytes(8)),
+            r"model\.safetensors: missing, or changed since training",
+        ),
         (rewritten("config.yaml", lambda data: data.replace(b"bits: 12", b"bits: many")), r"config\.yaml"),
         (rewritten("metrics.json", lambda data: data.replace(b"base_rate", b"base")), r"metrics\.json"),
         (rewritten("split.json", lambda data: data[:-3]), r"split\.json"),
@@ -502,7 +503,7 @@ def test_the_oracle_is_judged_with_the_truth(shop, log, monkeypatch, tmp_path):
     oracle = evaluate(shop, shop / "model", "auc", truth=tmp_path)[4]
     assert (oracle.variant, oracle.value) == ("oracle", 0.5)
     monkeypatch.setattr(READER, lambda directory: planted.slice(0, 3))
-    with pytest.raises(DataError, match="does not know"):
+    with pytest.raises(DataError, match="lacks"):
         evaluate(shop, shop / "model", "auc", truth=tmp_path)
 
 
@@ -550,7 +551,7 @@ def test_the_card_says_what_was_learned(shop, log, tmp_path):
         ({"converted": 0}, "converted", DataError, "no conversion"),
         ({"converted": 1}, "converted", DataError, "conversions only"),
         ({"converted": None}, "converted", DataError, "without a label"),
-        ({}, "converts", UsageError, "nothing learns 'converts'"),
+        ({}, "converts", UsageError, "unknown label 'converts'"),
     ],
 )
 def test_a_label_that_cannot_be_learned(shop, log, tmp_path, rows, label, error, problem):
@@ -565,5 +566,5 @@ def test_counted_clicks_have_no_conversions_of_their_own(shop, log, tmp_path):
     table = write_table(
         "impressions", [{k: v for k, v in row.items() if k != "clicked"} for row in rows], tmp_path / "t.parquet"
     )
-    with pytest.raises(InputError, match="a row counts several impressions"):
+    with pytest.raises(InputError, match="rows are aggregates"):
         train(shop, tmp_path / "model", impressions=table, label="converted")

@@ -101,8 +101,8 @@ def test_two_new_days_are_enough_to_validate_and_to_test(shop, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "problem"),
     [
-        ({"table": "first"}, DataError, "nothing is new, the model has learned all days up to 2024-03-09"),
-        ({"table": "later", "source": "searches"}, UsageError, "learned something else than clicked of searches"),
+        ({"table": "first"}, DataError, "no new days: the model already covers everything up to 2024-03-09"),
+        ({"table": "later", "source": "searches"}, UsageError, "was trained on another label or table"),
     ],
 )
 def test_what_cannot_be_gone_on_with(shop, tmp_path, options, error, problem):

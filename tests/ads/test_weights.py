@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from etsyml_cli.ads.score import score_rows
+from etsyml_cli.ads.score import Inputs, score_rows
 from etsyml_cli.ads.weights import model_weights, write_weights
 from etsyml_cli.core.errors import InputError, UsageError
 from tests.ads.test_train import CONFIG, ad_shop, draw_log, train, write_table
@@ -39,8 +39,8 @@ def test_the_text_says_what_a_feature_adds_to_a_score(shop, tmp_path):
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     weight = {(row["model"], name): float(row["weight"]) for row in rows for name in row["features"].split(" | ")}
     lines = [b'{"query": "mug", "position": 2}']
-    (scored,) = score_rows(model=shop / "model", rows=lines, listings=shop / "listings.parquet", explain=True)
-    said = {reason["what"]: reason["adds"] for reason in scored["why"]}
+    (scored,) = score_rows(Inputs(shop / "model", shop / "listings.parquet"), lines, explain=True)
+    said = {reason.what: reason.adds for reason in scored["why"]}
     metrics = json.loads((shop / "model" / "metrics.json").read_text())["blend"]
     share, slope = metrics["weights"][1], metrics["platt"][0]
     assert said["query:mug"] == pytest.approx(slope * share * weight["content", "query:mug"], rel=1e-6)

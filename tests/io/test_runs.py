@@ -3,31 +3,56 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
 from etsyml_cli.core.errors import DataError, UsageError
-from etsyml_cli.io.runs import spreadsheet_safe, write_lists
+from etsyml_cli.io.ranked import RankedItem, RankedList, Reason
+from etsyml_cli.io.runs import spreadsheet_safe, write_documents, write_lists
 from tests.places import names_in
 
-RANKED = {
-    "schema_version": 1,
-    "query": "red  scarf",
-    "items": [
-        {"rank": 1, "id": "L5", "score": 0.1, "title": "=HYPERLINK(1)"},
-        {"rank": 2, "id": "L2", "score": -2.5, "title": "Scarf, 80 cm"},
+RANKED = RankedList(
+    query="red  scarf",
+    items=[
+        RankedItem(rank=1, id="L5", score=0.1, title="=HYPERLINK(1)"),
+        RankedItem(rank=2, id="L2", score=-2.5, title="Scarf, 80 cm"),
     ],
-}
-EMPTY = {"schema_version": 1, "query": "nothing", "items": []}
+)
+EMPTY = RankedList(query="nothing", items=[])
 
 
 def test_jsonl_has_one_list_per_line(tmp_path: Path) -> None:
     path = tmp_path / "lists.jsonl"
     assert write_lists([RANKED, EMPTY], path, subject="query") == 2
-    assert [json.loads(line) for line in path.read_text().splitlines()] == [RANKED, EMPTY]
+    lines = path.read_text().splitlines()
+    assert lines[0].startswith('{"schema_version":1,"query":"red  scarf","items":[{"rank":1,"id":"L5","score":0.1,')
+    assert [msgspec.json.decode(line, type=RankedList) for line in lines] == [RANKED, EMPTY]
+
+
+def test_fields_without_a_value_are_omitted_from_the_json() -> None:
+    why = [Reason(what="word", word="wool", adds=0.25), Reason(what="photo", adds=0.5)]
+    ranked = RankedList(listing_id="L1", variant="text", items=[RankedItem(rank=1, id="L2", score=0.75, why=why)])
+    reasons = '[{"what":"word","word":"wool","adds":0.25},{"what":"photo","adds":0.5}]'
+    items = f'[{{"rank":1,"id":"L2","score":0.75,"why":{reasons}}}]'
+    expected = f'{{"schema_version":1,"listing_id":"L1","variant":"text","items":{items}}}'
+    assert msgspec.json.encode(ranked).decode() == expected
+
+
+def test_an_empty_title_and_a_false_flag_are_values() -> None:
+    ranked = RankedList(user_id="U1", fallback=False, items=[RankedItem(rank=1, id="L2", score=1.0, title="")])
+    encoded = msgspec.json.encode(ranked)
+    assert b'"fallback":false' in encoded and b'"title":""' in encoded
+
+
+def test_documents_are_written_with_their_own_columns(tmp_path: Path) -> None:
+    style = {"style": 3, "items": [{"rank": 1, "lift": 2.0}, {"rank": 2, "lift": 1.5}]}
+    assert write_documents([style], tmp_path / "styles.csv", columns=["style", "rank", "lift"]) == 1
+    assert (tmp_path / "styles.csv").read_text() == "style,rank,lift\n3,1,2.0\n3,2,1.5\n"
+    with pytest.raises(UsageError, match=r"styles\.trec"):
+        write_documents([style], tmp_path / "styles.trec", columns=["style", "rank"])
 
 
 def test_csv_has_one_row_per_listing_and_escapes_formulas(tmp_path: Path) -> None:
@@ -55,8 +80,8 @@ def test_other_cells_are_unchanged(value: object) -> None:
 def test_parquet_keeps_types_if_an_item_has_no_title(tmp_path: Path) -> None:
     path = tmp_path / "lists.parquet"
     lists = [
-        {"user_id": "U1", "fallback": False, "items": [{"rank": 1, "id": "L1", "score": 2.0}]},
-        {"user_id": "U2", "fallback": True, "items": [{"rank": 1, "id": "L2", "score": 1.0, "title": "Cap"}]},
+        RankedList(user_id="U1", fallback=False, items=[RankedItem(rank=1, id="L1", score=2.0)]),
+        RankedList(user_id="U2", fallback=True, items=[RankedItem(rank=1, id="L2", score=1.0, title="Cap")]),
     ]
     write_lists(lists, path, subject="user_id")
     assert pq.read_table(path).to_pylist() == [
@@ -78,8 +103,8 @@ def test_a_trec_query_id_joins_the_words(tmp_path: Path) -> None:
     assert path.read_text() == "red_scarf Q0 L5 1 0.1 etsyml\nred_scarf Q0 L2 2 -2.5 etsyml\n"
 
 
-def test_an_id_with_a_blank_cannot_stand_in_a_trec_run_and_leaves_no_file(tmp_path: Path) -> None:
-    bad = {"query": "x", "items": [{"rank": 1, "id": "L 5", "score": 0.1}]}
+def test_an_id_with_a_space_is_refused_in_a_trec_run_and_leaves_no_file(tmp_path: Path) -> None:
+    bad = RankedList(query="x", items=[RankedItem(rank=1, id="L 5", score=0.1)])
     with pytest.raises(DataError, match="'L 5'"):
         write_lists([bad], tmp_path / "lists.trec", subject="query")
     assert names_in(tmp_path) == []
@@ -87,7 +112,7 @@ def test_an_id_with_a_blank_cannot_stand_in_a_trec_run_and_leaves_no_file(tmp_pa
 
 def test_an_unknown_extension_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
     def never():  # type: ignore[no-untyped-def]
-        raise AssertionError("must not be asked")
+        raise AssertionError("must not be called")
         yield
 
     with pytest.raises(UsageError) as raised:

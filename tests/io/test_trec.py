@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etsyml_cli.core.errors import DataError, EtsymlError, InputError
+from etsyml_cli.io.ranked import RankedItem, RankedList
 from etsyml_cli.io.runs import trec_lines
 from etsyml_cli.io.trec import query_key, read_qrels, read_run, write_qrels
 from tests.places import names_in
@@ -108,5 +109,5 @@ def test_an_id_with_a_space_is_refused_and_no_file_is_written(tmp_path):
 
 @given(st.text())
 def test_runs_and_qrels_have_the_same_query_keys(query):
-    [line] = trec_lines({"query": query, "items": [{"rank": 1, "id": "a", "score": 1.0}]}, "query")
+    [line] = trec_lines(RankedList(query=query, items=[RankedItem(rank=1, id="a", score=1.0)]), "query")
     assert line == f"{query_key(query)} Q0 a 1 1.0 etsyml\n"

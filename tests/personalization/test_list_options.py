@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -104,7 +105,9 @@ def test_a_newcomer_with_a_users_favorites_gets_nearly_that_users_list(model: Pa
     loaded = load_model(model)
     row = loaded.user_ids.index("U3")
     mine = [loaded.listing_ids[i] for i in loaded.train.of(row)]
-    [listed] = recommend_newcomer(model=model, name="new", favorites=mine, wish=ListOptions(8))
+    [listed] = msgspec.to_builtins(
+        list(recommend_newcomer(model=model, name="new", favorites=mine, wish=ListOptions(8)))
+    )
     [known] = recommend(model=model, users=["U3"], k=12, exclude_seen=True)
     assert listed["user_id"] == "new" and not listed["fallback"]
     assert not set(mine) & set(ids(listed))

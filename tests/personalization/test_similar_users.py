@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from etsyml_cli.core.errors import InputError
@@ -26,7 +27,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("method", [None, "exact", "lsh", "minhash"])
 def test_most_similar_are_those_of_the_same_taste(model: Path, method: str | None) -> None:
-    lists = list(similar_users(model=model, users=["U8", "U3"], k=5, method=method))
+    lists = msgspec.to_builtins(list(similar_users(model=model, users=["U8", "U3"], k=5, method=method)))
     assert [one["user_id"] for one in lists] == ["U8", "U3"]
     for one in lists:
         assert set(one) == {"schema_version", "user_id", "what", "items"} and one["what"] == "users"
@@ -37,7 +38,7 @@ def test_most_similar_are_those_of_the_same_taste(model: Path, method: str | Non
 
 
 def test_everyone_with_a_profile_is_asked_and_nobody_else_listed(model: Path) -> None:
-    lists = list(similar_users(model=model, users=None, k=100))
+    lists = msgspec.to_builtins(list(similar_users(model=model, users=None, k=100)))
     everyone = sorted(f"U{user}" for user in range(60))
     assert [one["user_id"] for one in lists] == everyone
     for one in lists:
@@ -46,7 +47,7 @@ def test_everyone_with_a_profile_is_asked_and_nobody_else_listed(model: Path) ->
 
 def test_who_has_no_profile_gets_an_empty_list_and_a_warning(model: Path, caplog: pytest.LogCaptureFixture) -> None:
     asked = ["nobody", "U3", "only one", "U3"]
-    lists = list(similar_users(model=model, users=asked, k=2))
+    lists = msgspec.to_builtins(list(similar_users(model=model, users=asked, k=2)))
     assert [(one["user_id"], len(one["items"])) for one in lists] == [
         ("nobody", 0),
         ("U3", 2),

@@ -1,4 +1,4 @@
-"""Which of several photo features in a workspace a command takes."""
+"""The photo features that a command uses if a workspace has several."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from etsyml_cli.core.errors import UsageError
 from etsyml_cli.io.artifact import Plan, artifact
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.photos.choose import features_of_model, features_to_train_on
-from etsyml_cli.photos.store import made_by
+from etsyml_cli.photos.store import ImageFacts, made_by
 
 FACTS = {"layer": "pool", "weights_sha256": "0" * 64, "svd_sha256": None, "normalize": False, "dimension": 3}
 
@@ -52,12 +52,12 @@ def test_of_several_the_default_network_is_trained_on_and_said(
     caplog.set_level("INFO", "etsyml")
     extracted(place, "vgg19", "efficientnet_lite0", "tiny")
     assert features_to_train_on(place.all_images()) == place.images("efficientnet_lite0")
-    assert f"here are also {place.images('tiny')}, {place.images('vgg19')}; name them with --images" in caplog.text
+    assert f"choose others with --images: {place.images('tiny')}, {place.images('vgg19')}" in caplog.text
 
 
 def test_without_the_default_one_must_be_named(place: Workspace) -> None:
     extracted(place, "vgg19", "tiny")
-    with pytest.raises(UsageError, match=r"several photo features: .*tiny, .*vgg19"):
+    with pytest.raises(UsageError, match=r"several photo features found: .*tiny, .*vgg19"):
         features_to_train_on(place.all_images())
 
 
@@ -67,13 +67,13 @@ def test_whole_features_go_before_reduced_ones(place: Workspace) -> None:
             draft.facts = FACTS | {"backbone": "efficientnet_lite0", "svd_sha256": sha256}
     assert [path.name for path in place.all_images()] == [f"efficientnet_lite0{end}" for end in ("", "-64", "-8")]
     assert features_to_train_on(place.all_images()) == place.images("efficientnet_lite0")
-    with pytest.raises(UsageError, match="several photo features"):
+    with pytest.raises(UsageError, match="several photo features found"):
         features_to_train_on(place.all_images()[1:])
 
 
 def test_a_model_finds_its_own(place: Workspace) -> None:
     extracted(place, "vgg19", "efficientnet_lite0", "tiny")
-    model = trained(place, made_by(FACTS | {"backbone": "tiny"}))
+    model = trained(place, made_by(ImageFacts(**FACTS, backbone="tiny")))
     assert features_of_model(model, place.all_images()) == place.images("tiny")
 
 
@@ -90,6 +90,6 @@ def test_a_damaged_neighbor_is_told_and_left_alone(place: Workspace, caplog: pyt
     extracted(place, "efficientnet_lite0", "tiny", "vgg19")
     (place.images("tiny") / "manifest.json").write_text("")
     assert features_to_train_on(place.all_images()) == place.images("efficientnet_lite0")
-    model = trained(place, made_by(FACTS | {"backbone": "vgg19"}))
+    model = trained(place, made_by(ImageFacts(**FACTS, backbone="vgg19")))
     assert features_of_model(model, place.all_images()) == place.images("vgg19")
     assert "tiny" in caplog.text

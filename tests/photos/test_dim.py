@@ -72,9 +72,9 @@ def test_a_quick_try_leaves_no_svd_for_the_whole_shop(shop: Path) -> None:
 
 
 def test_too_many_dimensions_are_refused_before_the_work(shop: Path) -> None:
-    with pytest.raises(UsageError, match="tiny gives 16 features"):
+    with pytest.raises(UsageError, match="tiny has 16 features"):
         extract(shop, config=tiny(dim=17))
-    with pytest.raises(DataError, match="dim 3 needs more listings with photos than that; here are 3"):
+    with pytest.raises(DataError, match="dim 3 needs more than 3 listings with photos, found 3"):
         extract(shop, config=THREE, limit=3)
     assert not list(shop.glob(".features.partial"))
 
@@ -91,7 +91,7 @@ def test_an_svd_that_was_changed_is_not_used(shop: Path) -> None:
     extract(shop, config=THREE)
     (shop / "features/svd.safetensors").write_bytes(b"damaged")
     write_photo(shop / "photos" / "0.png", 99)
-    with pytest.raises(InputError, match=r"svd\.safetensors: not the file that was written here") as caught:
+    with pytest.raises(InputError, match=r"svd\.safetensors: was changed after it was written") as caught:
         extract(shop, config=THREE)
-    assert caught.value.hint == "Fit it anew with --force."
+    assert caught.value.hint == "Fit it again with --force."
     extract(shop, config=THREE, force=True)

@@ -216,7 +216,7 @@ def test_weights_from_a_file(shop: Path) -> None:
 
 def test_random_weights_are_announced(shop: Path, caplog: pytest.LogCaptureFixture) -> None:
     extract(shop)
-    assert "tiny runs with random weights: its features say nothing about the photos" in caplog.messages
+    assert "tiny has random weights: its features carry no information about the photos" in caplog.messages
 
 
 def test_broken_weights_are_refused_instead_of_written(shop: Path) -> None:
@@ -236,7 +236,7 @@ def test_nothing_to_do_is_said(shop: Path) -> None:
     with pytest.raises(DataError, match=r"none of 2 photos could be read \(missing 2\)"):
         extract(shop)
     write_listings(shop / "listings.parquet", {"A": "1.png"}, image_root=None)
-    with pytest.raises(InputError, match="does not say where its photos lie"):
+    with pytest.raises(InputError, match="the root directory of the photos is unknown"):
         extract(shop)
 
 

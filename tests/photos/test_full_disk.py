@@ -54,5 +54,5 @@ def test_a_full_disk_is_told_and_the_next_run_goes_on(tmp_path: Path, little_dis
     subprocess.run(["mount", "-o", "remount,size=1m", little_disk], check=True)
     resumed = extract(listings, little_disk / "features")
     assert resumed.returncode == 0, resumed.stderr
-    assert "going on where the last run stopped" in resumed.stderr
+    assert "resuming: " in resumed.stderr
     assert files_of(little_disk / "features") == files_of(tmp_path / "unbroken")

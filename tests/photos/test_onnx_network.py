@@ -100,8 +100,8 @@ def test_the_export_is_kept_and_used_again(
 ) -> None:
     caplog.set_level(logging.INFO, "etsyml")
     first = load(tmp_path / "cache")
-    assert names_in(tmp_path / "cache") == [f"tiny-{first.facts['weights_sha256'][:12]}.onnx"]
-    assert first.facts["engine"] == "onnx"
+    assert names_in(tmp_path / "cache") == [f"tiny-{first.facts.weights_sha256[:12]}.onnx"]
+    assert first.facts.engine == "onnx"
     assert caplog.messages[-1] == "tiny: ONNX Runtime on cpu, float32"
 
     monkeypatch.setattr(image_onnx, "export_onnx", pytest.fail)
@@ -138,7 +138,7 @@ def test_a_damaged_export_is_made_again(
     [name] = names_in(tmp_path)
     cached = tmp_path / name
     cached.write_bytes(damaged())
-    assert load(tmp_path).facts["engine"] == "onnx"
+    assert load(tmp_path).facts.engine == "onnx"
     assert names_in(tmp_path) == [name]
     assert cached.read_bytes() == exported_tiny()
 
@@ -173,11 +173,11 @@ def test_an_export_that_cannot_be_trusted_is_refused(
 
 
 def test_random_weights_leave_no_export(tmp_path: Path) -> None:
-    assert load(tmp_path, weights="none").facts["engine"] == "onnx"
+    assert load(tmp_path, weights="none").facts.engine == "onnx"
     assert not names_in(tmp_path)
 
 
 def test_an_export_that_cannot_be_kept_is_used_all_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").touch()
-    assert load(tmp_path / "file").facts["engine"] == "onnx"
+    assert load(tmp_path / "file").facts.engine == "onnx"
     assert "not kept" in caplog.text

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from etsyml_cli.core.errors import DataError, UsageError
-from etsyml_cli.photos.svd import fit_svd, normalized
+from etsyml_cli.photos.svd import fit_svd
 
 
 def photos(n=300, d=40, seed=0):
@@ -90,7 +90,6 @@ def test_rows_are_left_as_they_are_and_may_be_float16():
     before = rows.copy()
     svd = fit_svd([rows], 4)
     assert svd.project(rows).shape == (300, 4)
-    assert normalized(rows).dtype == np.float32
     np.testing.assert_array_equal(rows, before)
 
 
@@ -128,8 +127,3 @@ def test_what_is_no_finite_number_is_refused(bad):
     rows[200, 3] = bad
     with pytest.raises(DataError, match="not a finite number"):
         fit_svd([rows[:150], rows[150:]], 2)
-
-
-def test_normalized_rows_have_length_one_and_zeros_stay():
-    rows = np.array([[3, 4], [0, 0], [1e-30, 0], [2e30, 0]], dtype=np.float32)
-    np.testing.assert_array_equal(normalized(rows), np.array([[0.6, 0.8], [0, 0], [1, 0], [1, 0]], dtype=np.float32))

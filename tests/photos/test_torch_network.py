@@ -44,7 +44,7 @@ def test_threads_keep_the_order_and_hand_on_errors() -> None:
 
 def test_a_device_that_is_not_here() -> None:
     absent = next(name for name in ("mps", "cuda") if not getattr(torch, name).is_available())
-    with pytest.raises(MissingPartError, match=f"device {absent}: torch finds none here"):
+    with pytest.raises(MissingPartError, match=f"device {absent}: torch finds no such device"):
         pick_device(absent)
     assert pick_device("cpu") == CPU
 
@@ -139,7 +139,7 @@ def test_what_is_remembered_of_a_network(tmp_path: Path, caplog: pytest.LogCaptu
         "precision": "float32",
     }
     assert caplog.messages == [
-        "tiny runs with random weights: its features say nothing about the photos",
+        "tiny has random weights: its features carry no information about the photos",
         "tiny: torch on cpu, float32",
     ]
     assert not list(tmp_path.iterdir())

@@ -141,7 +141,7 @@ def test_a_log_without_bids_or_history_is_reported(tmp_path: Path, etsyml: Etsym
     assert isinstance(section.by_history, Missing) and isinstance(section.auctions, Missing)
     assert "bid" in section.auctions.what
     html = page(Workspace(work), ads=section)
-    assert section.auctions.command in html and "the model counts no history" in html
+    assert section.auctions.command in html and "the model has no history features" in html
     assert [series.name for series in section.reliability.series] == ["not calibrated"]
     assert msgspec.json.encode(section)
 

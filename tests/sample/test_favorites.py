@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from etsyml_cli.core.days import SECONDS_PER_DAY
 from etsyml_cli.sample.config import SampleConfig
 from etsyml_cli.sample.favorites import MIN_FAVORITES, Favorites, draw_favorites
-from etsyml_cli.sample.world import DAY_S, World, build_world
+from etsyml_cli.sample.world import World, build_world
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def test_favorites_are_distinct_and_not_before_the_listing_was_created(drawn: tu
     assert len(np.unique(favorites.user * 2000 + favorites.listing)) == len(favorites.user)
     assert (favorites.second >= world.listings.created[favorites.listing]).all()
     assert favorites.second.min() >= 0
-    assert favorites.second.max() < world.config.days * DAY_S
+    assert favorites.second.max() < world.config.days * SECONDS_PER_DAY
 
 
 def test_all_users_have_favorites_and_the_mean_is_as_configured() -> None:

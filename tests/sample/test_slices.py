@@ -6,20 +6,21 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etsyml_cli.core.days import SECONDS_PER_DAY
 from etsyml_cli.sample.config import SampleConfig
 from etsyml_cli.sample.slices import draw_seconds, examination, inventory_at, rank_in_group, slices
-from etsyml_cli.sample.world import DAY_S, NO_VALUE, build_world
+from etsyml_cli.sample.world import NO_VALUE, build_world
 
 
 @given(total=st.integers(0, 5000), days=st.integers(1, 40), at_most=st.integers(1, 300))
 def test_slices_cover_all_entries_once_and_all_days(total: int, days: int, at_most: int) -> None:
     parts = list(slices(total, days, at_most))
     assert parts[0].first == parts[0].start == 0
-    assert parts[-1].stop == days * DAY_S
+    assert parts[-1].stop == days * SECONDS_PER_DAY
     for part, following in pairwise(parts):
         assert (part.first + part.count, part.stop) == (following.first, following.start)
     assert sum(part.count for part in parts) == total
-    assert all(part.count <= at_most and part.stop - part.start <= DAY_S for part in parts)
+    assert all(part.count <= at_most and part.stop - part.start <= SECONDS_PER_DAY for part in parts)
 
 
 def test_slices_of_a_very_busy_day_may_be_shorter_than_a_second() -> None:

@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from etsyml_cli.core.days import SECONDS_PER_DAY
 from etsyml_cli.sample.config import SampleConfig
 from etsyml_cli.sample.texts import write_texts
 from etsyml_cli.sample.words import MATERIALS, STYLES, THINGS
-from etsyml_cli.sample.world import DAY_S, NO_VALUE, World, build_world, grades
+from etsyml_cli.sample.world import NO_VALUE, World, build_world, grades
 
 THING_NAMES = [thing.name for thing in THINGS]
 
@@ -26,7 +27,9 @@ def test_shares_of_titles_that_hide_the_thing_and_of_false_tags(world: World) ->
 def test_two_listings_in_five_are_created_during_the_log(world: World) -> None:
     created = world.listings.created
     assert (created >= 0).sum() == 200
-    assert created.max() < (world.config.days - 1) * DAY_S  # so that each can be shown at least on the last day
+    assert (
+        created.max() < (world.config.days - 1) * SECONDS_PER_DAY
+    )  # so that each can be shown at least on the last day
 
 
 def test_things_have_possible_materials(world: World) -> None:

@@ -13,7 +13,7 @@ from etsyml_cli.core.log import logger
 from etsyml_cli.io.artifact import MANIFEST
 from etsyml_cli.search import build_index as stage
 from etsyml_cli.search.build_index import index_ltr
-from etsyml_cli.search.rank import rank
+from etsyml_cli.search.rank import RankInputs, rank
 from tests.search.test_train import Shop, make_shop, write_table
 from tests.search.test_variations import config_of, inputs
 
@@ -60,21 +60,21 @@ def test_it_answers_as_a_look_at_every_listing_does(
     asked = inputs(shop, shop.train("of-these-settings", config=config_of(**settings)))
     index_ltr(**asked, out=tmp_path / "index")
     for query in QUERIES:
-        slow = rank(**asked, query=query, k=20, explain=True)
-        quick = rank(**asked, query=query, k=20, explain=True, index=tmp_path / "index")
-        assert [item["id"] for item in quick["items"]] == [item["id"] for item in slow["items"]]
+        slow = rank(RankInputs(**asked), query, k=20, explain=True)
+        quick = rank(RankInputs(**asked), query, k=20, explain=True, index=tmp_path / "index")
+        assert [item.id for item in quick.items] == [item.id for item in slow.items]
         np.testing.assert_allclose(
-            [item["score"] for item in quick["items"]], [item["score"] for item in slow["items"]], rtol=1e-5, atol=1e-6
+            [item.score for item in quick.items], [item.score for item in slow.items], rtol=1e-5, atol=1e-6
         )
-        assert [item["title"] for item in quick["items"]] == [item["title"] for item in slow["items"]]
-        for item in quick["items"]:
-            assert sum(reason["adds"] for reason in item["why"]) == pytest.approx(item["score"], rel=1e-4, abs=1e-5)
+        assert [item.title for item in quick.items] == [item.title for item in slow.items]
+        for item in quick.items:
+            assert sum(reason.adds for reason in item.why) == pytest.approx(item.score, rel=1e-4, abs=1e-5)
 
 
 def test_a_text_ranker_needs_no_photos(shop: Shop, tmp_path: Path) -> None:
     asked = inputs(shop, shop.train("words", images=None)) | {"images": None}
     index_ltr(**asked, out=tmp_path / "index")
-    found = [rank(**asked, query="red lamp", k=9, index=index)["items"] for index in (None, tmp_path / "index")]
+    found = [rank(RankInputs(**asked), "red lamp", k=9, index=index).items for index in (None, tmp_path / "index")]
     assert found[0] == found[1]
 
 
@@ -84,14 +84,14 @@ def test_a_catalog_that_has_changed_is_read_instead_and_said(
     more = [*shop.listings, {"listing_id": "new", "title": "red scarf red scarf", "tags": []}]
     write_table("listings", more, tmp_path / "listings.parquet")
     asked = inputs(shop, model) | {"listings": tmp_path / "listings.parquet"}
-    found = rank(**asked, query="red scarf", k=99, index=index)
-    assert "new" in {item["id"] for item in found["items"]}
+    found = rank(RankInputs(**asked), "red scarf", k=99, index=index)
+    assert "new" in {item.id for item in found.items}
     assert "made from another listings; refresh it with: etsyml index ltr" in said.text
 
 
 def test_an_index_of_another_model_is_not_used(shop: Shop, index: Path, said: pytest.LogCaptureFixture) -> None:
     other = inputs(shop, shop.train("other", config=config_of(shape="global")))
-    assert rank(**other, query="lamp", k=5, index=index) == rank(**other, query="lamp", k=5)
+    assert rank(RankInputs(**other), "lamp", k=5, index=index) == rank(RankInputs(**other), "lamp", k=5)
     assert "made from another model" in said.text
 
 
@@ -102,7 +102,7 @@ def test_a_damaged_file_is_named(shop: Shop, model: Path, index: Path, name: str
     broken = shutil.copytree(index, tmp_path / "broken")
     (broken / name).write_bytes((broken / name).read_bytes()[: (broken / name).stat().st_size // 2])
     with pytest.raises(InputError, match=name) as caught:
-        rank(**inputs(shop, model), query="lamp", k=5, index=broken)
+        rank(RankInputs(**inputs(shop, model)), "lamp", k=5, index=broken)
     assert "again" in (caught.value.hint or "")
 
 
@@ -114,8 +114,8 @@ def test_numbers_that_point_outside_are_damage(
     array = np.load(broken / f"{name}.npy")
     array[0] = value
     np.save(broken / f"{name}.npy", array)
-    with pytest.raises(InputError, match="its files do not fit each other"):
-        rank(**inputs(shop, model), query="lamp", k=5, index=broken)
+    with pytest.raises(InputError, match="its files are inconsistent"):
+        rank(RankInputs(**inputs(shop, model)), "lamp", k=5, index=broken)
 
 
 def test_the_same_index_twice_has_nothing_to_do(shop: Shop, model: Path, index: Path) -> None:

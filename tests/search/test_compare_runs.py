@@ -73,10 +73,10 @@ def test_runs_of_one_name_are_told_apart(files):
 def test_what_cannot_be_compared_is_said(files):
     a, b, qrels = files
     for metric in ("auc", "pair_accuracy"):
-        with pytest.raises(UsageError, match=f"{metric} does not judge runs"):
+        with pytest.raises(UsageError, match=f"{metric} cannot be computed for runs"):
             compare(runs=(a, b), qrels=qrels, metrics=[metric], seed=0)
     qrels.write_text("other 0 x 1\n")
-    with pytest.raises(DataError, match="none of its 3 queries is judged"):
+    with pytest.raises(DataError, match="none of its 3 queries is in the qrels"):
         compare(runs=(a, b), qrels=qrels, metrics=[], seed=0)
     qrels.write_text("q1 0 x 0\n")
     with pytest.raises(DataError, match="none of 1 queries has a relevant document"):

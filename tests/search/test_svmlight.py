@@ -144,11 +144,11 @@ def test_features_above_the_models_are_dropped_with_a_warning(file, caplog):
         ("qid:1 1:1", "the label is missing before 'qid:1'"),
         ("3:0.5 4:1", "the label is missing before '3:0.5'"),
         ("1 qid: 1:1", "qid: without an id"),
-        ("1 qid:1 qid:2", "'qid' is not a feature's index (a whole number from 0 to 2147483646)"),
+        ("1 qid:1 qid:2", "'qid' is not a feature index (an integer from 0 to 2147483646)"),
         ("1 qid:1 5", "'5' is not index:value"),
-        ("1 qid:1 -5:1", "'-5' is not a feature's index (a whole number from 0 to 2147483646)"),
-        ("1 qid:1 2147483647:1", "'2147483647' is not a feature's index (a whole number from 0 to 2147483646)"),
-        (f"1 qid:1 {'9' * 5000}:1", f"'{'9' * 40}…' is not a feature's index (a whole number from 0 to 2147483646)"),
+        ("1 qid:1 -5:1", "'-5' is not a feature index (an integer from 0 to 2147483646)"),
+        ("1 qid:1 2147483647:1", "'2147483647' is not a feature index (an integer from 0 to 2147483646)"),
+        (f"1 qid:1 {'9' * 5000}:1", f"'{'9' * 40}…' is not a feature index (an integer from 0 to 2147483646)"),
         ("1 qid:1 7:1 3:1", "feature 3 after 7: indices must ascend"),
         ("1 qid:1 3:1 3:1", "feature 3 after 3: indices must ascend"),
         ("1 qid:1 3:", "value '' of feature 3 is not a finite number"),
@@ -159,7 +159,7 @@ def test_features_above_the_models_are_dropped_with_a_warning(file, caplog):
         ("1 qid:1 3:1_0", "value '1_0' of feature 3 is not a finite number"),
         ("1 qid:1 3:inf", "value 'inf' of feature 3 is not a finite number"),
         ("1 qid:1 3:-1e400", "value '-1e400' of feature 3 is not a finite number"),
-        ("1 1:1", "no qid:, but rows before have one"),
+        ("1 1:1", "no qid:, but earlier rows have one"),
     ],
 )
 def test_a_wrong_line_is_named(file, line, fault):
@@ -182,8 +182,8 @@ def test_any_text_is_read_or_refused(tmp_path_factory, text):
 def test_files_without_rows_or_pages_are_refused(file, tmp_path):
     assert message_of(file("# nothing\n\n")) == "rows.txt: no rows"
     assert message_of(file("")) == "rows.txt: no rows"
-    assert message_of(file("1 1:1\n")) == "rows.txt: rows have no qid:, so it is unknown which belong to one page"
-    assert message_of(file("1 1:1\n0 qid:1 1:1\n")) == "rows.txt:2: a qid:, but rows before have none"
+    assert message_of(file("1 1:1\n")) == "rows.txt: the rows have no qid:"
+    assert message_of(file("1 1:1\n0 qid:1 1:1\n")) == "rows.txt:2: a qid:, but earlier rows have none"
     assert message_of(tmp_path / "none.txt") == "none.txt: No such file or directory"
     assert message_of(file(gzip.compress(b"1 qid:1 1:1\n" * 99)[:-9], "cut.gz")).startswith("cut.gz: damaged gzip")
 
@@ -195,16 +195,19 @@ def test_groups_that_do_not_fit_are_refused(file):
         == "q: sizes add up to 3 rows, but rows.txt has 2"
     )
     for wrong in ("0", "-1", "1.5", "x", "9" * 39):
-        assert message_of(rows, groups=file(f"1\n{wrong}\n", "q")) == f"q:2: '{wrong}' is not a page's size"
-    assert "is not a page's size" in message_of(rows, groups=file(f"{'9' * 5000}\n", "q"))
-    assert message_of(file("1 qid:1 1:1\n"), groups=file("1\n", "q")) == "rows.txt: has qid: itself, so q is not needed"
+        assert message_of(rows, groups=file(f"1\n{wrong}\n", "q")) == f"q:2: '{wrong}' is not a number of rows"
+    assert "is not a number of rows" in message_of(rows, groups=file(f"{'9' * 5000}\n", "q"))
+    assert (
+        message_of(file("1 qid:1 1:1\n"), groups=file("1\n", "q"))
+        == "rows.txt: the rows have a qid:, so q is not needed"
+    )
 
 
 @pytest.mark.parametrize("qid", ["", "bar necklace", "a#b", "a\n"])
 def test_a_qid_that_would_not_come_back_is_refused(qid):
     with pytest.raises(DataError) as raised:
         write_rows(io.StringIO(), [1], [qid], csr_matrix([[1.0]]))
-    assert raised.value.message == f"{qid!r} cannot be a qid"
+    assert raised.value.message == f"invalid qid {qid!r}"
 
 
 def test_the_highest_index_is_read(file):

@@ -24,7 +24,7 @@ from etsyml_cli.photos.store import FEATURES, IDS, KIND, read_image_features
 from etsyml_cli.search.config import LtrConfig
 from etsyml_cli.search.evaluate import evaluate_ltr, figures_of_pages
 from etsyml_cli.search.prepare import Inputs
-from etsyml_cli.search.rank import rank
+from etsyml_cli.search.rank import RankInputs, rank
 from etsyml_cli.search.store import load_model
 from etsyml_cli.search.train import train_ltr
 from tests.conftest import REPOSITORY
@@ -90,7 +90,7 @@ class Shop:
 
     def rank(self, model: Path, query: str, k: int = 10) -> dict:
         images = self.root / "images"
-        return rank(model=model, listings=self.inputs()["listings"], images=images, query=query, k=k)
+        return rank(RankInputs(model, self.inputs()["listings"], images), query, k=k)
 
 
 def make_shop(root: Path, *, days: int = 10, n_searches: int = 400, times: bool = True) -> Shop:
@@ -176,47 +176,47 @@ def test_training_again_is_up_to_date_until_something_changes(shop: Shop, model:
 def test_rank_lists_every_matching_listing_best_first(shop: Shop, model: Path) -> None:
     found = shop.rank(model, "green lamps", k=100)
     matching = {row["listing_id"] for row in shop.listings if {"green", "lamp"} & set(row["title"].split())}
-    assert {item["id"] for item in found["items"]} == matching
-    order = [(np.float32(item["score"]), item["id"].encode()) for item in found["items"]]
+    assert {item.id for item in found.items} == matching
+    order = [(np.float32(item.score), item.id.encode()) for item in found.items]
     assert order == sorted(order, reverse=True)
-    assert [item["rank"] for item in found["items"]] == list(range(1, len(matching) + 1))
-    assert found["items"][0]["title"] == "green lamp"
-    assert shop.rank(model, "green lamps", k=2)["items"] == found["items"][:2]
+    assert [item.rank for item in found.items] == list(range(1, len(matching) + 1))
+    assert found.items[0].title == "green lamp"
+    assert shop.rank(model, "green lamps", k=2).items == found.items[:2]
 
 
 def test_a_query_that_matches_nothing_gives_an_empty_list_and_a_warning(shop, model, caplog) -> None:
     with caplog.at_level(logging.WARNING):
-        assert shop.rank(model, "zebra")["items"] == []
-        assert shop.rank(model, "?!")["items"] == []
-    assert "no listing holds a word of 'zebra'" in caplog.text
+        assert shop.rank(model, "zebra").items == []
+        assert shop.rank(model, "?!").items == []
+    assert "no listing contains a word of 'zebra'" in caplog.text
 
 
 def test_a_listing_with_the_same_words_and_no_photo_ranks_by_id(tmp_path: Path) -> None:
     shop = make_shop(tmp_path)
     shop.listings += [{"listing_id": name, "title": "purple owl", "tags": None} for name in ("N1", "N2", "N10")]
     shop.write()
-    assert [item["id"] for item in shop.rank(shop.train(), "purple owl")["items"]] == ["N2", "N10", "N1"]
+    assert [item.id for item in shop.rank(shop.train(), "purple owl").items] == ["N2", "N10", "N1"]
 
 
 def test_without_photos_only_words_are_trained(shop: Shop) -> None:
     model = shop.train("words-only", images=None)
     found = shop.evaluate(model, "map", images=None)
     assert {variant for _, variant in found} == {"shown", "random", "bm25", "text"}
-    assert shop.rank(model, "red scarf")["items"][0]["title"] == "red scarf"
+    assert shop.rank(model, "red scarf").items[0].title == "red scarf"
 
 
 def test_photos_of_another_run_of_the_same_network_will_do(shop: Shop, model: Path) -> None:
     photos = read_image_features(shop.root / "images")
     again = write_photos(photos.ids[::-1], photos.matrix[::-1], shop.root / "images-again")
     listings = shop.inputs()["listings"]
-    assert rank(model=model, listings=listings, images=again, query="red", k=9) == shop.rank(model, "red", 9)
+    assert rank(RankInputs(model, listings, again), "red", k=9) == shop.rank(model, "red", 9)
 
 
 def test_photos_of_another_network_are_refused_by_name(shop: Shop, model: Path) -> None:
     other = write_photos(["L0"], np.ones((1, 4)), shop.root / "other-images", backbone="vgg19")
     with pytest.raises(InputError, match=r"features of vgg19 .*; the model was trained on tiny \(average"):
-        rank(model=model, listings=shop.inputs()["listings"], images=other, query="red", k=1)
-    with pytest.raises(InputError, match=r"trained on photo features of tiny .*, none were given"):
+        rank(RankInputs(model, shop.inputs()["listings"], other), "red", k=1)
+    with pytest.raises(InputError, match=r"needs photo features of tiny .*, but --images is missing"):
         shop.evaluate(model, "map", images=None)
 
 
@@ -306,7 +306,7 @@ def test_the_planted_truth_judges_instead_of_clicks(shop: Shop, model: Path, tmp
 
 def test_a_truth_of_other_pages_is_refused(shop: Shop, model: Path, tmp_path: Path) -> None:
     truth = write_grades(shop, shop.searches[:-2], tmp_path)
-    with pytest.raises(DataError, match="does not know 2 of 640 rows"):
+    with pytest.raises(DataError, match="no grades for 2 of 640 rows"):
         shop.evaluate(model, "ndcg@10", truth=truth)
 
 

@@ -21,7 +21,7 @@ from etsyml_cli.search.config import LtrConfig
 from etsyml_cli.search.features import log_blocks
 from etsyml_cli.search.log import read_searches
 from etsyml_cli.search.prepare import load_training_data
-from etsyml_cli.search.rank import before_and_after, rank, rank_searches
+from etsyml_cli.search.rank import RankInputs, before_and_after, rank, rank_searches
 from etsyml_cli.search.store import load_model
 from etsyml_cli.search.svmlight_ranker import evaluate_rows, rank_rows, train_on_rows
 from etsyml_cli.search.train import export_ltr
@@ -51,13 +51,17 @@ def inputs(shop: Shop, model: Path) -> dict:
     return {"model": model, "listings": shop.inputs()["listings"], "images": shop.root / "images"}
 
 
+def rank_inputs(shop: Shop, model: Path) -> RankInputs:
+    return RankInputs(**inputs(shop, model))
+
+
 def test_the_global_shape_knows_the_listing_and_not_the_query(shop: Shop, model: Path) -> None:
     everywhere = shop.train("global", config=config_of(shape="global"))
     found = shop.evaluate(everywhere, "ndcg@5")
     assert ("ndcg@5", "bm25") not in found
     assert found["ndcg@5", "text"].value < shop.evaluate(model, "ndcg@5")["ndcg@5", "text"].value - 0.1
-    asked = {"candidates": _all_ids(shop), "k": 60} | inputs(shop, everywhere)
-    orders = [[item["id"] for item in rank(query=query, **asked)["items"]] for query in ("red scarf", "blue lamp")]
+    asked = {"candidates": _all_ids(shop), "k": 60}
+    orders = [[item.id for item in rank(query=query, **asked).items] for query in ("red scarf", "blue lamp")]
     assert orders[0] == orders[1]
     assert "Algorithms 1 and 2 to the letter" in (everywhere / CARD).read_text()
 
@@ -98,9 +102,9 @@ def test_descent_shows_every_pass_and_finds_what_lbfgs_finds(shop: Shop, model: 
 
 def test_descent_refuses_l1_before_it_reads_anything(shop: Shop, tmp_path: Path) -> None:
     config = config_of(solver="descent", l1=1e-4)
-    with pytest.raises(UsageError, match="descent has no l1"):
+    with pytest.raises(UsageError, match="descent does not support l1"):
         shop.train("refused", config=config)
-    with pytest.raises(UsageError, match="descent has no l1"):
+    with pytest.raises(UsageError, match="descent does not support l1"):
         train_on_rows(features=tmp_path / "none", groups=None, config=config, seed=0, out=tmp_path / "model")
 
 
@@ -141,8 +145,8 @@ def test_a_query_with_enough_pages_has_weights_of_its_own(tmp_path: Path) -> Non
     own = shop.train("own", config=config_of(shape="per-query", min_query_pages=30), holdout="none")
     agreement = {}
     for model in (shared, own):
-        items = rank(**asked, **inputs(shop, model))["items"]
-        place = {item["id"]: item["rank"] for item in items if item["id"] != "L7"}  # it has no photo
+        items = rank(rank_inputs(shop, model), **asked).items
+        place = {item.id: item.rank for item in items if item.id != "L7"}  # it has no photo
         agreement[model.name] = np.corrcoef([shop.beauty[int(i[1:])] for i in place], list(place.values()))[0, 1]
     assert agreement["own"] > agreement["shared"] + 0.1
     assert load_model(own).state.own_queries >= {"=red scarf"}
@@ -181,7 +185,7 @@ def test_the_written_runs_and_qrels_give_trec_eval_the_same_figures(shop: Shop, 
 
 def test_grades_of_other_queries_and_unknown_baselines_are_refused(shop: Shop, model: Path, tmp_path: Path) -> None:
     (tmp_path / "grades.txt").write_text("zebra 0 L1 1\n")
-    with pytest.raises(InputError, match="no query of the 80 test pages is judged there"):
+    with pytest.raises(InputError, match="no grades for the queries of the 80 test pages"):
         shop.evaluate(model, "map", qrels=tmp_path / "grades.txt")
     with pytest.raises(UsageError, match="--baseline txt"):
         shop.evaluate(model, "map", baseline="txt")
@@ -201,13 +205,13 @@ def test_pages_without_a_grade_are_in_no_written_file(shop: Shop, model: Path, t
 def test_logged_pages_are_ranked_as_they_are_judged(shop: Shop, model: Path, tmp_path: Path) -> None:
     shop.evaluate(model, "map", runs=tmp_path)
     judged = read_run(tmp_path / "multimodal.trec")
-    pages = rank_searches(**inputs(shop, model), searches=shop.inputs()["searches"], k=100)
-    ranked = {page["search_id"]: page for page in pages}
+    pages = rank_searches(rank_inputs(shop, model), shop.inputs()["searches"], k=100)
+    ranked = {page.search_id: page for page in pages}
     assert len(ranked) == 400
     for search_id, scores in judged.items():
-        items = ranked[search_id]["items"]
-        assert {item["id"]: item["score"] for item in items} == pytest.approx(scores)
-        assert [item["score"] for item in items] == sorted(scores.values(), reverse=True)
+        items = ranked[search_id].items
+        assert {item.id: item.score for item in items} == pytest.approx(scores)
+        assert [item.score for item in items] == sorted(scores.values(), reverse=True)
 
 
 def _all_ids(shop: Shop) -> Path:
@@ -219,38 +223,38 @@ def _all_ids(shop: Shop) -> Path:
 def test_candidates_are_ranked_whether_they_match_or_not(shop: Shop, model: Path, tmp_path: Path) -> None:
     chosen = tmp_path / "ids.txt"
     chosen.write_text("L3\n\nL1\nL3\nL14\n")
-    found = rank(query="red scarf", candidates=chosen, k=9, **inputs(shop, model))
-    assert sorted(item["id"] for item in found["items"]) == ["L1", "L14", "L3"]
-    every = rank(query="red scarf", candidates=_all_ids(shop), k=60, **inputs(shop, model))
-    score_of = {item["id"]: item["score"] for item in every["items"]}
-    assert all(item["score"] == pytest.approx(score_of[item["id"]], abs=1e-5) for item in found["items"])
+    found = rank(rank_inputs(shop, model), "red scarf", candidates=chosen, k=9)
+    assert sorted(item.id for item in found.items) == ["L1", "L14", "L3"]
+    every = rank(rank_inputs(shop, model), "red scarf", candidates=_all_ids(shop), k=60)
+    score_of = {item.id: item.score for item in every.items}
+    assert all(item.score == pytest.approx(score_of[item.id], abs=1e-5) for item in found.items)
     chosen.write_text("L3\nnobody\n")
     with pytest.raises(InputError, match=r"1 ids are not in the listings table \('nobody'"):
-        rank(query="red scarf", candidates=chosen, k=9, **inputs(shop, model))
+        rank(rank_inputs(shop, model), "red scarf", candidates=chosen, k=9)
 
 
 def test_the_reasons_add_up_to_the_score(shop: Shop, model: Path) -> None:
-    for item in rank(query="red scarf", k=5, explain=True, **inputs(shop, model))["items"]:
-        assert sum(one["adds"] for one in item["why"]) == pytest.approx(item["score"], abs=1e-4)
-        assert {"bm25", "text", "image", "word_crosses", "photo_crosses"} <= {one["what"] for one in item["why"]}
+    for item in rank(rank_inputs(shop, model), "red scarf", k=5, explain=True).items:
+        assert sum(one.adds for one in item.why) == pytest.approx(item.score, abs=1e-4)
+        assert {"bm25", "text", "image", "word_crosses", "photo_crosses"} <= {one.what for one in item.why}
 
 
 def test_before_and_after_show_who_stands_at_each_percentile(shop: Shop, model: Path) -> None:
-    found, nothing = before_and_after(queries=["red scarf", "zebra"], **inputs(shop, model))
-    ranked = rank(query="red scarf", k=100, **inputs(shop, model))["items"]
-    assert found["matching"] == len(ranked)
-    assert (nothing["query"], nothing["matching"], nothing["rows"]) == ("zebra", 0, [])
-    assert [row["percentile"] for row in found["rows"]] == [90, 80, 70, 60, 50]
-    for row in found["rows"]:
-        place = round((100 - row["percentile"]) / 100 * (len(ranked) - 1))
-        assert row["multimodal"]["id"] == ranked[place]["id"]
-        assert row["text"]["rank"] == row["multimodal"]["rank"] == place + 1
+    found, nothing = before_and_after(rank_inputs(shop, model), ["red scarf", "zebra"])
+    ranked = rank(rank_inputs(shop, model), "red scarf", k=100).items
+    assert found.matching == len(ranked)
+    assert (nothing.query, nothing.matching, nothing.rows) == ("zebra", 0, [])
+    assert [row.percentile for row in found.rows] == [90, 80, 70, 60, 50]
+    for row in found.rows:
+        place = round((100 - row.percentile) / 100 * (len(ranked) - 1))
+        assert row.multimodal.id == ranked[place].id
+        assert row.text.rank == row.multimodal.rank == place + 1
 
 
 def test_a_query_of_unknown_words_is_still_ranked(shop: Shop, model: Path) -> None:
-    found = rank(query="zebra", candidates=_all_ids(shop), k=60, **inputs(shop, model))
-    assert len(found["items"]) == 60
-    assert np.isfinite([item["score"] for item in found["items"]]).all()
+    found = rank(rank_inputs(shop, model), "zebra", candidates=_all_ids(shop), k=60)
+    assert len(found.items) == 60
+    assert np.isfinite([item.score for item in found.items]).all()
 
 
 def test_position_bias_is_in_the_metrics_and_on_the_card(model: Path) -> None:
@@ -305,8 +309,8 @@ def test_rows_of_own_features_are_learned_judged_and_ranked(tmp_path: Path) -> N
     assert found[1].variant == "features" and found[1].against.low > 0.1 and found[1].n == 40
     lists = list(rank_rows(model=tmp_path / "model", features=test, groups=None, k=2))
     lines = test.read_text().splitlines()
-    assert len(lists) == 40 and all(len(one["items"]) == 2 for one in lists)
-    assert all(f"qid:{one['query']} " in lines[int(item["id"]) - 1] for one in lists for item in one["items"])
+    assert len(lists) == 40 and all(len(one.items) == 2 for one in lists)
+    assert all(f"qid:{one.query} " in lines[int(item.id) - 1] for one in lists for item in one.items)
     with pytest.raises(DataError, match="is the training file, and no page of it was held out"):
         evaluate_rows(model=tmp_path / "model", features=train, groups=None, metrics=metrics, seed=0)
 
@@ -324,7 +328,7 @@ def test_held_out_pages_of_the_training_file_judge_it(tmp_path: Path) -> None:
 def test_labels_that_are_no_grades_are_refused(tmp_path: Path, label: str) -> None:
     path = tmp_path / "rows.txt"
     path.write_text(f"1 qid:1 1:1\n{label} qid:1 1:2\n")
-    with pytest.raises(DataError, match=rf"rows\.txt:2: the label {label} is no grade"):
+    with pytest.raises(DataError, match=rf"rows\.txt:2: the label {label} is not a grade"):
         train_on_rows(features=path, groups=None, config=config_of(), seed=0, out=tmp_path / "model")
 
 

@@ -14,9 +14,9 @@ from etsyml_cli.core.errors import InputError
 from etsyml_cli.io.artifact import read_manifest
 from etsyml_cli.similar import photos as similar_photos
 from etsyml_cli.similar.index import index_similar
-from etsyml_cli.similar.search import similar
 from tests.conftest import Etsyml
 from tests.search.test_train import write_photos, write_table
+from tests.similar.test_search import lists
 
 N, WITH_PHOTO, WIDTH, K = 900, 860, 48, 10
 WORDS = [f"w{i}" for i in range(60)]
@@ -59,8 +59,8 @@ def short_sketches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lists_of(shop: dict[str, Path], **options) -> dict[str, dict[str, float]]:
-    found = similar(**shop, **({"asked": None, "k": K} | options))
-    return {one["listing_id"]: {item["id"]: item["score"] for item in one["items"]} for one in found}
+    found = lists(**shop, **({"k": K} | options))
+    return {one.listing_id: {item.id: item.score for item in one.items} for one in found}
 
 
 @pytest.mark.parametrize("variant", ["text", "image", "multimodal"])
@@ -111,10 +111,10 @@ def test_a_stale_index_is_named_and_left_out(
 ) -> None:
     now = shop | ({"images": None} if changed == "no images" else {changed: write_shop(tmp_path, seed=2)[changed]})
     with caplog.at_level(logging.WARNING, "etsyml"):
-        found = lists_of(now, index=index, asked=["L001"])
+        found = lists_of(now, index=index, listing_ids=["L001"])
     assert str(index) in caplog.text
     assert "refresh it with: etsyml index similar" in caplog.text
-    assert found == lists_of(now, asked=["L001"])
+    assert found == lists_of(now, listing_ids=["L001"])
 
 
 def cut(path: Path) -> None:
@@ -152,27 +152,27 @@ def test_a_damaged_index_is_refused(
     index_similar(**shop, out=tmp_path / "similar", recall=0.5)
     damage(tmp_path / "similar" / name)
     with pytest.raises(InputError) as refused:
-        lists_of(shop, index=tmp_path / "similar", asked=["L001"])
+        lists_of(shop, index=tmp_path / "similar", listing_ids=["L001"])
     assert str(tmp_path / "similar") in refused.value.message
     assert "etsyml index similar" in refused.value.hint or "--force" in refused.value.hint
 
 
 @pytest.mark.parametrize("variant", ["text", "image", "multimodal"])
-def test_what_explains_a_score_adds_up_to_it(shop: dict[str, Path], index: Path, variant: str) -> None:
+def test_the_reasons_for_a_score_add_up_to_it(shop: dict[str, Path], index: Path, variant: str) -> None:
     for place in (None, index):
-        (one,) = similar(**shop, asked=["L011"], k=30, variant=variant, explain=True, index=place)
-        for item in one["items"]:
-            assert sum(reason["adds"] for reason in item["why"]) == pytest.approx(item["score"], abs=1e-6)
-            words = [reason for reason in item["why"] if reason["what"] == "word"]
+        (one,) = lists(**shop, listing_ids=["L011"], k=30, variant=variant, explain=True, index=place)
+        for item in one.items:
+            assert sum(reason.adds for reason in item.why) == pytest.approx(item.score, abs=1e-6)
+            words = [reason for reason in item.why if reason.what == "word"]
             assert len(words) <= 5
-            assert all(reason["word"] in item["title"].split() for reason in words)
-            assert ("photo" in {reason["what"] for reason in item["why"]}) == (variant != "text")
+            assert all(reason.word in item.title.split() for reason in words)
+            assert ("photo" in {reason.what for reason in item.why}) == (variant != "text")
 
 
 @pytest.mark.parametrize(("asked", "meant"), [("l011", "L011"), ("L8999", "L899"), ("011", "L011"), ("xyzzy-9", None)])
 def test_an_unknown_id_brings_the_nearest_to_mind(shop: dict[str, Path], asked: str, meant: str | None) -> None:
     with pytest.raises(InputError, match=f"no listing '{asked}'") as refused:
-        lists_of(shop, asked=["L001", asked])
+        lists_of(shop, listing_ids=["L001", asked])
     assert refused.value.hint == (f"Did you mean {meant!r}?" if meant else "Check the id (ids are case-sensitive).")
 
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etsyml_cli.core.days import days_of
 from etsyml_cli.core.errors import DataError
-from etsyml_cli.splits.days import NO_PART, TEST, TRAIN, VALID, days_of, last_days
+from etsyml_cli.splits.days import NO_PART, TEST, TRAIN, VALID, last_days
 
 
 @given(st.lists(st.integers(16_000, 16_100), min_size=1), st.integers(1, 5), st.integers(1, 5))

@@ -1,7 +1,8 @@
 """The click matrix of two columns, such as listing and query, reduced by a truncated SVD: A ≈ U Σ Vᵀ.
 
-A holds log(1 + clicks) of the days before the week that it is used in, so no label reaches a feature of its own day.
-A value's numbers are its row of U √Σ or V √Σ, and a pair's the product of its two rows, its entry of the reduced A.
+The entries of A are log(1 + clicks) of the days before the current week, so that no label leaks into a feature of its
+own day. The numbers of a value are its row of U √Σ or V √Σ. The number of a pair is the product of both rows, which is
+its entry of the reduced A.
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ from etsyml_cli.core.types import F64, U64
 from etsyml_cli.history.history import add_counts, find_positions
 from etsyml_cli.text.hashing import Numbers
 
-DAYS_OF_A_FIT = 7
-RIGHT = np.uint64(0xFFFFFFFF)  # the part of a pair's key that is its second column's
+DAYS_PER_FIT = 7
+RIGHT = np.uint64(0xFFFFFFFF)  # mask of the second column's part of a key
 
 
 @dataclass(frozen=True)
 class Side:
-    """`x`, (M, K), of the values of one column, whose `keys`, (M,), ascend."""
+    """The numbers `x`, (M, K), of the values of one column; their `keys`, (M,), are ascending."""
 
     keys: U64
     x: F64
 
 
 class ClickSvd:
-    """Clicks of M pairs on all days before `today`: `keys`, (M,), ascend; and what was fitted to them last.
+    """Clicks of M pairs on all days before `today`, with ascending `keys`, (M,), and the latest fit to them.
 
-    A pair's key is the hash of its first value, times 2^32, and the hash of its second.
+    The key of a pair is the hash of its first value times 2^32, plus the hash of its second.
     """
 
     def __init__(
@@ -46,22 +47,22 @@ class ClickSvd:
         sides: tuple[Side, Side] | None = None,
         fitted: bool = True,
     ) -> None:
-        nothing = Side(np.empty(0, np.uint64), np.empty((0, dim)))
+        empty = Side(np.empty(0, np.uint64), np.empty((0, dim)))
         self.dim = dim
         self.today = today
         self.keys = np.empty(0, np.uint64) if keys is None else keys
         self.clicks = np.empty(0) if clicks is None else clicks
-        self.left, self.right = sides or (nothing, nothing)
-        self._fitted = fitted  # to all that was counted
+        self.left, self.right = sides or (empty, empty)
+        self._fitted = fitted  # whether the latest fit includes all clicks
         self._open: list[tuple[U64, F64]] = []
 
     def add(self, keys: U64, clicks: F64) -> None:
-        """Count rows of today, each array (N,)."""
+        """Add rows of today, each array (N,)."""
         clicked = clicks > 0
         self._open.append((keys[clicked], clicks[clicked]))
 
     def begin(self, day: int) -> None:
-        """From now on it is `day`: with a new week the matrix of what was counted before is reduced anew."""
+        """Begin `day`. In a new week, the matrix of all earlier clicks is reduced again."""
         if day == self.today:
             return
         for keys, clicks in self._open:
@@ -69,13 +70,13 @@ class ClickSvd:
             self.clicks = sums[:, 0]
             self._fitted = self._fitted and not len(keys)
         self._open = []
-        if day // DAYS_OF_A_FIT != self.today // DAYS_OF_A_FIT and not self._fitted:
+        if day // DAYS_PER_FIT != self.today // DAYS_PER_FIT and not self._fitted:
             self.left, self.right = self._fit()
             self._fitted = True
         self.today = day
 
     def numbers(self, name: str, keys: U64, present: NDArray[np.bool_]) -> list[Numbers]:
-        """What is known of the two values of each `present` row, both (N,), and of them together."""
+        """The numbers of both values of each `present` row and of the pair; `keys` and `present` are (N,)."""
         left, right = (
             np.where(present, find_positions(side.keys, of), -1)
             for side, of in ((self.left, keys >> np.uint64(32)), (self.right, keys & RIGHT))
@@ -91,7 +92,7 @@ class ClickSvd:
         ]
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """What makes the same reduction again, as it is known today."""
+        """The state, without the rows of today, for `click_svd_of`."""
         return {
             "keys": self.keys,
             "clicks": self.clicks,
@@ -104,7 +105,7 @@ class ClickSvd:
         }
 
     def _fit(self) -> tuple[Side, Side]:
-        """The strongest directions, turned near to those of the last fit, so that what was learned goes on fitting."""
+        """The largest singular vectors, rotated to those of the latest fit, so that learned weights remain valid."""
         from scipy import sparse
 
         left, rows = np.unique(self.keys >> np.uint64(32), return_inverse=True)
@@ -123,7 +124,7 @@ class ClickSvd:
         known = before >= 0
         if not known.any():
             return np.eye(self.dim)
-        from scipy.linalg import orthogonal_procrustes  # loaded where it is used: most models reduce no clicks
+        from scipy.linalg import orthogonal_procrustes  # imported on use: most models have no click matrix
 
         with threadpool_limits(1, user_api="blas"):
             turn: F64 = orthogonal_procrustes(x[known], self.right.x[before[known]])[0]
@@ -131,7 +132,7 @@ class ClickSvd:
 
 
 def click_svd_of(dim: int, tensors: Mapping[str, NDArray[Any]]) -> ClickSvd:
-    """The reduction that `ClickSvd.tensors` was taken from. Raises ValueError for what does not fit together."""
+    """Restore a click matrix from `ClickSvd.tensors`. Raises ValueError if the tensors do not fit together."""
     sides = tuple(Side(tensors[f"{side}.keys"], tensors[side]) for side in ("left", "right"))
     if any(side.x.shape != (len(side.keys), dim) for side in sides) or len(tensors["keys"]) != len(tensors["clicks"]):
         raise ValueError("the parts of a click matrix do not fit each other")

@@ -1,4 +1,4 @@
-"""Numbers of listings, such as reduced photos, as features of the rows that show them."""
+"""Numeric features of listings, such as reduced photos."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class ListingNumbers:
     x: NDArray[Any]
 
     def of(self, rows: pa.RecordBatch) -> Numbers:
-        """The numbers of N rows: none for a listing that is not known, and for a row without one."""
+        """The numbers of N rows; none if the listing is unknown or missing."""
         if "listing_id" not in rows.schema.names:
             return Numbers(self.names, np.empty((0, len(self.names))), np.full(rows.num_rows, -1))
-        places = pc.index_in(rows.column("listing_id"), value_set=self.listing_ids).fill_null(-1)
-        met, codes = np.unique(places.to_numpy().astype(np.int64), return_inverse=True)
-        missing = int(np.count_nonzero(met[:1] < 0))
-        return Numbers(self.names, self.x[met[missing:]].astype(np.float64), codes - missing)
+        positions = pc.index_in(rows.column("listing_id"), value_set=self.listing_ids).fill_null(-1)
+        distinct, codes = np.unique(positions.to_numpy().astype(np.int64), return_inverse=True)
+        missing = int(np.count_nonzero(distinct[:1] < 0))
+        return Numbers(self.names, self.x[distinct[missing:]].astype(np.float64), codes - missing)

@@ -1,6 +1,6 @@
-"""Names for hashed features: the values of a row are hashed again, each with its name beside it.
+"""Names of hashed features, found by hashing the values of rows again.
 
-`listing_id=L17`, `title:wool`, `price~9.03…11.9` (a bucket, from … to), `query*listing_id=red scarf*L17`,
+`listing_id=L17`, `title:wool`, `price~9.03…11.9` (a bin with its range), `query*listing_id=red scarf*L17`,
 `query*title:red*wool` (a pair of words), `shop_id.rate` (a number), and `bias`.
 """
 
@@ -30,7 +30,7 @@ from etsyml_cli.text.hashing import Field, Numbers, feature_seed, pair_field
 
 BIAS = "bias"
 
-Places = NDArray[np.int64]  # of the rows in the listings table, (N,), −1 where they have none
+Positions = NDArray[np.int64]  # of rows in the listings table, (N,), −1 if not found
 
 
 class NamedFeature(NamedTuple):
@@ -44,31 +44,31 @@ class NamedFeature(NamedTuple):
 def named_features(
     hasher: RowHasher, rows: pa.RecordBatch, listings: pa.Table | None, numbers: Sequence[Numbers] = ()
 ) -> list[list[NamedFeature]]:
-    """The features of N rows that `hasher`, made with these listings, adds up to its hashed rows; the bias first."""
-    found = [[NamedFeature(BIAS, 1 << hasher.bits, 1.0)] for _ in range(rows.num_rows)]
-    place = hasher.listing_of(rows)
+    """The features of N rows that `hasher`, made with these listings, hashes; the bias first."""
+    features_of_rows = [[NamedFeature(BIAS, 1 << hasher.bits, 1.0)] for _ in range(rows.num_rows)]
+    positions = hasher.listing_of(rows)
     for feature in hasher.features:
-        for values in _values(feature.column, rows, place, listings):
+        for values in _values(feature.column, rows, positions, listings):
             names = NAMES[feature.hashed](values, feature.column)
-            _add(found, names, feature.hashed(values, feature.column), hasher.bits)
+            _add(features_of_rows, names, feature.hashed(values, feature.column), hasher.bits)
     for cross in hasher.crosses:
-        crossed = hasher.crossed(cross, rows, place)
-        texts = [_texts(feature.column, rows, place, listings) for feature in cross]
+        crossed = hasher.crossed(cross, rows, positions)
+        texts = [_texts(feature.column, rows, positions, listings) for feature in cross]
         columns = "*".join(feature.column for feature in cross)
         for t in np.flatnonzero(crossed.codes >= 0).tolist():
             name = f"{columns}={'*'.join(str(of_column[t]) for of_column in texts)}"
-            found[t].append(NamedFeature(name, _slot(crossed.hashes[t], hasher.bits), 1.0))
+            features_of_rows[t].append(NamedFeature(name, _slot(crossed.hashes[t], hasher.bits), 1.0))
     for first, second in hasher.word_crosses:
-        of_columns = (list(_values(feature.column, rows, place, listings)) for feature in (first, second))
+        of_columns = (list(_values(feature.column, rows, positions, listings)) for feature in (first, second))
         for texts_a, texts_b in product(*of_columns):
             names = _word_pairs(f"{first.column}*{second.column}", texts_a, texts_b)
-            _add(found, names, _hash_word_pairs(first, second, texts_a, texts_b), hasher.bits)
+            _add(features_of_rows, names, _hash_word_pairs(first, second, texts_a, texts_b), hasher.bits)
     for numbers_of_rows in numbers:
         slots = [_slot(feature_seed(name), hasher.bits) for name in numbers_of_rows.names]
         for t in np.flatnonzero(numbers_of_rows.codes >= 0).tolist():
             x = numbers_of_rows.x[numbers_of_rows.codes[t]].tolist()
-            found[t] += map(NamedFeature, numbers_of_rows.names, slots, x)
-    return found
+            features_of_rows[t] += map(NamedFeature, numbers_of_rows.names, slots, x)
+    return features_of_rows
 
 
 def _word_pairs(columns: str, texts_a: pa.Array, texts_b: pa.Array) -> list[str]:
@@ -83,28 +83,28 @@ def _hash_word_pairs(first: Feature, second: Feature, texts_a: pa.Array, texts_b
     return Hashes(pairs.ptr, pairs.hashes)
 
 
-def _values(column: str, rows: pa.RecordBatch, place: Places, listings: pa.Table | None) -> Iterator[pa.Array]:
-    """What the rows say themselves, shape (N,), then what the listings say of the others; null where nothing."""
-    unsaid = np.ones(rows.num_rows, bool)
+def _values(column: str, rows: pa.RecordBatch, positions: Positions, listings: pa.Table | None) -> Iterator[pa.Array]:
+    """The own values of the rows, shape (N,), then the values of the listings for rows without one; else null."""
+    missing = np.ones(rows.num_rows, bool)
     if column in rows.schema.names:
         own = rows.column(column)
         yield own.dictionary_decode() if pa.types.is_dictionary(own.type) else own
-        unsaid = own.is_null().to_numpy(zero_copy_only=False)
+        missing = own.is_null().to_numpy(zero_copy_only=False)
     if listings is not None and column in listings.column_names and column != "listing_id":
-        wanted = pa.array(place, mask=~unsaid | (place < 0))
+        wanted = pa.array(positions, mask=~missing | (positions < 0))
         yield listings[column].combine_chunks().take(wanted)
 
 
-def _texts(column: str, rows: pa.RecordBatch, place: Places, listings: pa.Table | None) -> list[str | None]:
+def _texts(column: str, rows: pa.RecordBatch, positions: Positions, listings: pa.Table | None) -> list[str | None]:
     texts: list[str | None] = [None] * rows.num_rows
-    for values in _values(column, rows, place, listings):
-        said = values.cast(pa.string()).to_pylist()
-        texts = [old if new is None else new for old, new in zip(texts, said, strict=True)]
+    for values in _values(column, rows, positions, listings):
+        new_texts = values.cast(pa.string()).to_pylist()
+        texts = [old if new is None else new for old, new in zip(texts, new_texts, strict=True)]
     return texts
 
 
-def _add(found: list[list[NamedFeature]], names: list[str], hashes: Hashes, bits: int) -> None:
-    for t, row in enumerate(found):
+def _add(features_of_rows: list[list[NamedFeature]], names: list[str], hashes: Hashes, bits: int) -> None:
+    for t, row in enumerate(features_of_rows):
         for k in range(hashes.ptr[t], hashes.ptr[t + 1]):
             row.append(NamedFeature(names[k], _slot(hashes.hashes[k], bits), 1.0))
 
@@ -130,7 +130,7 @@ def _start(bucket: int) -> float:
     return float(np.sign(bucket) * np.expm1(abs(bucket) / BUCKETS_PER_E_FOLD))
 
 
-# what hashes values -> what names those hashes, in the same order
+# function that hashes values -> function that names the hashes, in the same order
 NAMES: dict[Callable[[pa.Array, str], Hashes], Callable[[pa.Array, str], list[str]]] = {
     hash_categories: _categories,
     hash_words: _words,

@@ -1,7 +1,7 @@
-"""Rows of the impressions table, with what the listings table adds, as hashed features.
+"""Hashed features of rows of impressions, with columns of the listings table.
 
-A row's own value of a column comes first, its listing's value where the row has none; a value that neither has
-is no feature. What comes from a listing is hashed once, when the hasher is made.
+The value of a column is read from the row, and from the listing if the row has none. A missing value has no feature.
+Values of listings are hashed once, when the hasher is made.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from etsyml_cli.text.hashing import (
 )
 from etsyml_cli.text.words import tokenize
 
-BUCKETS_PER_E_FOLD = 4  # a bucket of a number is 28% wide
+BUCKETS_PER_E_FOLD = 4  # the bins of numbers are 28% wide
 
 
 class Hashes(NamedTuple):
@@ -41,14 +41,14 @@ class Hashes(NamedTuple):
 
 
 class Feature(NamedTuple):
-    """The column that a feature reads and how it hashes distinct values of it."""
+    """The column of a feature, and the function that hashes its distinct values."""
 
     column: str
     hashed: Callable[[pa.Array, str], Hashes]
 
 
 class Keys(NamedTuple):
-    """What N rows are counted by: `values`, (N,), where `present`, (N,)."""
+    """The keys of N rows in a history: `values`, (N,), valid if `present`, (N,)."""
 
     values: NDArray[np.uint64]
     present: NDArray[np.bool_]
@@ -95,11 +95,11 @@ class RowHasher:
             seed = word_cross_seed(first, second)
             pairs = product(self._fields(first, rows, listing), self._fields(second, rows, listing))
             fields += [pair_field(*pair, seed) for pair in pairs]
-        fields += [dense_field(found) for found in numbers]
+        fields += [dense_field(block) for block in numbers]
         return hashed_rows(fields, rows.num_rows, self.bits)
 
     def keys(self, rows: pa.RecordBatch) -> list[Keys]:
-        """For each of `counts` one number a row that stands for its one or two values, and which rows have them."""
+        """For each of `counts`, one key per row that combines its one or two values; present if the row has both."""
         listing = self.listing_of(rows)
         keys = []
         for columns in self.counts:
@@ -109,7 +109,7 @@ class RowHasher:
         return keys
 
     def listing_of(self, rows: pa.RecordBatch) -> NDArray[np.int64]:
-        """The row's place in the listings table, shape (N,), −1 where it has none."""
+        """The position of the listing of each row in the listings table, shape (N,), −1 if not found."""
         if self.listing_ids is None or "listing_id" not in rows.schema.names:
             return np.full(rows.num_rows, -1)
         ids = rows.column("listing_id").dictionary_encode()
@@ -123,20 +123,22 @@ class RowHasher:
         if feature.column in rows.schema.names:
             values = rows.column(feature.column).dictionary_encode()
             codes = _codes(values.indices)
-            hashes = self._remembered(feature, values.dictionary, lambda found: feature.hashed(found, feature.column))
+            hashes = self._remembered(
+                feature, values.dictionary, lambda distinct: feature.hashed(distinct, feature.column)
+            )
             yield Field(codes, *hashes)
             listing = np.where(codes < 0, listing, -1)
         if feature in self.listing_features:
             yield Field(listing, *self.listing_features[feature])
 
     def _remembered(self, what: Feature | str, values: pa.Array, make: Callable[[pa.Array], Any]) -> Any:
-        """What `make` makes of distinct values: batches of a row group mostly have the same."""
+        """The result of `make`, cached: consecutive batches mostly have the same distinct values."""
         if what not in self._latest or not self._latest[what][0].equals(values):
             self._latest[what] = values, make(values)
         return self._latest[what][1]
 
     def crossed(self, cross: list[Feature], rows: pa.RecordBatch, listing: NDArray[np.int64]) -> Field:
-        """One hash of the values' hashes for each row that has them all."""
+        """One hash per row that has all values, of the hashes of the values."""
         parts, complete = self._parts(cross, rows, listing)
         hashes = hash_together(parts, feature_seed("*".join(feature.column for feature in cross)))
         every = np.arange(rows.num_rows)
@@ -145,7 +147,7 @@ class RowHasher:
     def _parts(
         self, cross: list[Feature], rows: pa.RecordBatch, listing: NDArray[np.int64]
     ) -> tuple[list[NDArray[np.uint32]], NDArray[np.bool_]]:
-        """The hash of each row's value of each feature, (N,) each, and which rows have them all, (N,)."""
+        """The hashes of the values of each feature, (N,) each, and a mask of the rows that have all values, (N,)."""
         parts = []
         complete = np.ones(rows.num_rows, bool)
         for feature in cross:
@@ -158,22 +160,22 @@ class RowHasher:
 
 
 def word_cross_seed(first: Feature, second: Feature) -> int:
-    """The seed under which pairs of two columns' words are hashed."""
+    """The seed for hashing pairs of words of two columns."""
     return feature_seed(f"{first.column}*{second.column}.words")
 
 
 def hash_categories(values: pa.Array, column: str) -> Hashes:
-    """One hash for each value, as text; none for a null."""
+    """One hash per value, as text; none for a null."""
     return _one_each(values, hash_strings(values.drop_null().cast(pa.large_string()), feature_seed(column)))
 
 
 def hash_words(values: pa.Array, column: str) -> Hashes:
-    """A hash for each word of each text or list of texts."""
+    """One hash per word of each text or list of texts."""
     if pa.types.is_list(values.type):
         ends = np.cumsum([0, *pc.list_value_length(values).fill_null(0).to_numpy()])
         of_texts = hash_words(values.flatten(), column)
         return Hashes(of_texts.ptr[ends], of_texts.hashes)
-    texts = pc.split_pattern(values.fill_null(""), " ")  # no word spans a space, so each different piece is read once
+    texts = pc.split_pattern(values.fill_null(""), " ")  # tokenize each distinct piece once
     pieces = texts.values.dictionary_encode()
     words = words_of(pieces.dictionary)
     hashes = hash_strings(pa.array(chain(*words), pa.string()), feature_seed(f"{column}.words"))
@@ -184,25 +186,25 @@ def hash_words(values: pa.Array, column: str) -> Hashes:
 
 
 def words_of(values: pa.Array) -> list[list[str]]:
-    """The words of each text or list of texts, none of a null."""
+    """The words of each text or list of texts; a null has none."""
     return [tokenize(" ".join(value) if isinstance(value, list) else value) for value in values.to_pylist()]
 
 
 def hash_numbers(values: pa.Array, column: str) -> Hashes:
-    """One hash for the bucket of each number; none for a null. Raises what `buckets_of` raises."""
+    """One hash per number, of its bin; none for a null. Raises as `buckets_of`."""
     texts = pa.array(buckets_of(values, column)).cast(pa.string())
     return _one_each(values, hash_strings(texts, feature_seed(f"{column}.log")))
 
 
 def buckets_of(values: pa.Array, column: str) -> NDArray[np.int64]:
-    """The bucket of the logarithm, sgn(v)·log(1 + |v|), of each value v that is not null.
+    """The bin of the logarithm, sgn(v)·log(1 + |v|), of each value v that is not null.
 
-    Raises DataError for text that is no number, NaN and infinity.
+    Raises DataError if a value is not a number, NaN or infinite.
     """
     try:
         numbers = values.drop_null().cast(pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid as error:
-        raise DataError(f"features.numeric: {column!r} has a value that is no number: {error}") from None
+        raise DataError(f"features.numeric: {column!r} has a value that is not a number: {error}") from None
     if not np.all(np.isfinite(numbers)):
         raise DataError(f"features.numeric: {column!r} has a value that is NaN or infinite")
     buckets = np.floor(BUCKETS_PER_E_FOLD * np.sign(numbers) * np.log1p(np.abs(numbers)))
@@ -215,7 +217,7 @@ def _one_each(values: pa.Array, hashes: NDArray[np.uint32]) -> Hashes:
 
 
 def _runs(starts: NDArray[np.int64], stops: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where each of N runs starts … stops − 1 begins in their concatenation, (N + 1,), and the concatenation."""
+    """The start of each of N ranges starts … stops − 1 in their concatenation, (N + 1,), and the concatenation."""
     ptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(stops - starts)])
     return ptr, np.arange(ptr[-1]) + np.repeat(starts - ptr[:-1], stops - starts)
 

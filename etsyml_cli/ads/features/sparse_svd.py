@@ -1,6 +1,6 @@
-"""Truncated SVD of a sparse matrix, the same to the last bit every time.
+"""Truncated SVD of a sparse matrix with reproducible results, bit for bit.
 
-`scipy.sparse.linalg.svds` hands no seed to ARPACK, which starts anew at random where a matrix has few directions.
+`scipy.sparse.linalg.svds` passes no seed to ARPACK, which restarts at random if the matrix has a low rank.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def sparse_svd(matrix: sparse.csr_matrix, k: int) -> tuple[F64, F64, F64]:
     """U (N, k), the k largest singular values, descending, and V (M, k) of a matrix (N, M); k below both N and M.
 
-    Signs are such that the entry of largest magnitude of each column of V is positive.
+    The entry of largest magnitude of each column of V is positive.
     """
     if matrix.shape[0] < matrix.shape[1]:
         v, strength, u = _svd(matrix.T.tocsr(), k)
@@ -31,7 +31,7 @@ def sparse_svd(matrix: sparse.csr_matrix, k: int) -> tuple[F64, F64, F64]:
 
 
 def _svd(tall: sparse.csr_matrix, k: int) -> tuple[F64, F64, F64]:
-    import scipy.linalg  # loaded where it is used: most models reduce nothing
+    import scipy.linalg  # imported on use: most models have no SVD
     from scipy.sparse.linalg import LinearOperator, eigsh
 
     width = tall.shape[1]

@@ -1,7 +1,7 @@
-"""One probability from those of M models: a logistic blend by the amount of history, calibrated.
+"""The ensemble of M models: logistic regression on their log-odds and the amount of history, then calibration.
 
-Both steps are fitted on probabilities that were predicted before their rows were learned (stacking on out-of-sample
-predictions, Wolpert 1992; calibration by Platt 1999).
+Both are fitted on predictions made before training on their rows (stacking on out-of-sample predictions, Wolpert 1992;
+calibration by Platt 1999).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import numpy as np
 
 from etsyml_cli.core.types import F64
 
-RIDGE = 1.0  # of the blend towards equal shares
-CALIBRATION_RIDGE = 100.0  # of the calibration towards none: a day of few clicks must not move the next
-MOST = 30.0  # the farthest log-odds that a probability counts as
-LOG_SHOWN = 8.0  # brings the logarithm of the ad's impressions into the range of the others
+RIDGE = 1.0  # of the ensemble weights, towards equal weights
+CALIBRATION_RIDGE = 100.0  # of the calibration, towards none: a day with few clicks must not affect the next
+MAX_LOG_ODDS = 30.0  # log-odds are clipped to this range
+LOG_SHOWN = 8.0  # scales the logarithm of impressions to the range of the other inputs
 
 
 class Blend(NamedTuple):
@@ -25,27 +25,27 @@ class Blend(NamedTuple):
     platt: F64  # (2,)
 
     def predict(self, p: F64, shown: F64) -> F64:
-        """Click probabilities (N,) from the models', (N, M), and from how often each ad was shown before, (N,)."""
+        """Click probabilities (N,) from those of the models, (N, M), and earlier impressions of the ads, (N,)."""
         blended = _dot(_inputs(p, shown), self.weights)
         return np.asarray(1 / (1 + np.exp(-(self.platt[0] * blended + self.platt[1]))))
 
 
 def plain_blend(models: int) -> Blend:
-    """All models count alike, before anything was fitted."""
+    """An ensemble with equal weights, not calibrated."""
     return Blend(np.append(np.full(models, 1 / models), [0.0, 0.0]), np.array([1.0, 0.0]))
 
 
 def fit_blend(p: F64, shown: F64, clicks: F64, impressions: F64) -> Blend:
-    """The blend that fits these rows, p (N, M) and the others (N,), best; not calibrated."""
+    """Fit the ensemble weights to rows, p (N, M) and the others (N,); not calibrated."""
     start = plain_blend(p.shape[1])
     return start._replace(weights=_fit(_inputs(p, shown), clicks, impressions, start.weights, RIDGE))
 
 
 def calibrated(blend: Blend, p: F64, shown: F64, clicks: F64, impressions: F64) -> Blend:
-    """The blend with the slope and the shift of its log-odds that fit these rows best.
+    """Fit slope and intercept of the calibration to these rows.
 
-    The slope turns around the mean of the log-odds, each weighted by its information on the shift, n·p(1 − p): so the
-    evidence for one does not move the other. Rows of one class leave the blend as it is.
+    Log-odds are centered on their mean, weighted by n·p(1 − p), the information on the intercept: so slope and
+    intercept are estimated independently. If the rows are of one class, the ensemble is returned unchanged.
     """
     if not 0 < clicks.sum() < impressions.sum():
         return blend
@@ -58,7 +58,7 @@ def calibrated(blend: Blend, p: F64, shown: F64, clicks: F64, impressions: F64) 
 
 
 def level_kept(blend: Blend, p: F64, shown: F64, target: F64, impressions: F64) -> Blend:
-    """The blend with the shift at which the mean of its predictions for these rows is that of `target`, (N,)."""
+    """The ensemble with its intercept adjusted so that its mean prediction equals the mean of `target`, (N,)."""
     log_odds = blend.platt[0] * _dot(_inputs(p, shown), blend.weights) + blend.platt[1]
     ones = np.ones((len(target), 1))
     shift = _fit(ones, target * impressions, impressions, np.zeros(1), 0.0, offset=log_odds)
@@ -71,15 +71,14 @@ def _inputs(p: F64, shown: F64) -> F64:
 
 def _log_odds(p: F64) -> F64:
     with np.errstate(divide="ignore"):
-        return np.asarray(np.clip(np.log(p) - np.log1p(-p), -MOST, MOST))
+        return np.asarray(np.clip(np.log(p) - np.log1p(-p), -MAX_LOG_ODDS, MAX_LOG_ODDS))
 
 
 def _fit(x: F64, clicks: F64, impressions: F64, start: F64, ridge: float, offset: F64 | float = 0.0) -> F64:
-    """Logistic regression of rows x (N, D) with a ridge towards `start`, (D,), the result if rows are of one class.
+    """Logistic regression on rows x (N, D) with a ridge towards `start`, (D,), which is returned for one class only.
 
-    `offset` is added to the log-odds of every row.
-
-    Sums are NumPy's: a BLAS product would depend on the number of threads.
+    `offset` is added to the log-odds of every row. Sums use NumPy, because the result of BLAS depends on the number of
+    threads.
     """
     if not 0 < clicks.sum() < impressions.sum():
         return start
@@ -91,8 +90,8 @@ def _fit(x: F64, clicks: F64, impressions: F64, start: F64, ridge: float, offset
         slope = (x * (impressions / (1 + np.exp(-a)) - clicks)[:, None]).sum(axis=0)
         return total + ridge / 2 * float(((w - start) ** 2).sum()), slope + ridge * (w - start)
 
-    found: F64 = minimize(loss, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-6}).x
-    return found
+    solution: F64 = minimize(loss, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-6}).x
+    return solution
 
 
 def _dot(x: F64, w: F64) -> F64:

@@ -1,11 +1,12 @@
 """FTRL-Proximal logistic regression (McMahan et al., KDD'13, Algorithm 1) over hashed rows in CSR.
 
-A state `zn`, shape (D, 2), holds z and n of a slot side by side, 16 bytes, so that a feature costs one cache line.
-There is no weight vector: w follows from z and n wherever it is needed. The bias is a slot like any other.
+A state `zn`, shape (D, 2), has z and n of a slot next to each other, 16 bytes, so that a feature costs one cache line.
+There is no weight vector: w is computed from z and n when needed. The bias is a slot like any other.
 """
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -17,7 +18,16 @@ from etsyml_cli.core.types import F64
 
 Slots = NDArray[np.uint32]
 
-PREFETCH_ROWS = 3  # how many rows before its turn a row is fetched into the cache
+PREFETCH_ROWS = 3  # a row is fetched into the cache this many rows ahead
+
+
+class HashingFigures(msgspec.Struct, kw_only=True):
+    """Use of the hashed slots; the last two numbers are estimates."""
+
+    slots: int
+    slots_used: int
+    features: int
+    features_sharing_a_slot: int
 
 
 def new_state(bits: int) -> F64:
@@ -28,37 +38,39 @@ def new_state(bits: int) -> F64:
 def start_at(zn: F64, click_rate: float, config: CtrConfig) -> None:
     """Set the bias so that it alone predicts `click_rate`: Algorithm 1's weight, solved for z at n = 0.
 
-    From z = 0 the features of every row would learn the base rate between them, and a row that lacks them, such as
-    that of a new ad, would be predicted far too high.
+    From z = 0 the features of the rows would learn the base rate together, and predictions for a row without these
+    features, such as a new ad, would be far too high.
     """
     w = np.log(click_rate / (1 - click_rate))
     zn[-1] = -(w * (config.beta / config.alpha + config.l2) + np.copysign(config.l1, w)), 0.0
 
 
 def used_slots(zn: F64) -> tuple[Slots, F64]:
-    """The slots that have learned anything, shape (M,), and their z and n, shape (M, 2)."""
+    """The slots in use, shape (M,), and their z and n, shape (M, 2)."""
     slots = np.flatnonzero(_used(zn)).astype(np.uint32)
     return slots, zn[slots]
 
 
 def state_of(slots: Slots, learned: F64, bits: int) -> F64:
-    """The state that `used_slots` was taken from."""
+    """The state with these slots in use, the inverse of `used_slots`; shape (2**bits + 1, 2)."""
     zn = new_state(bits)
     zn[slots] = learned
     return zn
 
 
-def hashing_figures(zn: F64) -> dict[str, int]:
-    """How full the hashed slots are, and so how many features there were and how many of them share a slot.
+def hashing_figures(zn: F64) -> HashingFigures:
+    """The number of slots in use, with estimates of the number of features and of those that share a slot.
 
     The number of features is Whang et al.'s linear counting (TODS 1990), −D·ln(1 − used/D) for D slots; of that many
-    features, thrown at random, each is alone in its slot with probability exp(−features/D).
+    features, hashed at random, each is alone in its slot with probability exp(−features/D).
     """
     hashed = len(zn) - 1
     used = int(np.count_nonzero(_used(zn[:-1])))
     features = hashed * -np.log1p(-min(used, hashed - 1) / hashed)
     sharing = features * -np.expm1(-features / hashed)
-    return {"slots": hashed, "slots_used": used, "features": round(features), "features_sharing_a_slot": round(sharing)}
+    return HashingFigures(
+        slots=hashed, slots_used=used, features=round(features), features_sharing_a_slot=round(sharing)
+    )
 
 
 def _used(zn: F64) -> NDArray[np.bool_]:
@@ -66,7 +78,7 @@ def _used(zn: F64) -> NDArray[np.bool_]:
 
 
 def predict(zn: F64, ptr: NDArray[np.int64], slots: Slots, x: F64, config: CtrConfig) -> F64:
-    """Probability of a click for each row, shape (N,)."""
+    """Click probability of each row, shape (N,)."""
     p = np.empty(len(ptr) - 1)
     _predict(ptr, slots, x, zn, config.alpha, config.beta, config.l1, config.l2, p)
     return p
@@ -87,26 +99,29 @@ def learn(
     impressions: F64,
     config: CtrConfig,
 ) -> F64:
-    """Update `zn` row by row; returns p of each row as it was predicted before its update, shape (N,).
+    """Update `zn` row by row; returns the prediction p of each row made just before its update, shape (N,).
 
-    A row stands for `impressions` showings, `clicks` of them clicked; slots are distinct within a row, x is finite.
-    Raises DataError for clicks outside 0 … impressions.
+    A row aggregates `impressions`, `clicks` of them clicked; the slots of a row are distinct, and x is finite.
+    Raises DataError if clicks are negative or more than the impressions.
     """
     if not (np.all(clicks >= 0) and np.all(clicks <= impressions) and np.all(np.isfinite(impressions))):
-        raise DataError("a row has clicks below 0 or above its impressions", hint="A label is 0 or 1. Ingest again.")
+        raise DataError(
+            "a row has negative clicks or more clicks than impressions",
+            hint="A label is 0 or 1. Ingest the log again.",
+        )
     p = np.empty(len(clicks))
     _learn(ptr, slots, x, clicks, impressions, zn, config.alpha, config.beta, config.l1, config.l2, p)
     return p
 
 
-_compiled = njit(cache=True, nogil=True, error_model="numpy")  # loops that could raise are not vectorized
+_compiled = njit(cache=True, nogil=True, error_model="numpy")  # else loops are not vectorized
 
 
 @_compiled
 def _weight_by_alpha(z, root_n, beta_and_l2, l1):  # type: ignore[no-untyped-def]
     """w/alpha of one slot, where Algorithm 1 has w = −(z − sgn(z)·l1) / ((beta + √n)/alpha + l2), or 0 for |z| <= l1.
 
-    `beta_and_l2` is beta + alpha·l2. So no slot needs a division by alpha, neither here nor for σw.
+    `beta_and_l2` is beta + alpha·l2. This saves a division by alpha per slot, here and for σw.
     """
     if abs(z) <= l1:
         return 0.0
@@ -127,10 +142,10 @@ def _predict(ptr, slots, x, zn, alpha, beta, l1, l2, p):  # type: ignore[no-unty
 
 @_compiled
 def _learn(ptr, slots, x, clicks, impressions, zn, alpha, beta, l1, l2, p):  # type: ignore[no-untyped-def]
-    """Algorithm 1 of McMahan et al. (KDD'13); a row of N showings and c clicks is N unit rows at one p.
+    """Algorithm 1 of McMahan et al. (KDD'13); a row of N impressions and c clicks is N unit rows at one p.
 
     Unit rows of gradient g·x, g = p − y, add up to z += (Np − c)·x − σw and n += [c(1 − p)² + (N − c)p²]·x².
-    Learning waits for memory: rows to come are fetched early, and what is computed lies together in short loops.
+    Memory access limits the speed: later rows are fetched early, and computation is grouped in short loops.
     """
     longest = np.diff(ptr).max() if len(p) else 0
     z, n, root_n, u = np.empty(longest), np.empty(longest), np.empty(longest), np.empty(longest)  # u is w/alpha

@@ -1,7 +1,7 @@
 """The generalized second-price auction (Edelman, Ostrovsky & Schwarz, AER 2007), in exact decimal arithmetic.
 
-Ads rank by bid × click probability, which is what showing one is expected to earn. A click costs the least that would
-have kept the place: the next ad's score over the own click probability, rounded up to the cent.
+Ads rank by bid × click probability, the expected revenue of an impression. The price of a click is the lowest bid that
+would have kept the place: the score of the next ad divided by the click probability, rounded up to the cent.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from itertools import pairwise
 from typing import NamedTuple
 
 CENT = Decimal("0.01")
-MOST_DIGITS = 30  # of a bid or a click probability
+MAX_DIGITS = 30  # of a bid or a click probability
 HIGHEST_BID = Decimal(10) ** 15
-# products are exact; a quotient is rounded up, and up again to the cent, which is the same as once
-EXACT = Context(prec=4 * MOST_DIGITS, rounding=ROUND_CEILING)
+# products are exact; rounding a quotient up and then up to the cent equals rounding it up once
+EXACT = Context(prec=4 * MAX_DIGITS, rounding=ROUND_CEILING)
 
 
 class Bid(NamedTuple):
-    """What an advertiser offers for a click on a listing, and the probability `ctr` of that click."""
+    """A bid for a click on a listing, and the click probability `ctr`."""
 
     listing_id: str
     bid: Decimal
@@ -27,7 +27,7 @@ class Bid(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """An ad in its place, 1 the best: `score` is bid × ctr, `price` what a click costs."""
+    """An ad in its place, from 1: `score` is bid × ctr, `price` the price of a click."""
 
     place: int
     listing_id: str
@@ -38,19 +38,20 @@ class Placed(NamedTuple):
 
 
 def run_auction(bids: Iterable[Bid], reserve: Decimal) -> list[Placed]:
-    """Everyone who bids at least the reserve, best first, equal scores by id downwards.
+    """The ads that bid at least the reserve, best first; equal scores by descending id.
 
-    price = min(bid, max(reserve, next score / own ctr, rounded up to the cent)). The last ad pays the reserve, and so
-    does one with a ctr of 0, which no bid could lift. Bids have at most MOST_DIGITS digits and stay below HIGHEST_BID.
+    price = min(bid, max(reserve, next score / own ctr, rounded up to the cent)). The last ad pays the reserve, as does
+    an ad with a ctr of 0, whose score no bid could raise. Bids have at most MAX_DIGITS digits and are below
+    HIGHEST_BID.
     """
     with localcontext(EXACT):
-        scored = [(one.bid * one.ctr, one) for one in bids if one.bid >= reserve]
+        scored = [(bid.bid * bid.ctr, bid) for bid in bids if bid.bid >= reserve]
         scored.sort(key=lambda pair: (pair[0], pair[1].listing_id), reverse=True)
-        prices = [_price(one, below, reserve) for (_, one), (below, _) in pairwise(scored)]
+        prices = [_price(bid, below, reserve) for (_, bid), (below, _) in pairwise(scored)]
         prices += [reserve] * bool(scored)
         return [
-            Placed(place, *one, score.normalize(), price)
-            for place, ((score, one), price) in enumerate(zip(scored, prices, strict=True), start=1)
+            Placed(place, *bid, score.normalize(), price)
+            for place, ((score, bid), price) in enumerate(zip(scored, prices, strict=True), start=1)
         ]
 
 

@@ -1,4 +1,4 @@
-"""A processor's prefetch in numba, which has none of its own: LLVM's instruction behind a function."""
+"""Memory prefetch for numba, which has none: a function for the LLVM instruction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TO_WRITE, EVERY_LEVEL, DATA = 1, 3, 1  # llvm.prefetch(address, rw, locality, ca
 
 
 def _prefetch_row(_typing: Any, rows: Any, _number: Any) -> Any:
-    """Ask for rows[number], `rows` (N, 2) and contiguous, to be in the cache soon; changes nothing but time."""
+    """Prefetch rows[number] into the cache; `rows` is (N, 2) and contiguous. Has no effect on results."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, index = arguments

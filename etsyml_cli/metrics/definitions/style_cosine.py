@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from etsyml_cli.core.types import F64
+from etsyml_cli.core.vectors import unit_rows_in_double
 from etsyml_cli.metrics.metric import Metric
 from etsyml_cli.metrics.shapes import StyleMetric
 
 
 def best_match_cosine(true: F64, learned: F64) -> F64:
     """For each true style, (K, I), the cosine similarity to the most similar learned style, (L, I); shape (K,)."""
-    cosines = _unit_rows(true) @ _unit_rows(learned).T
+    cosines = unit_rows_in_double(true) @ unit_rows_in_double(learned).T
     best: F64 = cosines.max(axis=1)
     return best
-
-
-def _unit_rows(rows: F64) -> F64:
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: F64 = np.divide(rows, length, out=np.zeros_like(rows, np.float64), where=length > 0)
-    return unit
 
 
 STYLE_COSINE = Metric(

@@ -15,6 +15,7 @@ from numba import get_num_threads
 from numpy.typing import NDArray
 
 from etsyml_cli.core.types import F32, I64
+from etsyml_cli.core.vectors import unit_rows_in_double
 from etsyml_cli.personalization.similar_profiles.kernels import keep_nearest
 
 ASKED_AT_ONCE, MEMBERS_AT_ONCE = 256, 2048  # their cosines stay in a core's cache
@@ -47,8 +48,7 @@ def unit_rows(theta: F32) -> F32:
     """Profiles, (U, K), at length 1."""
     unit = np.empty_like(theta)
     for rows in _pieces(np.arange(len(theta)), MEMBERS_AT_ONCE):
-        wide = theta[rows].astype(np.float64)
-        unit[rows] = wide / np.sqrt((wide**2).sum(axis=1, keepdims=True))
+        unit[rows] = unit_rows_in_double(theta[rows])
     return unit
 
 

@@ -185,8 +185,8 @@ class PhotoCrosses:
         return self._columns(self.words.indices).ravel(), values.ravel()
 
     def take(self, rows: Selection) -> PhotoCrosses:
-        asked, query = np.unique(self.query[rows], return_inverse=True)
-        return PhotoCrosses(self.words[asked], self.z, query, self.listing[rows])
+        queries, query = np.unique(self.query[rows], return_inverse=True)
+        return PhotoCrosses(self.words[queries], self.z, query, self.listing[rows])
 
     def matrix(self) -> sparse.csr_matrix:
         words = self.words[self.query]

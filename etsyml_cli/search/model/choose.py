@@ -1,4 +1,4 @@
-"""Choose each block's L2 on pages that were set aside for it, then fit on all pages."""
+"""Choose the L2 of each block on validation pages, then fit on all pages."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from etsyml_cli.search.model.fit import Fitted, Objective, fit
 from etsyml_cli.search.model.pairs import Pages, count_pairs
 from etsyml_cli.search.model.score import OVERLAP, Blocks, Weights, take
 
-OVERLAP_L2 = 1e-6  # a few weights need no shrinking; this only keeps the best ones unique
+OVERLAP_L2 = 1e-6  # a few weights need no shrinkage; this makes the optimum unique
 
 
 class Tried(msgspec.Struct, frozen=True):
-    """What a combination of L2s, one a block, reached on the validation pages."""
+    """A combination of L2s, one per block, and its value on the validation pages."""
 
     l2: dict[str, float]
     value: float
 
 
 def with_pairs(pages: Pages, blocks: Blocks, objective: Objective) -> tuple[Pages, dict[str, Block]]:
-    """The pages that hold a pair, and the blocks for their rows."""
+    """The pages that have a pair, and the blocks of their rows."""
     useful = count_pairs(pages, objective.pairs) > 0
     return pages.take(useful), take(blocks, pages.rows(useful))
 
@@ -38,10 +38,10 @@ def choose_l2(
     objective: Objective,
     judge: Callable[[Weights], float],
 ) -> tuple[Tried, list[Tried]]:
-    """Walk over the grid, one block at a time, as long as `judge` values a step more: where it ends, and all tried.
+    """The best L2s and all that were tried: coordinate search on the grid, as long as `judge` improves.
 
     Every variant is searched the same way from the same start, the strongest L2s, so none is tuned more than another.
-    `pages` are those that hold a pair. Each fit starts from the weights of the one before.
+    `pages` must have a pair. Each fit starts from the weights of the previous one.
     """
     strengths = sorted(grid, reverse=True)
     weights = zeros(blocks, names)
@@ -63,10 +63,10 @@ def choose_l2(
         for place, name in enumerate(names):
             for step in (1, -1):
                 while name != OVERLAP and 0 <= at[place] + step < len(strengths):
-                    beside = (*at[:place], at[place] + step, *at[place + 1 :])
-                    if not value(beside) > best:
+                    neighbor = (*at[:place], at[place] + step, *at[place + 1 :])
+                    if not value(neighbor) > best:
                         break
-                    at, best, improved = beside, seen[beside], True
+                    at, best, improved = neighbor, seen[neighbor], True
     tried = [Tried(l2_at(names, strengths, place), found) for place, found in seen.items()]
     return Tried(l2_at(names, strengths, at), best), tried
 
@@ -80,13 +80,13 @@ def zeros(blocks: Blocks, names: tuple[str, ...]) -> Weights:
 
 
 def fit_on_all(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Objective, *, what: str) -> Fitted:
-    """The weights that minimize the objective over pages that hold a pair, from zero; says how it settled."""
+    """The weights that minimize the objective over pages with pairs, from a start at zero; logs non-convergence."""
     fitted = _solve(pages, blocks, l2, objective, start=zeros(blocks, tuple(l2)))
     if fitted.passes:
         logger.info("%s: objective %s on the passes", what, ", ".join(f"{value:.4f}" for value in fitted.passes))
     if not fitted.settled:
         rounds = "passes" if fitted.passes else "iterations"
-        logger.info("%s: stopped after %d %s, before the ranker had settled", what, fitted.iterations, rounds)
+        logger.info("%s: did not converge within %d %s", what, fitted.iterations, rounds)
     return fitted
 
 

@@ -1,7 +1,8 @@
 """Fit a linear pairwise ranker by stochastic descent: some pages at a time, in a new order on every pass.
 
-After Sculley, Large Scale Learning to Rank (NIPS workshop, 2009), with all pairs of a page where he draws one, and a
-rate of its own for each weight (AdaGrad: Duchi, Hazan, Singer, JMLR 2011). A step costs what its pages' rows hold.
+After Sculley, Large Scale Learning to Rank (NIPS workshop, 2009), with all pairs of a page instead of one pair and
+a learning rate per weight (AdaGrad: Duchi, Hazan, Singer, JMLR 2011). The cost of a step is proportional to the number
+of nonzero features of its rows.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def descend(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Ob
     They minimize what `fit` does. Of the features a batch is in memory at a time, of the weights four numbers each.
     Rates fall linearly to nothing (Defazio et al., 2023), which spares an average of weights. The result's `passes` are
     the mean loss of the pages when they were met plus the L2 after the pass; they were enough if the last gained less
-    than SETTLED. The same for any number of threads. Raises DataError where a feature is not a finite number.
+    than SETTLED. The same for any number of threads. Raises DataError if a feature is not a finite number.
     """
     of_blocks = {name: _start(blocks[name], w, len(pages.level)) for name, w in start.items()}
     weights = {name: of_block.w for name, of_block in of_blocks.items()}
@@ -42,7 +43,7 @@ def descend(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Ob
     n_pages = len(pages.offsets) - 1
     n_batches = -(-n_pages // PAGES_AT_ONCE)
     found, shares = [], 0.0
-    with threadpool_limits(1, user_api="blas"):  # sums keep their order on any machine
+    with threadpool_limits(1, user_api="blas"):  # the order of sums is the same on every machine
         for number in range(objective.passes):
             order = generator(objective.seed, "descent", number).permutation(n_pages)
             total = 0.0

@@ -20,7 +20,7 @@ Solver = Literal["lbfgs", "descent"]
 
 @dataclass(frozen=True)
 class Objective:
-    """What is minimized beside the L2s: which pairs, which loss, how much L1; by which solver, for how long at most."""
+    """The objective without the L2s (pairs, loss, L1), the solver and its limits."""
 
     pairs: PairKind = "all"
     loss: Loss = "logistic"
@@ -63,7 +63,7 @@ def penalty(weights: Weights, l2: Mapping[str, float]) -> float:
 
 
 def expect_finite(loss: float) -> None:
-    """Raises DataError where a loss is not a finite number, since then a feature is not."""
+    """Raise DataError if the loss is not a finite number, because then a feature is not."""
     if not np.isfinite(loss):
         raise DataError("a feature of a shown listing is not a finite number", hint="Extract the photos again.")
 
@@ -72,7 +72,7 @@ def fit(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Object
     """The weights of the blocks in `start` that minimize `loss_of` + l1 · |w|₁, sought from there.
 
     Memory grows with the rows and the features, never with the pairs. With an L1 each weight is u − v with u, v ≥ 0,
-    so that the bounds of L-BFGS-B make exact zeros. Raises DataError where a feature is not a finite number.
+    so that the bounds of L-BFGS-B make exact zeros. Raises DataError if a feature is not a finite number.
     """
     names = list(start)
     cuts = np.cumsum([len(start[name]) for name in names])[:-1]
@@ -91,7 +91,7 @@ def fit(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Object
 
     first = np.concatenate([start[name] for name in names])
     options = {"maxiter": objective.max_iterations}
-    # one BLAS thread: the sums keep their order on any machine, and for vectors more threads only cost CPU
+    # one BLAS thread: the order of sums is the same on every machine, and vectors gain nothing from more threads
     with threadpool_limits(1, user_api="blas"):
         if l1:
             both = np.concatenate([np.maximum(first, 0), np.maximum(-first, 0)])

@@ -1,4 +1,4 @@
-"""Pairs of a better and a worse row of one page: their loss, their number and themselves, none of them stored."""
+"""Pairs of a better and a worse row of one page: loss, number and enumeration, without storing them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.types import F64, I64
 
-# all: every two rows of a page whose levels differ. adjacent: only where nothing stands between them on the page.
-# skip-above: only where the worse row stands above the better one, so that it was probably looked at and passed over
-# (Joachims, KDD'02). No such pair speaks for a row that stands high: the model learns to reward low positions.
+# all: every two rows of a page whose levels differ. adjacent: only if no row is between them on the page.
+# skip-above: only if the worse row is above the better one, so that it was probably examined and skipped
+# (Joachims, KDD'02). No such pair favors a row at the top, so the model learns to reward low positions.
 PairKind = Literal["all", "adjacent", "skip-above"]
 Loss = Literal["logistic", "hinge"]
 
@@ -59,7 +59,7 @@ def pair_loss(s: F64, pages: Pages, *, pairs: PairKind = "all", loss: Loss = "lo
     everywhere, as L-BFGS wants. The sign that Algorithm 2 draws for a pair changes no loss, so none is drawn.
 
     Each pair weighs weight_i / (pairs of its page): pages count alike, as in the metrics, however many clicks they
-    have. The loss is the mean over the pages that have a pair, 0 where none has; NaN where a pair has a score of NaN.
+    have. The loss is the mean over the pages that have a pair, 0 if none has; NaN if a pair has a score of NaN.
     """
     hinge = loss == "hinge"
     value, λ = _pair_loss(s, pages.level, pages.position, pages.weight, pages.offsets, _KINDS[pairs], hinge)
@@ -67,14 +67,14 @@ def pair_loss(s: F64, pages: Pages, *, pairs: PairKind = "all", loss: Loss = "lo
 
 
 def count_pairs(pages: Pages, pairs: PairKind = "all") -> I64:
-    """How many pairs each page holds, shape (Q,)."""
+    """The number of pairs of each page, shape (Q,)."""
     return np.diff(_pairs_before(pages, pairs)[pages.offsets])
 
 
 def iterate_pairs(pages: Pages, pairs: PairKind = "all", *, at_once: int = 1 << 16) -> Iterator[tuple[I64, I64]]:
     """All pairs, page after page: their better and their worse rows, shape (P,) each.
 
-    P is at most `at_once`, or one better row's pairs where these alone are more.
+    P is at most `at_once`, or the number of pairs of one better row if that is larger.
     """
     before = _pairs_before(pages, pairs)
     first = 0

@@ -1,4 +1,4 @@
-"""How likely each place on a page is to be looked at, from listings that one query showed at several places."""
+"""Examination propensities of positions, from listings shown at several positions for the same query."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _MOST_STEPS = 10_000
 
 @dataclass(frozen=True)
 class Propensities:
-    """Position k's entry is k - 1; each array has shape (K,)."""
+    """Arrays of shape (K,); entry k - 1 belongs to position k."""
 
-    examination: F64  # chance of a look relative to that at the top; the clicks decide, so it may exceed 1
-    impressions: I64  # that informed it; 0 where the nearest informed position lent its value
-    clicks: I64  # that informed it
+    examination: F64  # probability relative to the top position; estimated from clicks, so it may exceed 1
+    impressions: I64  # used for the estimate; 0 if the value was taken from the nearest estimated position
+    clicks: I64  # used for the estimate
 
 
 def fit_propensities(group: I64, position: I64, clicked: Bools, *, max_position: int | None = None) -> Propensities:
@@ -36,7 +36,7 @@ def fit_propensities(group: I64, position: I64, clicked: Bools, *, max_position:
     The likelihood has its maximum at finite ratios of θ only among positions that lead to each other by steps from one
     clicked to one shown in the same group (Ford, 1957). Such a set, the one with the most clicks, is estimated,
     relative to its first position; any other position takes the value of the nearest of them, the upper of two.
-    K is `max_position` (rows beyond are left out) or the last position. DataError where no two can be compared.
+    K is `max_position` (rows beyond are left out) or the last position. Raises DataError if no two can be compared.
     """
     k = int(position.max(initial=1)) if max_position is None else max_position
     shown, clicks = _keep_informative(*_tables(group, position, clicked, k))
@@ -101,5 +101,5 @@ def _incomparable() -> DataError:
     return DataError(
         "position bias cannot be learned: no two positions share a listing that one query showed at both and that was "
         "clicked at each",
-        hint="Bring a longer log, or one in which a query is asked again and its page varies; or train without it.",
+        hint="Use a longer log with repeated queries, or train with debias: null.",
     )

@@ -228,9 +228,9 @@ def test_the_estimate_of_features_and_collisions(features):
     slots, counts = np.unique(generator(1, "slots").integers(0, 1 << bits, features), return_counts=True)
     zn[slots, 1] = 1.0
     found = hashing_figures(zn)
-    assert found["slots_used"] == len(slots)
-    assert found["features"] == pytest.approx(features, rel=0.05)
-    assert found["features_sharing_a_slot"] == pytest.approx(counts[counts > 1].sum(), rel=0.1, abs=5)
+    assert found.slots_used == len(slots)
+    assert found.features == pytest.approx(features, rel=0.05)
+    assert found.features_sharing_a_slot == pytest.approx(counts[counts > 1].sum(), rel=0.1, abs=5)
 
 
 @pytest.mark.parametrize("l1", [0.0, 2.0])
