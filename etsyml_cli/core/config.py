@@ -1,7 +1,7 @@
-"""Configuration: defaults in a msgspec Struct, a YAML file over them, `--set a.b=c` over that.
+"""Configuration: the defaults of a msgspec Struct, overridden by a YAML file, overridden by `--set a.b=c`.
 
-Unknown keys are errors with the key's path. YAML is read the way people expect it, not the way
-YAML 1.1 says: `1e-3` is a number, `NO` is text, an equal key twice is an error, aliases are refused.
+Unknown keys are errors that name the path of the key. The YAML dialect is stricter than YAML 1.1: `1e-3` is a
+number, `NO` is text, and duplicate keys and aliases are errors.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ ConfigT = TypeVar("ConfigT", bound=msgspec.Struct)
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Base of every configuration: immutable, and no key but those it declares. Subclasses repeat `frozen=True`."""
+    """Base class of all configurations: immutable, unknown keys are errors. Subclasses repeat `frozen=True`."""
 
 
 @dataclass(frozen=True)
 class Resolved(Generic[ConfigT]):
-    """A configuration and, for each dotted key, where its value came from."""
+    """A configuration and the origin of the value of each dotted key."""
 
     value: ConfigT
     origins: dict[str, str]
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """Plain data from YAML text. Raises UsageError that names `where` and the line."""
+    """Parse YAML text into plain data. Raises UsageError, with `where` and the line, if it is invalid."""
     import yaml
 
     if len(text.encode()) > MAX_BYTES:
-        raise UsageError(f"{where}: a configuration file holds at most 1 MiB")
+        raise UsageError(f"{where}: larger than 1 MiB, the limit for configuration files")
     try:
         return yaml.load(text, Loader=_loader())  # noqa: S506  a subclass of SafeLoader
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UsageError(f"{where}{line}: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, KeyError, AttributeError) as error:  # !!bool abc and its like
+    except (yaml.YAMLError, ValueError, KeyError, AttributeError) as error:  # such as `!!bool abc`
         raise UsageError(f"{where}: {error}") from None
     except RecursionError:
         raise UsageError(f"{where}: nested too deeply") from None
@@ -56,14 +56,17 @@ def resolve_config(
     sets: list[str] | None = None,
     options: dict[str, Any] | None = None,
 ) -> Resolved[ConfigT]:
-    """Defaults of `kind`, then the file, then `--set`, then `options` (dotted key -> value; None = not given)."""
+    """Merge the defaults of `kind`, the file, `--set` and `options` (dotted key -> value or None); the last one wins.
+
+    Raises UsageError if a key is unknown or a value is invalid.
+    """
     tree = msgspec.to_builtins(kind())
     shape = _shape(kind)
     origins = dict.fromkeys(_leaves(shape), "default")
     if file_text is not None:
         data = parse_yaml(file_text, file_name)
         if data is not None and not isinstance(data, dict):
-            raise UsageError(f"{file_name}: expected keys and values at the top level")
+            raise UsageError(f"{file_name}: the top level must be a mapping of keys to values")
         _overlay(tree, shape, data or {}, "", file_name, origins)
     set_keys = set[str]()
     for assignment in sets or []:
@@ -71,7 +74,7 @@ def resolve_config(
         if not equals:
             raise UsageError(f"--set {assignment}: expected KEY=VALUE")
         if key.strip() in set_keys:
-            raise UsageError(f"--set: {key.strip()} is given twice", hint="Give it once.")
+            raise UsageError(f"--set {key.strip()}: duplicate key", hint="Set each key once.")
         set_keys.add(key.strip())
         _overlay(tree, shape, _nested(key.strip(), parse_yaml(text, f"--set {key}")), "", "--set", origins)
     for key, value in (options or {}).items():
@@ -90,18 +93,17 @@ def _loader() -> type:
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.AliasEvent):
                 event = self.peek_event()  # type: ignore[no-untyped-call]
-                raise yaml.MarkedYAMLError(problem="aliases are refused", problem_mark=event.start_mark)
+                raise yaml.MarkedYAMLError(problem="YAML aliases are not allowed", problem_mark=event.start_mark)
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             seen = set()
             for key_node, _ in node.value:
                 if not isinstance(key_node, yaml.ScalarNode):
-                    raise yaml.MarkedYAMLError(problem="a key is a word", problem_mark=key_node.start_mark)
+                    raise yaml.MarkedYAMLError(problem="keys must be scalars", problem_mark=key_node.start_mark)
                 if key_node.value in seen:
-                    raise yaml.MarkedYAMLError(
-                        problem=f"the key {key_node.value!r} stands here twice", problem_mark=key_node.start_mark
-                    )
+                    problem = f"duplicate key {key_node.value!r}"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
                 seen.add(key_node.value)
             return super().construct_mapping(node, deep)
 
@@ -123,7 +125,7 @@ def _loader() -> type:
 
 
 def _shape(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """The keys of a configuration: a nested Struct's keys below its name, None below a plain value's."""
+    """The keys of a configuration: nested keys for a nested Struct, None for a plain value."""
     shape: dict[str, Any] = {}
     for field in msgspec.structs.fields(kind):
         nested = isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
@@ -159,11 +161,11 @@ def _overlay(
         elif isinstance(value, dict):
             _overlay(tree[key], shape[key], value, f"{path}.", origin, origins)
         else:
-            raise UsageError(f"{origin}: {path} holds keys: {', '.join(shape[key])}")
+            raise UsageError(f"{origin}: {path} is a section; set one of its keys: {', '.join(shape[key])}")
 
 
 def _with_key_path(message: str, origins: dict[str, str]) -> str:
-    """msgspec says ``Expected `int`, got `str` - at `$.a.b` ``; people look for `a.b` and its origin."""
+    """Rewrite ``Expected `int`, got `str` - at `$.a.b` `` of msgspec to begin with the origin and the key `a.b`."""
     problem, _, path = message.partition(" - at `$.")
     key = path.rstrip("`")
     if not key:

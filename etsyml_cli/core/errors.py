@@ -1,4 +1,4 @@
-"""Every failure that is the user's to mend, with the exit code the command line gives it."""
+"""Errors that the user can fix, with the exit codes of the command line."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-MOST_COMPARED = 5000  # ids; a second at most
+MAX_IDS_COMPARED = 5000  # takes at most a second
 
 
 class EtsymlError(Exception):
-    """What went wrong and where, with what to do about it in `hint`. Any other exception is a bug."""
+    """A problem and its location in `message`, the remedy in `hint`. Any other exception is a bug."""
 
     exit_code = 1
 
@@ -21,31 +21,31 @@ class EtsymlError(Exception):
 
 
 class UsageError(EtsymlError):
-    """A command, option, value or configuration key that does not exist or does not fit."""
+    """Unknown or invalid command, option, value or configuration key."""
 
     exit_code = 2
 
 
 class InputError(EtsymlError):
-    """An input that is missing, unreadable or of another schema."""
+    """Input that is not found, not readable or has another schema."""
 
     exit_code = 3
 
 
 class DataError(EtsymlError):
-    """Data that was read well but is refused: too many bad rows, nothing left, one class only."""
+    """Data that can be read but not used: too many bad rows, no rows left, only one class."""
 
     exit_code = 4
 
 
 class MissingPartError(EtsymlError):
-    """An optional package or a device that is not here; the hint holds the command that installs it."""
+    """Optional package or device that is not available; the hint contains the command that installs it."""
 
     exit_code = 5
 
 
 class GateError(EtsymlError):
-    """A quality gate (`--min ndcg@10=0.30`) that was missed."""
+    """Quality gate (`--min ndcg@10=0.30`) that was not passed."""
 
     exit_code = 6
 
@@ -56,24 +56,24 @@ class ShortageError(EtsymlError):
     exit_code = 7
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known word, or all of them where none is near."""
-    known = sorted(known)
-    near = nearest_word(word, known)
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """A hint that names the most similar choice, or all choices if none is similar."""
+    choices = sorted(choices)
+    near = nearest_word(word, choices)
     if near is not None:
         return f"Did you mean {near!r}?"
-    return f"Known here: {', '.join(known)}." if known else ""
+    return f"Choose from: {', '.join(choices)}." if choices else ""
 
 
-def nearest_word(word: str, known: Sequence[str]) -> str | None:
-    """The known word that is most like this one; None where none is near."""
-    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), None)
+def nearest_word(word: str, choices: Sequence[str]) -> str | None:
+    """The choice that is most similar to the word, None if none is similar."""
+    return next(iter(difflib.get_close_matches(word, choices, n=1, cutoff=0.6)), None)
 
 
 def like_this_id(wanted: str, ids: Iterable[str]) -> str:
-    """A hint that names the id most like the wanted one, of the first MOST_COMPARED that begin or end as it does."""
+    """A hint that names the most similar id among the first MAX_IDS_COMPARED with the same first or last half."""
     half = max(len(wanted) // 2, 1)
     begin, end = wanted[:half].lower(), wanted[-half:].lower()
     alike = (one for one in ids if (lower := one.lower()).startswith(begin) or lower.endswith(end))
-    near = nearest_word(wanted, list(islice(alike, MOST_COMPARED)))
-    return f"Did you mean {near!r}?" if near else "Is the id right, with its case?"
+    near = nearest_word(wanted, list(islice(alike, MAX_IDS_COMPARED)))
+    return f"Did you mean {near!r}?" if near else "Check the id (ids are case-sensitive)."

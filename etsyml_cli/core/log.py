@@ -1,6 +1,6 @@
-"""How the core speaks: a logger for what happened and `progress` for what goes on.
+"""The logger of the package, and `progress` for long-running stages.
 
-Nothing here prints. The command line sets a handler, and a progress bar where a person looks.
+This module does not print. The command line adds a log handler, and a progress bar on a terminal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 @contextmanager
 def progress_lines(what: str, total: int | None) -> Iterator[Advance]:
-    """Progress as one log line every ten seconds, with the time left where the total is known."""
+    """Log one line every ten seconds, with the remaining time if the total is known."""
     started = last = time.monotonic()
     done = 0
 
@@ -42,11 +42,11 @@ _factory: ProgressFactory = progress_lines
 
 
 def show_progress_with(factory: ProgressFactory) -> None:
-    """Let `factory` show progress from now on."""
+    """Use `factory` to show progress."""
     global _factory
     _factory = factory
 
 
 def progress(what: str, total: int | None = None) -> AbstractContextManager[Advance]:
-    """`with progress("rows", n) as advance: advance(1)` shows how far a long stage has come."""
+    """`with progress("rows", n) as advance: advance(1)` shows the progress of a long stage."""
     return _factory(what, total)

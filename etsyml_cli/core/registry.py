@@ -1,4 +1,4 @@
-"""Explicit tables `name -> "module:attribute"`; what a name stands for is imported on use."""
+"""Explicit registries `name -> "module:attribute"`; the module is imported on first use."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from etsyml_cli.core.errors import UsageError, did_you_mean
 
 
 def resolve(table: Mapping[str, str], name: str, what: str) -> Any:
-    """The object that `name` stands for in `table`; `what` names the kind of thing in the error.
+    """Import the object registered as `name` in `table`.
 
-    Raises UsageError for a name that the table does not hold.
+    Raises UsageError if the name is not registered; `what` is the kind of object in its message.
     """
     if name not in table:
         raise UsageError(f"unknown {what} {name!r}", hint=did_you_mean(name, table))

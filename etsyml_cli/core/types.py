@@ -1,4 +1,4 @@
-"""Typed aliases of numpy arrays."""
+"""Type aliases for numpy arrays."""
 
 from __future__ import annotations
 

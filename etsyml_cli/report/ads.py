@@ -1,4 +1,4 @@
-"""The report's section on ads: the talk's table, and how good the predicted click probabilities are, in pictures."""
+"""The ads section of the report: the table of the talk, and plots of the quality of the predicted probabilities."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.metrics.curves import curves, equal_groups, rates_of
 from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.photos.choose import features_of_model
-from etsyml_cli.report.ads_auctions import MOST_ROWS, Auctions, auctions
-from etsyml_cli.report.ads_features import Telling, telling
+from etsyml_cli.report.ads_auctions import MAX_ROWS, Auctions, auctions
+from etsyml_cli.report.ads_features import TopFeatures, top_features
 from etsyml_cli.report.ads_rows import rows_of_test
 from etsyml_cli.report.ads_table import Slice, slices
 from etsyml_cli.report.missing import SEED, Missing
@@ -28,15 +28,15 @@ from etsyml_cli.systems import KINDS, MODELS
 
 MADE_BY = MODELS["ctr"].train
 GROUPS = 10
-UNCALIBRATED = np.array([1.0, 0.0])  # slope and shift of the log-odds
-DRAWN = ("baseline", HISTORICAL, CONTENT, ENSEMBLE)
+UNCALIBRATED = np.array([1.0, 0.0])  # slope and intercept of the log-odds
+VARIANTS = ("baseline", HISTORICAL, CONTENT, ENSEMBLE)
 
 
 class Ads(msgspec.Struct, kw_only=True):
-    """What the section shows: the model's figures on the `rows` rows of the test days."""
+    """Contents of the section: metrics of the model on the `rows` rows of the test set."""
 
-    event: str  # what is predicted: a click or a conversion
-    source: str  # the table that it learned from
+    event: str  # the predicted event, click or conversion
+    source: str  # the table with the training log
     first_day: str
     last_day: str
     rows: int
@@ -47,12 +47,12 @@ class Ads(msgspec.Struct, kw_only=True):
     precision_recall: Plot
     progressive: Plot
     by_history: Plot | Missing
-    telling: Telling
+    telling: TopFeatures
     auctions: Auctions | Missing
 
 
 def ads(place: Workspace) -> Ads | Missing:
-    """The figures and pictures of the click model, on what `train ctr` set aside. Raises as `evaluate_ctr`."""
+    """Metrics and plots of the click model on the held-out test set. Raises the same errors as `evaluate_ctr`."""
     model = place.model("ctr")
     if not (model / MANIFEST).is_file():
         first = "" if place.table("impressions").exists() else "etsyml ingest impressions FILE && "
@@ -67,7 +67,7 @@ def ads(place: Workspace) -> Ads | Missing:
         )
     )
     found = on_test_days(model, trained_on)
-    shown = rows_of_test(trained_on.log, found.split, found.model, MOST_ROWS)
+    shown = rows_of_test(trained_on.log, found.split, found.model, MAX_ROWS)
     event = EVENTS[trained_on.log.label]
     return Ads(
         event=event,
@@ -81,13 +81,13 @@ def ads(place: Workspace) -> Ads | Missing:
         **_roc_and_precision(found, event),
         progressive=_progressive(figures_of(model).progressive, list(found.model.parts)),
         by_history=_by_history(found, event),
-        telling=telling(found.model, shown, trained_on.side.listings),
+        telling=top_features(found.model, shown, trained_on.side.listings),
         auctions=auctions(place, found.model, shown),
     )
 
 
 def _reliability(found: TestRun, event: str) -> Plot:
-    """Predicted against observed rates, of the ensemble before and after calibration."""
+    """Predicted and observed rates of the ensemble, before and after calibration."""
     rates = found.tested.rates
     blended = {"calibrated": rates[ENSEMBLE]} if ENSEMBLE in rates else {"not calibrated": rates[CONTENT]}
     if ENSEMBLE in rates:
@@ -100,7 +100,7 @@ def _reliability(found: TestRun, event: str) -> Plot:
         series.append(Series(name=name, x=predicted, **dict(zip(("y", "low", "high"), observed, strict=True))))
     return Plot(
         name="ads-reliability",
-        title="Reliability: a tenth of the rows each, by what was predicted, with 95% intervals",
+        title=f"Calibration: predicted and observed {event} rates of ten groups of equal size, with 95% intervals",
         x=f"predicted {event} rate",
         y=f"observed {event} rate",
         series=series,
@@ -111,36 +111,35 @@ def _reliability(found: TestRun, event: str) -> Plot:
 
 
 def _roc_and_precision(found: TestRun, event: str) -> dict[str, Plot]:
-    roc, precision = [], []
-    for name in DRAWN:
+    roc, precision_recall = [], []
+    for name in VARIANTS:
         if name in found.tested.rates:
             drawn = curves(found.tested.rates[name], found.tested.clicks, found.tested.impressions)
-            false_positives, recall, of_those = (part.tolist() for part in drawn)
+            false_positives, recall, precisions = (part.tolist() for part in drawn)
             roc.append(Series(name=name, x=false_positives, y=recall))
-            precision.append(Series(name=name, x=recall[1:], y=of_those[1:]))
-    share = f"share of {event}s found"
+            precision_recall.append(Series(name=name, x=recall[1:], y=precisions[1:]))
     return {
         "roc": Plot(
             name="ads-roc",
-            title=f"ROC: {event}s found against impressions without one that come along",
-            x="share of the others",
-            y=share,
+            title=f"ROC curve of the predicted {event} rates",
+            x="false positive rate",
+            y="true positive rate",
             series=roc,
             diagonal=True,
         ),
         "precision_recall": Plot(
             name="ads-precision-recall",
-            title=f"Precision and recall: the {event} rate among the highest scored",
-            x=share,
-            y=f"{event} rate among those",
-            series=precision,
+            title=f"Precision-recall curve of the predicted {event} rates",
+            x="recall",
+            y="precision",
+            series=precision_recall,
             scale="log-y",
         ),
     }
 
 
 def _progressive(days: list[DayFigures], parts: list[str]) -> Plot:
-    """The log loss of each day's rows, each row predicted just before it was learned."""
+    """The log loss of each day, with each row predicted before it is used for training."""
     first = days[0].day
     series = [
         Series(
@@ -152,7 +151,7 @@ def _progressive(days: list[DayFigures], parts: list[str]) -> Plot:
     ]
     return Plot(
         name="ads-progressive",
-        title="Log loss while learning: each row was predicted just before it was learned",
+        title="Log loss during training: each row is predicted before it is used for training",
         x=f"days since {iso_date(first)}",
         y="log loss",
         series=series,
@@ -160,13 +159,13 @@ def _progressive(days: list[DayFigures], parts: list[str]) -> Plot:
 
 
 def _by_history(found: TestRun, event: str) -> Plot | Missing:
-    """Observed and predicted rates by how often the ad was shown before."""
+    """Observed and predicted rates by the number of earlier impressions of the ad."""
     if not found.model.histories:
-        return Missing("the model counts no history", MADE_BY)
+        return Missing("the model has no history features", MADE_BY)
     shown, clicks, impressions = found.scored.shown, found.tested.clicks, found.tested.impressions
     groups = equal_groups(shown, GROUPS)
     names = [_range(shown[groups == number]) for number in range(groups.max() + 1)]
-    predicted = {name: rates_of(groups, found.tested.rates[name], clicks, impressions) for name in DRAWN[1:]}
+    predicted = {name: rates_of(groups, found.tested.rates[name], clicks, impressions) for name in VARIANTS[1:]}
     observed = predicted[ENSEMBLE]
     series = [
         Series(
@@ -180,7 +179,7 @@ def _by_history(found: TestRun, event: str) -> Plot | Missing:
     ]
     return Plot(
         name="ads-by-history",
-        title=f"Calibration by history: {event} rates by how often the ad was shown before the test",
+        title=f"Calibration by history: {event} rates by number of impressions of the ad before the test period",
         x="earlier impressions of the ad",
         y=f"{event} rate",
         series=series,

@@ -1,4 +1,4 @@
-"""What clicks would cost: ads that were shown for the same query, as if they had competed there."""
+"""Simulated auctions among the ads that were shown for the same query, and the prices of clicks."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from etsyml_cli.report.cards import Card, Cards
 from etsyml_cli.report.missing import Missing
 from etsyml_cli.report.plots import Plot, Series
 
-MOST_ROWS = 200_000
-MOST_PLACES = 8
+MAX_ROWS = 200_000
+MAX_POSITIONS = 8
 INGEST = "etsyml ingest impressions FILE"
 NO_RESERVE = Decimal(0)
 
 
 class Ad(msgspec.Struct, kw_only=True):
-    """An ad in its place: what was bid, the predicted click rate, and what a click costs."""
+    """An ad of an auction: its position, bid, predicted click-through rate and price per click."""
 
     place: int
     listing: Card
@@ -34,7 +34,7 @@ class Ad(msgspec.Struct, kw_only=True):
 
 
 class Auctions(msgspec.Struct, kw_only=True):
-    """An auction for each query, in all of `ads` ads; `example`, best first, is the one of the most ads."""
+    """One auction per query, with `ads` ads in total; `example` is the auction with the most ads, best ad first."""
 
     auctions: int
     ads: int
@@ -44,15 +44,15 @@ class Auctions(msgspec.Struct, kw_only=True):
 
 
 def auctions(place: Workspace, model: CtrModel, rows: pa.RecordBatch) -> Auctions | Missing:
-    """Generalized second-price auctions without a reserve, by each ad's latest bid and mean predicted rate."""
-    lacking = [name for name in ("query", "bid") if name not in rows.schema.names]
-    if lacking:
-        named = " and ".join(f"`{name}`" for name in lacking)
-        return Missing(f"the impressions have no column {named}, so there are no auctions", INGEST)
-    placed = {query: run_auction(bids, NO_RESERVE) for query, bids in _bids(model, evenly(rows, MOST_ROWS)).items()}
+    """Run generalized second-price auctions without a reserve price, with the latest bid and mean rate of each ad."""
+    absent = [name for name in ("query", "bid") if name not in rows.schema.names]
+    if absent:
+        columns = " or ".join(f"`{name}`" for name in absent)
+        return Missing(f"the impressions table has no column {columns}, so auctions cannot be simulated", INGEST)
+    placed = {query: run_auction(bids, NO_RESERVE) for query, bids in _bids(model, evenly(rows, MAX_ROWS)).items()}
     contested = {query: ads for query, ads in placed.items() if len(ads) > 1}
     if not contested:
-        return Missing("no two ads with a bid were shown for the same query", INGEST)
+        return Missing("no query has two ads with bids, so auctions cannot be simulated", INGEST)
     query = max(contested, key=lambda name: (len(contested[name]), name))
     cards = Cards(place)
     return Auctions(
@@ -60,12 +60,12 @@ def auctions(place: Workspace, model: CtrModel, rows: pa.RecordBatch) -> Auction
         ads=sum(map(len, contested.values())),
         prices=_prices(list(contested.values())),
         query=query,
-        example=[_ad(one, cards) for one in contested[query][:MOST_PLACES]],
+        example=[_ad(one, cards) for one in contested[query][:MAX_POSITIONS]],
     )
 
 
 def _bids(model: CtrModel, rows: pa.RecordBatch) -> dict[str, list[Bid]]:
-    """The bids of each query, an ad's last one, at its mean predicted rate there."""
+    """The bids of each query: the latest bid of each ad with its mean predicted rate for the query."""
     rates: dict[tuple[str, str], list[float]] = defaultdict(list)
     bid: dict[tuple[str, str], float] = {}
     columns = (rows.column(name).to_pylist() for name in ("query", "listing_id", "bid"))
@@ -81,16 +81,16 @@ def _bids(model: CtrModel, rows: pa.RecordBatch) -> dict[str, list[Bid]]:
 
 
 def _prices(auctions: list[list[Placed]]) -> Plot:
-    """Medians by place, of auctions that have an ad there and one below it that sets the price."""
-    places = range(MOST_PLACES)
-    priced = [[ads[place] for ads in auctions if len(ads) > place + 1] for place in places]
-    names = [str(place + 1) for place, ads in zip(places, priced, strict=True) if ads]
+    """Median bid and price per position, over auctions with an ad below that position, which sets the price."""
+    positions = range(MAX_POSITIONS)
+    priced = [[ads[position] for ads in auctions if len(ads) > position + 1] for position in positions]
+    names = [str(position + 1) for position, ads in zip(positions, priced, strict=True) if ads]
     bids = [float(median(ad.bid for ad in ads)) for ads in priced if ads]
     prices = [float(median(ad.price for ad in ads)) for ads in priced if ads]
     return Plot(
         name="ads-prices",
-        title="Clearing prices: the median bid and price, by place",
-        x="place",
+        title="Median bid and price per position",
+        x="position",
         y="amount",
         series=[Series(name="bid", x=names, y=bids), Series(name="price", x=names, y=prices)],
         kind="bars",

@@ -1,4 +1,4 @@
-"""The most telling features of a click model, by name."""
+"""The most important features of a click model, by name."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from etsyml_cli.ads.explain import additions
 from etsyml_cli.ads.features.names import BIAS
 from etsyml_cli.report.ads_rows import evenly
 
-MOST_ROWS = 2_000  # each is taken apart, feature by feature
-MAX_NAMES_IN_MESSAGE = 15
+MAX_ROWS = 2_000  # explained feature by feature
+MAX_FEATURES = 15
 
 
 class Feature(msgspec.Struct, kw_only=True):
-    """A feature: `share` of the rows have it, to whose log-odds it adds so much on average.
+    """A feature. `share` of the rows have it; `adds` is its mean contribution to their log-odds.
 
-    `spread` is the standard deviation, over all rows, of what it adds: how far it tells rows apart.
+    `spread` is the standard deviation of its contribution over all rows, a measure of its importance.
     """
 
     name: str
@@ -29,29 +29,28 @@ class Feature(msgspec.Struct, kw_only=True):
     spread: float
 
 
-class Telling(msgspec.Struct, kw_only=True):
-    """Features that add to what is said of `rows` rows, those first that tell most of them apart."""
+class TopFeatures(msgspec.Struct, kw_only=True):
+    """Features of `rows` rows in decreasing order of spread."""
 
     rows: int
     features: list[Feature]
 
 
-def telling(model: CtrModel, rows: pa.RecordBatch, listings: pa.Table | None) -> Telling:
-    """What tells some of these rows apart; `listings` is the table that the model's rows are completed from."""
-    looked_at = evenly(rows, MOST_ROWS)
-    found = most_telling(additions(model, looked_at, listings))
-    return Telling(rows=looked_at.num_rows, features=found)
+def top_features(model: CtrModel, rows: pa.RecordBatch, listings: pa.Table | None) -> TopFeatures:
+    """The most important features in a sample of the rows; `listings` is the table with columns of the listings."""
+    sample = evenly(rows, MAX_ROWS)
+    return TopFeatures(rows=sample.num_rows, features=by_spread(additions(model, sample, listings)))
 
 
-def most_telling(added: Iterable[dict[str, float]]) -> list[Feature]:
-    """The features of greatest spread, from what each adds to each row, the bias left out."""
+def by_spread(contributions: Iterable[dict[str, float]]) -> list[Feature]:
+    """The features with the largest spread, except the bias; `contributions` has one dict per row."""
     n = 0
-    of_feature: dict[str, list[float]] = {}
-    for adds in added:
+    values_of: dict[str, list[float]] = {}
+    for row in contributions:
         n += 1
-        for name, value in adds.items():
+        for name, value in row.items():
             if value and name != BIAS:
-                of_feature.setdefault(name, []).append(value)
+                values_of.setdefault(name, []).append(value)
     features = [
         Feature(
             name=name,
@@ -59,6 +58,6 @@ def most_telling(added: Iterable[dict[str, float]]) -> list[Feature]:
             adds=sum(values) / len(values),
             spread=sqrt(max(sum(value**2 for value in values) / n - (sum(values) / n) ** 2, 0.0)),
         )
-        for name, values in of_feature.items()
+        for name, values in values_of.items()
     ]
-    return sorted(features, key=lambda feature: (-feature.spread, feature.name))[:MAX_NAMES_IN_MESSAGE]
+    return sorted(features, key=lambda feature: (-feature.spread, feature.name))[:MAX_FEATURES]

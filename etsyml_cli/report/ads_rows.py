@@ -1,4 +1,4 @@
-"""Rows of the days that a click model is tested on, with all that its features and an auction need."""
+"""Rows of the test days of a click model, with the columns that its features and auctions need."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from etsyml_cli.ads.log import AdLog
 from etsyml_cli.io.wide import widened
 from etsyml_cli.splits.days import DaySplit
 
-OF_AUCTION = ("listing_id", "query", "bid")
+AUCTION_COLUMNS = ("listing_id", "query", "bid")
 
 
 def rows_of_test(log: AdLog, split: DaySplit, model: CtrModel, most: int) -> pa.RecordBatch:
     """At most `most` rows of the test days, evenly spread, in time order."""
-    wanted = [column for column in dict.fromkeys([*OF_AUCTION, *input_columns(model.config)]) if column in log.columns]
+    wanted = [
+        column for column in dict.fromkeys([*AUCTION_COLUMNS, *input_columns(model.config)]) if column in log.columns
+    ]
     table = pa.Table.from_batches(log.batches(wanted, split.test_begins, split.last + 1))
     return evenly(widened(table).combine_chunks().to_batches()[0], most)
 

@@ -1,4 +1,4 @@
-"""The talk's table: each variant of the click model on each slice, with its change to the baseline."""
+"""The table of the talk: metrics of each variant of the click model on each slice, and the change from the baseline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from etsyml_cli.metrics.measurement import Measurement
 
 
 class Change(msgspec.Struct):
-    """A variant against the baseline with a paired 95% interval: AUC in per cent of it, the others × 10³."""
+    """Change from the baseline with a paired 95% interval: in percent of the baseline for AUC, × 10³ for the others."""
 
     value: float
     low: float | None
@@ -30,14 +30,14 @@ class Figure(msgspec.Struct, kw_only=True):
 
 
 class Row(msgspec.Struct, kw_only=True):
-    """A variant's figures on a slice."""
+    """The metrics of a variant on a slice."""
 
     variant: str
     figures: list[Figure]
 
 
 class Slice(msgspec.Struct, kw_only=True):
-    """Rows of the test days: all, or those of cold or warm ads; `entropy`, in nats, is that of their base rate."""
+    """Rows of the test set: all, or those of cold or warm ads; `entropy` is the entropy of their base rate in nats."""
 
     name: str
     impressions: float
@@ -47,7 +47,7 @@ class Slice(msgspec.Struct, kw_only=True):
 
 
 def slices(measured: list[Measurement]) -> list[Slice]:
-    """What `evaluate` measured of a click model, sorted into the table."""
+    """Group the measurements of a click model into the slices and rows of the table."""
     return [_slice(name, [one for one in measured if one.slice == name]) for name in _names(m.slice for m in measured)]
 
 
@@ -76,5 +76,5 @@ def _figure(measured: Measurement, values: dict[tuple[str, str], float]) -> Figu
 
 
 def _names(names: Iterable[str]) -> list[str]:
-    """Each once, in the order in which they come."""
+    """Distinct names in order of first occurrence."""
     return list(dict.fromkeys(names))

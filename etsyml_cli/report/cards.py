@@ -1,4 +1,4 @@
-"""Listings as the report shows them: a photo, a title, a price."""
+"""Listings as shown in the report: photo, title and price."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.report.missing import Missing
 from etsyml_cli.report.thumbnails import Photo
 
-PHOTOLESS = Missing("the listings name no photos", "etsyml ingest listings FILE --map image=COLUMN")
-PHOTOS = ["image", "images"]
-COLUMNS = ["listing_id", "title", "price", "currency", *PHOTOS]
+NO_PHOTOS = Missing("the listings have no photos", "etsyml ingest listings FILE --map image=COLUMN")
+PHOTO_COLUMNS = ["image", "images"]
+COLUMNS = ["listing_id", "title", "price", "currency", *PHOTO_COLUMNS]
 
 
 class Card(msgspec.Struct, kw_only=True):
-    """A listing; what the listings table does not say is None."""
+    """A listing; values that are not in the listings table are None."""
 
     id: str
     title: str | None
@@ -25,7 +25,7 @@ class Card(msgspec.Struct, kw_only=True):
 
 
 class Cards:
-    """The listings table of a workspace, to be asked for single listings; without one only ids are known."""
+    """Look up single listings in the listings table of a workspace; without a table, cards have only ids."""
 
     def __init__(self, place: Workspace) -> None:
         listings = place.table_if_exists("listings")
@@ -34,15 +34,17 @@ class Cards:
         self._row_of = {listing_id: row for row, listing_id in enumerate(ids)}
 
     @property
-    def pictured(self) -> bool:
-        """Whether any listing names a photo."""
-        return self._table is not None and any(self._table[name].null_count < len(self._row_of) for name in PHOTOS)
+    def have_photos(self) -> bool:
+        """Whether any listing has a photo."""
+        return self._table is not None and any(
+            self._table[name].null_count < len(self._row_of) for name in PHOTO_COLUMNS
+        )
 
     def __contains__(self, listing_id: str) -> bool:
         return listing_id in self._row_of
 
     def __call__(self, listing_id: str, title: str | None = None) -> Card:
-        """The listing of this id; `title` is what else it may be called by."""
+        """The card of a listing; `title` is used if the table has no title for it."""
         if self._table is None or listing_id not in self:
             return Card(id=listing_id, title=title, price=None, currency=None, photo=Photo(listing_id, None))
         [row] = self._table.slice(self._row_of[listing_id], 1).to_pylist()

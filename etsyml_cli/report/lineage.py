@@ -1,4 +1,4 @@
-"""What was made from what: the files of a workspace as rows, each above what was made from it."""
+"""Lineage: the files of a workspace, each listed before the files created from it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from etsyml_cli.io.artifact import Manifest, Source, source_of
 
 
 class Node(msgspec.Struct, kw_only=True):
-    """A file or directory; `kind` is what its manifest calls it, None for what came from outside."""
+    """A file or directory; `kind` is the kind in its manifest, None for files from outside the workspace."""
 
     name: str
     kind: str | None
 
 
 class Edge(msgspec.Struct, kw_only=True):
-    """Node number `target` was made from number `source`, which has `changed` since."""
+    """Node number `target` was created from node number `source`; `changed` if the source has changed since."""
 
     source: int
     target: int
@@ -25,31 +25,33 @@ class Edge(msgspec.Struct, kw_only=True):
 
 
 class Lineage(msgspec.Struct, kw_only=True):
-    """Every node comes after all that it was made from."""
+    """Nodes in topological order: every node comes after its sources."""
 
     nodes: list[Node]
     edges: list[Edge]
 
 
-def lineage(root: Path, made: dict[Path, Manifest]) -> Lineage:
-    """The lineage of artifacts in the workspace `root`, given in the order of the chain."""
-    there = {path: source_of(path) for path in made}
+def lineage(root: Path, manifests: dict[Path, Manifest]) -> Lineage:
+    """The lineage of the artifacts in the workspace `root`; an artifact must come after those it depends on."""
+    current = {path: source_of(path) for path in manifests}
     number: dict[Source | Path, int] = {}
     nodes: list[Node] = []
-    for path, manifest in made.items():
+    for path, manifest in manifests.items():
         for source in _sources(manifest):
-            if _origin(source, path, there) is None and source not in number:
+            if _origin(source, path, current) is None and source not in number:
                 number[source] = len(nodes)
                 nodes.append(Node(name=source.name, kind=None))
         number[path] = len(nodes)
         nodes.append(Node(name=str(path.relative_to(root)), kind=manifest.plan.kind))
     edges = [
         Edge(
-            source=number[origin or source], target=number[path], changed=origin is not None and there[origin] != source
+            source=number[origin or source],
+            target=number[path],
+            changed=origin is not None and current[origin] != source,
         )
-        for path, manifest in made.items()
+        for path, manifest in manifests.items()
         for source in _sources(manifest)
-        for origin in [_origin(source, path, there)]
+        for origin in [_origin(source, path, current)]
     ]
     return Lineage(nodes=nodes, edges=edges)
 
@@ -58,9 +60,9 @@ def _sources(manifest: Manifest) -> list[Source]:
     return list(dict.fromkeys(source for sources in manifest.plan.inputs.values() for source in sources))
 
 
-def _origin(source: Source, target: Path, there: dict[Path, Source]) -> Path | None:
-    """Which of the artifacts the source was: the same, or else one that bears its name now; None for neither."""
-    earlier = list(there)[: list(there).index(target)]
-    same = (path for path in earlier if there[path] == source)
+def _origin(source: Source, target: Path, current: dict[Path, Source]) -> Path | None:
+    """The artifact that the source refers to: an identical one, else one of the same name, else None."""
+    earlier = list(current)[: list(current).index(target)]
+    same = (path for path in earlier if current[path] == source)
     of_this_name = (path for path in earlier if path.name == source.name)
     return next(same, next(of_this_name, None))

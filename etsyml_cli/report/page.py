@@ -1,4 +1,4 @@
-"""The report of a workspace: its four sections as plain data, and the one page that shows them."""
+"""The report of a workspace: four sections of plain data, rendered as one HTML page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PAGE, NUMBERS, PLOTS = "report.html", "report.json", "plots"
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What the page shows, as `report.json` holds it."""
+    """The contents of the page, stored as `report.json`."""
 
     schema_version: int = 1
     search: Search | Missing
@@ -48,31 +48,31 @@ def write_report(
     plots: bool = False,
     force: bool = False,
 ) -> Summary:
-    """Write the page and its numbers, with `plots` also each plot as PNG and SVG, into the directory `out`.
+    """Write the page and its numbers into the directory `out`; with `plots`, also each plot as PNG and SVG.
 
-    `queries` and `user` are shown in place of those that the report would choose. Raises InputError where there is no
-    workspace; what a workspace lacks is said in the page.
+    `queries` and `user` replace the queries and the user that the report chooses by default. Raises InputError if the
+    workspace does not exist; missing parts of a workspace are reported on the page.
     """
     if not place.root.is_dir():
-        raise InputError(f"{place.root}: no workspace here", hint="Begin with: etsyml ingest listings FILE")
+        raise InputError(f"{place.root}: workspace not found", hint="Create one with: etsyml ingest listings FILE")
     plan = _plan(place, {"queries": list(queries), "user": user, "plots": plots})
-    if there := existing_result(out, plan, force=force):
-        return replaced(there, path=str(out / PAGE))
-    report = look_at(place, queries, user)
+    if done := existing_result(out, plan, force=force):
+        return replaced(done, path=str(out / PAGE))
+    report = build_report(place, queries, user)
     with artifact(out, plan, force=force) as draft:
         (draft.path / PAGE).write_text(page_of(report, place), encoding="utf-8")
         (draft.path / NUMBERS).write_bytes(to_json(report))
-        drawn = list(plots_in(msgspec.structs.asdict(report))) if plots else []
-        for plot in drawn:
+        plot_files = list(plots_in(msgspec.structs.asdict(report))) if plots else []
+        for plot in plot_files:
             write_plot(plot, draft.path / PLOTS)
         draft.rows = {"sections": len(_sections(report)), "missing": len(_missing(report))}
-        draft.rows |= {"plots": len(drawn)} if plots else {}
+        draft.rows |= {"plots": len(plot_files)} if plots else {}
         draft.facts = {"missing": _missing(report)}
     return Summary(kind=KIND, path=str(out / PAGE), rows=draft.rows, facts=draft.facts)
 
 
-def look_at(place: Workspace, queries: Sequence[str] = (), user: str | None = None) -> Report:
-    """The four sections; one that is refused says why."""
+def build_report(place: Workspace, queries: Sequence[str] = (), user: str | None = None) -> Report:
+    """The four sections; a section that cannot be shown holds the reason."""
     return Report(
         search=unless_missing(lambda: search(place, queries), MODELS["ltr"].train),
         personalization=unless_missing(lambda: personalization(place, user), MODELS["lda"].train),
@@ -82,7 +82,7 @@ def look_at(place: Workspace, queries: Sequence[str] = (), user: str | None = No
 
 
 def page_of(report: Report, place: Workspace) -> str:
-    """The report as one HTML page that needs no other file."""
+    """The report as a single self-contained HTML page."""
     sections = _sections(report)
     return _environment(place).get_template(PAGE).render(title="etsyml report", sections=sections, **sections)
 
@@ -112,7 +112,7 @@ def _environment(place: Workspace) -> Environment:
     environment.globals |= {
         "version": __version__,
         "thumbnail": Thumbnails(place),
-        "drawn": lambda plot: Markup(svg_of(plot)),  # noqa: S704  its texts are escaped as it is drawn
+        "svg": lambda plot: Markup(svg_of(plot)),  # noqa: S704  svg_of escapes the text of the plot
     }
     return environment
 
@@ -126,7 +126,7 @@ def _missing(report: Report) -> list[str]:
 
 
 def _plan(place: Workspace, config: dict[str, Any]) -> Plan:
-    """The report depends on every table, feature, model and index that is here, and on how long they took."""
+    """The report depends on every table, feature, model and index of the workspace, and on their run records."""
     inputs = {
         str(path.relative_to(place.root)): [source_of(one) for one in (path, run_record_of(path)) if one.exists()]
         for path in place.all()

@@ -1,4 +1,4 @@
-"""The report's section on personalization: the learned styles, one user's page, and how good the lists are."""
+"""The personalization section of the report: styles, the page of one user, and recommendation metrics."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.personalization.store import SHOPS, LdaModel, load_model
 from etsyml_cli.personalization.styles import styles
-from etsyml_cli.report.cards import PHOTOLESS, Card, Cards
+from etsyml_cli.report.cards import NO_PHOTOS, Card, Cards
 from etsyml_cli.report.missing import Missing, measured, unless_missing
 from etsyml_cli.report.plots import Plot, Series
 from etsyml_cli.report.user_page import FAVORITES, UserPage, user_page
 from etsyml_cli.systems import MODELS
 
-GALLERY = 60  # styles, the largest ones
-LEAST_SHARE = 0.01  # of all users: a style below that holds hardly anybody, and looks like the others that do
+GALLERY = 60  # largest styles
+MIN_SHARE = 0.01  # of all users; smaller styles are nearly empty and look alike
 LISTINGS, WORDS = 6, 5
 DEPTHS = (5, 10, 20, 50)
 RECALL = [f"recall@{depth}" for depth in DEPTHS]
@@ -29,7 +29,7 @@ OTHERS = ["ndcg@20", "hit@10", "novelty@20", "perplexity"]
 
 
 class StyleRow(msgspec.Struct, kw_only=True):
-    """A style of the gallery; each of its listings is `lifts` times as likely of the style as of any."""
+    """A style of the gallery; `lifts` are ratios of the listings' probabilities in the style and overall."""
 
     number: int
     share: float
@@ -41,7 +41,7 @@ class StyleRow(msgspec.Struct, kw_only=True):
 
 
 class Quality(msgspec.Struct, kw_only=True):
-    """How good the lists are on the favorites that were held out, beside popularity."""
+    """Metrics of the recommendations on the held-out favorites, compared with popularity."""
 
     figures: list[Measurement]
     recall: Plot
@@ -49,9 +49,9 @@ class Quality(msgspec.Struct, kw_only=True):
 
 
 class Personalization(msgspec.Struct, kw_only=True):
-    """What the section shows. `gallery` holds the largest of the `n_styles` styles; `sizes` are those of all.
+    """Contents of the section. `gallery` contains the largest of the `n_styles` styles, `sizes` the sizes of all.
 
-    Without photos `photos` says so.
+    `photos` holds the reason if there are no photos.
     """
 
     things: str
@@ -66,7 +66,7 @@ class Personalization(msgspec.Struct, kw_only=True):
 
 
 def personalization(place: Workspace, user: str | None = None) -> Personalization | Missing:
-    """What the lda model shows. The page is that of `user`, or of somebody whose favorites just fill it."""
+    """The personalization section. The page of `user` is shown, or else of a user whose favorites just fill it."""
     if not (place.model("lda") / MANIFEST).is_file():
         first = "" if place.table("favorites").exists() else "etsyml ingest favorites FILE && "
         return Missing("no style model", f"{first}{MODELS['lda'].train}")
@@ -78,10 +78,10 @@ def personalization(place: Workspace, user: str | None = None) -> Personalizatio
         n_users=len(model.user_ids),
         n_things=len(model.listing_ids),
         n_styles=len(found),
-        gallery=[style for style in found if style.share >= LEAST_SHARE][:GALLERY],
+        gallery=[style for style in found if style.share >= MIN_SHARE][:GALLERY],
         sizes=_sizes(found),
         user=unless_missing(
-            lambda: user_page(place, cards, model, user or _somebody(model)), "etsyml report --user ID"
+            lambda: user_page(place, cards, model, user or _example_user(model)), "etsyml report --user ID"
         ),
         quality=unless_missing(lambda: _quality(place), MODELS["lda"].train),
     )
@@ -91,11 +91,11 @@ def _photos(place: Workspace, cards: Cards, model: LdaModel) -> Missing | None:
     if model.things == SHOPS:
         return Missing("shops have no photos", "")
     if not place.table("listings").exists():
-        return Missing("no listings table: no titles, words, shops and photos", "etsyml ingest listings FILE")
-    return None if cards.pictured else PHOTOLESS
+        return Missing("no listings table, so no titles, words, shops or photos", "etsyml ingest listings FILE")
+    return None if cards.have_photos else NO_PHOTOS
 
 
-def _somebody(model: LdaModel) -> str:
+def _example_user(model: LdaModel) -> str:
     """The first user whose favorites just fill a page."""
     return model.user_ids[int(np.abs(model.train.per_user() - FAVORITES).argmin())]
 
@@ -118,11 +118,11 @@ def _styles(place: Workspace, cards: Cards) -> list[StyleRow]:
 
 
 def _sizes(found: list[StyleRow]) -> Plot:
-    places = [float(place) for place in range(1, len(found) + 1)]
-    shares = Series(name="share", x=places, y=[100 * one.share for one in found])
-    title = f"Sizes of the {len(found)} styles"
+    ranks = [float(rank) for rank in range(1, len(found) + 1)]
+    shares = Series(name="share", x=ranks, y=[100 * one.share for one in found])
+    title = f"Share of users per style, {len(found)} styles"
     return Plot(
-        name="styles-sizes", title=title, x="style, the largest first", y="% of users", kind="bars", series=[shares]
+        name="styles-sizes", title=title, x="style (largest first)", y="% of users", kind="bars", series=[shares]
     )
 
 
@@ -132,15 +132,15 @@ def _quality(place: Workspace) -> Quality:
         figures=figures,
         recall=Plot(
             name="styles-recall",
-            title="Recall of held-out favorites, by length of the list",
-            x="length of the list",
+            title="Recall of held-out favorites by list length",
+            x="list length",
             y="recall",
             kind="points",
             series=_series(figures, dict(zip(RECALL, map(float, DEPTHS), strict=True))),
         ),
         long_tail=Plot(
             name="styles-long-tail",
-            title="What lists of 20 hold: catalogue, long tail, concentration",
+            title="Catalog coverage, long-tail share and Gini index of lists of 20",
             x="",
             y="",
             kind="bars",
@@ -150,7 +150,7 @@ def _quality(place: Workspace) -> Quality:
 
 
 def _series(figures: list[Measurement], x_of: Mapping[str, Any]) -> list[Series]:
-    """One of each variant: its values of these metrics, each where `x_of` says."""
+    """One series per variant: its values of the metrics in `x_of`, at the positions given there."""
     by_variant: dict[str, list[Measurement]] = {}
     for one in figures:
         if one.name in x_of:

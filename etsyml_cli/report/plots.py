@@ -1,4 +1,4 @@
-"""Plots as plain data, drawn by matplotlib: for the page as SVG that follows its colors, for files as PNG or SVG."""
+"""Plots as plain data, drawn with matplotlib: SVG in the colors of the page, or PNG and SVG files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INCHES = (4.6, 3.2)
-POINTS = 72  # in an inch
+POINTS = 72  # per inch
 INK, FAINT, PAPER = "#1b1b1c", "#8a8a8b", "#fdfdfe"
-# of series that can be told apart in light and dark, by the color-blind and, by their dashes, in grey
+# series colors, distinguishable in light and dark mode and by color-blind readers; dashes distinguish them in gray
 COLORS = ("#c2571a", "#2b6ca3", "#3c8d5a", "#8a5bb0", "#9a7b1f", "#5f6b76")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)), (0, (4, 4)), (0, (1, 3)))
-OF_PAGE = {INK: "var(--ink)", FAINT: "var(--faint)", PAPER: "var(--paper)"} | {
+CSS_VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", PAPER: "var(--paper)"} | {
     color: f"var(--series-{n})" for n, color in enumerate(COLORS)
 }
 STYLE: dict[Any, Any] = {
@@ -31,7 +31,7 @@ STYLE: dict[Any, Any] = {
     "axes.labelcolor": INK,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "font.family": ["DejaVu Sans"],  # comes with matplotlib, so that every machine measures alike
+    "font.family": ["DejaVu Sans"],  # ships with matplotlib, so text has the same size on every machine
     "font.size": 10,
     "legend.frameon": False,
     "legend.labelcolor": INK,
@@ -39,7 +39,7 @@ STYLE: dict[Any, Any] = {
     "legend.fontsize": 9,
     "legend.handlelength": 1.6,
     "svg.fonttype": "none",
-    "svg.hashsalt": "etsyml",  # the same ids each time
+    "svg.hashsalt": "etsyml",  # reproducible ids
     "text.color": INK,
     "text.parse_math": False,
     "xtick.color": FAINT,
@@ -47,12 +47,12 @@ STYLE: dict[Any, Any] = {
     "ytick.color": FAINT,
     "ytick.labelcolor": INK,
 }
-MOST_ABREAST = 4  # in the legend
-MOST_NAMES = 8  # of an axis that stand side by side; more are turned
+LEGEND_COLUMNS = 4  # at most
+MAX_HORIZONTAL_LABELS = 8  # tick labels of an axis; more are rotated
 
 
 class Series(msgspec.Struct, kw_only=True):
-    """One line, row of points or set of bars: N values over `x`, numbers or names, with bounds where they are known."""
+    """One line, set of points or set of bars: N values `y` over numbers or names `x`, with bounds if available."""
 
     name: str
     x: list[float] | list[str]
@@ -62,7 +62,7 @@ class Series(msgspec.Struct, kw_only=True):
 
 
 class Plot(msgspec.Struct, kw_only=True):
-    """All that is drawn. `name` is that of its file; `diagonal` is the line y = x."""
+    """A plot. `name` is the name of its file; `diagonal` adds the line y = x."""
 
     name: str
     title: str
@@ -75,19 +75,19 @@ class Plot(msgspec.Struct, kw_only=True):
 
 
 def svg_of(plot: Plot) -> str:
-    """The plot as an <svg> element for the page, in the colors of its style sheet."""
-    svg = _drawn(plot, "svg").decode()
+    """The plot as an <svg> element with the colors of the page's style sheet."""
+    svg = _render(plot, "svg").decode()
     inside = svg[svg.index("<defs>") : svg.rindex("</svg>")]
-    inside = re.sub(r"<style\b.*?</style>", "", inside, flags=re.DOTALL)  # would be one of the whole page
-    inside = re.sub(r"<[^>]*>", lambda tag: _of_page(tag[0], plot.name), inside)
+    inside = re.sub(r"<style\b.*?</style>", "", inside, flags=re.DOTALL)  # would apply to the whole page
+    inside = re.sub(r"<[^>]*>", lambda tag: _adapt_tag(tag[0], plot.name), inside)
     size = " ".join(f"{inches * POINTS:g}" for inches in INCHES)
     return f'<svg viewBox="0 0 {size}" role="img" aria-label="{escape(plot.title)}">{inside}</svg>'
 
 
-def _of_page(tag: str, name: str) -> str:
-    """A tag with the page's colors, and with ids that no other plot has."""
-    for color, of_page in OF_PAGE.items():
-        tag = tag.replace(color, of_page)
+def _adapt_tag(tag: str, name: str) -> str:
+    """Use the page's colors in a tag, and ids that are unique on the page."""
+    for color, variable in CSS_VARIABLES.items():
+        tag = tag.replace(color, variable)
     if tag.startswith("<g id="):
         return "<g>"
     return re.sub(r'(\bid="|href="#|url\(#)', rf"\1{name}-", tag)
@@ -97,17 +97,17 @@ def write_plot(plot: Plot, directory: Path) -> None:
     """Write the plot as PNG and SVG."""
     directory.mkdir(exist_ok=True)
     for ending in ("png", "svg"):
-        (directory / f"{plot.name}.{ending}").write_bytes(_drawn(plot, ending))
+        (directory / f"{plot.name}.{ending}").write_bytes(_render(plot, ending))
 
 
-def _drawn(plot: Plot, ending: str) -> bytes:
+def _render(plot: Plot, ending: str) -> bytes:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     file = io.BytesIO()
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # browsers have more fonts
-        mpl.rcdefaults()  # whatever the user's own are
+        mpl.rcdefaults()  # ignores the user's matplotlibrc
         mpl.rcParams.update(STYLE)
         figure = Figure(figsize=INCHES, layout="constrained", facecolor=PAPER)
         _draw(plot, figure)
@@ -117,7 +117,7 @@ def _drawn(plot: Plot, ending: str) -> bytes:
 
 
 def _printable(text: str) -> str:
-    """The text without the characters that SVG cannot hold."""
+    """The text without characters that SVG does not allow."""
     return "".join(character for character in text if character.isprintable())
 
 
@@ -138,15 +138,15 @@ def _draw(plot: Plot, figure: Figure) -> None:
         else:
             _line(axes, series, plot.kind, color, DASHES[number % len(DASHES)])
     if plot.diagonal:
-        ends = [value for series in plot.series for value in (*_places(series.x), *series.y) if value > 0]
+        ends = [value for series in plot.series for value in (*_positions(series.x), *series.y) if value > 0]
         axes.plot([min(ends), max(ends)], [min(ends), max(ends)], color=FAINT, linewidth=0.8, zorder=0)
-    _name_places(axes, plot)
+    _label_ticks(axes, plot)
     if len(plot.series) > 1:
-        figure.legend(loc="outside upper left", ncols=min(len(plot.series), MOST_ABREAST))
+        figure.legend(loc="outside upper left", ncols=min(len(plot.series), LEGEND_COLUMNS))
 
 
 def _tick(axis: Axis) -> None:
-    """Plain numbers on a logarithmic axis."""
+    """Use plain numbers as tick labels of a logarithmic axis."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -156,7 +156,7 @@ def _tick(axis: Axis) -> None:
 
 def _line(axes: Axes, series: Series, kind: str, color: str, dashes: Any) -> None:
     style: dict[str, Any] = {"color": color, "label": _printable(series.name)}
-    x = _places(series.x)
+    x = _positions(series.x)
     if kind == "points":
         style |= {"marker": "o", "markersize": 4, "linewidth": 1, "linestyle": dashes}
     else:
@@ -168,19 +168,19 @@ def _line(axes: Axes, series: Series, kind: str, color: str, dashes: Any) -> Non
 
 def _bars(axes: Axes, series: Series, number: int, of: int, color: str) -> None:
     width = 0.8 / of
-    x = [place + (number - (of - 1) / 2) * width for place in _places(series.x)]
+    x = [position + (number - (of - 1) / 2) * width for position in _positions(series.x)]
     axes.bar(x, series.y, width, color=color, label=_printable(series.name))
     if series.low:
         axes.vlines(x, series.low, series.high, color=INK, linewidth=1)
 
 
-def _places(x: Sequence[float | str]) -> list[float]:
-    """Where the values stand: at their numbers, or one after the other."""
+def _positions(x: Sequence[float | str]) -> list[float]:
+    """Positions on the axis: the numbers themselves, or 0, 1, … for names."""
     return [float(n) if isinstance(value, str) else value for n, value in enumerate(x)]
 
 
-def _name_places(axes: Axes, plot: Plot) -> None:
+def _label_ticks(axes: Axes, plot: Plot) -> None:
     names = [_printable(value) for value in plot.series[0].x if isinstance(value, str)] if plot.series else []
     if names:
-        turned = len(names) > MOST_NAMES
-        axes.set_xticks(range(len(names)), names, rotation=45 if turned else 0, ha="right" if turned else "center")
+        rotate = len(names) > MAX_HORIZONTAL_LABELS
+        axes.set_xticks(range(len(names)), names, rotation=45 if rotate else 0, ha="right" if rotate else "center")

@@ -1,4 +1,4 @@
-"""What a ranker changes for single queries, by a metric of the test pages."""
+"""Changes of a metric per query from one ranker to another, on the test pages."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from etsyml_cli.core.types import F64
 from etsyml_cli.report.plots import Plot, Series
 from etsyml_cli.search.evaluate import PageFigures
 
-SHOWN = 8  # queries that gained, and that lost
+MAX_QUERIES = 8  # with the largest gains, and with the largest losses
 BINS = 10
 
 
 class QueryChange(msgspec.Struct, kw_only=True):
-    """The means of a metric over the test pages of one query, by the ranker before and the one after."""
+    """The mean of a metric over the test pages of one query, for the ranker before and the ranker after."""
 
     query: str
     pages: int
@@ -30,12 +30,12 @@ class QueryChange(msgspec.Struct, kw_only=True):
 
     @property
     def weight(self) -> float:
-        """What it adds to the sum over all pages."""
+        """The change of the sum over all pages."""
         return self.change * self.pages
 
 
 class Changes(msgspec.Struct, kw_only=True):
-    """The queries that moved the mean over the pages most, up and down, and how the metric spreads over all queries."""
+    """The queries that changed the mean over the pages most, and the distribution of the metric over all queries."""
 
     metric: str
     before: str
@@ -47,29 +47,29 @@ class Changes(msgspec.Struct, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Compared:
-    """Two rankers on every query; those that moved the mean over the pages most come first."""
+class Comparison:
+    """Two rankers on every query, in decreasing order of the change of the mean over all pages."""
 
     metric: str
     before: str
     after: str
     changes: list[QueryChange]
 
-    def told(self) -> Changes:
-        """What the page says of it."""
+    def summary(self) -> Changes:
+        """The part of the comparison that the page shows."""
         return Changes(
             metric=self.metric,
             before=self.before,
             after=self.after,
             queries=len(self.changes),
-            gained=[one for one in self.changes if one.change > 0][:SHOWN],
-            lost=[one for one in self.changes if one.change < 0][:SHOWN],
+            gained=[one for one in self.changes if one.change > 0][:MAX_QUERIES],
+            lost=[one for one in self.changes if one.change < 0][:MAX_QUERIES],
             distribution=_distribution(self),
         )
 
 
-def compare(pages: PageFigures, metric: str, before: str, after: str) -> Compared:
-    """The values of `metric` on single pages, gathered by query."""
+def compare(pages: PageFigures, metric: str, before: str, after: str) -> Comparison:
+    """Compare two rankers by the values of `metric` on the pages of each query."""
     queries = sorted(set(pages.queries))
     number_of = {query: number for number, query in enumerate(queries)}
     of_page = np.array([number_of[query] for query in pages.queries])
@@ -79,22 +79,22 @@ def compare(pages: PageFigures, metric: str, before: str, after: str) -> Compare
         return list((np.bincount(of_page, values) / n_pages).tolist())
 
     rows = zip(queries, n_pages.tolist(), means(pages.values[before]), means(pages.values[after]), strict=True)
-    changes = [QueryChange(query=query, pages=n, before=first, after=then) for query, n, first, then in rows]
-    return Compared(metric, before, after, sorted(changes, key=lambda one: -abs(one.weight)))
+    changes = [QueryChange(query=query, pages=n, before=first, after=second) for query, n, first, second in rows]
+    return Comparison(metric, before, after, sorted(changes, key=lambda one: -abs(one.weight)))
 
 
-def _distribution(compared: Compared) -> Plot:
-    """How many queries fall into each tenth of the metric's range."""
+def _distribution(comparison: Comparison) -> Plot:
+    """Histogram of the metric over all queries, with BINS bins."""
     edges = np.linspace(0, 1, BINS + 1)
     names = [f"{low:.1f}–{high:.1f}" for low, high in pairwise(edges)]
     values = {
-        compared.before: [one.before for one in compared.changes],
-        compared.after: [one.after for one in compared.changes],
+        comparison.before: [one.before for one in comparison.changes],
+        comparison.after: [one.after for one in comparison.changes],
     }
     return Plot(
         name="search-queries",
-        title=f"{compared.metric} of {len(compared.changes):,} queries, by {compared.before} and by {compared.after}",
-        x=compared.metric,
+        title=f"Distribution of {comparison.metric} over {len(comparison.changes):,} queries",
+        x=comparison.metric,
         y="queries",
         kind="bars",
         series=[

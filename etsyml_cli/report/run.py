@@ -1,4 +1,4 @@
-"""The report's section on the run: what was made from what, how long it took, and what was rejected."""
+"""The run section of the report: lineage, time and memory, and rejected rows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from etsyml_cli.photos.store import REJECTS
 from etsyml_cli.report.lineage import Lineage, lineage
 from etsyml_cli.report.missing import Missing
 
-MOST_LOOKED_AT = 10_000  # rejects, for an example of each reason
-COUNTED = ("reasons", "rejects")  # what tables and photo features call their counts
+MAX_REJECTS_READ = 10_000  # to find an example of each reason
+COUNT_KEYS = ("reasons", "rejects")  # in the manifests of tables and of photo features
 
 
 class Stage(msgspec.Struct, kw_only=True):
-    """How something was made; None where no record of that is left."""
+    """How a table or artifact was created; values are None if there is no run record."""
 
     path: str
     command: str | None
@@ -33,7 +33,7 @@ class Stage(msgspec.Struct, kw_only=True):
 
 
 class Rejected(msgspec.Struct, kw_only=True):
-    """How many rows or photos were rejected for a reason, and the first of them."""
+    """The number of rows or photos rejected for a reason, and the first of them."""
 
     path: str
     reason: str
@@ -43,7 +43,7 @@ class Rejected(msgspec.Struct, kw_only=True):
 
 
 class Run(msgspec.Struct, kw_only=True):
-    """What the section shows."""
+    """Contents of the section."""
 
     lineage: Lineage
     stages: list[Stage]
@@ -52,26 +52,26 @@ class Run(msgspec.Struct, kw_only=True):
 
 
 def run(place: Workspace) -> Run | Missing:
-    """Lineage, timings and rejects of everything that the workspace holds."""
-    made: dict[Path, Manifest] = {}
+    """Lineage, timings and rejects of all tables and artifacts in the workspace."""
+    manifests: dict[Path, Manifest] = {}
     damaged = []
     for path in place.all():
         try:
-            made[path] = read_manifest(path) if path.is_dir() else table_manifest(path)
+            manifests[path] = read_manifest(path) if path.is_dir() else table_manifest(path)
         except EtsymlError as error:
             damaged.append(Missing(error.message, f"etsyml inspect {shlex.quote(str(path))}"))
-    if not made and not damaged:
-        return Missing("nothing was made yet", "etsyml ingest listings FILE")
+    if not manifests and not damaged:
+        return Missing("the workspace is empty", "etsyml ingest listings FILE")
     return Run(
-        lineage=lineage(place.root, made),
-        stages=[_stage(str(path.relative_to(place.root)), path, manifest) for path, manifest in made.items()],
-        rejected=[one for path, manifest in made.items() for one in _rejected(place.root, path, manifest)],
+        lineage=lineage(place.root, manifests),
+        stages=[_stage(str(path.relative_to(place.root)), path, manifest) for path, manifest in manifests.items()],
+        rejected=[one for path, manifest in manifests.items() for one in _rejected(place.root, path, manifest)],
         damaged=damaged,
     )
 
 
 def run_record_of(path: Path) -> Path:
-    """Where the record of the run lies that made a table or an artifact."""
+    """The path of the run record of a table or an artifact."""
     return path / RUN if path.is_dir() else run_path(path)
 
 
@@ -89,7 +89,7 @@ def _stage(name: str, path: Path, manifest: Manifest) -> Stage:
 
 
 def _record(path: Path) -> dict[str, Any]:
-    """The record of a run; empty where it is lost, which harms nothing else."""
+    """The record of a run, empty if it is missing or damaged: it is informational only."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.DecodeError):
@@ -97,21 +97,21 @@ def _record(path: Path) -> dict[str, Any]:
 
 
 def _rejected(root: Path, path: Path, manifest: Manifest) -> Iterator[Rejected]:
-    counts: dict[str, int] = next((manifest.facts[name] for name in COUNTED if manifest.facts.get(name)), {})
-    first = _first_of_each(path / REJECTS if path.is_dir() else rejects_path(path)) if counts else {}
+    counts: dict[str, int] = next((manifest.facts[name] for name in COUNT_KEYS if manifest.facts.get(name)), {})
+    first = _first_rejects(path / REJECTS if path.is_dir() else rejects_path(path)) if counts else {}
     for reason, number in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
         where, example = first.get(reason, ("", ""))
         yield Rejected(path=str(path.relative_to(root)), reason=reason, number=number, where=where, example=example)
 
 
-def _first_of_each(path: Path) -> dict[str, tuple[str, str]]:
-    """Where the first reject of each reason was found, and its text."""
+def _first_rejects(path: Path) -> dict[str, tuple[str, str]]:
+    """Location and text of the first reject of each reason."""
     found: dict[str, tuple[str, str]] = {}
     if not path.is_file():
         return found
     with path.open("rb") as lines:
-        for _, line in zip(range(MOST_LOOKED_AT), lines, strict=False):
+        for _, line in zip(range(MAX_REJECTS_READ), lines, strict=False):
             reject = msgspec.json.decode(line, type=dict[str, Any])
-            of_table = f"{reject['file']}:{reject['line']}" if "file" in reject else reject["listing_id"]
-            found.setdefault(reject["reason"], (of_table, reject.get("raw") or reject.get("image") or ""))
+            location = f"{reject['file']}:{reject['line']}" if "file" in reject else reject["listing_id"]
+            found.setdefault(reject["reason"], (location, reject.get("raw") or reject.get("image") or ""))
     return found

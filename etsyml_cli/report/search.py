@@ -1,4 +1,4 @@
-"""The report's section on search: what photos change in result pages and in lists of similar listings."""
+"""The search section of the report: the effect of photos on search results and similar listings."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.photos.choose import features_of_model, features_to_train_on
 from etsyml_cli.photos.store import read_image_features
-from etsyml_cli.report.cards import PHOTOLESS, Card, Cards
+from etsyml_cli.report.cards import NO_PHOTOS, Card, Cards
 from etsyml_cli.report.missing import SEED, Missing, measured, unless_missing
-from etsyml_cli.report.query_changes import Changes, Compared, QueryChange, compare
+from etsyml_cli.report.query_changes import Changes, Comparison, QueryChange, compare
 from etsyml_cli.search.evaluate import SHOWN, figures_of_pages
 from etsyml_cli.search.rank import AFTER, BEFORE, PERCENTILES, PercentileRow, RankInputs, before_and_after
 from etsyml_cli.similar.search import SimilarOptions, similar
 from etsyml_cli.systems import MODELS
 
 METRIC = "ndcg@10"
-QUERIES = 3  # whose results are shown
-TRIED = 50  # queries, until enough listings match
-LEAST_MATCHING = 2 * len(PERCENTILES) + 1  # no two of the percentiles are one place
-LISTINGS, ALIKE = 3, 5
+QUERIES = 3  # with results on the page
+CANDIDATE_QUERIES = 50  # searched for queries with enough matching listings
+LEAST_MATCHING = 2 * len(PERCENTILES) + 1  # so that the percentiles are different ranks
+LISTINGS, N_SIMILAR = 3, 5
 
 
 class Place(msgspec.Struct, kw_only=True):
-    """Who stands at one percentile of a result list, by text alone and by text and photo."""
+    """The listings at one percentile of the results, ranked by text only and by text and photo."""
 
     percentile: int
     rank: int
@@ -41,7 +41,7 @@ class Place(msgspec.Struct, kw_only=True):
 
 
 class Results(msgspec.Struct, kw_only=True):
-    """The results of a query before and after photos count; `change` is None where no test page asked for it."""
+    """The results of a query without and with photos; `change` is None if the test set has no page of the query."""
 
     query: str
     matching: int
@@ -50,7 +50,7 @@ class Results(msgspec.Struct, kw_only=True):
 
 
 class Ranking(msgspec.Struct, kw_only=True):
-    """What is known of the ranker."""
+    """Results and metrics of the ranker."""
 
     results: list[Results] | Missing
     changes: Changes | Missing
@@ -58,7 +58,7 @@ class Ranking(msgspec.Struct, kw_only=True):
 
 
 class Similar(msgspec.Struct, kw_only=True):
-    """Listings most like one, by words (the talk's control) and by words and photo (its variant)."""
+    """Listings similar to one listing by words (the control of the talk) and by words and photo (its variant)."""
 
     listing: Card
     control: list[Card]
@@ -66,22 +66,22 @@ class Similar(msgspec.Struct, kw_only=True):
 
 
 class Search(msgspec.Struct, kw_only=True):
-    """What the section shows."""
+    """Contents of the section."""
 
     ranking: Ranking | Missing
     similar: list[Similar] | Missing
 
 
 def search(place: Workspace, queries: Sequence[str] = ()) -> Search | Missing:
-    """What the ltr model and the photos show. Results are those of `queries`, or of those that photos moved most."""
+    """The search section. Results are shown for `queries`, or else for the queries that photos changed most."""
     if not place.table("listings").exists():
         return Missing("no listings table", "etsyml ingest listings FILE")
     cards = Cards(place)
     ranking = _ranking(place, cards, queries)
     alike = (
         unless_missing(lambda: _similar(place, cards), "etsyml extract-images")
-        if cards.pictured or place.all_images()
-        else PHOTOLESS
+        if cards.have_photos or place.all_images()
+        else NO_PHOTOS
     )
     if isinstance(ranking, Missing) and isinstance(alike, Missing):
         return Missing(f"{ranking.what}; {alike.what}", ranking.command)
@@ -89,10 +89,10 @@ def search(place: Workspace, queries: Sequence[str] = ()) -> Search | Missing:
 
 
 def _steps(place: Workspace, cards: Cards) -> str:
-    """The commands that make a ranker of all that there is."""
+    """The commands that train a ranker on all available data."""
     steps = {
         "etsyml ingest searches FILE": not place.table("searches").exists(),
-        "etsyml extract-images": cards.pictured and not place.all_images(),
+        "etsyml extract-images": cards.have_photos and not place.all_images(),
         MODELS["ltr"].train: True,
     }
     return " && ".join(step for step, needed in steps.items() if needed)
@@ -106,13 +106,13 @@ def _ranking(place: Workspace, cards: Cards, queries: Sequence[str]) -> Ranking 
     shown = unless_missing(lambda: list(_results(place, cards, queries, changes)), _steps(place, cards))
     return Ranking(
         results=compared if isinstance(compared, Missing) and not queries else shown,
-        changes=compared if isinstance(compared, Missing) else compared.told(),
+        changes=compared if isinstance(compared, Missing) else compared.summary(),
         figures=unless_missing(lambda: measured(place, "ltr"), MODELS["ltr"].train),
     )
 
 
-def _compared(place: Workspace) -> Compared:
-    """The ranker that knows photos beside the one that does not; without one, words beside the order that was shown."""
+def _compared(place: Workspace) -> Comparison:
+    """The multimodal ranker compared with the text ranker; without photos, the text ranker with the logged order."""
     pages = figures_of_pages(
         **_sources(place), searches=place.table("searches"), metric=parse_metric(METRIC), seed=SEED
     )
@@ -123,9 +123,9 @@ def _compared(place: Workspace) -> Compared:
 def _results(
     place: Workspace, cards: Cards, queries: Sequence[str], changes: Sequence[QueryChange]
 ) -> Iterator[Results]:
-    """Those of `queries`; where none are named, of the first of `changes` that enough listings match."""
+    """The results of `queries`, or else of the first queries in `changes` that match enough listings."""
     change_of = {one.query: one for one in changes}
-    found = before_and_after(RankInputs(**_sources(place)), queries or list(change_of)[:TRIED])
+    found = before_and_after(RankInputs(**_sources(place)), queries or list(change_of)[:CANDIDATE_QUERIES])
     if not queries:
         found = islice((one for one in found if one.matching >= LEAST_MATCHING), QUERIES)
     for one in found:
@@ -147,14 +147,14 @@ def _place(row: PercentileRow, cards: Cards) -> Place:
 
 
 def _sources(place: Workspace) -> dict[str, Any]:
-    """What the ranker's stages read."""
+    """Input files of the ranker."""
     model = place.model("ltr")
     images = features_of_model(model, place.all_images())
     return {"model": model, "listings": place.table("listings"), "images": images}
 
 
 def _similar(place: Workspace, cards: Cards) -> list[Similar]:
-    """For a few listings with photos, evenly spaced over the features."""
+    """Similar listings of a few listings with photos, evenly spaced over the features."""
     images = features_to_train_on(place.all_images())
     if images is None:
         raise InputError("no photo features")
@@ -166,7 +166,7 @@ def _similar(place: Workspace, cards: Cards) -> list[Similar]:
             listings=place.table("listings"),
             images=images,
             listing_ids=listing_ids,
-            options=SimilarOptions(k=ALIKE, variant=variant),
+            options=SimilarOptions(k=N_SIMILAR, variant=variant),
             index=place.index_if_exists("similar"),
         )
         return ([cards(item.id) for item in one.items] for one in found)

@@ -1,4 +1,4 @@
-"""One user's page: favorites, style profile, a row of listings for each main style, and a list with its reasons."""
+"""The page of one user: favorites, style profile, listings per main style, and recommendations with reasons."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STYLES, WORDS = 8, 3
 
 
 class StylePart(msgspec.Struct, kw_only=True):
-    """What part of the user a style is, and how many times its share of all users that is."""
+    """The share of a style in the user's profile; `lift` is its ratio to the share of all users."""
 
     style: int
     words: list[str]
@@ -31,7 +31,7 @@ class StylePart(msgspec.Struct, kw_only=True):
 
 
 class StyleList(msgspec.Struct, kw_only=True):
-    """The listings 'from your style #…'."""
+    """Recommendations from one style: 'From your style #…'."""
 
     style: int
     words: list[str]
@@ -40,7 +40,7 @@ class StyleList(msgspec.Struct, kw_only=True):
 
 
 class Reason(msgspec.Struct, kw_only=True):
-    """What adds to a score: a style, a favorite, or the others of them together, in words."""
+    """A component of a score: a style, a favorite, or, with a description in `what`, all remaining ones."""
 
     what: str
     adds: float
@@ -49,7 +49,7 @@ class Reason(msgspec.Struct, kw_only=True):
 
 
 class Recommended(msgspec.Struct, kw_only=True):
-    """A listing of the user's list, and what made its score."""
+    """A recommended listing with its score and the components of the score."""
 
     listing: Card
     score: float
@@ -57,9 +57,9 @@ class Recommended(msgspec.Struct, kw_only=True):
 
 
 class UserPage(msgspec.Struct, kw_only=True):
-    """What is shown of a user; `favorites` are the first of the `n_favorites` that were learned from.
+    """Data of a user; `favorites` are the first of the `n_favorites` favorites in the training set.
 
-    With `fallback` nothing was learned of the user, and popular listings are recommended.
+    With `fallback`, the user has no favorites in the training set and popular listings are recommended.
     """
 
     user_id: str
@@ -72,7 +72,7 @@ class UserPage(msgspec.Struct, kw_only=True):
 
 
 def user_page(place: Workspace, cards: Cards, model: LdaModel, user: str) -> UserPage:
-    """The page of a user whom the model knows. Raises InputError for another."""
+    """The page of a user of the model. Raises InputError if the user is unknown."""
     sources: dict[str, Any] = {"model": place.model("lda"), "listings": place.table_if_exists("listings")}
     [styled] = styles_of(**sources, k=0, users=[user])
     profile = [_part(item) for item in styled.items]

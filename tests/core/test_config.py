@@ -21,7 +21,7 @@ class Outer(Config, frozen=True):
     columns: dict[str, str] = {}
 
 
-def test_set_beats_the_file_and_the_file_beats_the_default() -> None:
+def test_set_overrides_the_file_and_the_file_overrides_the_defaults() -> None:
     resolved = resolve_config(
         Outer,
         file_text="inner: {rate: 0.1, name: file}\nsteps: 7\n",
@@ -53,14 +53,14 @@ def test_set_beats_the_file_and_the_file_beats_the_default() -> None:
         ("0x10", "0x10"),
     ],
 )
-def test_yaml_reads_what_people_mean(text: str, value: Any) -> None:
+def test_yaml_scalars_have_the_expected_types(text: str, value: Any) -> None:
     read = parse_yaml(f"key: {text}", "f.yaml")["key"]
     assert read == value
     assert type(read) is type(value)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_yaml_reads_every_float_as_python_writes_it(number: float) -> None:
+def test_yaml_reads_every_float_in_python_notation(number: float) -> None:
     assert parse_yaml(f"key: {number!r}", "f.yaml") == {"key": number}
 
 
@@ -69,19 +69,19 @@ def test_yaml_reads_every_float_as_python_writes_it(number: float) -> None:
     [
         ("stepz: 1", "f.yaml: unknown key 'stepz'", "Did you mean 'steps'?"),
         ("inner: {rat: 1}", "f.yaml: unknown key 'inner.rat'", "Did you mean 'rate'?"),
-        ("steps: 1\nsteps: 2", "f.yaml:2: the key 'steps' stands here twice", None),
-        ("inner: &a {rate: 1}\ncolumns: *a", "f.yaml:2: aliases are refused", None),
-        ("inner: 3", "f.yaml: inner holds keys: rate, name", None),
+        ("steps: 1\nsteps: 2", "f.yaml:2: duplicate key 'steps'", None),
+        ("inner: &a {rate: 1}\ncolumns: *a", "f.yaml:2: YAML aliases are not allowed", None),
+        ("inner: 3", "f.yaml: inner is a section; set one of its keys: rate, name", None),
         ("inner: {rate: fast}", "f.yaml: inner.rate: expected `float`, got `str`", None),
         ("steps: !!bool abc", "f.yaml: 'abc'", None),
-        ("? [a, b]\n: 1", "f.yaml:1: a key is a word", None),
+        ("? [a, b]\n: 1", "f.yaml:1: keys must be scalars", None),
         ("steps: " + "[" * 5000, "f.yaml: nested too deeply", None),
-        ("- 1", "f.yaml: expected keys and values at the top level", None),
-        ("a: " + "x" * MAX_BYTES, "f.yaml: a configuration file holds at most 1 MiB", None),
+        ("- 1", "f.yaml: the top level must be a mapping of keys to values", None),
+        ("a: " + "x" * MAX_BYTES, "f.yaml: larger than 1 MiB, the limit for configuration files", None),
         ("!!python/object/apply:os.system ['true']", "f.yaml:1: could not determine a constructor", None),
     ],
 )
-def test_a_bad_file_is_told_by_place_and_remedy(text: str, message: str, hint: str | None) -> None:
+def test_an_invalid_file_is_reported_with_line_and_hint(text: str, message: str, hint: str | None) -> None:
     with pytest.raises(UsageError) as caught:
         resolve_config(Outer, file_text=text, file_name="f.yaml")
     assert caught.value.message.startswith(message)
@@ -89,6 +89,6 @@ def test_a_bad_file_is_told_by_place_and_remedy(text: str, message: str, hint: s
 
 
 @pytest.mark.parametrize("assignment", ["steps", "=3", "inner.rate.x=1"])
-def test_a_bad_set_is_a_usage_error(assignment: str) -> None:
+def test_an_invalid_set_is_a_usage_error(assignment: str) -> None:
     with pytest.raises(UsageError):
         resolve_config(Outer, sets=[assignment])

@@ -1,4 +1,4 @@
-"""Foreign text in a terminal: no escape sequence of a title reaches it."""
+"""External text on a terminal: escape sequences in titles are not printed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from etsyml_cli.core.printable import printable
 
 
 @pytest.mark.parametrize("text", ["wool scarf", "شال صوف\u200f", "スカーフ 🧣", "a\tb\nc", "=1+1", "<b>"])
-def test_words_of_any_script_stay(text):
+def test_text_of_any_script_is_unchanged(text):
     assert printable(text) == text
 
 
-@pytest.mark.parametrize("sign", ["\x1b", "\x07", "\r", "\x00", "\x9b", "\x7f", "\u202e", "\u2066"])
-def test_what_steers_a_terminal_is_shown_as_such(sign):
-    assert printable(f"red{sign}[31m") == "red\ufffd[31m"
+@pytest.mark.parametrize("character", ["\x1b", "\x07", "\r", "\x00", "\x9b", "\x7f", "\u202e", "\u2066"])
+def test_control_characters_are_replaced(character):
+    assert printable(f"red{character}[31m") == "red\ufffd[31m"
 
 
 @given(st.text())
-def test_nothing_is_dropped(text):
+def test_the_length_is_unchanged(text):
     assert len(printable(text)) == len(text)
     assert printable(printable(text)) == printable(text)
 
 
-def test_no_cell_title_or_message_steers_the_terminal(capfd, etsyml, tmp_path):
+def test_tables_and_messages_contain_no_control_characters(capfd, etsyml, tmp_path):
     show.table("red\x1b[31m", ["title"], [["wool\x1b]0;owned\x07"], ["\u202efracs"], ["=1+1"]])
     printed = capfd.readouterr().out
     assert "=1+1" in printed

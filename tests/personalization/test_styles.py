@@ -109,7 +109,7 @@ def test_every_file_holds_the_same_listings(work: Path, etsyml: Etsyml, tmp_path
     assert [tuple(row.values()) for row in table] == expected
     assert [json.loads(line) for line in (tmp_path / "styles.jsonl").open()] == told
     refused = etsyml(*ask, "--out", tmp_path / "styles.trec")
-    assert (refused.code, "Known here: .csv, .jsonl, .parquet." in refused.err) == (2, True)
+    assert (refused.code, "Choose from: .csv, .jsonl, .parquet." in refused.err) == (2, True)
 
 
 def test_a_table_for_a_person_has_a_row_a_style(work: Path, etsyml: Etsyml, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +182,7 @@ def test_one_listing_and_one_user_are_told_too(tmp_path: Path) -> None:
     [
         ({"users": ["u22"]}, "no user 'u22'", "Did you mean 'U22'?"),
         ({"of_listings": ["L111"]}, "no listing 'L111'", "Did you mean 'L11'?"),
-        ({"users": ["zzz"]}, "no user 'zzz'", "Is the id right, with its case?"),
+        ({"users": ["zzz"]}, "no user 'zzz'", "Check the id (ids are case-sensitive)."),
     ],
     ids=["user", "listing", "nothing-like-it"],
 )

@@ -1,4 +1,4 @@
-"""A headless Chromium that says what a page does, by the DevTools protocol over a pipe."""
+"""Headless Chromium that records the behavior of a page, controlled by the DevTools protocol over a pipe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-SECONDS = 120  # after which it is taken to hang
+TIMEOUT_S = 120  # then the browser is killed
 LINE = (
     'exec "$0" --headless --disable-gpu --no-first-run --remote-debugging-pipe --user-data-dir="$1" $2 3<&0 4>&1 1>&2'
 )
@@ -27,16 +27,16 @@ MEASURE = """({
 
 
 @dataclass
-class Seen:
-    """What a page asked for, what the console said, and what MEASURE found."""
+class Visit:
+    """The requests of a page, its console messages and the result of MEASURE."""
 
     requests: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     measured: dict[str, Any] = field(default_factory=dict)
 
 
 class Browser:
-    """Sends commands and gathers events."""
+    """Send commands to a browser process and collect its events."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
@@ -62,24 +62,24 @@ class Browser:
         assert self.process.stdout is not None
         message = b""
         while (byte := self.process.stdout.read(1)) != b"\0":
-            assert byte, "the browser has ended"
+            assert byte, "the browser exited"
             message += byte
         return dict(json.loads(message))
 
 
 @contextmanager
 def browser(scratch: Path) -> Iterator[Browser]:
-    """A browser with a profile of its own under `scratch`."""
+    """Start a browser with its own profile under `scratch`."""
     assert CHROMIUM is not None
-    more = "--no-sandbox" if os.geteuid() == 0 else "--no-default-browser-check"  # root has no sandbox
+    sandbox = "--no-sandbox" if os.geteuid() == 0 else "--no-default-browser-check"  # the sandbox does not work as root
     with (scratch / "chromium.log").open("wb") as log:
         process = subprocess.Popen(
-            ["sh", "-c", LINE, CHROMIUM, scratch / "profile", more],
+            ["sh", "-c", LINE, CHROMIUM, scratch / "profile", sandbox],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
         )
-        watch = threading.Timer(SECONDS, process.kill)
+        watch = threading.Timer(TIMEOUT_S, process.kill)
         watch.start()
         try:
             yield Browser(process)
@@ -89,28 +89,28 @@ def browser(scratch: Path) -> Iterator[Browser]:
             process.communicate()
 
 
-def look_at(found: Browser, page: Path, width: int) -> Seen:
-    """Open the page in a new tab of this width, in CSS pixels."""
-    found.events.clear()
-    target = found.call("Target.createTarget", url="about:blank")["targetId"]
-    session = found.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+def visit_page(chromium: Browser, page: Path, width: int) -> Visit:
+    """Open the page in a new tab, `width` CSS pixels wide."""
+    chromium.events.clear()
+    target = chromium.call("Target.createTarget", url="about:blank")["targetId"]
+    session = chromium.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
     for domain in ("Network", "Log", "Runtime", "Page"):
-        found.call(f"{domain}.enable", session)
-    found.call(
+        chromium.call(f"{domain}.enable", session)
+    chromium.call(
         "Emulation.setDeviceMetricsOverride", session, width=width, height=844, deviceScaleFactor=1, mobile=width < 600
     )
-    found.events.clear()
-    found.call("Page.navigate", session, url=page.as_uri())
-    found.wait_for("Page.loadEventFired")
-    measured = found.call("Runtime.evaluate", session, expression=MEASURE, returnByValue=True)["result"]["value"]
-    seen = Seen(measured=measured)
-    for event in found.events:
+    chromium.events.clear()
+    chromium.call("Page.navigate", session, url=page.as_uri())
+    chromium.wait_for("Page.loadEventFired")
+    measured = chromium.call("Runtime.evaluate", session, expression=MEASURE, returnByValue=True)["result"]["value"]
+    visit = Visit(measured=measured)
+    for event in chromium.events:
         params = event["params"]
         if event["method"] == "Network.requestWillBeSent":
-            seen.requests.append(params["request"]["url"])
+            visit.requests.append(params["request"]["url"])
         elif event["method"] == "Log.entryAdded":
-            seen.complaints.append(params["entry"]["text"])
+            visit.messages.append(params["entry"]["text"])
         elif event["method"] in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown"):
-            seen.complaints.append(json.dumps(params))
-    found.call("Target.closeTarget", targetId=target)
-    return seen
+            visit.messages.append(json.dumps(params))
+    chromium.call("Target.closeTarget", targetId=target)
+    return visit

@@ -1,4 +1,4 @@
-"""A small shop whose titles, queries, shops and users would like to be more than text, with everything learned."""
+"""A small shop with HTML, scripts and control characters in titles, queries and ids, and models trained on it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ N_LISTINGS, N_USERS, DAYS = 30, 24, 10
 
 
 def write_shop(folder: Path) -> Path:
-    """The logs and photos of the shop as CSV and PNG files."""
+    """Write the logs and photos of the shop as CSV and PNG files."""
     rng = np.random.default_rng(7)
     folder.mkdir()
     for number in range(1, N_LISTINGS):  # the first has no photo
@@ -38,8 +38,8 @@ def write_shop(folder: Path) -> Path:
     return folder
 
 
-def learn_all(shop: Path, work: Path) -> Path:
-    """The workspace `work` with all tables, photo features and models of the shop."""
+def train_all(shop: Path, work: Path) -> Path:
+    """Create the workspace `work` with all tables, photo features and models of the shop."""
     commands = [f"ingest {table} {shop}/{table}.csv" for table in ("listings", "favorites", "searches", "impressions")]
     commands += ["extract-images --set backbone=tiny --set engine=torch"]
     commands += ["train lda --set n_topics=3", "train ltr --set controls=1", "train ctr --set bits=14"]
@@ -69,7 +69,7 @@ def _favorites(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 
 def _searches(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Six listings a page, of which cheap ones are clicked."""
+    """Six listings per page; cheap ones get more clicks."""
     rows = []
     for page in range(20 * DAYS):
         for position, listing in enumerate(rng.choice(N_LISTINGS, 6, replace=False).tolist(), 1):

@@ -1,4 +1,4 @@
-"""A workspace of the sample data as the sections of the report find it, and pages with one section alone."""
+"""Workspaces with sample data, and report pages with a single section."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOGS = {"listings": "listings.csv", "searches": "searches.tsv.gz", "favorites": 
 
 
 def sample(place: Path, tables: list[str], *commands: str) -> Workspace:
-    """A workspace with these tables of the sample data, after these commands."""
+    """Create a workspace with these tables of the sample data and run the commands in it."""
     for table in tables:
         assert run(["-w", str(place), "ingest", table, f"{SAMPLE}/{LOGS[table]}"]) == 0
     for command in commands:
@@ -25,12 +25,12 @@ def sample(place: Path, tables: list[str], *commands: str) -> Workspace:
     return Workspace(place)
 
 
-def told(etsyml: Etsyml, place: Workspace, *arguments: str) -> Any:
-    """What a command prints with --json."""
+def json_of(etsyml: Etsyml, place: Workspace, *arguments: str) -> Any:
+    """The parsed output of a command with --json."""
     return json.loads(etsyml("-w", place.root, *arguments, "--json").out)
 
 
 def page(place: Workspace, **sections: Any) -> str:
-    """The report's page with these sections and no other."""
-    nothing = Missing("nothing", "")
-    return page_of(Report(**dict.fromkeys(["search", "personalization", "ads", "run"], nothing) | sections), place)
+    """The report page with these sections only."""
+    missing = Missing("missing", "")
+    return page_of(Report(**dict.fromkeys(["search", "personalization", "ads", "run"], missing) | sections), place)

@@ -1,4 +1,4 @@
-"""The report's section on ads: its figures are those of evaluate, its pictures what stands beside."""
+"""The ads section of the report: metrics equal those of evaluate, and plots agree with the metrics."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 from etsyml_cli.io.model import load_json
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.report.ads import Ads, ads
-from etsyml_cli.report.ads_features import most_telling
+from etsyml_cli.report.ads_features import by_spread
 from etsyml_cli.report.missing import Missing
 from tests.conftest import Etsyml
 from tests.report.hostile_shop import N_LISTINGS, QUERY
-from tests.report.sample_workspace import SAMPLE, page, sample, told
+from tests.report.sample_workspace import SAMPLE, json_of, page, sample
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def found(place: Workspace) -> Ads:
 
 
 def test_every_figure_is_that_of_evaluate(place: Workspace, found: Ads, etsyml: Etsyml) -> None:
-    measured = told(etsyml, place, "evaluate", "--model", "ctr")["evaluations"][0]["metrics"]
+    measured = json_of(etsyml, place, "evaluate", "--model", "ctr")["evaluations"][0]["metrics"]
     in_table = {
         (one.metric, row.variant, slice_.name): (one.value, one.low, one.high)
         for slice_ in found.table
@@ -47,37 +47,37 @@ def test_every_figure_is_that_of_evaluate(place: Workspace, found: Ads, etsyml: 
     }
     observed = {one["slice"]: one["observed"] for one in measured}
     for slice_ in found.table:
-        told_of = {"impressions": slice_.impressions, "events": slice_.events, "entropy": slice_.entropy}
-        assert told_of == observed[slice_.name]
+        counts = {"impressions": slice_.impressions, "events": slice_.events, "entropy": slice_.entropy}
+        assert counts == observed[slice_.name]
 
 
-def test_changes_are_in_the_papers_units(place: Workspace, found: Ads, etsyml: Etsyml) -> None:
+def test_changes_have_the_units_of_the_paper(place: Workspace, found: Ads, etsyml: Etsyml) -> None:
     for slice_ in found.table:
         baseline, *others = slice_.rows
         assert baseline.variant == "baseline" and [one.change for one in baseline.figures] == [None] * 4
         assert [row.variant for row in others[:3]] == ["historical", "content", "ensemble"]
         for row in others:
-            for one, at_first in zip(row.figures, baseline.figures, strict=True):
+            for one, reference in zip(row.figures, baseline.figures, strict=True):
                 if one.metric == "calibration":
                     assert one.change is None
                     continue
-                unit = at_first.value / 100 if one.metric == "auc" else 1e-3
+                unit = reference.value / 100 if one.metric == "auc" else 1e-3
                 assert one.change is not None
-                assert one.change.value == pytest.approx((one.value - at_first.value) / unit, abs=1e-9)
+                assert one.change.value == pytest.approx((one.value - reference.value) / unit, abs=1e-9)
                 if slice_.events < 20:
                     assert one.change.low is None and one.change.high is None
                 else:
                     assert one.change.low <= one.change.value <= one.change.high
 
 
-def test_the_roc_curve_encloses_the_auc(found: Ads) -> None:
+def test_the_area_under_the_roc_curve_is_the_auc(found: Ads) -> None:
     [mixed] = [slice_ for slice_ in found.table if slice_.name == "mixed"]
     of_variant = {row.variant: row.figures[0].value for row in mixed.rows}
     for series in found.roc.series:
         assert np.trapezoid(series.y, series.x) == pytest.approx(of_variant[series.name], abs=0.01)
 
 
-def test_the_reliability_of_all_groups_together_is_the_calibration(found: Ads) -> None:
+def test_the_groups_of_the_calibration_plot_average_to_the_calibration(found: Ads) -> None:
     [mixed] = [slice_ for slice_ in found.table if slice_.name == "mixed"]
     ensemble = next(row for row in mixed.rows if row.variant == "ensemble")
     calibrated = next(series for series in found.reliability.series if series.name == "calibrated")
@@ -96,7 +96,7 @@ def test_progressive_losses_are_those_of_training(place: Workspace, found: Ads) 
         assert series.y == [day[series.name] / day["impressions"] for day in days]
 
 
-def test_a_click_never_costs_more_than_was_bid(found: Ads) -> None:
+def test_prices_do_not_exceed_bids(found: Ads) -> None:
     auctions = found.auctions
     assert not isinstance(auctions, Missing)
     bids, prices = auctions.prices.series
@@ -108,28 +108,28 @@ def test_a_click_never_costs_more_than_was_bid(found: Ads) -> None:
         assert Decimal(repr(one.price)) == min(Decimal(repr(one.bid)), least.quantize(Decimal("0.01"), "ROUND_CEILING"))
 
 
-def test_features_are_telling_by_how_far_they_tell_rows_apart() -> None:
+def test_features_are_sorted_by_spread() -> None:
     rows = [{"bias": -3.0, "same": 2.0, "a": 1.0}, {"bias": -3.0, "same": 2.0, "a": -1.0}, {"bias": -3.0, "same": 2.0}]
-    first, second = most_telling(rows)
+    first, second = by_spread(rows)
     assert (first.name, first.share, first.adds) == ("a", 2 / 3, 0.0)
     assert first.spread == pytest.approx(np.std([1, -1, 0]))
     assert (second.name, second.share, second.adds, second.spread) == ("same", 1.0, 2.0, 0.0)
 
 
-def test_the_page_shows_the_figures(place: Workspace, found: Ads) -> None:
-    shown = page(place, ads=found)
+def test_the_page_shows_the_metrics(place: Workspace, found: Ads) -> None:
+    html = page(place, ads=found)
     for slice_ in found.table:
-        assert f"{slice_.impressions:,.0f} impressions, {slice_.events:,.0f} clicks" in shown
+        assert f"{slice_.impressions:,.0f} impressions, {slice_.events:,.0f} clicks" in html
         for row in slice_.rows:
             for one in row.figures:
-                assert f"{one.value:.4f}" in shown
+                assert f"{one.value:.4f}" in html
                 if one.change:
-                    assert f"{one.change.value:+.2f}" in shown
+                    assert f"{one.change.value:+.2f}" in html
     for feature in found.telling.features:
-        assert feature.name.replace("&", "&amp;") in shown
+        assert feature.name.replace("&", "&amp;") in html
 
 
-def test_a_log_without_bids_or_history_says_so(tmp_path: Path, etsyml: Etsyml) -> None:
+def test_a_log_without_bids_or_history_is_reported(tmp_path: Path, etsyml: Etsyml) -> None:
     work = tmp_path / "work"
     log = tmp_path / "log.csv"
     rows = [f"2024-01-{1 + n // 40:02}T00:00:00Z,L{n % N_LISTINGS},{QUERY},{int(n % 3 == 0)}" for n in range(400)]
@@ -140,13 +140,13 @@ def test_a_log_without_bids_or_history_says_so(tmp_path: Path, etsyml: Etsyml) -
     assert isinstance(section, Ads)
     assert isinstance(section.by_history, Missing) and isinstance(section.auctions, Missing)
     assert "bid" in section.auctions.what
-    shown = page(Workspace(work), ads=section)
-    assert section.auctions.command in shown and "the model counts no history" in shown
+    html = page(Workspace(work), ads=section)
+    assert section.auctions.command in html and "the model has no history features" in html
     assert [series.name for series in section.reliability.series] == ["not calibrated"]
     assert msgspec.json.encode(section)
 
 
-def test_a_model_without_a_test_says_how_to_get_one(tmp_path: Path, place: Workspace, etsyml: Etsyml) -> None:
+def test_a_model_without_a_test_set_is_reported(tmp_path: Path, place: Workspace, etsyml: Etsyml) -> None:
     out = tmp_path / "work"
     for table in ("listings", "impressions"):
         (out / "tables").mkdir(parents=True, exist_ok=True)
@@ -154,5 +154,5 @@ def test_a_model_without_a_test_says_how_to_get_one(tmp_path: Path, place: Works
     trained = etsyml("-w", out, "train", "ctr", "--holdout", "none", "--limit", "3000", "--set", "bits=12")
     assert trained.code == 0
     assert etsyml("-w", out, "report").code == 0
-    told_of = msgspec.json.decode((out / "reports/report.json").read_bytes())["ads"]
-    assert told_of["state"] == "missing" and "--holdout none" in told_of["what"]
+    section = msgspec.json.decode((out / "reports/report.json").read_bytes())["ads"]
+    assert section["state"] == "missing" and "--holdout none" in section["what"]

@@ -1,4 +1,4 @@
-"""The report's section on personalization: its numbers are those of the commands, and what cannot be shown is said."""
+"""The personalization section of the report: its numbers equal those of the commands, and missing parts are reported."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.store import load_model
 from etsyml_cli.report.cards import Card
 from etsyml_cli.report.missing import Missing
-from etsyml_cli.report.personalization import GALLERY, LEAST_SHARE, Personalization, personalization
+from etsyml_cli.report.personalization import GALLERY, MIN_SHARE, Personalization, personalization
 from etsyml_cli.report.thumbnails import Photo
 from etsyml_cli.report.user_page import FAVORITES
 from tests.conftest import Etsyml
 from tests.lda_chain import table_of, train, two_tastes
-from tests.report.sample_workspace import page, sample, told
+from tests.report.sample_workspace import json_of, page, sample
 
 QUALITY = "recall@5 recall@10 recall@20 recall@50 coverage@20 longtail@20 gini@20 ndcg@20 hit@10 novelty@20 perplexity"
 
@@ -37,7 +37,7 @@ def found(place: Workspace) -> Personalization:
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Workspace:
-    """A workspace with favorites of listings that no table describes."""
+    """A workspace with favorites, without a listings table."""
     (tmp_path / "tables").mkdir()
     table_of(two_tastes(), tmp_path / "tables/favorites.parquet")
     return Workspace(tmp_path)
@@ -53,8 +53,8 @@ def _ids(cards: list[Card]) -> list[str]:
     return [card.id for card in cards]
 
 
-def test_the_gallery_is_that_of_styles(place: Workspace, found: Personalization, etsyml: Etsyml) -> None:
-    styles = told(etsyml, place, "styles", "-k", "6")["styles"]
+def test_the_gallery_equals_the_output_of_styles(place: Workspace, found: Personalization, etsyml: Etsyml) -> None:
+    styles = json_of(etsyml, place, "styles", "-k", "6")["styles"]
     assert len(found.gallery) == found.n_styles == 8
     for row, style in zip(found.gallery, styles, strict=True):
         assert (row.number, row.share, row.coherence) == (style["style"], style["share"], style["coherence"])
@@ -66,7 +66,7 @@ def test_the_gallery_is_that_of_styles(place: Workspace, found: Personalization,
     assert sizes.y == pytest.approx([100 * style["share"] for style in styles]) and sum(sizes.y) == pytest.approx(100)
 
 
-def test_somebodys_page_shows_favorites_to_learn_from(place: Workspace, found: Personalization) -> None:
+def test_the_example_user_has_favorites_in_the_training_set(place: Workspace, found: Personalization) -> None:
     model = load_model(place.model("lda"))
     user = found.user
     row = model.user_ids.index(user.user_id)
@@ -77,19 +77,21 @@ def test_somebodys_page_shows_favorites_to_learn_from(place: Workspace, found: P
 
 
 @pytest.mark.parametrize("chosen", [None, "U17"])
-def test_a_users_page_is_what_the_commands_say(place: Workspace, etsyml: Etsyml, chosen: str | None) -> None:
+def test_the_page_of_a_user_equals_the_output_of_the_commands(
+    place: Workspace, etsyml: Etsyml, chosen: str | None
+) -> None:
     user = _shown(place, chosen).user
     assert chosen in (None, user.user_id)
-    profile = told(etsyml, place, "styles", "--user", user.user_id)["items"][:8]
+    profile = json_of(etsyml, place, "styles", "--user", user.user_id)["items"][:8]
     assert [(part.style, part.probability, part.lift) for part in user.profile] == [
         (item["style"], item["probability"], item["lift"]) for item in profile
     ]
     assert [part.words for part in user.profile] == [item["words"][:3] for item in profile]
-    rows = told(etsyml, place, "recommend", "--user", user.user_id, "--by-style", "-k", "6")["lists"]
+    rows = json_of(etsyml, place, "recommend", "--user", user.user_id, "--by-style", "-k", "6")["lists"]
     assert [(row.style, row.share, _ids(row.listings)) for row in user.rows] == [
         (row["style"], row["share"], [item["id"] for item in row["items"]]) for row in rows
     ]
-    listed = told(etsyml, place, "recommend", "--user", user.user_id, "--explain", "-k", "6")
+    listed = json_of(etsyml, place, "recommend", "--user", user.user_id, "--explain", "-k", "6")
     assert (user.fallback, listed["fallback"]) == (False, False)
     for one, item in zip(user.recommended, listed["items"], strict=True):
         assert (one.listing.id, one.score) == (item["id"], item["score"])
@@ -101,7 +103,7 @@ def test_a_users_page_is_what_the_commands_say(place: Workspace, etsyml: Etsyml,
 
 def test_the_quality_is_that_of_evaluate(place: Workspace, found: Personalization, etsyml: Etsyml) -> None:
     asked = [word for metric in QUALITY.split() for word in ("--metric", metric)]
-    figures = told(etsyml, place, "evaluate", "--model", "lda", *asked)["evaluations"][0]["metrics"]
+    figures = json_of(etsyml, place, "evaluate", "--model", "lda", *asked)["evaluations"][0]["metrics"]
     assert msgspec.to_builtins(found.quality.figures) == figures
     by_name = {(one["name"], one["variant"]): one for one in figures}
     recall, long_tail = found.quality.recall, found.quality.long_tail
@@ -132,7 +134,7 @@ def test_the_page_shows_styles_photos_and_reasons(place: Workspace, found: Perso
     assert html.count("<svg") == 3
 
 
-def test_an_unknown_user_is_said_and_the_rest_is_shown(place: Workspace) -> None:
+def test_an_unknown_user_is_reported_and_the_rest_is_shown(place: Workspace) -> None:
     section = _shown(place, "nobody")
     assert isinstance(section.user, Missing) and "no user 'nobody'" in section.user.what
     assert section.user.command == "etsyml report --user ID"
@@ -140,25 +142,25 @@ def test_an_unknown_user_is_said_and_the_rest_is_shown(place: Workspace) -> None
     assert "no user &#39;nobody&#39;" in page(place, personalization=section)
 
 
-def test_without_listings_ids_stand_for_titles_and_photos(bare: Workspace) -> None:
+def test_without_a_listings_table_ids_replace_titles_and_photos(bare: Workspace) -> None:
     train(bare.table("favorites"), bare.model("lda"))
     section = _shown(bare)
     assert all(row.words == row.shops == [] and len(row.listings) == 6 for row in section.gallery)
-    everything = [card for row in section.gallery for card in row.listings]
+    all_cards = [card for row in section.gallery for card in row.listings]
     assert all(
         card == Card(id=card.id, title=None, price=None, currency=None, photo=Photo(card.id, None))
-        for card in everything
+        for card in all_cards
     )
     html = page(bare, personalization=section)
     assert "data:image" not in html and 'class="unpictured"' in html
     assert section.photos == Missing(
-        "no listings table: no titles, words, shops and photos", "etsyml ingest listings FILE"
+        "no listings table, so no titles, words, shops or photos", "etsyml ingest listings FILE"
     )
     assert "no listings table" in html
-    assert all(f'<bdi class="title">{card.id}</bdi>' in html for card in everything)
+    assert all(f'<bdi class="title">{card.id}</bdi>' in html for card in all_cards)
 
 
-def test_a_user_of_whom_nothing_was_learned_gets_popular_listings(bare: Workspace, tmp_path: Path) -> None:
+def test_a_user_without_training_favorites_gets_popular_listings(bare: Workspace, tmp_path: Path) -> None:
     held = tmp_path / "held.csv"
     own = [f"{user},{listing}" for user, listing, _ in two_tastes() if user == "U7"]
     held.write_text("\n".join(["user_id,listing_id", *own]) + "\n")
@@ -167,10 +169,10 @@ def test_a_user_of_whom_nothing_was_learned_gets_popular_listings(bare: Workspac
     assert (user.fallback, user.n_favorites, user.favorites, user.rows) == (True, 0, [], [])
     assert len(user.recommended) == 6 and all(one.why == [] for one in user.recommended)
     html = page(bare, personalization=_shown(bare, "U7"))
-    assert "popular listings stand in" in html and "From your style" not in html
+    assert "popular listings are recommended" in html and "From your style" not in html
 
 
-def test_a_model_that_held_nothing_out_is_shown_without_quality(bare: Workspace) -> None:
+def test_a_model_without_a_test_set_is_shown_without_metrics(bare: Workspace) -> None:
     train(bare.table("favorites"), bare.model("lda"), holdout="none")
     section = _shown(bare)
     assert isinstance(section.quality, Missing) and "--holdout none" in section.quality.what
@@ -178,40 +180,38 @@ def test_a_model_that_held_nothing_out_is_shown_without_quality(bare: Workspace)
     assert not isinstance(section.user, Missing)
 
 
-def test_of_many_styles_the_largest_are_shown_and_the_page_says_so(bare: Workspace) -> None:
+def test_only_the_largest_of_many_styles_are_shown(bare: Workspace) -> None:
     train(bare.table("favorites"), bare.model("lda"), config=LdaConfig(n_topics=GALLERY + 4, passes=3))
     section = _shown(bare)
     shares = load_model(bare.model("lda")).parameters.theta.mean(axis=0)
-    expected = [share for share in np.sort(shares)[::-1][:GALLERY].tolist() if share >= LEAST_SHARE]
+    expected = [share for share in np.sort(shares)[::-1][:GALLERY].tolist() if share >= MIN_SHARE]
     assert len(expected) < section.n_styles == GALLERY + 4
     assert [row.share for row in section.gallery] == pytest.approx(expected, rel=1e-4)
     assert len(section.sizes.series[0].y) == GALLERY + 4
-    assert f"Shown are the {len(expected)} largest;" in page(bare, personalization=section)
+    assert f"The {len(expected)} largest styles are shown." in page(bare, personalization=section)
 
 
-def test_styles_of_shops_are_shown_as_such(place: Workspace, tmp_path: Path) -> None:
+def test_styles_of_shops_are_shown(place: Workspace, tmp_path: Path) -> None:
     root = tmp_path / "work"
     root.mkdir()
     (root / "tables").symlink_to(place.root / "tables")
-    of_shops = sample(root, [], f"train lda --shops --set n_topics=4 --out {root}/models/lda")
-    section = _shown(of_shops)
+    shop_styles = sample(root, [], f"train lda --shops --set n_topics=4 --out {root}/models/lda")
+    section = _shown(shop_styles)
     assert section.things == "shops" and len(section.gallery) == 4
-    html = page(of_shops, personalization=section)
+    html = page(shop_styles, personalization=section)
     assert "over 60 shops" in html and "shops have no photos. " in html and 'class="unpictured"' in html
 
 
 @pytest.mark.parametrize(
     ("tables", "command"),
     [([], "etsyml ingest favorites FILE && etsyml train lda"), (["favorites"], "etsyml train lda")],
-    ids=["nothing", "favorites"],
+    ids=["no tables", "favorites"],
 )
-def test_without_a_model_the_section_says_which_commands_make_it(
-    tmp_path: Path, tables: list[str], command: str
-) -> None:
+def test_without_a_model_the_section_shows_the_next_commands(tmp_path: Path, tables: list[str], command: str) -> None:
     assert personalization(sample(tmp_path / "work", tables)) == Missing("no style model", command)
 
 
-def test_titles_words_and_shops_are_shown_as_text(place: Workspace, found: Personalization) -> None:
+def test_titles_words_and_shops_are_escaped(place: Workspace, found: Personalization) -> None:
     title = "<script>alert('1')</script>\u202e"
     card = Card(id="<b>", title=title, price=None, currency=None, photo=Photo("<b>", None))
     row = msgspec.structs.replace(

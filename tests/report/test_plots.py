@@ -1,4 +1,4 @@
-"""Plots: what they show stands in them, whatever it is called."""
+"""Plots: text is included and escaped for any names."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from etsyml_cli.report.plots import COLORS, Plot, Series, svg_of, write_plot
 HOSTILE = '<script>$\\frac{1}$</script> & "#c2571a" \u202e\u0000\u4e2d id="x"'
 
 
-def plot_of(kind: str = "lines", **more: object) -> Plot:
+def plot_of(kind: str = "lines", **options: object) -> Plot:
     first = Series(name=HOSTILE, x=[1.0, 2.0, 3.0], y=[0.1, 0.3, 0.2], low=[0.05, 0.2, 0.1], high=[0.2, 0.4, 0.3])
     second = Series(name="second", x=[1.0, 2.0, 3.0], y=[0.2, 0.2, 0.2])
-    return Plot(name="a-plot", title=HOSTILE, x=HOSTILE, y="y", series=[first, second], kind=kind, **more)  # type: ignore[arg-type]
+    return Plot(name="a-plot", title=HOSTILE, x=HOSTILE, y="y", series=[first, second], kind=kind, **options)  # type: ignore[arg-type]
 
 
-class Shape(HTMLParser):
+class ParsedSvg(HTMLParser):
     def __init__(self, svg: str) -> None:
         super().__init__()
         self.tags: list[str] = []
@@ -38,13 +38,13 @@ class Shape(HTMLParser):
 
 @pytest.mark.parametrize("kind", ["lines", "points", "bars"])
 @pytest.mark.parametrize("scale", ["linear", "log-x", "log-y", "log-log"])
-def test_a_plot_is_text_and_shapes(kind: str, scale: str) -> None:
+def test_a_plot_contains_only_text_and_shapes(kind: str, scale: str) -> None:
     plot = plot_of(kind, scale=scale, diagonal=True)
     svg = svg_of(plot)
-    shape = Shape(svg)
+    shape = ParsedSvg(svg)
     assert set(shape.tags) <= {"svg", "defs", "g", "path", "use", "text", "tspan", "clippath", "rect"}
     shown = "".join(character for character in HOSTILE if character.isprintable())
-    assert shape.texts.count(shown) == 2 and "second" in shape.texts  # in the legend and at the axis
+    assert shape.texts.count(shown) == 2 and "second" in shape.texts  # in the legend and on the axis
     styles = [value or "" for name, value in shape.attributes if name == "style"]
     assert any("var(--series-1)" in style for style in styles)
     assert not any(color in style for color in COLORS for style in styles)
@@ -52,19 +52,19 @@ def test_a_plot_is_text_and_shapes(kind: str, scale: str) -> None:
     assert svg == svg_of(plot)
 
 
-def test_names_stand_at_the_axis() -> None:
+def test_names_are_tick_labels() -> None:
     plot = Plot(name="names", title="", x="", y="", series=[Series(name="s", x=["one", "<two>"], y=[1.0, 2.0])])
-    assert {"one", "<two>"} <= set(Shape(svg_of(plot)).texts)
+    assert {"one", "<two>"} <= set(ParsedSvg(svg_of(plot)).texts)
 
 
-def test_plots_share_no_ids() -> None:
+def test_ids_are_unique_across_plots() -> None:
     one, other = plot_of(), plot_of()
     other.name = "another"
-    ids = [value for plot in (one, other) for name, value in Shape(svg_of(plot)).attributes if name == "id"]
+    ids = [value for plot in (one, other) for name, value in ParsedSvg(svg_of(plot)).attributes if name == "id"]
     assert ids and len(ids) == len(set(ids))
 
 
-def test_files_hold_the_same_plot(tmp_path: Path) -> None:
+def test_png_and_svg_files_are_reproducible(tmp_path: Path) -> None:
     write_plot(plot_of(), tmp_path)
     with Image.open(tmp_path / "a-plot.png") as picture:
         assert picture.format == "PNG" and picture.width > 600

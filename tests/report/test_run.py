@@ -1,4 +1,4 @@
-"""The report's section on the run: it tells what the manifests and the records of runs say."""
+"""The run section of the report: it agrees with the manifests and the run records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.report.sample_workspace import page
 
 @pytest.fixture
 def place(tmp_path: Path, etsyml: Etsyml) -> Workspace:
-    """Two tables, one with rejects, and a model of it."""
+    """Two tables, one with rejects, and a model trained on them."""
     work = tmp_path / "work"
     rows = [f"U{n % 12},L{n // 12 + n % 2 * 9}" for n in range(108)]
     (tmp_path / "favorites.csv").write_text("\n".join(["user_id,listing_id", *rows]))
@@ -28,7 +28,7 @@ def place(tmp_path: Path, etsyml: Etsyml) -> Workspace:
     return Workspace(work)
 
 
-def test_lines_lead_from_each_file_to_what_was_made_from_it(place: Workspace) -> None:
+def test_the_lineage_connects_files_to_files_created_from_them(place: Workspace) -> None:
     found = run(place)
     assert isinstance(found, Run)
     names = [node.name for node in found.lineage.nodes]
@@ -42,7 +42,7 @@ def test_lines_lead_from_each_file_to_what_was_made_from_it(place: Workspace) ->
     assert [node.kind is None for node in found.lineage.nodes] == [name.endswith(".csv") for name in names]
 
 
-def test_stages_tell_their_time_and_memory(place: Workspace) -> None:
+def test_stages_show_time_and_memory(place: Workspace) -> None:
     found = run(place)
     assert isinstance(found, Run)
     assert [stage.path for stage in found.stages] == [
@@ -67,7 +67,7 @@ def test_a_lost_record_is_no_harm(place: Workspace) -> None:
     assert "no record" in page(place, run=found)
 
 
-def test_rejects_are_counted_by_reason_with_the_first_of_each(place: Workspace) -> None:
+def test_rejects_are_counted_by_reason_with_an_example(place: Workspace) -> None:
     found = run(place)
     assert isinstance(found, Run)
     counted = [(one.path, one.reason, one.number, one.where) for one in found.rejected]
@@ -79,7 +79,7 @@ def test_rejects_are_counted_by_reason_with_the_first_of_each(place: Workspace) 
     assert "L99,&lt;b&gt;bad&lt;/b&gt;,dear" in page(place, run=found)
 
 
-def test_what_is_damaged_is_said(place: Workspace) -> None:
+def test_damaged_manifests_are_reported(place: Workspace) -> None:
     (place.model("lda") / "manifest.json").write_text("{")
     found = run(place)
     assert isinstance(found, Run)

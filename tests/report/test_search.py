@@ -1,4 +1,4 @@
-"""The report's section on search: its numbers are those of the commands, and what cannot be shown is said."""
+"""The search section of the report: its numbers equal those of the commands, and missing parts are reported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from etsyml_cli.report.search import LEAST_MATCHING, QUERIES, Search, Similar, s
 from etsyml_cli.report.thumbnails import Photo
 from etsyml_cli.search.evaluate import PageFigures, figures_of_pages
 from tests.conftest import Etsyml
-from tests.report.sample_workspace import page, sample, told
+from tests.report.sample_workspace import json_of, page, sample
 
 TINY = "extract-images --set backbone=tiny --set engine=torch"
 
@@ -41,7 +41,7 @@ def found(place: Workspace) -> Search:
 
 
 @pytest.fixture(scope="module")
-def of_words(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def without_photos(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace without photos."""
     root = tmp_path_factory.mktemp("words") / "work"
     return sample(root, ["listings", "searches"], "train ltr --limit 600")
@@ -50,11 +50,11 @@ def of_words(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def test_the_figures_are_those_of_evaluate(place: Workspace, found: Search, etsyml: Etsyml) -> None:
     assert (
         msgspec.to_builtins(found.ranking.figures)
-        == told(etsyml, place, "evaluate", "--model", "ltr")["evaluations"][0]["metrics"]
+        == json_of(etsyml, place, "evaluate", "--model", "ltr")["evaluations"][0]["metrics"]
     )
 
 
-def test_single_queries_add_up_to_the_difference_that_evaluate_gives(
+def test_changes_per_query_add_up_to_the_difference_of_evaluate(
     place: Workspace, found: Search, etsyml: Etsyml
 ) -> None:
     [images] = place.all_images()
@@ -62,7 +62,7 @@ def test_single_queries_add_up_to_the_difference_that_evaluate_gives(
     metric = parse_metric("ndcg@10")
     pages = figures_of_pages(model=place.model("ltr"), **tables, images=images, metric=metric, seed=0)
     changes = compare(pages, "ndcg@10", "text", "multimodal").changes
-    figures = told(etsyml, place, "evaluate", "--model", "ltr", "--metric", "ndcg@10")["evaluations"][0]["metrics"]
+    figures = json_of(etsyml, place, "evaluate", "--model", "ltr", "--metric", "ndcg@10")["evaluations"][0]["metrics"]
     multimodal = next(one for one in figures if one["variant"] == "multimodal")
     assert sum(one.pages for one in changes) == multimodal["n"] == len(pages.queries)
     assert sum(one.weight for one in changes) / multimodal["n"] == pytest.approx(multimodal["against"]["value"])
@@ -75,7 +75,7 @@ def test_single_queries_add_up_to_the_difference_that_evaluate_gives(
         assert sum(series.y) == len(changes) and len(series.y) == len(series.x) == 10
 
 
-def test_the_page_of_a_query_is_counted_for_it_alone() -> None:
+def test_pages_are_counted_for_their_own_query() -> None:
     values = {"text": np.array([0.2, 0.5, 0.4]), "multimodal": np.array([0.3, 0.9, 0.0])}
     pages = PageFigures(["S1", "S2", "S3"], ["ring", "mug", "ring"], values)
     first, second = compare(pages, "ndcg@10", "text", "multimodal").changes
@@ -85,17 +85,17 @@ def test_the_page_of_a_query_is_counted_for_it_alone() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 1), st.floats(0, 1)), min_size=1))
-def test_changes_neither_lose_nor_count_a_page_twice(rows: list[tuple[str, float, float]]) -> None:
+def test_changes_count_every_page_once(rows: list[tuple[str, float, float]]) -> None:
     queries, before, after = zip(*rows, strict=True)
     values = {"text": np.array(before), "image": np.array(after)}
-    compared = compare(PageFigures([*map(str, range(len(rows)))], list(queries), values), "map", "text", "image")
-    assert sum(one.weight for one in compared.changes) == pytest.approx(sum(after) - sum(before), abs=1e-9)
-    weights = [abs(one.weight) for one in compared.changes]
+    comparison = compare(PageFigures([*map(str, range(len(rows)))], list(queries), values), "map", "text", "image")
+    assert sum(one.weight for one in comparison.changes) == pytest.approx(sum(after) - sum(before), abs=1e-9)
+    weights = [abs(one.weight) for one in comparison.changes]
     assert weights == sorted(weights, reverse=True)
-    assert [sum(series.y) for series in compared.told().distribution.series] == [len(set(queries))] * 2
+    assert [sum(series.y) for series in comparison.summary().distribution.series] == [len(set(queries))] * 2
 
 
-def test_results_are_those_of_rank_for_the_queries_that_moved_most(
+def test_results_equal_rank_for_the_queries_with_the_largest_changes(
     place: Workspace, found: Search, etsyml: Etsyml
 ) -> None:
     results = found.ranking.results
@@ -104,7 +104,7 @@ def test_results_are_those_of_rank_for_the_queries_that_moved_most(
     assert weights == sorted(weights, reverse=True)
     for one in results:
         assert one.matching >= LEAST_MATCHING
-        ranked = told(etsyml, place, "rank", "--query", one.query, "--before-after")
+        ranked = json_of(etsyml, place, "rank", "--query", one.query, "--before-after")
         assert one.matching == ranked["matching"]
         assert [p.percentile for p in one.places] == [90, 80, 70, 60, 50]
         for side in ("text", "multimodal"):
@@ -112,7 +112,7 @@ def test_results_are_those_of_rank_for_the_queries_that_moved_most(
             assert [p.rank for p in one.places] == [row[side]["rank"] for row in ranked["rows"]]
 
 
-def test_the_queries_asked_for_are_shown_whatever_matches(place: Workspace) -> None:
+def test_given_queries_are_shown_even_without_matches(place: Workspace) -> None:
     section = search(place, ["wool scarf", "zebra"])
     assert isinstance(section, Search)
     scarf, zebra = section.ranking.results
@@ -121,17 +121,17 @@ def test_the_queries_asked_for_are_shown_whatever_matches(place: Workspace) -> N
     assert '“<bdi class="title">zebra</bdi>”' in page(place, search=section)
 
 
-def test_similar_items_are_those_of_similar(place: Workspace, found: Search, etsyml: Etsyml) -> None:
+def test_similar_listings_equal_the_output_of_similar(place: Workspace, found: Search, etsyml: Etsyml) -> None:
     assert len(found.similar) == len({one.listing.id for one in found.similar}) == 3
     for one in found.similar:
         for side, variant in (("control", "text"), ("variant", "multimodal")):
             arguments = ("similar", "--listing", one.listing.id, "--variant", variant, "-k", "5")
             assert [card.id for card in getattr(one, side)] == [
-                item["id"] for item in told(etsyml, place, *arguments)["items"]
+                item["id"] for item in json_of(etsyml, place, *arguments)["items"]
             ]
 
 
-def test_the_page_shows_photos_titles_prices_and_figures(place: Workspace, found: Search) -> None:
+def test_the_page_shows_photos_titles_prices_and_metrics(place: Workspace, found: Search) -> None:
     html = page(place, search=found)
     cards = [card for row in found.ranking.results[0].places for card in (row.text, row.multimodal)]
     for card in cards:
@@ -139,38 +139,40 @@ def test_the_page_shows_photos_titles_prices_and_figures(place: Workspace, found
     pictures = {card.photo.image for card in cards}
     assert None not in pictures and html.count("data:image/webp;base64,") >= len(cards)
     assert all(f"{one.value:.4f}" in html for one in found.ranking.figures)
-    assert "<svg" in html and "Gained most" in html and "Lost most" in html
+    assert "<svg" in html and "Largest gains" in html and "Largest losses" in html
 
 
-def test_without_photos_words_stand_beside_the_shown_order(of_words: Workspace) -> None:
-    section = search(of_words)
+def test_without_photos_the_text_ranker_is_compared_with_the_logged_order(without_photos: Workspace) -> None:
+    section = search(without_photos)
     assert isinstance(section, Search)
     ranking = section.ranking
     assert (ranking.changes.before, ranking.changes.after) == ("shown", "text")
     assert isinstance(ranking.results, Missing) and "no multimodal ranker" in ranking.results.what
     assert ranking.results.command == "etsyml extract-images && etsyml train ltr"
     assert section.similar == Missing("no photo features", "etsyml extract-images")
-    html = page(of_words, search=section)
+    html = page(without_photos, search=section)
     assert "no photo features" in html and "etsyml extract-images &amp;&amp; etsyml train ltr" in html
 
 
-def test_a_model_that_held_nothing_out_shows_the_queries_asked_for_alone(place: Workspace, tmp_path: Path) -> None:
+def test_a_model_without_a_test_set_shows_only_given_queries(place: Workspace, tmp_path: Path) -> None:
     root = tmp_path / "work"
     (root / "models").mkdir(parents=True)
     for shared in ("tables", "features"):
         (root / shared).symlink_to(place.root / shared)
-    everything = sample(root, [], "train ltr --limit 200 --holdout none")
-    blind, asked = search(everything), search(everything, ["wool scarf"])
-    assert isinstance(blind, Search) and isinstance(asked, Search)
-    assert isinstance(blind.ranking.results, Missing) and "--holdout none" in blind.ranking.results.what
-    for section in (blind, asked):
+    no_test_set = sample(root, [], "train ltr --limit 200 --holdout none")
+    default, given_query = search(no_test_set), search(no_test_set, ["wool scarf"])
+    assert isinstance(default, Search) and isinstance(given_query, Search)
+    assert isinstance(default.ranking.results, Missing) and "--holdout none" in default.ranking.results.what
+    for section in (default, given_query):
         assert isinstance(section.ranking.changes, Missing) and isinstance(section.ranking.figures, Missing)
-    assert [(one.query, len(one.places), one.change) for one in asked.ranking.results] == [("wool scarf", 5, None)]
-    assert "--holdout none" in page(everything, search=blind)
-    assert "wool scarf" in page(everything, search=asked)
+    assert [(one.query, len(one.places), one.change) for one in given_query.ranking.results] == [
+        ("wool scarf", 5, None)
+    ]
+    assert "--holdout none" in page(no_test_set, search=default)
+    assert "wool scarf" in page(no_test_set, search=given_query)
 
 
-def test_a_workspace_without_searches_says_which_commands_make_the_section(tmp_path: Path) -> None:
+def test_a_workspace_without_searches_shows_the_next_commands(tmp_path: Path) -> None:
     assert search(Workspace(tmp_path)) == Missing("no listings table", "etsyml ingest listings FILE")
     place = sample(tmp_path / "work", ["listings"])
     section = search(place)
@@ -179,18 +181,18 @@ def test_a_workspace_without_searches_says_which_commands_make_the_section(tmp_p
     assert section.command == "etsyml ingest searches FILE && etsyml extract-images && etsyml train ltr"
 
 
-def test_listings_that_name_no_photos_are_not_sent_to_extract_images(tmp_path: Path) -> None:
+def test_listings_without_photos_do_not_suggest_extract_images(tmp_path: Path) -> None:
     source = tmp_path / "listings.csv"
     source.write_text("listing_id,title\nL1,red scarf\n")
     place = Workspace(tmp_path)
     ingest("listings", [str(source)], out=place.table("listings"), config=IngestConfig())
     section = search(place)
     assert isinstance(section, Missing)
-    assert section.what == "no search ranker; the listings name no photos"
+    assert section.what == "no search ranker; the listings have no photos"
     assert section.command == "etsyml ingest searches FILE && etsyml train ltr"
 
 
-def test_similar_items_need_no_ranker(place: Workspace, tmp_path: Path) -> None:
+def test_similar_listings_need_no_ranker(place: Workspace, tmp_path: Path) -> None:
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables/listings.parquet").symlink_to(place.table("listings"))
     (tmp_path / "features").symlink_to(place.root / "features")
@@ -208,7 +210,7 @@ def test_a_ranker_of_feature_rows_is_not_the_search_ranker(tmp_path: Path) -> No
     assert section.what == "no search ranker; no photo features"
 
 
-def test_a_card_says_what_the_table_says(place: Workspace) -> None:
+def test_a_card_equals_the_row_of_the_table(place: Workspace) -> None:
     [row] = read_table(place.table("listings"), "listings").slice(7, 1).to_pylist()
     cards = Cards(place)
     assert cards(row["listing_id"]) == Card(
@@ -218,11 +220,11 @@ def test_a_card_says_what_the_table_says(place: Workspace) -> None:
         currency=row.get("currency"),
         photo=Photo(row["listing_id"], row["image"]),
     )
-    nobody = Card(id="X", title="sold", price=None, currency=None, photo=Photo("X", None))
-    assert cards("X", "sold") == Cards(Workspace(place.root / "nowhere"))("X", "sold") == nobody
+    id_and_title = Card(id="X", title="sold", price=None, currency=None, photo=Photo("X", None))
+    assert cards("X", "sold") == Cards(Workspace(place.root / "nowhere"))("X", "sold") == id_and_title
 
 
-def test_titles_are_shown_as_text(place: Workspace) -> None:
+def test_titles_are_escaped(place: Workspace) -> None:
     title = '<script>alert("1")</script>\u202e' + "x" * 10_000
     hostile = Card(id='"><b>', title=title, price=None, currency="<i>", photo=Photo('"><b>', "../<img>"))
     priced = Card(id="L", title=None, price=1.5, currency="<i>", photo=Photo("L", None))

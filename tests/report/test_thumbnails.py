@@ -1,4 +1,4 @@
-"""Thumbnails: small WebP in the page itself, or nothing."""
+"""Thumbnails: small embedded WebP images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.report.thumbnails import Photo, Thumbnails
 from tests.photo_shop import write_listings
 
-BEGIN = "data:image/webp;base64,"
+PREFIX = "data:image/webp;base64,"
 
 
 @pytest.fixture
@@ -27,17 +27,17 @@ def place(tmp_path: Path) -> Workspace:
     return work
 
 
-def test_a_photo_becomes_a_square_of_96_pixels(place: Workspace) -> None:
+def test_thumbnails_are_96_pixel_squares(place: Workspace) -> None:
     uri = Thumbnails(place)(Photo("L1", "wide.png"))
-    assert uri is not None and uri.startswith(BEGIN)
-    with Image.open(io.BytesIO(base64.b64decode(uri.removeprefix(BEGIN)))) as photo:
+    assert uri is not None and uri.startswith(PREFIX)
+    with Image.open(io.BytesIO(base64.b64decode(uri.removeprefix(PREFIX)))) as photo:
         assert (photo.format, photo.size) == ("WEBP", (96, 96))
         red, green, blue = photo.convert("RGB").getpixel((48, 48))
         assert red > 240 and green < 15 and blue < 15
 
 
 @pytest.mark.parametrize("image", [None, "none.png", "damaged.png", "../outside.png", "/etc/passwd"])
-def test_what_is_no_photo_of_the_shop_has_no_thumbnail(place: Workspace, image: str | None) -> None:
+def test_missing_damaged_and_outside_files_have_no_thumbnail(place: Workspace, image: str | None) -> None:
     assert Thumbnails(place)(Photo("L1", image)) is None
 
 

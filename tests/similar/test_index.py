@@ -173,7 +173,7 @@ def test_the_reasons_for_a_score_add_up_to_it(shop: dict[str, Path], index: Path
 def test_an_unknown_id_brings_the_nearest_to_mind(shop: dict[str, Path], asked: str, meant: str | None) -> None:
     with pytest.raises(InputError, match=f"no listing '{asked}'") as refused:
         lists_of(shop, listing_ids=["L001", asked])
-    assert refused.value.hint == (f"Did you mean {meant!r}?" if meant else "Is the id right, with its case?")
+    assert refused.value.hint == (f"Did you mean {meant!r}?" if meant else "Check the id (ids are case-sensitive).")
 
 
 def test_the_commands_index_once_and_then_search_it(tmp_path: Path, etsyml: Etsyml) -> None:
