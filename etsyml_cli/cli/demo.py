@@ -95,7 +95,7 @@ def _comparison(evaluations: list[dict[str, Any]], name: str, check: DemoCheck) 
         "difference": against["value"],
         "low": against["low"],
         "high": against["high"],
-        "better": against["low"] > 0,
+        "better": against["low"] is not None and against["low"] > 0,
     }
 
 
@@ -111,7 +111,7 @@ def _show(comparisons: list[dict[str, Any]]) -> None:
             f"{c['baseline']} {c['baseline_value']:.3f}",
             f"{c['value']:.3f}",
             f"{c['difference']:+.3f}",
-            f"{c['low']:.3f}…{c['high']:.3f}",
+            show.interval(c["low"], c["high"]),
         ]
         for c in comparisons
     )

@@ -59,11 +59,12 @@ def test_ratings_as_clicks(etsyml: Etsyml, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("policy", ["bts", "random"])
 @pytest.mark.parametrize("who", ["men", "women"])
-def test_a_week_of_few_clicks_has_wide_intervals(etsyml: Etsyml, tmp_path: Path, policy: str, who: str) -> None:
-    """Open Bandit: some fifty clicks a file, so that nothing can be told from chance, nor may it be far from it."""
+def test_a_week_of_few_clicks_has_no_intervals(etsyml: Etsyml, tmp_path: Path, policy: str, who: str) -> None:
+    """Open Bandit: about fifty clicks per file, fewer than 20 of them on the test day."""
     mapping = ["--map", "created_at=timestamp", "--map", "listing_id=item_id", "--map", "clicked=click"]
     file = SHARED_DATA / f"open-bandit/{policy}/{who}.csv.gz"
     assert etsyml("-w", tmp_path, "ingest", "impressions", file, *mapping).code == 0
     found = judged(etsyml, tmp_path)
-    assert found["auc", "ensemble"]["high"] - found["auc", "ensemble"]["low"] > 0.1
+    assert found["auc", "ensemble"]["observed"]["events"] < 20
+    assert found["auc", "ensemble"]["low"] is found["auc", "ensemble"]["high"] is None
     assert found["ne", "ensemble"]["value"] < 1.1

