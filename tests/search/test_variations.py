@@ -61,7 +61,10 @@ def test_the_global_shape_knows_the_listing_and_not_the_query(shop: Shop, model:
     assert ("ndcg@5", "bm25") not in found
     assert found["ndcg@5", "text"].value < shop.evaluate(model, "ndcg@5")["ndcg@5", "text"].value - 0.1
     asked = {"candidates": _all_ids(shop), "k": 60}
-    orders = [[item.id for item in rank(query=query, **asked).items] for query in ("red scarf", "blue lamp")]
+    orders = [
+        [item.id for item in rank(rank_inputs(shop, everywhere), query, **asked).items]
+        for query in ("red scarf", "blue lamp")
+    ]
     assert orders[0] == orders[1]
     assert "Algorithms 1 and 2 to the letter" in (everywhere / CARD).read_text()
 
