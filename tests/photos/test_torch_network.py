@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -125,11 +126,11 @@ def test_choosing_imports_nothing_of_onnx() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_what_is_remembered_of_a_network(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_facts_of_a_network(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "etsyml")
     choice = choose_network(ImagesConfig(backbone="tiny", device="cpu", engine="torch"))
     loaded = load_network(choice, seed=5, folder=tmp_path)
-    assert loaded.facts == {
+    assert msgspec.to_builtins(loaded.facts) == {
         "backbone": "tiny",
         "layer": "average pool",
         "preprocessing": {"size": 32, "crop": 1.0, "resample": "bilinear", "mean": (127.0,) * 3, "std": (128.0,) * 3},

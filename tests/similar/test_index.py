@@ -92,17 +92,17 @@ def test_the_measured_recall_is_the_recall_and_the_scan_reaches_no_further_than_
     assert facts["recall@10"]["image"] == pytest.approx(recall, abs=0.02)  # 200 lists of 860
 
 
-def test_a_list_does_not_depend_on_what_else_is_asked(shop: dict[str, Path], index: Path) -> None:
+def test_a_list_does_not_depend_on_other_queries(shop: dict[str, Path], index: Path) -> None:
     every = lists_of(shop, index=index)
     for name in ("L000", "L500", "L899"):
-        assert lists_of(shop, index=index, asked=[name])[name] == every[name]
+        assert lists_of(shop, index=index, listing_ids=[name])[name] == every[name]
 
 
-def test_an_unreachable_recall_is_told(shop: dict[str, Path], tmp_path: Path, monkeypatch, caplog) -> None:
+def test_an_unreachable_recall_is_reported(shop: dict[str, Path], tmp_path: Path, monkeypatch, caplog) -> None:
     monkeypatch.setattr("etsyml_cli.similar.index.FACTORS", (1,))
     with caplog.at_level(logging.WARNING, "etsyml"):
         index_similar(**shop, out=tmp_path / "similar", recall=1.0)
-    assert "image: recall 0." in caplog.text
+    assert "image: the index reaches a recall of 0." in caplog.text
 
 
 @pytest.mark.parametrize("changed", ["listings", "images", "no images"])
