@@ -22,7 +22,7 @@ from benchmarks.ads_log import DAYS, FEATURES, INTERACTIONS, OF_ROW, draw, write
 from benchmarks.measure import Cost, cost_of, cpu_s_an_item, etsyml, median_cost
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.features.rows import RowHasher
-from etsyml_cli.ads.log import counts, open_log
+from etsyml_cli.ads.log.log import counts, open_log
 from etsyml_cli.ads.model.ftrl import learn, new_state, start_at
 from etsyml_cli.core.types import F64
 from etsyml_cli.io.tables import read_table

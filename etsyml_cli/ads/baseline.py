@@ -11,7 +11,7 @@ from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.features.derived.add import DerivedColumns
 from etsyml_cli.ads.features.derived.column import row_inputs
 from etsyml_cli.ads.features.rows import RowHasher
-from etsyml_cli.ads.log import AdLog, counts, day_by_day
+from etsyml_cli.ads.log.log import AdLog, counts, day_by_day
 from etsyml_cli.ads.model.ftrl import learn, new_state, start_at
 from etsyml_cli.core.log import progress
 from etsyml_cli.core.types import F64

@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 from etsyml_cli.ads.config import AdHistory, CtrConfig
 from etsyml_cli.ads.figures import DataFigures, DayFigures, FitDays, LearningFigures, mean_log_loss
 from etsyml_cli.ads.learn import LEAST_EVENTS
-from etsyml_cli.ads.log import EVENTS, IMPRESSIONS, SEARCHES
+from etsyml_cli.ads.log.log import EVENTS, IMPRESSIONS, SEARCHES
 from etsyml_cli.core.days import iso_date
 from etsyml_cli.splits.days import DaySplit
 

@@ -15,10 +15,10 @@ from etsyml_cli.ads.features.derived.add import DerivedColumns
 from etsyml_cli.ads.features.derived.column import row_inputs
 from etsyml_cli.ads.features.rows import Keys, RowHasher
 from etsyml_cli.ads.listing_features import ListingFeatures
-from etsyml_cli.ads.log import AdLog, counts, day_by_day
+from etsyml_cli.ads.log.log import AdLog, counts, day_by_day
+from etsyml_cli.ads.log.sampling import Sample, sample_rows, sampling_columns
 from etsyml_cli.ads.model.blend import Blend
 from etsyml_cli.ads.model.ftrl import learn, predict
-from etsyml_cli.ads.sampling import Sample, sample_rows, sampling_columns
 from etsyml_cli.core.types import F64
 from etsyml_cli.history.history import FEATURES, History
 from etsyml_cli.text.hashing import Numbers

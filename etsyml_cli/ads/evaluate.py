@@ -15,7 +15,7 @@ from etsyml_cli.ads.click_model import CONTENT, ENSEMBLE, CtrModel, ScoredRows, 
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.learn import learn_model
 from etsyml_cli.ads.listing_features import shuffle_photos
-from etsyml_cli.ads.log import CLICKED, IMPRESSIONS, SEARCHES, AdLog, open_log
+from etsyml_cli.ads.log.log import CLICKED, IMPRESSIONS, SEARCHES, AdLog, open_log
 from etsyml_cli.ads.side_inputs import SideInputs
 from etsyml_cli.ads.slices import VariantScores, compared_with, measure_days, measure_slices
 from etsyml_cli.ads.split import split_days

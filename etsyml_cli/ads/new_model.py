@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from etsyml_cli.ads.click_model import CONTENT, HISTORICAL, CtrModel, Part, new_clicks, new_histories
 from etsyml_cli.ads.config import CtrConfig
-from etsyml_cli.ads.day_totals import Averages
 from etsyml_cli.ads.features.derived.add import DerivedColumns
 from etsyml_cli.ads.features.rows import RowHasher
 from etsyml_cli.ads.listing_features import learn_reductions, listing_features
+from etsyml_cli.ads.log.day_totals import Averages
 from etsyml_cli.ads.model.blend import plain_blend
 from etsyml_cli.ads.model.ftrl import new_state, start_at
 from etsyml_cli.ads.side_inputs import SideInputs

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from etsyml_cli.ads.columns import check_weight, resolve_columns
 from etsyml_cli.ads.config import CtrConfig
-from etsyml_cli.ads.day_totals import totals_by_day
 from etsyml_cli.ads.features.derived.column import computable_types
-from etsyml_cli.ads.log import CLICKED, EVENTS, IMPRESSIONS, LOGS, AdLog, open_log
+from etsyml_cli.ads.log.day_totals import totals_by_day
+from etsyml_cli.ads.log.log import CLICKED, EVENTS, IMPRESSIONS, LOGS, AdLog, open_log
 from etsyml_cli.ads.side_inputs import SideInputs, listing_columns, new_side_inputs
 from etsyml_cli.ads.split import split_days
 from etsyml_cli.ads.store import side_inputs_of

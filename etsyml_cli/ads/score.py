@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from etsyml_cli.ads.click_model import CtrModel, input_columns
 from etsyml_cli.ads.explain import explain as explain_rows
 from etsyml_cli.ads.json_rows import as_batch, json_objects
-from etsyml_cli.ads.log import BATCH_ROWS, LOGS
-from etsyml_cli.ads.row_order import TIME
+from etsyml_cli.ads.log.log import BATCH_ROWS, LOGS
+from etsyml_cli.ads.log.row_order import TIME
 from etsyml_cli.ads.side_inputs import SideInputs
 from etsyml_cli.ads.store import load_model, manifest_of, side_inputs_of
 from etsyml_cli.core.errors import InputError, UsageError

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.features.derived.column import listing_inputs
-from etsyml_cli.ads.log import columns_of
+from etsyml_cli.ads.log.log import columns_of
 from etsyml_cli.core.log import logger
 from etsyml_cli.io.tables import open_table, read_table
 from etsyml_cli.photos.store import ImageFeatures, read_image_features

@@ -15,7 +15,7 @@ from etsyml_cli.ads.features.derived.add import DerivedColumns
 from etsyml_cli.ads.features.text_svd import TextSvd
 from etsyml_cli.ads.figures import StoredFigures
 from etsyml_cli.ads.listing_features import Reductions, listing_features
-from etsyml_cli.ads.log import CLICKED, IMPRESSIONS, SEARCHES
+from etsyml_cli.ads.log.log import CLICKED, IMPRESSIONS, SEARCHES
 from etsyml_cli.ads.model.blend import Blend
 from etsyml_cli.ads.model.ftrl import state_of, used_slots
 from etsyml_cli.ads.new_model import part_names, parts_with

@@ -11,7 +11,7 @@ from etsyml_cli.ads.card import LATEST_DAYS, model_card
 from etsyml_cli.ads.click_model import KIND, CtrModel
 from etsyml_cli.ads.figures import DataFigures, Facts, LearningFigures, mean_log_loss, metrics_json
 from etsyml_cli.ads.learn import learn_model, train_incremental
-from etsyml_cli.ads.log import AdLog
+from etsyml_cli.ads.log.log import AdLog
 from etsyml_cli.ads.prepare import Inputs, TrainingData, load_training_data, resolve_inputs
 from etsyml_cli.ads.store import base_rate_of, load_model, save_model
 from etsyml_cli.io.artifact import Plan, artifact, source_of

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from etsyml_cli.ads.config import CtrConfig
-from etsyml_cli.ads.log import AdLog
+from etsyml_cli.ads.log.log import AdLog
 from etsyml_cli.ads.split import split_days
 from etsyml_cli.ads.store import origin_of
 from etsyml_cli.core.days import iso_date

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from etsyml_cli.ads.click_model import CtrModel, model_rows
 from etsyml_cli.ads.features.names import named_features
-from etsyml_cli.ads.log import AdLog, open_log
+from etsyml_cli.ads.log.log import AdLog, open_log
 from etsyml_cli.ads.model.ftrl import used_slots, weights
 from etsyml_cli.ads.store import load_model, origin_of, side_inputs_of
 from etsyml_cli.core.log import progress

@@ -17,7 +17,7 @@ import typer
 from typer.exceptions import TyperException
 
 from etsyml_cli import __version__
-from etsyml_cli.cli import (
+from etsyml_cli.cli.commands import (
     auction,
     compare,
     config,

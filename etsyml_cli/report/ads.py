@@ -8,7 +8,7 @@ import numpy as np
 from etsyml_cli.ads.click_model import CONTENT, ENSEMBLE, HISTORICAL
 from etsyml_cli.ads.evaluate import Inputs, TestRun, inputs_of, on_test_days
 from etsyml_cli.ads.figures import DayFigures, mean_log_loss
-from etsyml_cli.ads.log import EVENTS
+from etsyml_cli.ads.log.log import EVENTS
 from etsyml_cli.ads.slices import measure_slices
 from etsyml_cli.ads.store import figures_of
 from etsyml_cli.core.days import iso_date

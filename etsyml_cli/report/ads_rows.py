@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from etsyml_cli.ads.click_model import CtrModel, input_columns
-from etsyml_cli.ads.log import AdLog
+from etsyml_cli.ads.log.log import AdLog
 from etsyml_cli.io.wide import widened
 from etsyml_cli.splits.days import DaySplit
 

@@ -11,7 +11,7 @@ import pytest
 from etsyml_cli.ads import baseline as ctr_baseline
 from etsyml_cli.ads.baseline import ALPHAS, baseline_rates
 from etsyml_cli.ads.config import AdHistory, CtrConfig
-from etsyml_cli.ads.log import open_log
+from etsyml_cli.ads.log.log import open_log
 from etsyml_cli.ads.split import split_days
 from etsyml_cli.core.rng import generator
 from etsyml_cli.io.tables import read_table

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from etsyml_cli.ads.log import open_log
-from etsyml_cli.ads.row_order import ordered
+from etsyml_cli.ads.log.log import open_log
+from etsyml_cli.ads.log.row_order import ordered
 from etsyml_cli.core.rng import generator
 from etsyml_cli.io.model import load_json, load_tensors
 from tests.ads.test_train import ADS_A_DAY, DAYS, ad_shop, draw_log, evaluate, train, write_table

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from etsyml_cli.ads.config import AdFeatures, CtrConfig
-from etsyml_cli.ads.sampling import sample_rows
+from etsyml_cli.ads.log.sampling import sample_rows
 from etsyml_cli.ads.score import Inputs, score_rows
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.core.rng import generator

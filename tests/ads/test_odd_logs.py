@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from etsyml_cli.ads.columns import resolve_columns
 from etsyml_cli.ads.config import AdFeatures, AdHistory, CtrConfig
-from etsyml_cli.ads.day_totals import Averages
-from etsyml_cli.ads.log import day_by_day, open_log
+from etsyml_cli.ads.log.day_totals import Averages
+from etsyml_cli.ads.log.log import day_by_day, open_log
 from etsyml_cli.ads.new_model import new_model
 from etsyml_cli.ads.score import Inputs, score_rows
 from etsyml_cli.ads.side_inputs import SideInputs

@@ -19,9 +19,9 @@ from sklearn.metrics import roc_auc_score
 from etsyml_cli.ads.click_model import concatenate, learn_days
 from etsyml_cli.ads.columns import resolve_columns
 from etsyml_cli.ads.config import AdFeatures, AdHistory, CtrConfig
-from etsyml_cli.ads.day_totals import Averages
 from etsyml_cli.ads.evaluate import evaluate_ctr
-from etsyml_cli.ads.log import open_log
+from etsyml_cli.ads.log.day_totals import Averages
+from etsyml_cli.ads.log.log import open_log
 from etsyml_cli.ads.new_model import new_model
 from etsyml_cli.ads.prepare import Inputs
 from etsyml_cli.ads.score import Inputs as ScoreInputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from etsyml_cli.cli.click_table import draw_click_figures
-from etsyml_cli.cli.evaluate import draw_measurements
+from etsyml_cli.cli.commands.evaluate import draw_measurements
 from etsyml_cli.metrics.measurement import Difference, Measurement, Observed, OverDays
 
 VARIANTS = ("shown", "random", "bm25", "text", "image", "multimodal", "permuted")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from etsyml_cli.ads.row_order import TIME
+from etsyml_cli.ads.log.row_order import TIME
 from etsyml_cli.core.registry import resolve
 
 DERIVED = {

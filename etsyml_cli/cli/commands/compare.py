@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from etsyml_cli.cli import options
-from etsyml_cli.cli.evaluate import show_measurements
+from etsyml_cli.cli.commands.evaluate import show_measurements
 from etsyml_cli.cli.session import common_options
 
 

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from etsyml_cli.ads.row_order import TIME, microseconds, ordered
-from etsyml_cli.ads.sampling import IMPRESSION_ID
+from etsyml_cli.ads.log.row_order import TIME, microseconds, ordered
+from etsyml_cli.ads.log.sampling import IMPRESSION_ID
 from etsyml_cli.core.days import days_of
 from etsyml_cli.core.errors import DataError, InputError, UsageError, did_you_mean
 from etsyml_cli.io.tables import open_table

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from etsyml_cli.ads.log import EVENTS, AdLog, counts
-from etsyml_cli.ads.row_order import microseconds
+from etsyml_cli.ads.log.log import EVENTS, AdLog, counts
+from etsyml_cli.ads.log.row_order import microseconds
 from etsyml_cli.core.days import days_of
 from etsyml_cli.core.errors import DataError
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from etsyml_cli.cli import lists, options, show
-from etsyml_cli.cli.evaluate import show_measurements
+from etsyml_cli.cli.commands.evaluate import show_measurements
 from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.core.errors import UsageError
