@@ -131,6 +131,6 @@ def test_the_command_keeps_the_model_s_settings(shop, tmp_path, etsyml):
         tmp_path / "first",
     ]
     ended = etsyml(*place, "--set", "bits=9")
-    assert (ended.code, "goes on with the model's settings" in ended.err) == (2, True)
+    assert (ended.code, "uses the settings of the given model" in ended.err) == (2, True)
     ended = etsyml(*place, "--listings", shop / "listings.parquet", "--out", tmp_path / "both", "--json")
     assert json.loads(ended.out)["rows"] == {"train": 120, "valid": 60, "test": 60}

@@ -42,7 +42,7 @@ def test_a_name_is_read_and_written_alike(text: str, metric: MetricName) -> None
         ("ndcg(gain=exp)@10", "ndcg has no parameter 'gain'", "Did you mean 'gains'?"),
         ("ndcg(gains=cubic)@10", "ndcg: gains cannot be 'cubic'", "It can be linear or exp."),
         ("auc(p=1)", "auc has no parameter 'p'", "auc has no parameters."),
-        ("rbp(q=0.8)", "rbp has no parameter 'q'", "Known here: p."),
+        ("rbp(q=0.8)", "rbp has no parameter 'q'", "Choose from: p."),
         ("rbp(p=1)", "rbp: p cannot be '1'", "It can be a number greater than 0 and less than 1."),
         ("rbp(p=nan)", "rbp: p cannot be 'nan'", "It can be a number greater than 0 and less than 1."),
         ("rbp(p=high)", "rbp: p cannot be 'high'", "It can be a number greater than 0 and less than 1."),

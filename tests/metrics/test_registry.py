@@ -62,4 +62,4 @@ def test_a_new_metric_is_one_file_and_one_line(etsyml: Etsyml, tmp_path: Path, m
     said = etsyml("evaluate", "--metric", "tyo").err
     assert "Did you mean 'toy'?" in said
     wrong = etsyml("evaluate", "--model", "ctr", "--min", "toy(factor=2)=0.5")
-    assert "toy(factor=2.0) judges ltr models, not ctr" in wrong.err
+    assert "toy(factor=2.0) is a metric of ltr models, not ctr" in wrong.err

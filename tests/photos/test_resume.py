@@ -53,8 +53,8 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(
 @pytest.mark.parametrize(
     "last_step",
     [
-        "stages.image_output.fit_svd",
-        "stages.image_output.save_ids",
+        "photos.output.fit_svd",
+        "photos.output.save_ids",
         "io.artifact._finish",
     ],
 )
