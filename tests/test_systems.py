@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
