@@ -77,7 +77,7 @@ def run_step(step: Step, directory: Path, programs: Path) -> list[str]:
     return [line for line in lines if not _PROGRESS.match(line)]
 
 
-def load_training_data(directory: Path) -> Path:
+def prepare_directory(directory: Path) -> Path:
     """Lay the sample data, the configurations and the public data beside each other; returns where `etsyml` is."""
     for source in (REPOSITORY / "sample_data", REPOSITORY / "configs"):
         (directory / source.name).symlink_to(source)
@@ -95,7 +95,7 @@ def load_training_data(directory: Path) -> Path:
 def rewrite(document: Path) -> None:
     """Replace the output in a document's blocks by what the commands print now; shown `…` lines are lost."""
     with tempfile.TemporaryDirectory() as name:
-        programs = load_training_data(Path(name))
+        programs = prepare_directory(Path(name))
 
         def run_block(block: re.Match[str]) -> str:
             lines = []

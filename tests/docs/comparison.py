@@ -7,8 +7,9 @@ and training amplifies it. A number is measured if
 - it is in a row with a 95% interval, from the figure of this interval on: `451  431…471  -194  -209…-179`; or
 - it is the value of a key in LEARNED_COUNTS.
 
-A figure with an interval may differ by a quarter of the interval's width, a p-value by P_VALUE, wins and losses by WINS,
-any other figure by 2% or by one unit of the last digit shown (at most 0.01 after a decimal point), whichever is larger.
+A figure with an interval may differ by a quarter of the interval's width, about one standard error; a p-value by the
+same shift; wins and losses by WINS; any other figure by 2% or by one unit of the last digit shown (at most 0.01 after a
+decimal point), whichever is larger.
 Rows of a ranked list whose scores are that close may change places.
 A line that is just `…` stands for any number of lines.
 """
@@ -18,9 +19,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import NormalDist
 
 RELATIVE = 0.02
-P_VALUE = 0.05
 WINS = 0.1  # of wins and losses together
 LEARNED_COUNTS = re.compile(r"  (passes|train perplexity|train unigram perplexity): ")
 
@@ -120,7 +121,7 @@ def _figures_of_cell(cell: str, following: list[str], cells: list[str]) -> list[
     if interval := _INTERVAL.fullmatch(cell):
         return [Figure(_number(end), _quarter_of_width(cell)) for end in interval.groups()]
     if following and _WINS.fullmatch(following[0]):
-        return [Figure(_number(cell), P_VALUE)]
+        return [Figure(_number(cell), _shift_of_p(_number(cell)))]
     own = following[0] if following and _INTERVAL.fullmatch(following[0]) else cells[1]
     return [Figure(_number(cell), _quarter_of_width(own))]
 
@@ -128,6 +129,13 @@ def _figures_of_cell(cell: str, following: list[str], cells: list[str]) -> list[
 def _quarter_of_width(interval: str) -> float:
     low, high = map(_number, interval.split("…"))
     return (high - low) / 4
+
+
+def _shift_of_p(p: float) -> float:
+    """By how much a two-sided p-value changes if its statistic moves toward 0 by one standard error."""
+    normal = NormalDist()
+    z = normal.inv_cdf(1 - p / 2)
+    return 2 * (1 - normal.cdf(max(z - 1, 0))) - p
 
 
 def _figure(text: str) -> Figure:
