@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from etsyml_cli.cli.main import COMMANDS, run
+from etsyml_cli.core.registry import resolve
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "cli.md"
 HEAD = """# Commands
@@ -27,7 +28,8 @@ def reference() -> str:
 def commands() -> list[list[str]]:
     """The words of each command, with an empty list for `etsyml` first."""
     found: list[list[str]] = [[]]
-    for name, command in COMMANDS.items():
+    for name in COMMANDS:
+        command = resolve(COMMANDS, name, "command")
         group = command.registered_commands if isinstance(command, typer.Typer) else None
         found += [[name]] if group is None else [[name, str(one.name)] for one in group]
     return found

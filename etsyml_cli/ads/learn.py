@@ -22,7 +22,8 @@ from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.figures import BlendFigures, DayFigures, FitDays, LearningFigures, TrainingTotals
 from etsyml_cli.ads.log.day_totals import first_averages, last_days_with, totals_by_day
 from etsyml_cli.ads.log.log import AdLog
-from etsyml_cli.ads.model.blend import Blend, calibrated, fit_blend, level_kept
+from etsyml_cli.ads.model.blend import Blend, fit_blend
+from etsyml_cli.ads.model.calibration import calibrated, level_kept
 from etsyml_cli.ads.model.ftrl import hashing_figures
 from etsyml_cli.ads.new_model import new_model
 from etsyml_cli.ads.side_inputs import SideInputs

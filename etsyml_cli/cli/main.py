@@ -1,6 +1,6 @@
 """`etsyml`: the table of commands, and the one place that turns errors into messages and exit codes.
 
-Each command is a module of this package that imports nothing heavy until it runs.
+A command is one file in `commands/` and one line in COMMANDS. It imports nothing heavy until it runs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,59 +16,40 @@ import typer
 from typer.exceptions import TyperException
 
 from etsyml_cli import __version__
-from etsyml_cli.cli.commands import (
-    auction,
-    compare,
-    config,
-    demo,
-    doctor,
-    evaluate,
-    extract_images,
-    index,
-    ingest,
-    inspect,
-    rank,
-    recommend,
-    report,
-    sample_data,
-    score,
-    similar,
-    styles,
-    train,
-    weights,
-)
 from etsyml_cli.cli.given import Command, Group
 from etsyml_cli.cli.session import WORKSPACE_HELP, OutputClosed, in_this_workspace, session, start_session
 from etsyml_cli.cli.shortage import shortage_of
 from etsyml_cli.core.errors import EtsymlError, InputError, UsageError
 from etsyml_cli.core.printable import printable
+from etsyml_cli.core.registry import resolve
 
 EXIT_BUG = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
-# every command, in the order of the pipeline
-COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
-    "demo": demo.demo,
-    "sample-data": sample_data.sample_data,
-    "ingest": ingest.ingest,
-    "extract-images": extract_images.extract_images,
-    "train": train.app,
-    "evaluate": evaluate.evaluate,
-    "compare": compare.compare,
-    "index": index.app,
-    "rank": rank.rank,
-    "similar": similar.similar,
-    "recommend": recommend.recommend,
-    "styles": styles.styles,
-    "score": score.score,
-    "weights": weights.weights,
-    "auction": auction.auction,
-    "report": report.report,
-    "inspect": inspect.inspect,
-    "config": config.app,
-    "doctor": doctor.doctor,
+HERE = "etsyml_cli.cli.commands"
+
+COMMANDS = {  # in the order of the pipeline
+    "demo": f"{HERE}.demo:demo",
+    "sample-data": f"{HERE}.sample_data:sample_data",
+    "ingest": f"{HERE}.ingest:ingest",
+    "extract-images": f"{HERE}.extract_images:extract_images",
+    "train": f"{HERE}.train:app",
+    "evaluate": f"{HERE}.evaluate:evaluate",
+    "compare": f"{HERE}.compare:compare",
+    "index": f"{HERE}.index:app",
+    "rank": f"{HERE}.rank:rank",
+    "similar": f"{HERE}.similar:similar",
+    "recommend": f"{HERE}.recommend:recommend",
+    "styles": f"{HERE}.styles:styles",
+    "score": f"{HERE}.score:score",
+    "weights": f"{HERE}.weights:weights",
+    "auction": f"{HERE}.auction:auction",
+    "report": f"{HERE}.report:report",
+    "inspect": f"{HERE}.inspect:inspect",
+    "config": f"{HERE}.config:app",
+    "doctor": f"{HERE}.doctor:doctor",
 }
 
 
@@ -111,7 +91,8 @@ def root(
     session.workspace_root = workspace
 
 
-for name, command in COMMANDS.items():
+for name in COMMANDS:
+    command = resolve(COMMANDS, name, "command")
     if isinstance(command, typer.Typer):
         for registered in command.registered_commands:
             registered.cls = Command

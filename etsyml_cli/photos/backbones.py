@@ -1,6 +1,7 @@
-"""The networks that turn a photo into features, each cut off before its classifier.
+"""The networks that compute photo features, each without its classifier.
 
-A new backbone is one function that returns a Backbone and one line in BACKBONES of images_config.py.
+A new backbone is one function without arguments that returns a Backbone, here or in a file of its own, and one line in
+BACKBONES of `config.py`.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -51,29 +52,33 @@ class RowsFacts(msgspec.Struct, frozen=True):
     columns: int
 
 
-def train_on_rows(
-    *,
-    features: Path,
-    groups: Path | None,
-    out: Path,
-    config: LtrConfig,
-    seed: int,
-    holdout: str | None = None,
-    force: bool = False,
-) -> Summary:
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of training: a file of feature rows, and the file of its page sizes if rows have no qid.
+
+    Nothing is held out unless `holdout` is a share of the pages, because such files mostly come with a test file.
+    """
+
+    features: Path
+    groups: Path | None
+    config: LtrConfig
+    seed: int
+    holdout: str | None = None
+
+
+def train_on_rows(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
     """Train a pairwise ranker on the rows of a file and write it to `out`.
 
-    Nothing is held out unless `holdout` is a share of the pages: such files mostly come with a test file. A share of
-    `config.valid_share` chooses the l2. Columns are brought to a root mean square of 1 while training.
+    A share of `config.valid_share` chooses the l2. Columns are scaled to a root mean square of 1 for training.
     """
-    objective = objective_of(config, seed)
-    inputs = {FEATURES: [source_of(features)]} | ({"groups": [source_of(groups)]} if groups else {})
-    plan = Plan(kind=ROWS_KIND, config=msgspec.to_builtins(config) | {"holdout": holdout}, inputs=inputs, seed=seed)
+    config, features = inputs.config, inputs.features
+    objective = objective_of(config, inputs.seed)
+    plan = _plan(inputs)
     if done := existing_result(out, plan, force=force):
         return done
-    rows = read_svmlight(features, groups)
-    test_share = 0.0 if holdout is None else held_out_share(holdout)
-    split = HashSplit(seed=seed, test_below=test_share, valid_below=test_share + config.valid_share)
+    rows = read_svmlight(features, inputs.groups)
+    test_share = 0.0 if inputs.holdout is None else held_out_share(inputs.holdout)
+    split = HashSplit(seed=inputs.seed, test_below=test_share, valid_below=test_share + config.valid_share)
     part = split.part_of(rows.qids)
     pages = pages_of(rows, features)
     known = part != TEST
@@ -91,6 +96,14 @@ def train_on_rows(
         card = rows_card(config=config, columns=len(scale), rows=draft.rows, split=describe(split), valid=valid)
         (draft.path / CARD).write_text(card, encoding="utf-8")
     return Summary(kind=ROWS_KIND, path=str(out), rows=draft.rows, facts=draft.facts)
+
+
+def _plan(inputs: Inputs) -> Plan:
+    sources = {FEATURES: [source_of(inputs.features)]}
+    if inputs.groups is not None:
+        sources["groups"] = [source_of(inputs.groups)]
+    settings = msgspec.to_builtins(inputs.config) | {"holdout": inputs.holdout}
+    return Plan(kind=ROWS_KIND, config=settings, inputs=sources, seed=inputs.seed)
 
 
 def evaluate_rows(

@@ -17,7 +17,7 @@ from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.photos.config import ImagesConfig
 from etsyml_cli.systems import EXPECTED_MODELS, MODELS, train_command
 from etsyml_cli.workspace.evaluate import model_kind
-from etsyml_cli.workspace.inspect import inspect
+from etsyml_cli.workspace.inspect import inspect_output
 
 LOW_DISK_GB = 2
 
@@ -117,7 +117,7 @@ def _artifact(what: str, path: Path, command: str) -> Finding:
     if not path.exists():
         return Finding(what, "note", "not found", command)
     try:
-        damaged = inspect(path)["damaged"]
+        damaged = inspect_output(path).damaged
     except EtsymlError as error:
         return Finding(what, "bad", error.message, f"{command} --force")
     if damaged:

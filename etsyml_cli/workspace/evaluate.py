@@ -25,7 +25,7 @@ class Evaluation(msgspec.Struct, kw_only=True):
 
     schema_version: int = 1
     model: str
-    data: dict[str, Any]
+    data: dict[str, str]
     metrics: list[Measurement]
 
 

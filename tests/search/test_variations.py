@@ -23,7 +23,7 @@ from etsyml_cli.search.log import read_searches
 from etsyml_cli.search.prepare import load_training_data
 from etsyml_cli.search.rank import RankInputs, before_and_after, rank, rank_searches
 from etsyml_cli.search.store import load_model
-from etsyml_cli.search.svmlight_ranker import evaluate_rows, rank_rows, train_on_rows
+from etsyml_cli.search.svmlight_ranker import Inputs, evaluate_rows, rank_rows, train_on_rows
 from etsyml_cli.search.train import export_ltr
 from etsyml_cli.text.listings import read_listings
 from tests.conftest import REPOSITORY
@@ -108,7 +108,7 @@ def test_descent_refuses_l1_before_it_reads_anything(shop: Shop, tmp_path: Path)
     with pytest.raises(UsageError, match="descent does not support l1"):
         shop.train("refused", config=config)
     with pytest.raises(UsageError, match="descent does not support l1"):
-        train_on_rows(features=tmp_path / "none", groups=None, config=config, seed=0, out=tmp_path / "model")
+        train_on_rows(Inputs(features=tmp_path / "none", groups=None, config=config, seed=0), out=tmp_path / "model")
 
 
 def test_a_shop_that_sells_is_known_by_its_indicator_alone(tmp_path: Path) -> None:
@@ -305,8 +305,8 @@ def write_rows_file(path: Path, n_pages: int = 120, seed: int = 0) -> Path:
 def test_rows_of_own_features_are_learned_judged_and_ranked(tmp_path: Path) -> None:
     train, test = write_rows_file(tmp_path / "train.txt"), write_rows_file(tmp_path / "test.txt", 40, seed=1)
     options = {"features": train, "groups": None, "config": config_of(valid_share=0.2), "seed": 0}
-    assert not train_on_rows(**options, out=tmp_path / "model").up_to_date
-    assert train_on_rows(**options, out=tmp_path / "model").up_to_date
+    assert not train_on_rows(Inputs(**options), out=tmp_path / "model").up_to_date
+    assert train_on_rows(Inputs(**options), out=tmp_path / "model").up_to_date
     metrics = [parse_metric("ndcg@3")]
     found = evaluate_rows(model=tmp_path / "model", features=test, groups=None, metrics=metrics, seed=0)
     assert found[1].variant == "features" and found[1].against.low > 0.1 and found[1].n == 40
@@ -321,7 +321,7 @@ def test_rows_of_own_features_are_learned_judged_and_ranked(tmp_path: Path) -> N
 def test_held_out_pages_of_the_training_file_judge_it(tmp_path: Path) -> None:
     train = write_rows_file(tmp_path / "train.txt")
     options = {"features": train, "groups": None, "config": config_of(valid_share=0.2), "seed": 0}
-    train_on_rows(**options, out=tmp_path / "model", holdout="0.25")
+    train_on_rows(Inputs(**options, holdout="0.25"), out=tmp_path / "model")
     metrics = [parse_metric("map")]
     found = evaluate_rows(model=tmp_path / "model", features=train, groups=None, metrics=metrics, seed=0)
     assert 15 < found[0].n < 45
@@ -332,7 +332,7 @@ def test_labels_that_are_no_grades_are_refused(tmp_path: Path, label: str) -> No
     path = tmp_path / "rows.txt"
     path.write_text(f"1 qid:1 1:1\n{label} qid:1 1:2\n")
     with pytest.raises(DataError, match=rf"rows\.txt:2: the label {label} is not a grade"):
-        train_on_rows(features=path, groups=None, config=config_of(), seed=0, out=tmp_path / "model")
+        train_on_rows(Inputs(features=path, groups=None, config=config_of(), seed=0), out=tmp_path / "model")
 
 
 def test_models_of_listings_and_of_rows_are_not_mixed_up(shop: Shop, model: Path, tmp_path: Path) -> None:
@@ -340,7 +340,7 @@ def test_models_of_listings_and_of_rows_are_not_mixed_up(shop: Shop, model: Path
     with pytest.raises(InputError, match="was trained on listings, not on feature rows") as caught:
         list(rank_rows(model=model, features=rows, groups=None, k=1))
     assert caught.value.hint == "Train another model with: etsyml train ltr --features FILE"
-    train_on_rows(features=rows, groups=None, config=config_of(valid_share=0.3), seed=0, out=tmp_path / "rows")
+    train_on_rows(Inputs(features=rows, groups=None, config=config_of(valid_share=0.3), seed=0), out=tmp_path / "rows")
     with pytest.raises(InputError, match="was trained on feature rows") as caught:
         shop.rank(tmp_path / "rows", "wool")
     assert caught.value.hint == f"Rank feature rows with: etsyml rank --features FILE --model {tmp_path / 'rows'}"
@@ -348,7 +348,7 @@ def test_models_of_listings_and_of_rows_are_not_mixed_up(shop: Shop, model: Path
 
 def test_a_ranker_of_rows_of_an_older_version_is_to_be_trained_again(shop: Shop, tmp_path: Path) -> None:
     rows, old = write_rows_file(tmp_path / "rows.txt", 30), tmp_path / "rows"
-    train_on_rows(features=rows, groups=None, config=config_of(valid_share=0.3), seed=0, out=old)
+    train_on_rows(Inputs(features=rows, groups=None, config=config_of(valid_share=0.3), seed=0), out=old)
     manifest = (old / MANIFEST).read_text()
     (old / MANIFEST).write_text(manifest.replace('"model:ltr-rows"', '"model:ltr"'))
     for use in (lambda: shop.rank(old, "wool"), lambda: list(rank_rows(model=old, features=rows, groups=None, k=1))):

@@ -1,7 +1,7 @@
-"""The ensemble of M models: logistic regression on their log-odds and the amount of history, then calibration.
+"""The ensemble of M models: logistic regression on their log-odds and the amount of history.
 
-Both are fitted on predictions made before training on their rows (stacking on out-of-sample predictions, Wolpert 1992;
-calibration by Platt 1999).
+It is fitted on predictions made before training on their rows (stacking on out-of-sample predictions, Wolpert 1992).
+`calibration.py` then calibrates it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy as np
 from etsyml_cli.core.types import F64
 
 RIDGE = 1.0  # of the ensemble weights, towards equal weights
-CALIBRATION_RIDGE = 100.0  # of the calibration, towards none: a day with few clicks must not affect the next
 MAX_LOG_ODDS = 30.0  # log-odds are clipped to this range
 LOG_SHOWN = 8.0  # scales the logarithm of impressions to the range of the other inputs
 
@@ -24,10 +23,17 @@ class Blend(NamedTuple):
     weights: F64  # (M + 2,)
     platt: F64  # (2,)
 
+    def log_odds(self, p: F64, shown: F64) -> F64:
+        """The log-odds (N,) before calibration, from the arguments of `predict`."""
+        return _dot(_inputs(p, shown), self.weights)
+
+    def calibrated_log_odds(self, p: F64, shown: F64) -> F64:
+        """The log-odds (N,) after calibration."""
+        return np.asarray(self.platt[0] * self.log_odds(p, shown) + self.platt[1])
+
     def predict(self, p: F64, shown: F64) -> F64:
         """Click probabilities (N,) from those of the models, (N, M), and earlier impressions of the ads, (N,)."""
-        blended = _dot(_inputs(p, shown), self.weights)
-        return np.asarray(1 / (1 + np.exp(-(self.platt[0] * blended + self.platt[1]))))
+        return np.asarray(1 / (1 + np.exp(-self.calibrated_log_odds(p, shown))))
 
 
 def plain_blend(models: int) -> Blend:
@@ -38,31 +44,7 @@ def plain_blend(models: int) -> Blend:
 def fit_blend(p: F64, shown: F64, clicks: F64, impressions: F64) -> Blend:
     """Fit the ensemble weights to rows, p (N, M) and the others (N,); not calibrated."""
     start = plain_blend(p.shape[1])
-    return start._replace(weights=_fit(_inputs(p, shown), clicks, impressions, start.weights, RIDGE))
-
-
-def calibrated(blend: Blend, p: F64, shown: F64, clicks: F64, impressions: F64) -> Blend:
-    """Fit slope and intercept of the calibration to these rows.
-
-    Log-odds are centered on their mean, weighted by n·p(1 − p), the information on the intercept: so slope and
-    intercept are estimated independently. If the rows are of one class, the ensemble is returned unchanged.
-    """
-    if not 0 < clicks.sum() < impressions.sum():
-        return blend
-    log_odds = _dot(_inputs(p, shown), blend.weights)
-    q = 1 / (1 + np.exp(-log_odds))
-    mean = float(np.average(log_odds, weights=impressions * q * (1 - q)))
-    x = np.column_stack([log_odds - mean, np.ones(len(clicks))])
-    slope, shift = _fit(x, clicks, impressions, np.array([1.0, 0.0]), CALIBRATION_RIDGE, offset=mean)
-    return blend._replace(platt=np.array([slope, shift + (1 - slope) * mean]))
-
-
-def level_kept(blend: Blend, p: F64, shown: F64, target: F64, impressions: F64) -> Blend:
-    """The ensemble with its intercept adjusted so that its mean prediction equals the mean of `target`, (N,)."""
-    log_odds = blend.platt[0] * _dot(_inputs(p, shown), blend.weights) + blend.platt[1]
-    ones = np.ones((len(target), 1))
-    shift = _fit(ones, target * impressions, impressions, np.zeros(1), 0.0, offset=log_odds)
-    return blend._replace(platt=np.array([blend.platt[0], blend.platt[1] + shift[0]]))
+    return start._replace(weights=fit_logistic(_inputs(p, shown), clicks, impressions, start.weights, RIDGE))
 
 
 def _inputs(p: F64, shown: F64) -> F64:
@@ -74,7 +56,7 @@ def _log_odds(p: F64) -> F64:
         return np.asarray(np.clip(np.log(p) - np.log1p(-p), -MAX_LOG_ODDS, MAX_LOG_ODDS))
 
 
-def _fit(x: F64, clicks: F64, impressions: F64, start: F64, ridge: float, offset: F64 | float = 0.0) -> F64:
+def fit_logistic(x: F64, clicks: F64, impressions: F64, start: F64, ridge: float, offset: F64 | float = 0.0) -> F64:
     """Logistic regression on rows x (N, D) with a ridge towards `start`, (D,), which is returned for one class only.
 
     `offset` is added to the log-odds of every row. Sums use NumPy, because the result of BLAS depends on the number of

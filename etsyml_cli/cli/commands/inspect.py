@@ -24,9 +24,11 @@ def inspect(
       etsyml inspect work/tables/listings.parquet
       etsyml inspect work/models/ltr
     """
+    import msgspec
+
     from etsyml_cli.workspace.inspect import inspect as look
 
-    found = look(path)
+    found = msgspec.to_builtins(look(path))
     if session.json or not show.is_interactive():
         show.print_json({"schema_version": show.SCHEMA_VERSION, **found})
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,9 +74,11 @@ def rank(
         refuse("with --features", "listings", "images")
     lists.refuse_without_effect(out)
     place = session.workspace
+    output = partial(lists.output_lists, out=out, text_format=text_format, force=force)
     if features is not None:
-        ranked = rank_rows(model=model or place.model("ltr-rows"), features=features, groups=groups, k=k)
-        lists.output_lists(ranked, subject="query", out=out, text_format=text_format, force=force)
+        output(
+            rank_rows(model=model or place.model("ltr-rows"), features=features, groups=groups, k=k), subject="query"
+        )
         return
     ranker = model or place.model("ltr")
     inputs = stage.RankInputs(
@@ -84,15 +87,14 @@ def rank(
         images=images or features_of_model(ranker, place.all_images()),
     )
     if searches is not None:
-        pages = stage.rank_searches(inputs, searches, k=k)
-        lists.output_lists(pages, subject="search_id", out=out, text_format=text_format, force=force)
+        output(stage.rank_searches(inputs, searches, k=k), subject="search_id")
     elif query is not None and before_after:
         _show_before_after(*stage.before_and_after(inputs, [query]))
     elif query is not None:
         found = stage.rank(
             inputs, query, k=k, candidates=candidates, explain=explain, index=index or place.index("ltr")
         )
-        lists.output_lists([found], subject="query", out=out, text_format=text_format, force=force)
+        output([found], subject="query")
 
 
 def _show_before_after(found: BeforeAfter) -> None:

@@ -50,6 +50,7 @@ def ltr(
     """
     from etsyml_cli.photos.choose import features_to_train_on
     from etsyml_cli.search.prepare import Inputs
+    from etsyml_cli.search.svmlight_ranker import Inputs as RowInputs
     from etsyml_cli.search.svmlight_ranker import train_on_rows
     from etsyml_cli.search.train import export_ltr, train_ltr
 
@@ -61,9 +62,8 @@ def ltr(
         refuse("with --features", "listings", "searches", "images")
         if export_pairs is not None or limit is not None:
             raise UsageError("--features cannot be combined with --export-pairs or --limit")
-        show.summary(
-            train_on_rows(features=features, groups=groups, out=out or place.model("ltr-rows"), force=force, **common)
-        )
+        rows = RowInputs(features=features, groups=groups, **common)
+        show.summary(train_on_rows(rows, out=out or place.model("ltr-rows"), force=force))
         return
     if groups is not None:
         raise UsageError("--groups needs --features FILE")

@@ -19,7 +19,8 @@ ENGINES = {
     "gensim": "etsyml_cli.personalization.model.lda_gensim:fit",
 }
 GOES_ON = "native"  # the engine that can start from a model
-STARTS = {"native": (0.02, 0.1, 0.5), "gensim": (0.3,)}  # of eta, to be tried where none is configured
+STARTS = {"native": (0.02, 0.1, 0.5), "gensim": (0.3,)}  # initial values of eta to try if none is configured
+DEFAULT_STARTS = (0.1,)  # of other engines
 
 
 def expect_positive(counts: sparse.csr_matrix) -> None:

@@ -12,7 +12,7 @@ from etsyml_cli.core.log import logger
 from etsyml_cli.metrics.recommendation import log_likelihood
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.favorites import Favorites
-from etsyml_cli.personalization.model.lda_engines import STARTS, fit
+from etsyml_cli.personalization.model.lda_engines import DEFAULT_STARTS, STARTS, fit
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters, Start, one_style
 
 PATIENCE = 2  # whole passes without a better perplexity
@@ -49,7 +49,7 @@ def _etas(config: LdaConfig, start: Start | None) -> tuple[float | None, ...]:
     """The initial priors to try: a prior that suits broad catalogs hurts narrow ones."""
     if start is not None:
         return (start.eta,)
-    return (config.eta,) if config.eta else STARTS[config.engine]
+    return (config.eta,) if config.eta else STARTS.get(config.engine, DEFAULT_STARTS)
 
 
 class ValidationPerplexity:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from etsyml_cli.ads.model.blend import LOG_SHOWN, Blend, calibrated, fit_blend, level_kept, plain_blend
+from etsyml_cli.ads.model.blend import LOG_SHOWN, Blend, fit_blend, plain_blend
+from etsyml_cli.ads.model.calibration import calibrated, level_kept
 from etsyml_cli.core.rng import generator
 
 N = 200_000
