@@ -153,7 +153,7 @@ def test_with_nothing_held_out_there_is_nothing_to_judge(favorites: Path, tmp_pa
 def test_where_nobody_has_enough_favorites_that_is_the_reason(tmp_path: Path) -> None:
     few = table_of([row for row in two_tastes() if row[2] < "2014-05-04"], tmp_path / "f.parquet")
     train(few, tmp_path / "lda")
-    with pytest.raises(DataError, match="lda: no held-out favorites, as nobody has 5 of them") as caught:
+    with pytest.raises(DataError, match="lda: no held-out favorites, because no user has 5 favorites") as caught:
         figures(tmp_path / "lda", few, "recall@5")
     assert "none" not in str(caught.value.hint)
 
@@ -161,7 +161,7 @@ def test_where_nobody_has_enough_favorites_that_is_the_reason(tmp_path: Path) ->
 def test_where_the_file_names_no_favorite_that_is_the_reason(favorites: Path, tmp_path: Path) -> None:
     (tmp_path / "test.csv").write_text("user_id,listing_id\nnobody,L01\n")
     train(favorites, tmp_path / "lda", str(tmp_path / "test.csv"))
-    with pytest.raises(DataError, match=r"lda: no held-out favorites, as test\.csv names none"):
+    with pytest.raises(DataError, match=r"lda: no held-out favorites, because test\.csv contains none"):
         figures(tmp_path / "lda", favorites, "recall@5")
 
 

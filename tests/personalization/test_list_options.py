@@ -15,7 +15,7 @@ from etsyml_cli.ingest.ingest import ingest
 from etsyml_cli.io.artifact import Plan
 from etsyml_cli.io.model import load_tensors, save_tensors
 from etsyml_cli.io.runs import write_lists_resumably
-from etsyml_cli.personalization.recommend import ListOptions, recommend_newcomer
+from etsyml_cli.personalization.recommend import ListOptions, recommend_to_new_user
 from etsyml_cli.personalization.store import load_model
 from tests.lda_chain import CONFIG, ids, recommend, table_of, train, two_tastes
 from tests.places import names_in
@@ -106,7 +106,7 @@ def test_a_newcomer_with_a_users_favorites_gets_nearly_that_users_list(model: Pa
     row = loaded.user_ids.index("U3")
     mine = [loaded.listing_ids[i] for i in loaded.train.of(row)]
     [listed] = msgspec.to_builtins(
-        list(recommend_newcomer(model=model, name="new", favorites=mine, wish=ListOptions(8)))
+        list(recommend_to_new_user(model=model, name="new", favorites=mine, options=ListOptions(8)))
     )
     [known] = recommend(model=model, users=["U3"], k=12, exclude_seen=True)
     assert listed["user_id"] == "new" and not listed["fallback"]
@@ -116,10 +116,10 @@ def test_a_newcomer_with_a_users_favorites_gets_nearly_that_users_list(model: Pa
 
 
 def test_unknown_favorites_of_a_newcomer_are_told(model: Path, caplog: pytest.LogCaptureFixture) -> None:
-    list(recommend_newcomer(model=model, name="new", favorites=["L01", "nope"], wish=ListOptions(3)))
-    assert "favorites that the model does not know are left out: 1 ('nope')" in caplog.text
-    with pytest.raises(InputError, match="knows none of these favorites") as caught:
-        list(recommend_newcomer(model=model, name="new", favorites=["L0l"], wish=ListOptions(3)))
+    list(recommend_to_new_user(model=model, name="new", favorites=["L01", "nope"], options=ListOptions(3)))
+    assert "ignored 1 favorites that are not in the model: 'nope'" in caplog.text
+    with pytest.raises(InputError, match="contains none of these favorites") as caught:
+        list(recommend_to_new_user(model=model, name="new", favorites=["L0l"], options=ListOptions(3)))
     assert (caught.value.hint or "").startswith("Did you mean 'L")
 
 

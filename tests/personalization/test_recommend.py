@@ -98,8 +98,8 @@ def test_users_below_the_minimum_teach_nothing_and_get_what_is_popular(tmp_path:
     assert summary.rows["train"] - summary.rows["learned_from"] == 1
     [listed] = recommend(model=tmp_path / "lda", users=["one"], k=40)
     assert listed["fallback"] and "only" not in ids(listed)
-    assert "users without a favorite that was learned from: 1 ('one')" in caplog.text
-    assert "not in the favorites table" not in caplog.text
+    assert "1 users without training favorites get popular listings instead: 'one'" in caplog.text
+    assert "unknown users" not in caplog.text
 
 
 def test_listings_below_the_minimum_are_learned_by_no_style(tmp_path: Path) -> None:

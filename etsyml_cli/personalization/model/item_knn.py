@@ -41,13 +41,13 @@ class ItemKnn(Recommender):
         return [_reasons(favorites.tolist(), adds[:, listing]) for listing in listings]
 
     def _similarities(self, favorites: list[int]) -> F64:
-        """The similarity of each listing to each favorite, (favorites, I)."""
+        """Return the similarity of each listing to each favorite, (favorites, I)."""
         ptr, listings, similarity = self.neighbors
-        found = np.zeros((len(favorites), len(ptr) - 1))
+        dense = np.zeros((len(favorites), len(ptr) - 1))
         for row, favorite in enumerate(favorites):
             span = slice(ptr[favorite], ptr[favorite + 1])
-            found[row, listings[span]] = similarity[span]
-        return found
+            dense[row, listings[span]] = similarity[span]
+        return dense
 
     def arrays(self) -> Arrays:
         return {f"{PREFIX}.{name}": array for name, array in self.neighbors._asdict().items()}

@@ -1,7 +1,7 @@
 """The protocol of recommenders and the table of all of them.
 
 A recommender is one file in this directory and one line in RECOMMENDERS. `train lda` then trains and stores it,
-`evaluate` reports it as a variant, and `recommend --recommender NAME` lists by it.
+`evaluate` reports it as a variant, and `recommend --recommender NAME` uses it.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ Shapes = dict[str, tuple[int | None, ...]]
 class Users(NamedTuple):
     """B users to score listings for.
 
-    rows: (B,), the row of each user in the training set, or -1 for a user of whom only the favorites are known.
-    favorites: B rows of listings, ascending; possibly empty.
+    rows: (B,), the row of each user in the training set, or -1 for a user who is not in it. favorites: B rows of
+    listings, ascending; possibly empty.
     """
 
     rows: I64
     favorites: Favorites
 
     def span(self, start: int, stop: int) -> Users:
-        """The users from `start` to before `stop`."""
+        """Return the users from `start` to before `stop`."""
         return Users(self.rows[start:stop], self.favorites.span(start, stop))
 
 
@@ -73,7 +73,7 @@ class TrainingSet:
     members: Mapping[str, Recommender] = field(default_factory=dict)
 
     def users(self, rows: I64) -> Users:
-        """The users of these rows, with the favorites in `counts`."""
+        """Return the users of these rows, with the favorites in `counts`."""
         learned_from = Favorites(self.counts.indptr.astype(np.int64), self.counts.indices)
         return Users(rows, learned_from.take(rows))
 
@@ -87,35 +87,35 @@ class Recommender(Protocol):
 
     @classmethod
     def fit(cls, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
-        """Learn from `data`; settings are chosen on `data.valid` if there is such a part."""
+        """Fit to `data`; settings are chosen on `data.valid` if there is such a part."""
         ...
 
     def refit(self, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
-        """Learn from `data`, which has no validation part, with the settings that this recommender has chosen."""
+        """Fit to `data`, which has no validation part, with the settings that this recommender has chosen."""
         return self.fit(data, config, seed)
 
     def scores(self, users: Users) -> F64:
-        """The score of each listing for each of B users, (B, I)."""
+        """Return the score of each listing for each of B users, (B, I)."""
         ...
 
     def block(self, users: Users) -> BlockScores:
-        """The same scores for a ranking, which may be approximate at first; see `top_k.top_listings`."""
+        """Return the same scores for a ranking, which may be approximate at first; see `top_k.top_listings`."""
         return ExactScores.of(self.scores(users))
 
     def explain(self, users: Users, listings: Sequence[int]) -> list[list[Addend]]:
-        """The addends of each listing's score for one user, largest first; no reasons by default."""
+        """Return the addends of each listing's score for one user, largest first; none by default."""
         return [[] for _ in listings]
 
     def arrays(self) -> Arrays:
-        """The named arrays to store. Names are unique among all recommenders."""
+        """Return the named arrays to store. Names are unique among all recommenders."""
         ...
 
     @classmethod
     def shapes(cls, n_users: int, n_listings: int) -> Shapes:
-        """The names of the stored arrays and their shapes; None allows any length."""
+        """Return the names of the stored arrays and their shapes; None allows any length."""
         ...
 
     @classmethod
     def load(cls, arrays: Arrays, members: Mapping[str, Recommender]) -> Self:
-        """The recommender from its arrays and those loaded before. Raises ValueError if the arrays are inconsistent."""
+        """Create the recommender from its arrays and the members. Raises ValueError if the arrays are inconsistent."""
         ...

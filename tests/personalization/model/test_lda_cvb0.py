@@ -135,9 +135,9 @@ def test_it_goes_on_from_styles_and_takes_new_listings_in() -> None:
     same = np.diag(_cosines(learned.beta, further.beta[:, :50]))
     assert same.min() > 0.95  # style k is still style k
     assert best_match_cosine(beta, further.beta.astype(float)).min() > 0.9
-    with pytest.raises(UsageError, match="the model to go on from has 5 styles"):
+    with pytest.raises(UsageError, match="but the model to continue from has 5 styles"):
         engines.fit(sparse.csr_matrix(counts), LdaConfig(n_topics=6), 0, start=start)
-    with pytest.raises(UsageError, match="gensim cannot go on from a model"):
+    with pytest.raises(UsageError, match="gensim cannot continue from a model"):
         engines.fit(sparse.csr_matrix(counts), LdaConfig(engine="gensim", n_topics=5), 0, start=start)
 
 

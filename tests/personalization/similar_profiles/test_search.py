@@ -11,7 +11,7 @@ from etsyml_cli.personalization.similar_profiles import hyperplanes
 from etsyml_cli.personalization.similar_profiles import search as module
 from etsyml_cli.personalization.similar_profiles.hyperplanes import Tables, choose_tables, lists_of_buckets
 from etsyml_cli.personalization.similar_profiles.lists import unit_rows
-from etsyml_cli.personalization.similar_profiles.search import METHODS, Found, similar_users
+from etsyml_cli.personalization.similar_profiles.search import METHODS, SearchResult, similar_users
 
 
 def profiles(n_users: int, n_styles: int = 24, seed: int = 0) -> np.ndarray:
@@ -34,7 +34,7 @@ def cosines_of(theta: np.ndarray) -> np.ndarray:
     return cosines
 
 
-def check_lists(found: Found, theta: np.ndarray, asked: np.ndarray) -> None:
+def check_lists(found: SearchResult, theta: np.ndarray, asked: np.ndarray) -> None:
     """Nobody twice nor in their own list, scores are cosines, best first, ties by the higher user."""
     cosines = cosines_of(theta)
     for user, near, scores in zip(asked, *found.lists, strict=True):
