@@ -54,7 +54,7 @@ def model_card(
     figures: TrainingFigures,
     fitted: FittedRecommenders,
 ) -> str:
-    """Return the card as Markdown."""
+    """The card as Markdown."""
     return TEMPLATE.format(
         n_topics=config.n_topics,
         engine=config.engine,

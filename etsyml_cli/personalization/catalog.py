@@ -61,7 +61,7 @@ def read_snapshot(model: LdaModel, listings: Path | None) -> CatalogSnapshot:
 
 
 def shops_of(model: LdaModel, listings: Path) -> NDArray[np.int32]:
-    """Return the number of each listing's shop, (I,); a listing without a shop gets a number of its own.
+    """The number of each listing's shop, (I,); a listing without a shop gets a number of its own.
 
     Raises InputError if the `listings` table is missing, DataError if none of the model's listings has a shop.
     """

@@ -48,7 +48,7 @@ class TestLists:
     pair_log_p: dict[str, NDArray[np.float64]]
 
     def lists(self, variant: str, depth: int) -> RecommendedLists:
-        """Return the first `depth` listings that the variant recommends to each user."""
+        """The first `depth` listings that the variant recommends to each user."""
         top = self.top[variant][:, :depth]
         return RecommendedLists(top, self.held_out, self.train, self.favorites, self.n_users, self.shop_of)
 
@@ -84,7 +84,7 @@ def evaluate_lda(
 
 
 def _measurable(metrics: list[MetricName], test_lists: TestLists) -> list[MetricName]:
-    """Return the metrics that can be computed. Raises DataError if there are none.
+    """The metrics that can be computed. Raises DataError if there are none.
 
     Metrics of held-out favorites are skipped if no held-out favorite is of a listing with training favorites.
     """
@@ -149,7 +149,7 @@ def _measure(metric: MetricName, test_lists: TestLists, seed: int) -> list[Measu
 
 
 def _statistic(metric: MetricName, test_lists: TestLists, variant: str) -> Statistic:
-    """Return the metric as a function of the users, drawn with replacement."""
+    """The metric as a function of the users, drawn with replacement."""
     shape = _shape(metric)
     if isinstance(shape, FavoriteMetric):
         return _of_favorites(metric, shape, test_lists, test_lists.pair_log_p[variant])
@@ -209,7 +209,7 @@ def _measure_styles(
 
 
 def _align_columns(all_ids: list[str], listing_ids: list[str], beta: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return beta, (K, I), with a column for each of `all_ids`, 0 for unknown listings."""
+    """beta, (K, I), with a column for each of `all_ids`, 0 for unknown listings."""
     place = {listing_id: i for i, listing_id in enumerate(all_ids)}
     wide = np.zeros((len(beta), len(all_ids)))
     wide[:, [place[listing_id] for listing_id in listing_ids]] = beta

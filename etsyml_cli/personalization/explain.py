@@ -12,7 +12,7 @@ from etsyml_cli.personalization.users import Profile, users_to_score
 def reasons_of(
     recommender: Recommender, profile: Profile, listings: Sequence[int], listing_ids: Sequence[str]
 ) -> list[list[Reason]]:
-    """Return the addends of each listing's score for one user, largest first; their sum is the score."""
+    """The addends of each listing's score for one user, largest first; their sum is the score."""
 
     def named(addend: Addend) -> Reason:
         favorite = None if addend.favorite is None else listing_ids[addend.favorite]

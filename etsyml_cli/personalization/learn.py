@@ -84,7 +84,7 @@ def _choices(trial: Mapping[str, Recommender]) -> Choices:
 
 
 def _without_valid(data: TrainingSet, valid: Favorites) -> TrainingSet:
-    """Return the training set without its validation favorites."""
+    """The training set without its validation favorites."""
     part = _without(data.counts, valid)
     return replace(data, counts=part, favorites=Favorites(part.indptr.astype(np.int64), part.indices))
 

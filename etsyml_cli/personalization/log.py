@@ -83,7 +83,7 @@ def of_shops(favorites: FavoritesTable, listings: Path) -> FavoritesTable:
 def split_favorites(
     favorites: FavoritesTable, holdout: str | None, config: LdaConfig, seed: int
 ) -> tuple[NDArray[np.bool_], UserSplit]:
-    """Return which favorites are held out, shape (P,), and the rule.
+    """Which favorites are held out, shape (P,), and the rule.
 
     `holdout` is None (the configured share of each user's favorites), "none", a share, or a file of favorites. Raises
     UsageError if it is none of these.
@@ -100,7 +100,7 @@ def split_favorites(
 
 
 def recency_key(favorites: FavoritesTable, seed: int) -> NDArray[np.int64]:
-    """Return a key that orders each user's favorites, shape (P,): times, or random numbers if there are no times."""
+    """A key that orders each user's favorites, shape (P,): times, or random numbers if there are no times."""
     if favorites.created_at is not None:
         return favorites.created_at
     users = favorites.user_ids.cast(pa.large_string()).take(favorites.user)
@@ -111,7 +111,7 @@ def recency_key(favorites: FavoritesTable, seed: int) -> NDArray[np.int64]:
 def training_mask(
     favorites: FavoritesTable, train: NDArray[np.bool_], config: LdaConfig, seed: int
 ) -> NDArray[np.bool_]:
-    """Return which of the training favorites to learn from, shape (P,).
+    """Which of the training favorites to learn from, shape (P,).
 
     Users and listings with too few favorites are excluded. Of a user with more than `max_user_favorites`, the latest
     are used.
@@ -133,7 +133,7 @@ def training_mask(
 def validation_mask(
     favorites: FavoritesTable, used: NDArray[np.bool_], rule: str, config: LdaConfig, seed: int
 ) -> NDArray[np.bool_]:
-    """Return which of the favorites to learn from are the validation set, shape (P,).
+    """Which of the favorites to learn from are the validation set, shape (P,).
 
     They are the latest of each user if the test set was split by time, else random ones, so that both sets are alike.
     """
@@ -146,7 +146,7 @@ def validation_mask(
 
 
 def weights_of(favorites: FavoritesTable, used: NDArray[np.bool_], config: LdaConfig) -> NDArray[np.float64]:
-    """Return the weight of each favorite, shape (P,). Raises DataError if half_life_days needs missing times."""
+    """The weight of each favorite, shape (P,). Raises DataError if half_life_days needs missing times."""
     weight = np.ones(len(favorites.user)) if favorites.weight is None else favorites.weight
     if config.half_life_days is None:
         return weight
@@ -160,7 +160,7 @@ def weights_of(favorites: FavoritesTable, used: NDArray[np.bool_], config: LdaCo
 
 
 def _newest(times: NDArray[np.int64]) -> int:
-    """Return the time that ages are relative to: the 99% quantile, but never the last of several times.
+    """The time that ages are relative to: the 99% quantile, but never the last of several times.
 
     Otherwise a few times in the future, due to a wrong clock, would make all favorites old.
     """
@@ -168,12 +168,12 @@ def _newest(times: NDArray[np.int64]) -> int:
 
 
 def holdout_file(holdout: str | None) -> Path | None:
-    """Return the file that `holdout` refers to, or None."""
+    """The file that `holdout` refers to, or None."""
     return None if holdout in (None, "none") or _share(holdout) is not None else Path(holdout)
 
 
 def _share(holdout: str) -> float | None:
-    """Return the share that `holdout` gives; None if it is a file. Raises UsageError if it is neither."""
+    """The share that `holdout` gives; None if it is a file. Raises UsageError if it is neither."""
     try:
         share = float(holdout)
     except ValueError:

@@ -19,7 +19,7 @@ N_NEIGHBORS_FOR_NEW = 20  # known listings to average over for a new one
 
 
 def with_new_listings(model: LdaModel, listings: Path, images: Path | None) -> LdaModel:
-    """Return the model for the listings of the table that it does not contain, and no others.
+    """The model for the listings of the table that it does not contain, and no others.
 
     beta of a new listing is the mean of beta over the N_NEIGHBORS_FOR_NEW known listings most similar in words and, if
     there are photo features, photos, weighted by cosine (the lists of `etsyml similar`). New listings have no

@@ -53,7 +53,7 @@ def recommend(
     new_listings: bool = False,
     images: Path | None = None,
 ) -> Iterator[RankedList]:
-    """Yield the best listings for each of `users` (None: all users), from the `first` on, as `recommend --json` prints.
+    """The best listings for each of `users` (None: all users), from the `first` on, as `recommend --json` prints.
 
     A user without training favorites gets the popular listings, marked as fallback. Excluded are all favorites in the
     model, including held-out ones, listings that are sold out in the `listings` table, and listings of the user. With
@@ -117,7 +117,7 @@ def _lists(
 
 
 def _recommender(model: LdaModel, name: str) -> Recommender:
-    """Return the recommender. Raises UsageError if the model has no recommender of this name."""
+    """The recommender. Raises UsageError if the model has no recommender of this name."""
     if name not in model.recommenders:
         hint = did_you_mean(name, model.recommenders)
         raise UsageError(f"--recommender {name}: the model has no recommender of this name", hint=hint)
@@ -135,14 +135,14 @@ class Row(NamedTuple):
 def _single_lists(
     ranker: Recommender, profiles: list[Profile], snapshot: CatalogSnapshot, options: ListOptions
 ) -> Iterator[list[Row]]:
-    """Return one list for each user."""
+    """One list for each user."""
     return ([Row(listed)] for listed in _best_lists(ranker, profiles, snapshot, options, options.k))
 
 
 def _by_style(
     model: LdaModel, profiles: list[Profile], snapshot: CatalogSnapshot, options: ListOptions
 ) -> Iterator[list[Row]]:
-    """Return a list for each main style of each user, by beta; no listing is in two lists."""
+    """A list for each main style of each user, by beta; no listing is in two lists."""
     for profile in profiles:
         theta = model.lda.profiles(users_to_score([profile]))[0]
         rows: list[Row] = []
@@ -158,7 +158,7 @@ def _by_style(
 def _best_lists(
     ranker: Recommender, profiles: list[Profile], snapshot: CatalogSnapshot, options: ListOptions, depth: int
 ) -> list[list[tuple[int, float]]]:
-    """Return the list of each user, picked from the `depth` best, or more if the limit per shop removes too many."""
+    """The list of each user, picked from the `depth` best, or more if the limit per shop removes too many."""
     if not profiles:
         return []
     ranked = _ranked(ranker, profiles, snapshot, options, depth)
@@ -192,7 +192,7 @@ def _ranked(
 def _limit_per_shop(
     ranked: list[tuple[int, float]], snapshot: CatalogSnapshot, per_shop: int, k: int
 ) -> list[tuple[int, float]]:
-    """Return the first k listings, with at most `per_shop` per shop; listings without a shop are not limited."""
+    """The first k listings, with at most `per_shop` per shop; listings without a shop are not limited."""
     count: Counter[int] = Counter()
     kept = []
     for listing, score in ranked:

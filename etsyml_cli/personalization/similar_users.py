@@ -18,7 +18,7 @@ from etsyml_cli.personalization.users import some_of
 def similar_users(
     *, model: Path, users: list[str] | None, k: int, method: str | None = None, seed: int = 0
 ) -> Iterator[RankedList]:
-    """Yield the k most similar users of each of `users` (None: all with a profile), as `recommend --json` prints them.
+    """The k most similar users of each of `users` (None: all with a profile), as `recommend --json` prints them.
 
     The score is the cosine of the two profiles. A user without training favorites has no profile: such a user is in no
     list, and gets an empty list if named. For `method` see `similar_profiles.search.similar_users`.

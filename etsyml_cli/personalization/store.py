@@ -123,7 +123,7 @@ def _damaged(directory: Path) -> InputError:
 
 
 def start_of(model: LdaModel, listing_ids: list[str]) -> Start:
-    """Return the start of a training on these listings that continues from this model."""
+    """The start of a training on these listings that continues from this model."""
     index = {listing_id: i for i, listing_id in enumerate(model.listing_ids)}
     learned = model.parameters
     weight = model.train.per_user().astype(np.float32)
@@ -133,7 +133,7 @@ def start_of(model: LdaModel, listing_ids: list[str]) -> Start:
 
 
 def manifest_of(directory: Path) -> Manifest:
-    """Return the manifest of the model in `directory`. Raises InputError if there is none."""
+    """The manifest of the model in `directory`. Raises InputError if there is none."""
     return expect_kind(directory, KIND, made_by=MADE_BY[LISTINGS])
 
 

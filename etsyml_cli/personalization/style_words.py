@@ -58,7 +58,7 @@ def read_catalog(model: LdaModel, listings: Path | None) -> Catalog:
 
 
 def groups_of(of_listings: Sequence[set[str] | list[str]]) -> Groups:
-    """Return the groups of I listings; each listing names a group at most once."""
+    """The groups of I listings; each listing names a group at most once."""
     names = sorted({name for of_one in of_listings for name in of_one})
     column = {name: index for index, name in enumerate(names)}
     ptr = np.cumsum([0, *map(len, of_listings)])

@@ -62,7 +62,7 @@ class StyleView:
     style: F32
 
     def inside(self, number: int) -> F64:
-        """Return the expected number of favorites of each listing in this style, (I,)."""
+        """The expected number of favorites of each listing in this style, (I,)."""
         return np.asarray(self.favorites * self.style[number])
 
 
@@ -82,7 +82,7 @@ def styles(
     order: str | None = None,
     n_words: int = WORDS,
 ) -> list[Style]:
-    """Return the styles of these numbers, or all, as `styles --json` prints them.
+    """The styles of these numbers, or all, as `styles --json` prints them.
 
     Each has its k most typical listings and `n_words` words. A style's number is its row in beta. Listings, words and
     shops are sorted by how typical they are of the style: the log-odds of its favorites against all other favorites.
@@ -121,7 +121,7 @@ def styles(
 def styles_of(
     *, model: Path, listings: Path | None, k: int, users: Iterable[str] = (), of_listings: Iterable[str] = ()
 ) -> Iterator[StyleProfile]:
-    """Return theta of each user and p(style | listing) of each listing, over all styles.
+    """theta of each user and p(style | listing) of each listing, over all styles.
 
     Styles above their average share come first, each part sorted in descending order. Each style has its typical words
     and k listings. Raises InputError for an unknown id.
@@ -163,7 +163,7 @@ def read_view(model: Path, listings: Path | None) -> StyleView:
 
 
 def _typical_listings(view: StyleView, numbers: Iterable[int], n: int) -> list[tuple[I64, F64]]:
-    """Return the n most typical listings of each style, best first, and their log-odds."""
+    """The n most typical listings of each style, best first, and their log-odds."""
     typical = []
     for number in numbers:
         inside = view.inside(number)
@@ -191,7 +191,7 @@ def _typical_shops(view: StyleView, number: int) -> list[StyleShop]:
 
 
 def _typical(view: StyleView, groups: Groups, number: int, n: int) -> list[tuple[str, float, float]]:
-    """Return name, share and lift of up to n typical words or shops of the style, the most typical first."""
+    """Name, share and lift of up to n typical words or shops of the style, the most typical first."""
     inside, everywhere = view.inside(number), view.favorites
     counts, total = inside @ groups.members, everywhere @ groups.members
     scores = log_odds(counts, total - counts)
@@ -222,7 +222,7 @@ def _items(view: StyleView, number: int, best: I64, scores: F64) -> list[StyleLi
 
 
 def _parts(view: StyleView, parts: F64, names: list[StyleNames]) -> list[StylePart]:
-    """Return all styles, those above their share first, by their parts of a user or listing: parts, (K,)."""
+    """All styles, those above their share first, by their parts of a user or listing: parts, (K,)."""
     order = np.lexsort((-parts, parts <= view.share))
     return [
         StylePart(
@@ -242,7 +242,7 @@ def _named(view: StyleView, listing: int) -> NamedListing:
 
 
 def _find(model: Path, what: str, name: str, ids: list[str]) -> int:
-    """Return the index of `name` in sorted ids. Raises InputError if it is not there."""
+    """The index of `name` in sorted ids. Raises InputError if it is not there."""
     index = index_of(ids, name)
     if index is None:
         raise InputError(f"{model}: no {what} {name!r}", hint=like_this_id(name, ids))

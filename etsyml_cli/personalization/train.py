@@ -126,7 +126,7 @@ def _write(draft: Draft, model: LdaModel, config: LdaConfig, data: TrainingData,
 
 
 def _training_figures(model: LdaModel) -> TrainingFigures:
-    """Return the perplexity of the training favorites, of the model and of popularity."""
+    """The perplexity of the training favorites, of the model and of popularity."""
     users, listings = model.train.users(), model.train.indices
     counts = np.bincount(listings, minlength=len(model.listing_ids))
 

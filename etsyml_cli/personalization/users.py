@@ -38,7 +38,7 @@ class Profile(NamedTuple):
 
 
 def users_of(model: LdaModel, user_ids: Sequence[str]) -> Iterator[Profile]:
-    """Yield these users, in that order; warn about users who get popular listings."""
+    """These users, in that order; warn about users who get popular listings."""
     rows = [index_of(model.user_ids, user_id) for user_id in user_ids]
     row_of = dict(zip(user_ids, rows, strict=True))
     _warn("unknown users", [name for name, row in row_of.items() if row is None])
@@ -49,7 +49,7 @@ def users_of(model: LdaModel, user_ids: Sequence[str]) -> Iterator[Profile]:
 
 
 def new_user(model: LdaModel, name: str, favorites: Sequence[str]) -> Profile:
-    """Return a new user with these favorites, without training. Warns about favorites that the model does not contain.
+    """A new user with these favorites, without training. Warns about favorites that the model does not contain.
 
     Raises InputError if it contains none of them.
     """
@@ -69,13 +69,13 @@ def new_user(model: LdaModel, name: str, favorites: Sequence[str]) -> Profile:
 
 
 def users_to_score(profiles: Sequence[Profile]) -> Users:
-    """Return these users as input of a recommender; unknown ones have no favorites."""
+    """These users as input of a recommender; unknown ones have no favorites."""
     rows = np.array([profile.row for profile in profiles], np.int64)
     return Users(rows, rows_of([profile.favorites for profile in profiles]))
 
 
 def index_of(ids: list[str], name: str) -> int | None:
-    """Return the index of `name` in sorted ids; None if it is not there."""
+    """The index of `name` in sorted ids; None if it is not there."""
     index = bisect_left(ids, name)
     return index if index < len(ids) and ids[index] == name else None
 
@@ -96,5 +96,5 @@ def _warn(group: str, user_ids: list[str]) -> None:
 
 
 def some_of(names: list[str]) -> str:
-    """Return the first few names, for a warning."""
+    """The first few names, for a warning."""
     return ", ".join(map(repr, names[:MAX_NAMES_IN_MESSAGE])) + (" ..." if len(names) > MAX_NAMES_IN_MESSAGE else "")

@@ -91,7 +91,7 @@ def shops_table(shops: dict[str, str], directory: Path) -> Path:
 
 
 def test_without_shops_same_shop_says_what_is_missing(model: Path, favorites: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no listings table here"):
+    with pytest.raises(InputError, match="listings table not found"):
         figures(model, favorites, "same_shop@10", listings=tmp_path / "listings.parquet")
     with pytest.raises(DataError, match="none of the favorited listings has a shop_id"):
         figures(model, favorites, "same_shop@10", listings=shops_table({"L01": "", "other": "S"}, tmp_path))

@@ -237,5 +237,5 @@ def test_a_new_listing_has_the_style_of_what_it_is_like(favorites: Path, model: 
 def test_no_new_listings_is_said(model: Path, listings: Path) -> None:
     with pytest.raises(DataError, match="no new listing"):
         list(recommend(model=model, users=["U4"], k=3, listings=listings, new_listings=True))
-    with pytest.raises(InputError, match="no listings table here"):
+    with pytest.raises(InputError, match="no listings table found"):
         list(recommend(model=model, users=["U4"], k=3, new_listings=True))

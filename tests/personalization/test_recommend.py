@@ -73,7 +73,7 @@ def test_many_unknown_users_are_told_in_one_line(model: Path, caplog: pytest.Log
     listed = list(recommend(model=model, users=[f"new{i}" for i in range(9)], k=1))
     assert len(listed) == 9
     [warning] = caplog.messages
-    assert warning.endswith("users who are not in the favorites table: 9 ('new0', 'new1', 'new2' ...)")
+    assert warning == "9 unknown users get popular listings instead: 'new0', 'new1', 'new2' ..."
 
 
 def test_who_favorited_everything_gets_an_empty_list(tmp_path: Path) -> None:

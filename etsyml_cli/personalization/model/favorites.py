@@ -19,29 +19,29 @@ class Favorites(NamedTuple):
     indices: NDArray[np.int32]
 
     def of(self, user: int) -> NDArray[np.int32]:
-        """Return the listings of one user."""
+        """The listings of one user."""
         return self.indices[self.indptr[user] : self.indptr[user + 1]]
 
     def per_user(self) -> NDArray[np.int64]:
-        """Return the number of favorites of each user, shape (U,)."""
+        """The number of favorites of each user, shape (U,)."""
         return np.diff(self.indptr)
 
     def users(self) -> NDArray[np.int64]:
-        """Return the user of each favorite, shape (P,)."""
+        """The user of each favorite, shape (P,)."""
         return np.repeat(np.arange(len(self.indptr) - 1), self.per_user())
 
     def take(self, users: NDArray[np.int64]) -> Favorites:
-        """Return the rows of `users`, shape (B,), in that order."""
+        """The rows of `users`, shape (B,), in that order."""
         return rows_of([self.of(user) for user in users])
 
     def span(self, start: int, stop: int) -> Favorites:
-        """Return the rows from `start` to before `stop`."""
+        """The rows from `start` to before `stop`."""
         indptr = self.indptr[start : min(stop, len(self.indptr) - 1) + 1]
         return Favorites(indptr - indptr[0], self.indices[indptr[0] : indptr[-1]])
 
 
 def rows_of(rows: Sequence[NDArray[np.int32]]) -> Favorites:
-    """Return favorites with one row of listings per user."""
+    """Favorites with one row of listings per user."""
     indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
     return Favorites(indptr, np.concatenate([*rows, np.empty(0, np.int32)]))
 
@@ -58,13 +58,13 @@ class Neighbors(NamedTuple):
 
 
 def points_inside(ptr: NDArray[np.int64], listings: NDArray[np.int32], n_listings: int) -> bool:
-    """Return whether the CSR is valid, with all listings below `n_listings`: compiled code does not check this."""
+    """Whether the CSR is valid, with all listings below `n_listings`: compiled code does not check this."""
     in_order = ptr[0] == 0 and ptr[-1] == len(listings) and (np.diff(ptr) >= 0).all()
     return bool(in_order and (not len(listings) or (listings.min() >= 0 and listings.max() < n_listings)))
 
 
 def favorites_of(users: NDArray[np.int64], listings: NDArray[np.int64], n_users: int) -> Favorites:
-    """Return favorites from P pairs of indices in any order."""
+    """Favorites from P pairs of indices in any order."""
     order = np.lexsort((listings, users))
     indptr = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=n_users))]).astype(np.int64)
     return Favorites(indptr, listings[order].astype(np.int32))

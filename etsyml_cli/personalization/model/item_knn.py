@@ -41,7 +41,7 @@ class ItemKnn(Recommender):
         return [_reasons(favorites.tolist(), adds[:, listing]) for listing in listings]
 
     def _similarities(self, favorites: list[int]) -> F64:
-        """Return the similarity of each listing to each favorite, (favorites, I)."""
+        """The similarity of each listing to each favorite, (favorites, I)."""
         ptr, listings, similarity = self.neighbors
         dense = np.zeros((len(favorites), len(ptr) - 1))
         for row, favorite in enumerate(favorites):

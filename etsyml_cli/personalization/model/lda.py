@@ -55,7 +55,7 @@ class Lda(Recommender):
         return np.ascontiguousarray(self.beta.T)
 
     def profiles(self, users: Users) -> F32:
-        """Return theta of each of B users, (B, K)."""
+        """theta of each of B users, (B, K)."""
         if (users.rows >= 0).all():
             return self.parameters.theta[users.rows]
         theta = self.fold_in(users.favorites)
@@ -64,7 +64,7 @@ class Lda(Recommender):
         return theta
 
     def fold_in(self, favorites: Favorites) -> F32:
-        """Return theta of users with these favorites, (B, K), with fixed styles; without favorites, the prior."""
+        """theta of users with these favorites, (B, K), with fixed styles; without favorites, the prior."""
         learned = self.parameters
         listings, place = np.unique(favorites.indices, return_inverse=True)
         beta = np.ascontiguousarray(learned.beta[:, listings].T)
@@ -74,7 +74,7 @@ class Lda(Recommender):
         return theta
 
     def only_style(self, style: int) -> Lda:
-        """Return a recommender of the listings of one style, for one user: the score is β."""
+        """A recommender of the listings of one style, for one user: the score is β."""
         return Lda(replace(self.parameters, theta=np.ones((1, 1), np.float32), beta=self.beta[[style]]))
 
     def scores(self, users: Users) -> F64:

@@ -84,7 +84,7 @@ class _Corpus:
         return _Batch(users, at, listings[first], starts, order, float(weight))
 
     def whole_pass(self) -> list[_Batch]:
-        """Yield all users in batches of about FAVORITES_AT_ONCE favorites."""
+        """All users in batches of about FAVORITES_AT_ONCE favorites."""
         pieces = max(1, len(self.listings) // FAVORITES_AT_ONCE)
         return [self.batch(users) for users in np.array_split(self.users, min(pieces, len(self.users)))]
 
@@ -106,7 +106,7 @@ class _State:
         self._q: F32 = np.empty((0, K), np.float32)
 
     def parameters(self) -> LdaParameters:
-        """Return the posterior means."""
+        """The posterior means."""
         theta = self.user_counts + self.alpha
         beta = self.listing_counts * np.float32(self.scale) + np.float32(self.eta)
         return LdaParameters(
@@ -213,7 +213,7 @@ def fit(
 def passes_over(
     counts: sparse.csr_matrix, config: LdaConfig, seed: int, start: Start | None = None
 ) -> Iterator[tuple[int, _State]]:
-    """Yield after each pass: the number of whole passes so far, and the state, which all passes change in place."""
+    """After each pass: the number of whole passes so far, and the state, which all passes change in place."""
     corpus = _Corpus(counts)
     state = _State(corpus, config, seed)
     if start is None:

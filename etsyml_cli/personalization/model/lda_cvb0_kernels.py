@@ -28,7 +28,7 @@ _inlined = njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inli
 
 @_inlined
 def _digamma(x):  # type: ignore[no-untyped-def]
-    """Return ψ(x) for x > 0: the recurrence up to 6, then the asymptotic series (Abramowitz & Stegun 6.3.5, 6.3.18)."""
+    """Ψ(x) for x > 0: the recurrence up to 6, then the asymptotic series (Abramowitz & Stegun 6.3.5, 6.3.18)."""
     below = 0.0
     while x < 6.0:
         below -= 1.0 / x
@@ -133,7 +133,7 @@ def add_to_listings(listings, starts, order, q, factor, counts, none):  # type: 
 
 @_parallel
 def listing_evidence(counts, none, eta, evidence):  # type: ignore[no-untyped-def]
-    """Return the evidence of each listing for eta, (I,)."""
+    """The evidence of each listing for eta, (I,)."""
     at_eta = _digamma(eta)
     for w in prange(len(counts)):
         total = 0.0

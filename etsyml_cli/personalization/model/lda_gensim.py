@@ -88,7 +88,7 @@ def fit(
 
 
 def to_gensim(learned: LdaParameters) -> LdaModel:
-    """Return a gensim model with the same topics and priors, in memory: listing i is its word i."""
+    """A gensim model with the same topics and priors, in memory: listing i is its word i."""
     K, n_listings = learned.beta.shape
     model = LdaModel(
         id2word=FakeDict(n_listings), num_topics=K, alpha=learned.alpha.tolist(), eta=learned.eta, dtype=np.float64
@@ -99,7 +99,7 @@ def to_gensim(learned: LdaParameters) -> LdaModel:
 
 
 def from_gensim(model: LdaModel, counts: sparse.csr_matrix) -> LdaParameters:
-    """Return the parameters of a gensim model, with the profiles of these users, (U, I): listing i is its word i."""
+    """The parameters of a gensim model, with the profiles of these users, (U, I): listing i is its word i."""
     eta = float(np.mean(model.eta))
     return LdaParameters(
         _profiles(model, counts), _normalized(model.get_topics()), np.asarray(model.alpha, np.float32), eta
@@ -107,7 +107,7 @@ def from_gensim(model: LdaModel, counts: sparse.csr_matrix) -> LdaParameters:
 
 
 def _random_shares(counts: sparse.csr_matrix, users: NDArray[np.int64], n_topics: int) -> NDArray[np.float32]:
-    """Return the summed favorites of every K-th of `users`, which are in random order; shape (K, I)."""
+    """The summed favorites of every K-th of `users`, which are in random order; shape (K, I)."""
     styles = np.arange(len(users)) % n_topics
     share_of = sparse.csr_matrix((np.ones(len(users)), (styles, users)), (n_topics, counts.shape[0]))
     favorites: NDArray[np.float32] = (share_of @ counts).toarray().astype(np.float32)
@@ -115,7 +115,7 @@ def _random_shares(counts: sparse.csr_matrix, users: NDArray[np.int64], n_topics
 
 
 def _profiles(model: LdaModel, counts: sparse.csr_matrix) -> NDArray[np.float32]:
-    """Return the posterior mean of theta for every user, shape (U, K)."""
+    """The posterior mean of theta for every user, shape (U, K)."""
     blocks = []
     with progress("profiles", counts.shape[0]) as advance:
         for start in range(0, counts.shape[0], MAX_CHUNK):

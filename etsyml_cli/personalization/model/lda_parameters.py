@@ -37,7 +37,7 @@ class Start:
 
 
 def one_style(counts: NDArray[np.int64], n_users: int) -> LdaParameters:
-    """Return popularity as LDA with one style for all users: beta is the unigram of `counts`, shape (I,)."""
+    """Popularity as LDA with one style for all users: beta is the unigram of `counts`, shape (I,)."""
     unigram = (counts / counts.sum()).astype(np.float32)
     return LdaParameters(
         theta=np.ones((n_users, 1), np.float32), beta=unigram[None], alpha=np.ones(1, np.float32), eta=0.0

@@ -46,7 +46,7 @@ def tune(
 
 
 def _etas(config: LdaConfig, start: Start | None) -> tuple[float | None, ...]:
-    """Return the initial priors to try: a prior that suits broad catalogs is bad for narrow ones."""
+    """The initial priors to try: a prior that suits broad catalogs is bad for narrow ones."""
     if start is not None:
         return (start.eta,)
     return (config.eta,) if config.eta else STARTS[config.engine]
@@ -64,7 +64,7 @@ class ValidationPerplexity:
         self.unigram = self.perplexity(self.popular)
 
     def perplexity(self, learned: LdaParameters) -> float:
-        """Return the perplexity; infinite if there are no such favorites."""
+        """The perplexity; infinite if there are no such favorites."""
         if not len(self._user):
             return math.inf
         log_p = log_likelihood(learned.theta, learned.beta, self._of_listing, self._user, self._listing)

@@ -57,7 +57,7 @@ class Mix(Recommender):
 
     @classmethod
     def of(cls, fitted: Mapping[str, Recommender], share: float, recalls: Mapping[float, float] | None = None) -> Self:
-        """Return the mix of styles and neighbors with this weight of the neighbors."""
+        """The mix of styles and neighbors with this weight of the neighbors."""
         weights = {LDA: 1 - share, ITEM_KNN: share}
         members = [Member(name, fitted[name], weight) for name, weight in weights.items() if weight > 0]
         return cls(tuple(members), share, recalls)
@@ -113,7 +113,7 @@ class Mix(Recommender):
 
 
 def _highest(scores: F64) -> F64:
-    """Return the highest absolute score per user, (B, 1); TINY if all are 0."""
+    """The highest absolute score per user, (B, 1); TINY if all are 0."""
     return np.asarray(np.maximum(np.abs(scores).max(axis=1, keepdims=True), TINY))
 
 
@@ -122,7 +122,7 @@ def _scaled(reason: Addend, factor: float) -> Addend:
 
 
 def _recalls(data: TrainingSet, valid: Favorites, seed: int) -> dict[float, float]:
-    """Return recall on the validation favorites by weight of the neighbors, over at most MAX_VALIDATION_USERS users."""
+    """Recall on the validation favorites by weight of the neighbors, over at most MAX_VALIDATION_USERS users."""
     rows = np.flatnonzero(valid.per_user())
     if len(rows) > MAX_VALIDATION_USERS:
         rows = np.sort(generator(seed, "lda", "judged").choice(rows, MAX_VALIDATION_USERS, replace=False))

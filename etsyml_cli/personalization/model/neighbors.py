@@ -13,7 +13,7 @@ LISTINGS_AT_ONCE = 1024
 
 
 def nearest_listings(counts: sparse.csr_matrix, n_neighbors: int) -> Neighbors:
-    """Return the `n_neighbors` most similar of each of I listings; counts: (U, I), the weights of favorites.
+    """The `n_neighbors` most similar of each of I listings; counts: (U, I), the weights of favorites.
 
     The similarity is the cosine of their columns, with each user's row divided by the square root of its sum, so that
     users with few favorites have more influence per favorite (section 4.2). Memory holds the result and the products of
@@ -43,7 +43,7 @@ def _inverse_root(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @njit(cache=True, nogil=True)
 def _largest(ptr, listings, values, first, most):  # type: ignore[no-untyped-def]
-    """Return the `most` largest values of each row except for the listing itself, first + row, in listing order."""
+    """The `most` largest values of each row except for the listing itself, first + row, in listing order."""
     lengths = np.zeros(len(ptr) - 1, np.int64)
     kept = np.empty(len(listings), np.int32)
     kept_values = np.empty(len(listings), np.float32)

@@ -44,7 +44,7 @@ class Users(NamedTuple):
     favorites: Favorites
 
     def span(self, start: int, stop: int) -> Users:
-        """Return the users from `start` to before `stop`."""
+        """The users from `start` to before `stop`."""
         return Users(self.rows[start:stop], self.favorites.span(start, stop))
 
 
@@ -73,7 +73,7 @@ class TrainingSet:
     members: Mapping[str, Recommender] = field(default_factory=dict)
 
     def users(self, rows: I64) -> Users:
-        """Return the users of these rows, with the favorites in `counts`."""
+        """The users of these rows, with the favorites in `counts`."""
         learned_from = Favorites(self.counts.indptr.astype(np.int64), self.counts.indices)
         return Users(rows, learned_from.take(rows))
 
@@ -95,24 +95,24 @@ class Recommender(Protocol):
         return self.fit(data, config, seed)
 
     def scores(self, users: Users) -> F64:
-        """Return the score of each listing for each of B users, (B, I)."""
+        """The score of each listing for each of B users, (B, I)."""
         ...
 
     def block(self, users: Users) -> BlockScores:
-        """Return the same scores for a ranking, which may be approximate at first; see `top_k.top_listings`."""
+        """The same scores for a ranking, which may be approximate at first; see `top_k.top_listings`."""
         return ExactScores.of(self.scores(users))
 
     def explain(self, users: Users, listings: Sequence[int]) -> list[list[Addend]]:
-        """Return the addends of each listing's score for one user, largest first; none by default."""
+        """The addends of each listing's score for one user, largest first; none by default."""
         return [[] for _ in listings]
 
     def arrays(self) -> Arrays:
-        """Return the named arrays to store. Names are unique among all recommenders."""
+        """The named arrays to store. Names are unique among all recommenders."""
         ...
 
     @classmethod
     def shapes(cls, n_users: int, n_listings: int) -> Shapes:
-        """Return the names of the stored arrays and their shapes; None allows any length."""
+        """The names of the stored arrays and their shapes; None allows any length."""
         ...
 
     @classmethod

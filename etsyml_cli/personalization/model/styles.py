@@ -15,7 +15,7 @@ TINY = np.float32(1e-37)
 
 
 def styles_of_listings(share: F64, beta: F32) -> F32:
-    """Return p(style | listing), (K, I), by Bayes from the styles' shares, (K,), and p(listing | style), beta (K, I).
+    """p(style | listing), (K, I), by Bayes from the styles' shares, (K,), and p(listing | style), beta (K, I).
 
     A listing with probability 0 in all styles gets zeros.
     """
@@ -25,7 +25,7 @@ def styles_of_listings(share: F64, beta: F32) -> F32:
 
 
 def log_odds(inside: F64, outside: F64) -> F64:
-    """Return z-scores, (W,), of how much more typical each of W is of `inside` than of `outside`, both counts (W,).
+    """Z-scores, (W,), of how much more typical each of W is of `inside` than of `outside`, both counts (W,).
 
     Log-odds with an informative Dirichlet prior divided by their standard error (Monroe, Colaresi, Quinn, Political
     Analysis 2008, eqs. 16, 20, 22). The prior has a total of W counts, distributed as all counts are, so that a single
@@ -42,7 +42,7 @@ def log_odds(inside: F64, outside: F64) -> F64:
 
 
 def highest(scores: F64, n: int) -> I64:
-    """Return the indices of the n highest of W scores, best first; ties by descending index, as in all lists."""
+    """The indices of the n highest of W scores, best first; ties by descending index, as in all lists."""
     n = min(n, len(scores))
     if n == 0:
         return np.empty(0, np.int64)
@@ -52,7 +52,7 @@ def highest(scores: F64, n: int) -> I64:
 
 
 def co_favorites(favorites: Favorites, tops: I64, n_listings: int) -> I64:
-    """Return the number of users who favorited both of two top listings of a style, (K, T, T); tops: (K, T).
+    """The number of users who favorited both of two top listings of a style, (K, T, T); tops: (K, T).
 
     The diagonal is the number of users who favorited the listing.
     """
@@ -67,7 +67,7 @@ def co_favorites(favorites: Favorites, tops: I64, n_listings: int) -> I64:
 
 
 def npmi(counts: I64, n_users: int) -> F64:
-    """Return the normalized pointwise mutual information of listings, (..., T, T), from `counts` of `n_users`.
+    """The normalized pointwise mutual information of listings, (..., T, T), from `counts` of `n_users`.
 
     ln(p(x, y) / p(x)p(y)) / -ln p(x, y), in [-1, 1] (Bouma, GSCL 2009). p(x, y) is smoothed by one user for whom x and
     y are independent: the value of two listings that never occur together decreases with the number of users that could
@@ -84,7 +84,7 @@ def npmi(counts: I64, n_users: int) -> F64:
 
 
 def coherence(pairs: F64) -> F64:
-    """Return the mean npmi, (K, T, T), over the pairs of each style's T listings, (K,); 0 if b is no pair.
+    """The mean npmi, (K, T, T), over the pairs of each style's T listings, (K,); 0 if b is no pair.
 
     With `npmi` it is C_NPMI (Röder, Both, Hinneburg, WSDM'15); a document is the favorites of a user.
     """
@@ -94,7 +94,7 @@ def coherence(pairs: F64) -> F64:
 
 
 def nearest_styles(beta: F32, n: int) -> tuple[I64, F64]:
-    """Return the n most similar other styles of each style (at most all) and their similarity in [0, 1]: both (K, n).
+    """The n most similar other styles of each style (at most all) and their similarity in [0, 1]: both (K, n).
 
     The Bhattacharyya coefficient Σ √(β_k β_l), which is 1 minus the squared Hellinger distance.
     """

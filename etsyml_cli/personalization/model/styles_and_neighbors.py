@@ -42,7 +42,7 @@ class FusedScores:
 
 
 def only_styles(theta: F32, beta: F32, by_listing: F32) -> FusedScores:
-    """Return θ · β for B users; theta: (B, K), beta: (K, I), by_listing: its transpose."""
+    """θ · β for B users; theta: (B, K), beta: (K, I), by_listing: its transpose."""
     return FusedScores(theta @ beta, theta, by_listing, np.empty((0, 0), np.float32), np.empty((0, 2)), 0.0)
 
 
@@ -83,7 +83,7 @@ def _exact(ptr, candidates, theta, by_listing, similarity, highest, share, exact
 
 @njit(cache=True, nogil=True)
 def dot_product(theta, beta):  # type: ignore[no-untyped-def]
-    """Return the dot product in float64, added in the order of the styles."""
+    """The dot product in float64, added in the order of the styles."""
     total = 0.0
     for k in range(len(theta)):
         total += np.float64(theta[k]) * beta[k]
@@ -92,7 +92,7 @@ def dot_product(theta, beta):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _highest(theta, by_listing, s):  # type: ignore[no-untyped-def]
-    """Return the exact highest θ · β, from the listings whose approximate value, s (I,), is close to the highest."""
+    """The exact highest θ · β, from the listings whose approximate value, s (I,), is close to the highest."""
     least = s.max() * (1 - 2 * ROUNDING)
     highest = 0.0
     for i in range(len(s)):

@@ -41,7 +41,7 @@ class BlockScores(Protocol):
     def rounding(self) -> float: ...
 
     def exact(self, candidates: Favorites) -> F32:
-        """Return the scores of the candidates, (P,): P listings of B users in all."""
+        """The scores of the candidates, (P,): P listings of B users in all."""
         ...
 
 
@@ -66,7 +66,7 @@ class ExactScores:
 def top_listings(
     recommender: Recommender, users: Users, seen: Favorites, k: int, excluded: I32 = NO_LISTINGS
 ) -> tuple[I32, F32]:
-    """Return the k listings with the highest score for each of B users, without `seen` and `excluded` listings.
+    """The k listings with the highest score for each of B users, without `seen` and `excluded` listings.
 
     Returns listings and scores, both (B, min(k, I)), best first; if fewer remain, listing -1 with score -inf. Scores
     are compared as float32, ties by descending index. The list of a user depends neither on the number of threads nor
@@ -107,7 +107,7 @@ def _exclude(scores, seen_ptr, seen, excluded):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _kth_highest(scores, k):  # type: ignore[no-untyped-def]
-    """Return the k-th highest score of each row, (users,)."""
+    """The k-th highest score of each row, (users,)."""
     kth = np.empty(len(scores), np.float32)
     highest = np.empty(k, np.float32)
     for row in range(len(scores)):
@@ -132,7 +132,7 @@ def _kth_highest(scores, k):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _not_below(scores, least):  # type: ignore[no-untyped-def]
-    """Return row pointers and listings of the scores of each row that are at least `least`, (users,), and above -inf.
+    """Row pointers and listings of the scores of each row that are at least `least`, (users,), and above -inf.
 
     Most pieces contain no such listing, which is decided by the highest score of the piece.
     """

@@ -43,7 +43,7 @@ class _NearPairs(NamedTuple):
 
 
 def choose_tables(unit: F32, k: int, target: float, seed: int) -> Tables:
-    """Return the cheapest tables whose buckets contain at least `target` of the k most similar users of unit, (U, K).
+    """The cheapest tables whose buckets contain at least `target` of the k most similar users of unit, (U, K).
 
     They are evaluated on SAMPLE users, by recall minus its standard error. A table is made with as many bits as the
     bucket size allows; removing the last bits joins neighboring buckets, so every table gives the recall for all
@@ -69,7 +69,7 @@ def choose_tables(unit: F32, k: int, target: float, seed: int) -> Tables:
 
 
 def lists_of_buckets(unit: F32, queries: Users, k: int, tables: Tables) -> Lists:
-    """Return the lists of `queries`, (B,), among the users in the same bucket of any table."""
+    """The lists of `queries`, (B,), among the users in the same bucket of any table."""
     lists = no_lists(len(queries), k)
     slot = np.full(len(unit), -1)
     slot[queries] = np.arange(len(queries))
@@ -98,7 +98,7 @@ def _near_pairs(unit: F32, k: int, seed: int) -> _NearPairs:
 
 
 def _sort_into_buckets(unit: F32, bits: int, seed: int, table: int) -> Users:
-    """Return the users, (U,), sorted into 2^bits buckets, by halving each bucket at its median, `bits` times."""
+    """The users, (U,), sorted into 2^bits buckets, by halving each bucket at its median, `bits` times."""
     draw = generator(seed, "similar users", "hyperplanes", table)
     directions = draw.standard_normal((unit.shape[1], bits)).astype(np.float32)
     along = np.ascontiguousarray((unit @ directions).T)
@@ -125,7 +125,7 @@ def _bucket_of_users(order: Users, bits: int) -> I64:
 
 
 def _recall_lower_bound(same_bucket: np.ndarray, near: _NearPairs, k: int) -> float:
-    """Return the sample's recall minus its standard error, if these pairs, (P,), share a bucket."""
+    """The sample's recall minus its standard error, if these pairs, (P,), share a bucket."""
     n_found = np.bincount(near.of[same_bucket], minlength=len(near.sample))
     recalls = np.minimum(n_found, k) / k
     return float(recalls.mean() - recalls.std() / math.sqrt(len(recalls)))

@@ -35,7 +35,7 @@ def keep_nearest(approximate, slack, queries, slots, members, unit, nearest, cos
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _cosine(a, b):  # type: ignore[no-untyped-def]
-    """Return the cosine of two rows of length 1, with the same bits for the same pair."""
+    """The cosine of two rows of length 1, with the same bits for the same pair."""
     total = 0.0
     for x in range(len(a)):
         total += np.float64(a[x]) * np.float64(b[x])

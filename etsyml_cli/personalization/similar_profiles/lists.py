@@ -45,7 +45,7 @@ class Group(NamedTuple):
 
 
 def unit_rows(theta: F32) -> F32:
-    """Return profiles, (U, K), scaled to length 1."""
+    """Profiles, (U, K), scaled to length 1."""
     unit = np.empty_like(theta)
     for rows in _pieces(np.arange(len(theta)), MEMBERS_AT_ONCE):
         unit[rows] = unit_rows_in_double(theta[rows])
@@ -53,12 +53,12 @@ def unit_rows(theta: F32) -> F32:
 
 
 def no_lists(n_queries: int, k: int) -> Lists:
-    """Return empty lists."""
+    """Empty lists."""
     return Lists(np.full((n_queries, k), -1, np.int32), np.full((n_queries, k), -np.inf, np.float32))
 
 
 def exact_lists(unit: F32, queries: Users, k: int) -> Lists:
-    """Return the lists of `queries`, (B,), among all users of unit, (U, K); k is less than U."""
+    """The lists of `queries`, (B,), among all users of unit, (U, K); k is less than U."""
     lists, slots = no_lists(len(queries), k), np.arange(len(queries))
     everyone = np.arange(len(unit), dtype=np.int32)
     compare(unit, queries, (Group(piece, everyone) for piece in _pieces(slots, QUERIES_AT_ONCE)), lists)
@@ -80,7 +80,7 @@ def compare(unit: F32, queries: Users, groups: Iterable[Group], lists: Lists) ->
 
 
 def recall(cosines: F32, exact: F32) -> float:
-    """Return the share of entries, (B, k), that are as similar as the last of the exact list."""
+    """The share of entries, (B, k), that are as similar as the last of the exact list."""
     return float((cosines >= exact[:, -1:] - SAME).mean())
 
 

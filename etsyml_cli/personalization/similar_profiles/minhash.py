@@ -18,7 +18,7 @@ USERS_AT_ONCE = 256
 
 
 def minhash_lists(theta: F32, unit: F32, queries: Users, k: int, seed: int) -> Lists:
-    """Return the lists of `queries`, (B,), among the forest's candidates. theta: profiles, (U, K); unit: scaled."""
+    """The lists of `queries`, (B,), among the forest's candidates. theta: profiles, (U, K); unit: scaled."""
     hashes = _hashes(theta, seed)
     forest = MinHashLSHForest(SAMPLES, TREES)
     for user, hashed in enumerate(hashes):

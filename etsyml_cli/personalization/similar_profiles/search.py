@@ -35,7 +35,7 @@ class SearchResult(NamedTuple):
 def similar_users(
     theta: F32, queries: Users, k: int, *, method: str | None = None, seed: int = 0, target: float = TARGET
 ) -> SearchResult:
-    """Return the k users (at most U - 1) most similar to each of the distinct `queries`, (B,), by cosine.
+    """The k users (at most U - 1) most similar to each of the distinct `queries`, (B,), by cosine.
 
     theta: profiles, (U, K). `method` selects the candidates; the cosines are exact. None means "exact" for fewer than
     MANY users, else "lsh", whose tables reach a recall of `target`; if they would cost as much as comparing all users,
@@ -71,7 +71,7 @@ def _search(theta: F32, queries: Users, k: int, method: str, seed: int, target: 
 
 
 def _with_recall(result: SearchResult, unit: F32, queries: Users, seed: int) -> SearchResult:
-    """Return the result with its recall on users that were not used to choose the tables."""
+    """The result with its recall on users that were not used to choose the tables."""
     draw = generator(seed, "similar users", "recall")
     slots = draw.choice(len(queries), min(MEASURED, len(queries)), replace=False)
     exact = exact_lists(unit, queries[slots], result.lists.users.shape[1])
