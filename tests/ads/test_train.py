@@ -203,7 +203,7 @@ def test_split_rows_and_figures_are_written_down(shop, log):
     card = (shop / "model" / "README.md").read_text(encoding="utf-8")
     assert "2024-03-01 … 2024-03-06" in card
     assert "test: 2024-03-08" in card
-    assert "left out, because the column is in no table: tags, shop_id, user_id" in card
+    assert "skipped, because the column is in no table: tags, shop_id, user_id" in card
 
 
 def test_without_ids_the_baseline_is_the_rate_of_the_rows_before_the_test(shop, log, tmp_path):

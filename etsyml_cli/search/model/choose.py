@@ -14,7 +14,7 @@ from etsyml_cli.search.model.fit import Fitted, Objective, fit
 from etsyml_cli.search.model.pairs import Pages, count_pairs
 from etsyml_cli.search.model.score import OVERLAP, Blocks, Weights, take
 
-OVERLAP_L2 = 1e-6  # a few weights need no shrinkage; this makes the optimum unique
+OVERLAP_L2 = 1e-6  # few weights need no regularization; this makes the optimum unique
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -38,10 +38,10 @@ def choose_l2(
     objective: Objective,
     judge: Callable[[Weights], float],
 ) -> tuple[Tried, list[Tried]]:
-    """The best L2s and all that were tried: coordinate search on the grid, as long as `judge` improves.
+    """The best L2s and all that were tried: coordinate search on the grid while the metric improves.
 
-    Every variant is searched the same way from the same start, the strongest L2s, so none is tuned more than another.
-    `pages` must have a pair. Each fit starts from the weights of the previous one.
+    Every variant is searched in the same way from the same start, the strongest L2s, so none is tuned more than
+    another. `pages` must have a pair. Each fit starts from the weights of the previous one.
     """
     strengths = sorted(grid, reverse=True)
     weights = zeros(blocks, names)
@@ -80,7 +80,7 @@ def zeros(blocks: Blocks, names: tuple[str, ...]) -> Weights:
 
 
 def fit_on_all(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Objective, *, what: str) -> Fitted:
-    """The weights that minimize the objective over pages with pairs, from a start at zero; logs non-convergence."""
+    """The weights that minimize the objective over pages with pairs, starting at zero; log non-convergence."""
     fitted = _solve(pages, blocks, l2, objective, start=zeros(blocks, tuple(l2)))
     if fitted.passes:
         logger.info("%s: objective %s on the passes", what, ", ".join(f"{value:.4f}" for value in fitted.passes))
