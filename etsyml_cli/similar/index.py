@@ -29,7 +29,7 @@ from etsyml_cli.similar.words import Words
 
 KIND = "index:similar"
 MADE_BY = "etsyml index similar"
-MAKE_AGAIN = f"Make it again: {MADE_BY} --force"
+MAKE_AGAIN = f"Build it again: {MADE_BY} --force"
 LISTINGS, TERMS, SKETCHES = "listings", "terms", "sketches"
 LISTING_COLUMNS = pa.schema(
     {"listing_id": pa.large_string(), "title": pa.large_string()}

@@ -94,7 +94,7 @@ def test_what_was_left_by_a_run_over_other_photos_is_not_used(
             extract(shop)
     write_photo(shop / "photos" / "0.png", 99)
     extract(shop)
-    assert "a stopped run had other inputs or settings, so this one starts again" in caplog.text
+    assert "the interrupted run had other inputs or settings, starting again" in caplog.text
     extract(shop, "fresh")
     assert files_of(shop / "features") == files_of(shop / "fresh")
 
