@@ -103,7 +103,7 @@ def test_days_that_hold_clicks_in_none_of_them(shop: Path, log: list[dict], tmp_
     rows = [{**row, "clicked": 0} if day_of(row) >= 6 else row for row in log]
     table = write_table("impressions", rows, tmp_path / "log.parquet")
     train(shop, tmp_path / "model", impressions=table, config=CONFIG)
-    with pytest.raises(DataError, match="400 rows to judge hold no click"):
+    with pytest.raises(DataError, match="the 400 rows to evaluate contain no click"):
         evaluate(shop, tmp_path / "model", "auc", impressions=table, backtest=2)
 
 

@@ -9,7 +9,7 @@ from etsyml_cli.metrics.metric import Metric
 from etsyml_cli.metrics.ranking import RankedPages, ratio
 from etsyml_cli.metrics.shapes import HitMetric, PageMetric
 
-DEPTH = 1000  # how many recommendations are judged if there is no cutoff
+DEPTH = 1000  # number of recommendations to evaluate if there is no cutoff
 
 
 def average_precision(pages: RankedPages, k: int | None = None) -> F64:
