@@ -78,7 +78,7 @@ def test_what_is_written_to_files(auction, tmp_path):
     assert auction(EXAMPLE, "--out", table).code == 0
     table.write_text("mine")
     assert "changed since etsyml wrote it" in auction(EXAMPLE, "--out", table).err
-    assert "no format has this ending" in auction(EXAMPLE, "--out", tmp_path / "prices.trec").err
+    assert "unknown file extension" in auction(EXAMPLE, "--out", tmp_path / "prices.trec").err
 
 
 def test_auctions_are_apart_and_slots_are_for_each(auction):

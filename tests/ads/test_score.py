@@ -177,7 +177,7 @@ def test_rows_before_a_bad_line_of_a_later_block_are_scored(shop):
 
 def test_no_rows_and_no_model(shop, tmp_path):
     assert list(score_rows(Inputs(shop / "model", None), [])) == []
-    with pytest.raises(InputError, match="no model:ctr here"):
+    with pytest.raises(InputError, match="model:ctr not found"):
         list(score_rows(Inputs(tmp_path, None), [b"{}"]))
 
 

@@ -72,7 +72,7 @@ def test_names_with_tabs_and_line_ends_stay_in_their_cell(shop, tmp_path):
 
 
 def test_no_model_and_a_file_that_is_there(shop, tmp_path):
-    with pytest.raises(InputError, match="no model:ctr here"):
+    with pytest.raises(InputError, match="model:ctr not found"):
         model_weights(**{**inputs(shop), "model": tmp_path})
     (tmp_path / "there.tsv").write_text("mine")
     with pytest.raises(UsageError, match=r"there\.tsv"):

@@ -101,7 +101,7 @@ HEAVY = (
         (
             ["train", "lda"],
             3,
-            "error: work/tables/favorites.parquet: no favorites table here\n"
+            "error: work/tables/favorites.parquet: favorites table not found\n"
             "  Make it with: etsyml ingest favorites FILE\n",
         ),
         (

@@ -116,7 +116,7 @@ def test_two_writers_of_one_place_do_not_meet(tmp_path: Path) -> None:
 
 
 def test_what_is_no_artifact_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no finished artifact"):
+    with pytest.raises(InputError, match="not a finished artifact"):
         read_manifest(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(InputError, match=r"manifest\.json"):
@@ -147,8 +147,8 @@ def test_what_etsyml_did_not_write_stays_even_with_force(tmp_path: Path) -> None
         refuse_to_overwrite(Path(), "test", force=True)
     for name, why in (
         ("file", "not a directory"),
-        ("foreign", "holds manifest.json, which etsyml did not write"),
-        ("mixed", "holds notes.txt, which etsyml did not write"),
+        ("foreign", "contains manifest.json, which etsyml did not write"),
+        ("mixed", "contains notes.txt, which etsyml did not write"),
         ("device", "not a directory"),
     ):
         with pytest.raises(UsageError, match=why):

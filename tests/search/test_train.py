@@ -325,7 +325,7 @@ def test_other_searches_than_the_trained_ones_are_refused(shop: Shop, model: Pat
 
 def test_missing_listings_are_told_with_the_command_that_makes_them(shop: Shop, model: Path, tmp_path: Path) -> None:
     inputs = {"listings": tmp_path / "none.parquet", "searches": shop.inputs()["searches"]}
-    with pytest.raises(InputError, match=r"none\.parquet: no listings table here"):
+    with pytest.raises(InputError, match=r"none\.parquet: listings table not found"):
         evaluate_ltr(model=model, images=shop.root / "images", metrics=[parse_metric("map")], seed=0, **inputs)
 
 
