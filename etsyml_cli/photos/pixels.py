@@ -53,13 +53,13 @@ class PhotoError(Exception):
         self.reason = reason
 
 
-def decode_photo(file: IO[bytes], wanted: Preprocessing, max_pixels: int) -> NDArray[np.uint8]:
+def decode_photo(file: IO[bytes], preprocessing: Preprocessing, max_pixels: int) -> NDArray[np.uint8]:
     """The pixels (size, size, 3) of a photo: upright, in RGB, transparent parts on white. Raises PhotoError."""
     try:
         with Image.open(file, formats=FORMATS) as photo:
             if photo.width * photo.height > max_pixels:
                 raise PhotoError("too many pixels")
-            return _middle_square(photo, wanted)
+            return _middle_square(photo, preprocessing)
     except (PhotoError, MemoryError):
         raise
     except UnidentifiedImageError:
@@ -68,16 +68,16 @@ def decode_photo(file: IO[bytes], wanted: Preprocessing, max_pixels: int) -> NDA
         raise PhotoError("damaged") from None
 
 
-def _middle_square(photo: Image.Image, wanted: Preprocessing) -> NDArray[np.uint8]:
+def _middle_square(photo: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """Crop and scale in one step, and rotate last: its cost grows with the pixels, and the middle stays the middle."""
-    enough = math.ceil(DRAFT_MARGIN * wanted.size / wanted.crop)
+    enough = math.ceil(DRAFT_MARGIN * preprocessing.size / preprocessing.crop)
     photo.draft("RGB", (enough, enough))  # a large JPEG is decoded at 1/2, 1/4 or 1/8 of its size
     color = _in_color(photo)
     orientation = _orientation(photo)  # after the pixels: a broken PNG fails here too, and only once
-    side = min(color.size) * wanted.crop
+    side = min(color.size) * preprocessing.crop
     left, top = (color.width - side) / 2, (color.height - side) / 2
-    resample = Image.Resampling[wanted.resample.upper()]
-    square = color.resize((wanted.size, wanted.size), resample, box=(left, top, left + side, top + side))
+    resample = Image.Resampling[preprocessing.resample.upper()]
+    square = color.resize((preprocessing.size, preprocessing.size), resample, box=(left, top, left + side, top + side))
     if square.mode == "RGBA":
         square = Image.alpha_composite(Image.new("RGBA", square.size, "white"), square).convert("RGB")
     if orientation in UPRIGHT:

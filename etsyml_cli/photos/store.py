@@ -69,7 +69,7 @@ def read_image_features(path: Path) -> ImageFeatures:
         raise InputError(f"{error.filename or path}: {error.strerror or error}", hint=_MAKE_AGAIN) from None
     except MemoryError:
         raise
-    except Exception as error:  # a damaged header makes numpy raise nearly anything
+    except Exception as error:  # numpy raises many exceptions on damaged headers
         raise InputError(f"{path}: damaged ({error})", hint=_MAKE_AGAIN) from None
     if matrix.dtype.kind != "f" or matrix.shape != (len(set(ids)), facts.dimension):
         raise InputError(f"{path}: {FEATURES}, ids and manifest are inconsistent", hint=_MAKE_AGAIN)
@@ -99,7 +99,7 @@ def write_matrix(path: Path, blocks: Iterable[NDArray[Any]], shape: tuple[int, i
 
 
 class PhotoRows:
-    """The rows of the network in the order of the photos, in files that grow by whole batches and survive a stop.
+    """The rows of the network in the order of the photos, in files that grow by whole batches and survive a kill.
 
     Each photo has a status: 0 for one with a row, else the caller's code for the reason. Rows are written before the
     status, so a photo counts only if its row is complete, even if the process is killed. Files are not synced: after a

@@ -94,7 +94,7 @@ def test_a_batch_keeps_its_order_and_marks_the_bad_ones(root: Path) -> None:
 @pytest.mark.parametrize(
     ("happen", "told"),
     [
-        (lambda photo: photo.unlink(), "now missing, and it was there just before"),
+        (lambda photo: photo.unlink(), "now missing, but it was readable before"),
         (lambda photo: photo.write_bytes(b""), "now empty"),
         (lambda photo: photo.write_bytes(b"cut"), "changed while"),
         (lambda photo: Image.new("RGB", (20, 20), "blue").save(photo), "changed while"),

@@ -103,7 +103,7 @@ def test_onnx_runtime_is_taken_where_all_of_it_is_installed(
     assert caught.value.hint == "pip install 'etsyml[onnx]'"
 
 
-def test_doctor_says_how_to_get_onnx_runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_doctor_shows_how_to_install_onnx_runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def found() -> tuple[str, str]:
         (finding,) = (finding for finding in examine(Workspace(tmp_path)) if finding.what == "onnxruntime")
         return finding.state, finding.todo
