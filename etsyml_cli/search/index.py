@@ -32,9 +32,9 @@ from etsyml_cli.text.words import tokenize
 KIND = "index:ltr"
 CATALOG = "listings"
 STATIC, Z = "static", "z"
-OF_LISTING = ("text", "image")  # blocks that do not look at the query
+OF_LISTING = ("text", "image")  # blocks that ignore the query
 MADE_BY = "etsyml index ltr"
-AGAIN = f"Make it again: {MADE_BY} --force"
+AGAIN = f"Build it again: {MADE_BY} --force"
 
 
 @dataclass(frozen=True)
