@@ -53,10 +53,10 @@ def measure(
     for i in range(POISSON_RESAMPLES):
         weights = _POISSON[rng.integers(0, _DRAWS, len(clicks), dtype=np.uint16)].astype(np.float64)
         resampled[i] = [[weighted(weights) for weighted in row] for row in prepared]
-    everyone = np.ones(len(clicks))
+    ones = np.ones(len(clicks))
     measured = [
         _measurement(
-            str(metric), slice_, variants, k, [weighted(everyone) for weighted in row], resampled[:, m], len(clicks)
+            str(metric), slice_, variants, k, [weighted(ones) for weighted in row], resampled[:, m], len(clicks)
         )
         for m, (metric, row) in enumerate(zip(metrics, prepared, strict=True))
         for k in range(len(variants))

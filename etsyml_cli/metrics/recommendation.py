@@ -76,10 +76,10 @@ def log_likelihood(
     theta: (U, K), of the training favorites only (document completion: Wallach et al., ICML 2009, section 5); beta: (K,
     I); unigram: (I,), the listings' shares of the training favorites.
     """
-    found = np.empty(len(users))
+    log_p = np.empty(len(users))
     for start in range(0, len(users), PAIRS_AT_ONCE):
         block = slice(start, start + PAIRS_AT_ONCE)
         u, w = users[block], listings[block]
         p = np.einsum("pk,kp->p", theta[u], beta[:, w], dtype=np.float64)
-        found[block] = np.log((1 - UNIGRAM_SHARE) * p + UNIGRAM_SHARE * unigram[w])
-    return found
+        log_p[block] = np.log((1 - UNIGRAM_SHARE) * p + UNIGRAM_SHARE * unigram[w])
+    return log_p

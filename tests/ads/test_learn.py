@@ -102,7 +102,7 @@ def test_a_row_of_weight_three_is_three_impressions_of_it(shop, tmp_path):
     assert a["content.zn"][:-1] == pytest.approx(b["content.zn"][:-1], rel=1e-6, abs=1e-9)
 
 
-def test_a_row_of_weight_zero_teaches_nothing(shop, tmp_path):
+def test_a_row_of_weight_zero_has_no_effect_on_training(shop, tmp_path):
     log = draw_log()
     half = [float(i % 2) for i in range(len(log))]
     train(shop, tmp_path / "a", impressions=with_weights(tmp_path, half), config=replace(UNPRICED, weight="price"))
@@ -185,7 +185,7 @@ def gallery(tmp_path_factory) -> Path:
     return root
 
 
-def test_photos_that_tell_are_learned_and_dealt_anew_tell_nothing(gallery):
+def test_informative_photos_are_learned_and_shuffled_ones_are_not(gallery):
     judged = evaluate(gallery, gallery / "model", "auc", images=gallery / "photos")
     auc = {m.variant: m.value for m in judged}
     assert auc["content"] > 0.75
@@ -207,7 +207,7 @@ def test_other_photo_features_than_it_learned(gallery, images, problem):
         evaluate(gallery, gallery / "model", "auc", images=gallery / images if images else None)
 
 
-def test_photos_of_no_listing_are_told_of(gallery, tmp_path, caplog):
+def test_photos_of_no_listing_are_reported(gallery, tmp_path, caplog):
     write_photos([f"Z{i}" for i in range(N_LISTINGS)], np.eye(N_LISTINGS, 12), tmp_path / "photos")
     with caplog.at_level(logging.WARNING, "etsyml"):
         train(gallery, tmp_path / "model", images=tmp_path / "photos", config=replace(ALONE, photo_dim=0))
@@ -216,7 +216,7 @@ def test_photos_of_no_listing_are_told_of(gallery, tmp_path, caplog):
     assert "have no listing in common" in caplog.text
 
 
-def test_photos_that_are_all_alike(gallery, tmp_path):
+def test_identical_photos(gallery, tmp_path):
     write_photos([f"L{i}" for i in range(N_LISTINGS)], np.ones((N_LISTINGS, 12)), tmp_path / "photos")
     with pytest.raises(DataError, match="vary in 0 directions only, fewer than 8 dimensions") as refused:
         train(gallery, tmp_path / "model", images=tmp_path / "photos", config=replace(ALONE, photo_dim=8))

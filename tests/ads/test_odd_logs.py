@@ -192,7 +192,7 @@ def test_a_day_that_weighs_nothing_is_passed_over(shop, tmp_path):
 
 
 @pytest.mark.parametrize("clicked", [0, 1])
-def test_a_model_that_goes_on_with_a_day_of_one_class_is_judged_by_the_rate_it_knew(shop, tmp_path, clicked):
+def test_a_model_continued_on_a_day_of_one_class_is_evaluated_by_its_earlier_rate(shop, tmp_path, clicked):
     whole = write_table("impressions", of_day(7, clicked=clicked), tmp_path / "log.parquet")
     before = write_table("impressions", LOG[: 6 * ADS_A_DAY], tmp_path / "before.parquet")
     train(shop, tmp_path / "first", impressions=before, holdout="none")

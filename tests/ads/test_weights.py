@@ -33,7 +33,7 @@ def test_every_weight_is_named_and_the_largest_come_first(shop):
     assert ("historical", "listing_id.rate") in named
 
 
-def test_the_text_says_what_a_feature_adds_to_a_score(shop, tmp_path):
+def test_the_text_shows_the_contribution_of_a_feature_to_a_score(shop, tmp_path):
     write_weights(**inputs(shop), out=tmp_path / "weights.tsv")
     with (tmp_path / "weights.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))

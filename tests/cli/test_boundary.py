@@ -111,7 +111,7 @@ HEAVY = (
         ),
     ],
 )
-def test_an_error_says_what_and_what_to_do(
+def test_an_error_has_a_reason_and_a_hint(
     etsyml: Etsyml,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -115,7 +115,7 @@ def test_two_writers_of_one_place_do_not_meet(tmp_path: Path) -> None:
         pass
 
 
-def test_what_is_no_artifact_is_said(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_an_artifact_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a finished artifact"):
         read_manifest(tmp_path)
     (tmp_path / "manifest.json").write_text("{")

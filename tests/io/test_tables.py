@@ -64,7 +64,7 @@ def test_an_unknown_column_is_an_error(tmp_path):
     assert error.value.hint == "Did you mean 'user_id'?"
 
 
-def test_wrong_files_are_told(tmp_path):
+def test_wrong_files_are_reported(tmp_path):
     path = written(tmp_path / "f.parquet")
     pq.write_table(pa.table({"a": [1]}), tmp_path / "foreign.parquet")
     (tmp_path / "text.parquet").write_text("a,b\n")

@@ -25,7 +25,7 @@ from etsyml_cli.metrics.shapes import HitMetric, RowMetric
         ("rbp(p=0.95)@20", MetricName("rbp", 20, {"p": 0.95})),
     ],
 )
-def test_a_name_is_read_and_written_alike(text: str, metric: MetricName) -> None:
+def test_a_name_round_trips(text: str, metric: MetricName) -> None:
     assert parse_metric(text) == metric
     assert str(metric) == text
 
@@ -52,7 +52,7 @@ def test_a_name_is_read_and_written_alike(text: str, metric: MetricName) -> None
         ("ndcg@ten", "invalid metric 'ndcg@ten'", "Examples: auc, ndcg@10, ndcg(gains=exp)@10."),
     ],
 )
-def test_what_is_no_metric_is_said(text: str, message: str, hint: str) -> None:
+def test_an_invalid_metric_is_reported(text: str, message: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_metric(text)
     assert (caught.value.message, caught.value.hint) == (message, hint)

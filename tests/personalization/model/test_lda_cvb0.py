@@ -122,7 +122,7 @@ def test_watching_stops_it() -> None:
     assert seen == [1, 2]
 
 
-def test_it_goes_on_from_styles_and_takes_new_listings_in() -> None:
+def test_it_continues_from_styles_and_adds_new_listings() -> None:
     rng = np.random.default_rng(7)
     beta = rng.dirichlet(np.full(60, 0.1), 5)
     counts = np.stack([rng.multinomial(30, rng.dirichlet(np.full(5, 0.2)) @ beta) for _ in range(400)]).astype(float)

@@ -62,7 +62,7 @@ def test_a_user_without_favorites_has_the_profile_of_the_prior(engine: str) -> N
 
 
 @engines
-def test_a_listing_that_nobody_favorited_is_less_likely_than_any_other(engine: str) -> None:
+def test_a_listing_without_favorites_is_less_likely_than_any_other(engine: str) -> None:
     learned = fit(small(), LdaConfig(engine=engine, n_topics=4), seed=0)
     scores = learned.theta.mean(axis=0) @ learned.beta
     assert scores[-1] < scores[:-1].min()

@@ -57,7 +57,7 @@ def test_exact_lists_are_those_of_sorting_everyone(k: int) -> None:
 
 
 @pytest.mark.parametrize("method", ["lsh", "minhash"])
-def test_what_is_approximate_ranks_exactly_and_tells_its_recall(method: str) -> None:
+def test_approximate_methods_rank_exactly_and_report_their_recall(method: str) -> None:
     theta = profiles(6000)
     found = similar_users(theta, everyone(theta), 10, method=method, seed=3)
     tenth = -np.sort(-cosines_of(theta), axis=1)[:, 9:10]
@@ -142,7 +142,7 @@ def test_two_identical_users_find_each_other(method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("n_users", [1, 2, 300])
-def test_one_style_makes_all_users_alike(method: str, n_users: int) -> None:
+def test_with_one_style_all_users_are_equal(method: str, n_users: int) -> None:
     theta = np.ones((n_users, 1), np.float32)
     found = similar_users(theta, everyone(theta), 3, method=method)
     assert found.lists.users.shape == (n_users, min(3, n_users - 1))
@@ -151,12 +151,12 @@ def test_one_style_makes_all_users_alike(method: str, n_users: int) -> None:
     check_lists(found, theta, everyone(theta))
 
 
-def test_nobody_asked_gets_no_list() -> None:
+def test_no_queries_give_no_lists() -> None:
     assert similar_users(profiles(30), np.empty(0, np.int32), 3).lists.users.shape == (0, 3)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_list_depends_neither_on_threads_nor_on_who_else_is_asked_for(method: str) -> None:
+def test_a_list_depends_neither_on_threads_nor_on_other_queries(method: str) -> None:
     theta = profiles(5000, n_styles=37)
     many = np.arange(2500, dtype=np.int32)
     try:

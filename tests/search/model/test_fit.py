@@ -49,7 +49,7 @@ def reference(w, d, levels, offsets, seed=0):
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-def test_a_block_is_the_dense_matrix_that_it_stands_for(monkeypatch, name):
+def test_a_block_equals_its_dense_matrix(monkeypatch, name):
     monkeypatch.setattr(blocks_module, "ROWS_AT_ONCE", 3)
     rng = np.random.default_rng(6)
     log = log_of([9, 4, 8], rng)
