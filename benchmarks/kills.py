@@ -61,14 +61,14 @@ def lives(command: list[str]) -> Iterator[bool]:
     while True:
         process = subprocess.Popen(command, stderr=subprocess.PIPE)
         try:
-            _, told = process.communicate(timeout=draw.uniform(0, LONGEST_LIFE_S))
+            _, output = process.communicate(timeout=draw.uniform(0, LONGEST_LIFE_S))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.communicate()
             yield True
             continue
         if process.returncode:
-            sys.exit(f"exit {process.returncode}: {told.decode()}")
+            sys.exit(f"exit {process.returncode}: {output.decode()}")
         yield False
 
 

@@ -92,7 +92,7 @@ def market_training(workspace: Path) -> None:
     compare(pages, x, lambda w: _ndcg(np.asarray(held @ w), ready.pages.take(last)), l2=3e-5)
 
 
-def compare(pages: Pages, x: sparse.csr_matrix, judge: Callable[[np.ndarray], float], l2: float) -> None:
+def compare(pages: Pages, x: sparse.csr_matrix, ndcg_of: Callable[[np.ndarray], float], l2: float) -> None:
     """All pairs by L-BFGS and by descent, LinearSVC on stored differences, single pairs, on the same features."""
     width = x.shape[1]
     better, worse = (np.concatenate(part) for part in zip(*iterate_pairs(pages), strict=True))
@@ -125,7 +125,7 @@ def compare(pages: Pages, x: sparse.csr_matrix, judge: Callable[[np.ndarray], fl
         w = train()
         cost = time.process_time() - started
         base = base or cost
-        print(f"  {name:<20}{cost:8.2f} s  ({cost / base:6.1f} x)  {judge(w):.4f}", flush=True)
+        print(f"  {name:<20}{cost:8.2f} s  ({cost / base:6.1f} x)  {ndcg_of(w):.4f}", flush=True)
 
 
 def _ndcg(scores: np.ndarray, pages: Pages, *, exponential: bool = False) -> float:

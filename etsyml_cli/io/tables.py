@@ -116,8 +116,8 @@ def seal(writer: pq.ParquetWriter, draft: TableDraft) -> None:
 def parquet_writer(path: Path, schema: pa.Schema, *, unlike: Collection[str] = ()) -> pq.ParquetWriter:
     """A writer for etsyml's tables; columns with mostly distinct values, `unlike`, get no dictionary."""
     schema = schema.with_metadata({b"schema_version": str(SCHEMA_VERSION).encode()})
-    alike = [field.name for field in schema if field.name not in unlike and not pa.types.is_timestamp(field.type)]
-    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=[*alike, "tags.list.element"])
+    repetitive = [field.name for field in schema if field.name not in unlike and not pa.types.is_timestamp(field.type)]
+    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=[*repetitive, "tags.list.element"])
 
 
 class RowGroups:
@@ -192,8 +192,8 @@ def read_table(path: Path, name: str, columns: list[str] | None = None) -> pa.Ta
     Raises InputError for a column that the table cannot have.
     """
     file = open_table(path, name)
-    wanted = _expect_columns(path, name, columns, file.schema_arrow.names)
-    return widened(_completed(_read(file, _present(file, wanted)), name, wanted))
+    selected = _expect_columns(path, name, columns, file.schema_arrow.names)
+    return widened(_completed(_read(file, _present(file, selected)), name, selected))
 
 
 def _read(file: pq.ParquetFile, columns: list[str]) -> pa.Table:
@@ -205,9 +205,9 @@ def _read(file: pq.ParquetFile, columns: list[str]) -> pa.Table:
 def read_in_pieces(path: Path, name: str, columns: list[str], rows_at_once: int) -> Iterator[pa.Table]:
     """The same as `read_table`, in pieces with a limited number of rows."""
     file = open_table(path, name)
-    wanted = _expect_columns(path, name, columns, file.schema_arrow.names)
-    for batch in file.iter_batches(rows_at_once, columns=_present(file, wanted)):
-        yield _completed(pa.Table.from_batches([batch]), name, wanted)
+    selected = _expect_columns(path, name, columns, file.schema_arrow.names)
+    for batch in file.iter_batches(rows_at_once, columns=_present(file, selected)):
+        yield _completed(pa.Table.from_batches([batch]), name, selected)
 
 
 def _expect_columns(path: Path, name: str, columns: list[str] | None, present: list[str]) -> list[str]:
@@ -218,17 +218,17 @@ def _expect_columns(path: Path, name: str, columns: list[str] | None, present: l
     return columns or present
 
 
-def _present(file: pq.ParquetFile, wanted: list[str]) -> list[str]:
-    return [column for column in wanted if column in file.schema_arrow.names]
+def _present(file: pq.ParquetFile, selected: list[str]) -> list[str]:
+    return [column for column in selected if column in file.schema_arrow.names]
 
 
-def _completed(table: pa.Table, name: str, wanted: list[str]) -> pa.Table:
+def _completed(table: pa.Table, name: str, selected: list[str]) -> pa.Table:
     """The table with nulls for the requested columns that it lacks."""
-    for column in wanted:
+    for column in selected:
         if column not in table.column_names:
             field = arrow_schema(table_schema(name), [column]).field(0)
             table = table.append_column(field, pa.nulls(table.num_rows, field.type))
-    return table.select(wanted)
+    return table.select(selected)
 
 
 def _expect_here(path: Path, name: str) -> None:

@@ -30,7 +30,7 @@ STATUSES = (
     "damaged",
 )
 
-AGAIN = "Check the disk and run it again."
+RETRY_HINT = "Check the disk and run it again."
 
 Pixels = NDArray[np.uint8]
 
@@ -76,7 +76,7 @@ def _open_again(root: Path, image: str) -> io.BufferedReader:
     try:
         return _open_photo(root, image)
     except PhotoError as error:
-        raise InputError(f"{root / image}: now {error.reason}, but it was readable before", hint=AGAIN) from None
+        raise InputError(f"{root / image}: now {error.reason}, but it was readable before", hint=RETRY_HINT) from None
 
 
 def _open_photo(root: Path, image: str) -> io.BufferedReader:

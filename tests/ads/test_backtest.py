@@ -1,4 +1,4 @@
-"""A backtest is what training and judging on each day's past gives, and all days' rows judged together."""
+"""A backtest equals training and evaluating on each day's past, with the rows of all days evaluated together."""
 
 from __future__ import annotations
 

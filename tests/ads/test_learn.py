@@ -64,7 +64,7 @@ def test_a_share_of_the_negatives_predicts_the_rate_of_all(shop, tmp_path):
     train(shop, tmp_path / "model", config=replace(CONFIG, negatives=0.4))
     learned = load_json(tmp_path / "model", "metrics.json")["train"]
     assert learned["rows"] < 0.7 * 7 * ADS_A_DAY
-    assert learned["impressions"] == pytest.approx(7 * ADS_A_DAY, rel=0.1)  # each without a click stands for 2.5
+    assert learned["impressions"] == pytest.approx(7 * ADS_A_DAY, rel=0.1)  # each row without a click represents 2.5
     for m in evaluate(shop, tmp_path / "model", "calibration"):
         if m.slice == "mixed":
             assert m.value == pytest.approx(1, abs=0.25), m.variant
@@ -165,7 +165,7 @@ N_LISTINGS = 120
 
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory) -> Path:
-    """Clicks that follow one direction of the photos, and words that tell nothing."""
+    """Clicks that depend on one direction of the photos, and words without information."""
     root = tmp_path_factory.mktemp("gallery")
     rng = generator(0, "gallery")
     photos = rng.normal(size=(N_LISTINGS, 12))
@@ -224,7 +224,7 @@ def test_identical_photos(gallery, tmp_path):
 
 
 def test_words_reduced_by_an_svd_are_learned(gallery, tmp_path):
-    """Listings of two kinds of words, one of which is clicked: the reduced words alone tell them apart."""
+    """Listings of two kinds of words, one of which is clicked: only the reduced words distinguish them."""
     rng = generator(2, "words")
     kinds = [["wool", "warm", "knit", "scarf"], ["clay", "mug", "cup", "tea"]]
     listings = [

@@ -515,9 +515,9 @@ def test_the_configuration_in_the_model_is_what_was_used(shop):
 
 
 def test_conversions_are_learned_in_place_of_clicks(shop, log, tmp_path):
-    """As if they had been the clicks; what was clicked then tells nothing."""
+    """As if they were clicks; the clicks themselves have no effect."""
     rng = generator(9, "sales")
-    sold = [row | {"converted": int(rng.random() < 0.3)} for row in log]  # also of ads that nobody clicked
+    sold = [row | {"converted": int(rng.random() < 0.3)} for row in log]  # also of ads without clicks
     table = write_table("impressions", sold, tmp_path / "sold.parquet")
     as_clicks = write_table(
         "impressions", [row | {"clicked": row["converted"]} for row in sold], tmp_path / "c.parquet"

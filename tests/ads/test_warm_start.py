@@ -1,4 +1,4 @@
-"""A click model that goes on with later days is, to the last bit, one that learned all days at once."""
+"""A click model continued with later days is bit for bit the one trained on all days at once."""
 
 from __future__ import annotations
 

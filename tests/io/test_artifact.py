@@ -131,7 +131,7 @@ def test_only_what_etsyml_wrote_is_replaced(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds test, not other"):
         refuse_to_overwrite(tmp_path / "full", "other", force=False)
     refuse_to_overwrite(tmp_path / "full", "other", force=True)
-    (tmp_path / "full/manifest.json").write_text("")  # damaged, and the record of its run still says whose it is
+    (tmp_path / "full/manifest.json").write_text("")  # damaged, but the record of its run still names its outputs
     refuse_to_overwrite(tmp_path / "full", "test", force=False)
 
 

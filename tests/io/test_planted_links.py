@@ -1,4 +1,4 @@
-"""Links that somebody planted where etsyml keeps its own files: nothing behind them is lost, and it is said."""
+"""Symbolic links in place of etsyml's own files: their targets are not changed, and an error is reported."""
 
 from __future__ import annotations
 

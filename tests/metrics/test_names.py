@@ -42,7 +42,7 @@ def test_a_name_round_trips(text: str, metric: MetricName) -> None:
         ("ndcg(gain=exp)@10", "ndcg: unknown parameter 'gain'", "Did you mean 'gains'?"),
         ("ndcg(gains=cubic)@10", "ndcg: invalid gains 'cubic'", "Choose linear or exp."),
         ("auc(p=1)", "auc: unknown parameter 'p'", "auc has no parameters."),
-        ("rbp(q=0.8)", "rbp: unknown parameter 'q'", "Known here: p."),
+        ("rbp(q=0.8)", "rbp: unknown parameter 'q'", "Choose from: p."),
         ("rbp(p=1)", "rbp: invalid p '1'", "Choose a number greater than 0 and less than 1."),
         ("rbp(p=nan)", "rbp: invalid p 'nan'", "Choose a number greater than 0 and less than 1."),
         ("rbp(p=high)", "rbp: invalid p 'high'", "Choose a number greater than 0 and less than 1."),

@@ -1,4 +1,4 @@
-"""Lists beyond the default: by style, of shops, for newcomers, with reasons, at most so many of a shop, for everybody."""
+"""Options of lists: by style, of shops, for new users, with reasons, with a limit per shop, for all users."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_training_continues_from_a_model_with_new_users_and_listings(
         rows / np.linalg.norm(rows, axis=1, keepdims=True)
         for rows in (before.parameters.beta, after.parameters.beta[:, places])
     )
-    assert (old * new).sum(axis=1).max() > 0.9  # a style that somebody has is the same style by its number
+    assert (old * new).sum(axis=1).max() > 0.9  # a style of a user is the same style as by its number
     [listed] = recommend(model=tmp_path / "lda", users=["V"], k=5)
     assert all(one == "M1" or int(one[1:]) >= 20 for one in ids(listed))
 

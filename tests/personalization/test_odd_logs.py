@@ -1,4 +1,4 @@
-"""Favorites with odd times, weights and counts: training ends, and what cannot be measured is said in words."""
+"""Favorites with odd times, weights and counts: training completes, and undefined metrics are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`train lda` and `recommend`: what is held out, what is learned, what is listed."""
+"""`train lda` and `recommend`: the split, the training set, and the lists."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ STRANGER = ("only one", "L00", "2014-05-01T00:00:00Z")
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixty users of two tastes, and one with too few favorites to be learned from."""
+    """Sixty users of two tastes, and one with too few favorites for the training set."""
     place = tmp_path_factory.mktemp("lda")
     config = LdaConfig(n_topics=4, passes=20, min_user_favorites=2)
     train(table_of([*two_tastes(), STRANGER], place / "favorites.parquet"), place / "model", config=config)

@@ -1,4 +1,4 @@
-"""`etsyml styles`: what was planted is told in words, whose style is what, and what cannot be told."""
+"""`etsyml styles`: planted styles in words, styles of users and listings, and errors."""
 
 from __future__ import annotations
 

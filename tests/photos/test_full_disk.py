@@ -1,4 +1,4 @@
-"""`extract-images` on a disk that fills up: it says so, and goes on once there is room."""
+"""`extract-images` on a full disk: it reports an error, and resumes when there is space."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_an_export_is_silent_and_knows_nothing_of_this_machine(capfd: pytest.Cap
 
 
 def load(folder: Path, seed: int = 0, **config: str) -> LoadedNetwork:
-    """`tiny` with weights from a file beside `folder`."""
+    """`tiny` with weights from a file next to `folder`."""
     weights = folder.with_name(f"{folder.name}-{seed}.pth")
     torch.save(random_network(backbone_named("tiny"), seed).state_dict(), weights)
     choice = choose_network(ImagesConfig(backbone="tiny", device="cpu", **{"weights": str(weights)} | config))

@@ -21,7 +21,7 @@ WANTED = Preprocessing(16, 1.0, "bilinear", mean=(0.0,) * 3, std=(1.0,) * 3)
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """An image root with one of everything; a secret photo lies beside it."""
+    """An image root with one photo of every kind; a secret photo is next to it."""
     root = tmp_path / "root"
     (root / "folder").mkdir(parents=True)
     Image.new("RGB", (20, 20), "red").save(root / "good.png")

@@ -1,4 +1,4 @@
-"""Networks at work in torch, and which one a configuration stands for."""
+"""Networks in torch, and the network that a configuration selects."""
 
 from __future__ import annotations
 

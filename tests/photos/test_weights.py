@@ -1,4 +1,4 @@
-"""State dicts from strangers: nothing in them is run, and what does not fit is told in one sentence."""
+"""Untrusted state dicts: no code in them is run, and invalid ones are reported in one sentence."""
 
 from __future__ import annotations
 

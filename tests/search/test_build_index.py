@@ -1,4 +1,4 @@
-"""The search ranker's index: it answers as a look at the whole catalog does, or says why it does not."""
+"""The search ranker's index: the same answers as from the whole catalog, or a reason why it is not used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole shops held out of training, and figures on listings that training never showed."""
+"""Whole shops held out of training, and metrics on listings that are not in the training set."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def write_photos(ids: list[str], features: np.ndarray, path: Path, backbone: str
 
 @dataclass
 class Shop:
-    """A small marketplace: titles name color and thing, the first number of a photo says how well it sells."""
+    """A small marketplace: titles contain color and thing, the first number of a photo determines its sales."""
 
     root: Path
     listings: list[dict]
@@ -272,7 +272,7 @@ def test_shown_listings_that_the_table_lacks_are_kept_and_reported(tmp_path: Pat
     shop.listings = shop.listings[:50]
     shop.write()
     found = shop.evaluate(shop.train(), "mrr")
-    assert found["mrr", "shown"].n == 80  # every page is judged whole
+    assert found["mrr", "shown"].n == 80  # every page is evaluated as a whole
     assert "are not in the listings table" in caplog.text
 
 

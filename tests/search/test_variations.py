@@ -112,7 +112,7 @@ def test_descent_refuses_l1_before_it_reads_anything(shop: Shop, tmp_path: Path)
 
 
 def test_a_shop_that_sells_is_known_by_its_indicator_alone(tmp_path: Path) -> None:
-    """Words that say nothing and no photos: only the shop tells what is clicked."""
+    """With uninformative words and without photos, only the shop predicts clicks."""
     shop = make_shop(tmp_path)
     for number, row in enumerate(shop.listings):
         row |= {"title": "thing", "shop_id": f"S{number % 5}"}
@@ -195,7 +195,7 @@ def test_grades_of_other_queries_and_unknown_baselines_are_refused(shop: Shop, m
 
 
 def test_pages_without_a_grade_are_in_no_written_file(shop: Shop, model: Path, tmp_path: Path) -> None:
-    """So an average of trec_eval over the files is over the pages that were judged."""
+    """So the average of trec_eval over the files is over the evaluated pages."""
     queries = sorted({row["query"] for row in shop.searches})
     first = {row["listing_id"] for row in shop.searches if row["query"] == queries[0]}
     (tmp_path / "grades.txt").write_text("".join(f"{'_'.join(queries[0].split())} 0 {i} 1\n" for i in sorted(first)))

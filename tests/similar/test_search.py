@@ -1,4 +1,4 @@
-"""Similar listings: equal to brute force, never the listing itself, photos where words say nothing."""
+"""Similar listings: equal to brute force, never the listing itself, photos if words are uninformative."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_the_evaluation_matches_related_listings_counted_by_hand(tmp_path: Path)
     favorites = write_table("favorites", [{"user_id": u, "listing_id": i} for u, i in pairs], tmp_path / "f.parquet")
     arguments = {"listings": listings, "images": None, "k": 1, "seed": 0}
     found = {m.variant: m for m in evaluate_similar(**arguments, favorites=favorites, searches=None)}
-    assert found["text"].n == 3  # L0, L1 and L3: nobody who likes L4 likes another listing that is known
+    assert found["text"].n == 3  # L0, L1 and L3: no user who likes L4 likes another known listing
     assert found["text"].value == pytest.approx((1 + 1 / 2 + 0) / 3)  # L0 lists L1; L1 lists L0, not L3; L3 lists L4
     assert found["chance"].value == 1 / 4
     events = ["click", "cart", "impression"]

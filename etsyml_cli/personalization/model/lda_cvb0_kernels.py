@@ -18,7 +18,9 @@ USERS_AT_ONCE = 32  # that share a thread's scratch memory
 # Rows of scratch memory are at least this many numbers apart, from each other and from other memory. If two are closer,
 # a loop over them is not vectorized and adds in another order, so the last bit would depend on memory layout.
 APART = 64
-SURE = np.float32(0.95)  # a favorite's own share is subtracted from its listing's probability, but never all of it
+MAX_OWN_SHARE = np.float32(
+    0.95
+)  # a favorite's own share is subtracted from its listing's probability, but never all of it
 IMPOSSIBLE = 1e-6  # below this probability of any favorite, the limit is used
 
 _parallel = njit(cache=True, nogil=True, parallel=True, fastmath=True, error_model="numpy")
@@ -90,7 +92,7 @@ def infer_users(  # type: ignore[no-untyped-def]
                     total = np.float32(0)
                     for k in range(K):
                         x = g[k] * own
-                        g[k] = max(n[k] - x, alpha[k]) * (p[j, k] - min(x * per_style[k], SURE * p[j, k]))
+                        g[k] = max(n[k] - x, alpha[k]) * (p[j, k] - min(x * per_style[k], MAX_OWN_SHARE * p[j, k]))
                         total += g[k]
                     share = weight[start + j] / total
                     if turn == rounds - 1:

@@ -19,7 +19,7 @@ ENGINES = {
     "native": "etsyml_cli.personalization.model.lda_cvb0:fit",
     "gensim": "etsyml_cli.personalization.model.lda_gensim:fit",
 }
-GOES_ON = "native"  # the engine that can continue from a model
+CONTINUABLE_ENGINE = "native"  # the engine that can continue from a model
 STARTS = {"native": (0.02, 0.1, 0.5), "gensim": (0.3,)}  # for eta, if none is configured
 
 
@@ -47,8 +47,10 @@ def fit(
     if start is None:
         learned: LdaParameters = engine(counts, config, seed, watch)
         return learned
-    if config.engine != GOES_ON:
-        raise UsageError(f"the engine {config.engine} cannot continue from a model", hint=f"Use engine: {GOES_ON}.")
+    if config.engine != CONTINUABLE_ENGINE:
+        raise UsageError(
+            f"the engine {config.engine} cannot continue from a model", hint=f"Use engine: {CONTINUABLE_ENGINE}."
+        )
     if config.n_topics != len(start.alpha):
         raise UsageError(f"n_topics is {config.n_topics}, but the model to continue from has {len(start.alpha)} styles")
     further: LdaParameters = engine(counts, config, seed, watch, start)

@@ -20,7 +20,7 @@ from etsyml_cli.personalization.model.favorites import Favorites
 if TYPE_CHECKING:
     from etsyml_cli.personalization.model.recommender import Recommender, Users
 
-FEW = 100  # inserting into a list of this length is faster than sorting
+SHORT_LIST = 100  # inserting into a list of this length is faster than sorting
 PIECE = 64
 LOWEST = np.finfo(np.float32).min  # only -inf is below
 BLOCK = 64  # users whose scores for all listings are in memory at once, per thread
@@ -88,7 +88,7 @@ def _top_of_block(block: BlockScores, seen: Favorites, k: int, excluded: I32) ->
     scores = block.approximate
     k = min(k, scores.shape[1])
     _exclude(scores, seen.indptr, seen.indices, excluded)
-    least = _kth_highest(scores, k) if k <= FEW else np.partition(scores, -k, axis=1)[:, -k]
+    least = _kth_highest(scores, k) if k <= SHORT_LIST else np.partition(scores, -k, axis=1)[:, -k]
     finite = np.where(np.isfinite(least), least, 0)
     candidates = Favorites(*_not_below(scores, least - np.float32(2 * block.rounding) * np.abs(finite)))
     top, best = np.full((len(scores), k), -1, np.int32), np.full((len(scores), k), -np.inf, np.float32)

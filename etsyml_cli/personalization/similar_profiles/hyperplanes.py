@@ -15,7 +15,15 @@ import numpy as np
 
 from etsyml_cli.core.rng import generator
 from etsyml_cli.core.types import F32, I64
-from etsyml_cli.personalization.similar_profiles.lists import SAME, Group, Lists, Users, compare, exact_lists, no_lists
+from etsyml_cli.personalization.similar_profiles.lists import (
+    COSINE_TOLERANCE,
+    Group,
+    Lists,
+    Users,
+    compare,
+    exact_lists,
+    no_lists,
+)
 
 SAMPLE = 500  # users whose exact lists are used to choose the tables
 USERS_AT_ONCE = 2048
@@ -89,7 +97,11 @@ def _near_pairs(unit: F32, k: int, seed: int) -> _NearPairs:
     mine, of, users = unit[sample], [], []
     room = np.full(len(sample), MAX_PAIRS_PER_USER)
     for block in np.array_split(draw.permutation(n), math.ceil(n / USERS_AT_ONCE)):
-        near = (mine @ unit[block].T >= last[:, None] - SAME) & (sample[:, None] != block) & (room > 0)[:, None]
+        near = (
+            (mine @ unit[block].T >= last[:, None] - COSINE_TOLERANCE)
+            & (sample[:, None] != block)
+            & (room > 0)[:, None]
+        )
         place, user = np.nonzero(near)
         of.append(place)
         users.append(block[user])

@@ -21,7 +21,7 @@ from etsyml_cli.personalization.similar_profiles.kernels import keep_nearest
 QUERIES_AT_ONCE, MEMBERS_AT_ONCE = 256, 2048  # sized so that the cosines fit in a core's cache
 # Bound of the relative error of a product of K floats, divided by K, in any order (Jeannerod & Rump, SIMAX 2013).
 UNIT_ROUNDOFF = np.finfo(np.float32).eps / 2
-SAME = np.float32(1e-6)  # cosines that differ by less are equal
+COSINE_TOLERANCE = np.float32(1e-6)  # cosines that differ by less are equal
 
 Users = NDArray[np.int32]
 Rows = TypeVar("Rows", Users, I64)
@@ -81,7 +81,7 @@ def compare(unit: F32, queries: Users, groups: Iterable[Group], lists: Lists) ->
 
 def recall(cosines: F32, exact: F32) -> float:
     """The share of entries, (B, k), that are as similar as the last of the exact list."""
-    return float((cosines >= exact[:, -1:] - SAME).mean())
+    return float((cosines >= exact[:, -1:] - COSINE_TOLERANCE).mean())
 
 
 def _pieces(rows: Rows, size: int) -> Iterator[Rows]:

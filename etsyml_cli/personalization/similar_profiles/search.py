@@ -13,9 +13,9 @@ from etsyml_cli.personalization.similar_profiles.hyperplanes import choose_table
 from etsyml_cli.personalization.similar_profiles.lists import Lists, Users, exact_lists, no_lists, recall, unit_rows
 
 METHODS = ("exact", "lsh", "minhash")
-MANY = 5000  # for fewer users, comparing with all users is faster
-TARGET = 0.95
-MEASURED = 500  # users whose lists are compared with the exact ones
+MIN_QUERIES_FOR_LSH = 5000  # for fewer users, comparing with all users is faster
+TARGET_RECALL = 0.95
+RECALL_SAMPLE = 500  # users whose lists are compared with the exact ones
 
 
 class SearchResult(NamedTuple):
@@ -33,16 +33,16 @@ class SearchResult(NamedTuple):
 
 
 def similar_users(
-    theta: F32, queries: Users, k: int, *, method: str | None = None, seed: int = 0, target: float = TARGET
+    theta: F32, queries: Users, k: int, *, method: str | None = None, seed: int = 0, target: float = TARGET_RECALL
 ) -> SearchResult:
     """The k users (at most U - 1) most similar to each of the distinct `queries`, (B,), by cosine.
 
     theta: profiles, (U, K). `method` selects the candidates; the cosines are exact. None means "exact" for fewer than
-    MANY users, else "lsh", whose tables reach a recall of `target`; if they would cost as much as comparing all users,
-    all users are compared. The lists depend on the seed, not on the number of threads. Raises UsageError for another
-    method.
+    MIN_QUERIES_FOR_LSH users, else "lsh", whose tables reach a recall of `target`; if they would cost as much as
+    comparing all users, all users are compared. The lists depend on the seed, not on the number of threads. Raises
+    UsageError for another method.
     """
-    chosen = method or ("lsh" if len(queries) >= MANY else "exact")
+    chosen = method or ("lsh" if len(queries) >= MIN_QUERIES_FOR_LSH else "exact")
     if chosen not in METHODS:
         raise UsageError(f"unknown --method {chosen}", hint=did_you_mean(chosen, METHODS))
     k = min(k, len(theta) - 1)
@@ -73,7 +73,7 @@ def _search(theta: F32, queries: Users, k: int, method: str, seed: int, target: 
 def _with_recall(result: SearchResult, unit: F32, queries: Users, seed: int) -> SearchResult:
     """The result with its recall on users that were not used to choose the tables."""
     draw = generator(seed, "similar users", "recall")
-    slots = draw.choice(len(queries), min(MEASURED, len(queries)), replace=False)
+    slots = draw.choice(len(queries), min(RECALL_SAMPLE, len(queries)), replace=False)
     exact = exact_lists(unit, queries[slots], result.lists.users.shape[1])
     share = recall(result.lists.cosines[slots], exact.cosines)
     return result._replace(recall=share, measured=len(slots))

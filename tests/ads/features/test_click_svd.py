@@ -1,4 +1,4 @@
-"""The reduced click matrix: beside NumPy's dense SVD, week by week, and with nothing of its own days in it."""
+"""The reduced click matrix: compared with NumPy's dense SVD, week by week, without data of the same days."""
 
 from __future__ import annotations
 

@@ -27,9 +27,9 @@ def planted(n_users: int = 500, n_styles: int = 6, n_listings: int = 80) -> tupl
 
 def small(n_users: int = 30, n_listings: int = 12) -> sparse.csr_matrix:
     counts = (np.random.default_rng(0).random((n_users, n_listings)) < 0.3).astype(np.float64)
-    counts[0] = 0  # nobody's favorites
+    counts[0] = 0  # without favorites
     counts[1] = np.eye(n_listings)[0]  # one favorite
-    counts[:, -1] = 0  # a listing nobody favorited
+    counts[:, -1] = 0  # a listing without favorites
     return sparse.csr_matrix(counts)
 
 

@@ -32,7 +32,7 @@ def favorites(matrix: np.ndarray) -> Favorites:
 
 
 def monroe(inside: list[float], outside: list[float]) -> list[float]:
-    """Equations 16, 20 and 22, one word at a time; the prior and the one unseen count as our docstring says."""
+    """Equations 16, 20 and 22, one word at a time; the prior and the one unseen count as in the docstring."""
     n_words, total = len(inside), [i + o + 1 for i, o in zip(inside, outside, strict=True)]
     a = [n_words * t / sum(total) for t in total]
     a_0, n_i, n_j = sum(a) + 1, sum(inside), sum(outside)
@@ -84,7 +84,7 @@ def test_npmi_by_hand() -> None:
     found = npmi(co_favorites(favorites(HAND), np.array([[0, 1, 2, 3]]), 4), 4)
     joint = (2 + 3 / 8) / 5
     assert found[0, 0, 1] == pytest.approx(math.log(joint / (3 / 8)) / -math.log(joint))
-    joint = (0 + 1 / 4) / 5  # listings 1 and 2: nobody
+    joint = (0 + 1 / 4) / 5  # listings 1 and 2: no users
     assert found[0, 1, 2] == pytest.approx(math.log(joint / (1 / 4)) / -math.log(joint))
     assert found[0, 1, 2] < 0 < found[0, 0, 1]
 

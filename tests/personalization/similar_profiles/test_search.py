@@ -79,7 +79,7 @@ def test_tables_reach_their_target_and_compare_with_few() -> None:
 def test_hyperplanes_are_used_for_many_users_only(monkeypatch: pytest.MonkeyPatch) -> None:
     theta = profiles(3000)
     assert similar_users(theta, everyone(theta), 5).method == "exact"
-    monkeypatch.setattr(module, "MANY", 3000)
+    monkeypatch.setattr(module, "MIN_QUERIES_FOR_LSH", 3000)
     assert similar_users(theta, everyone(theta), 5).method == "lsh"
     assert similar_users(theta, everyone(theta)[1:], 5).method == "exact"
 

@@ -1,4 +1,4 @@
-"""Position bias: the planted curve is found where relevance hides it, and what cannot be compared is said or lent."""
+"""Position bias: the planted curve is recovered despite relevance, and incomparable positions are reported."""
 
 from __future__ import annotations
 
