@@ -93,7 +93,7 @@ def test_a_recall_that_no_cheaper_tables_reach_takes_everyone() -> None:
 @pytest.mark.parametrize("bits", [0, 3])
 def test_buckets_are_equal_and_hold_each_user_once(bits: int) -> None:
     unit = unit_rows(profiles(1001))
-    order = hyperplanes._cut(unit, bits, 0, 0)
+    order = hyperplanes._sort_into_buckets(unit, bits, 0, 0)
     assert sorted(order) == list(range(1001))
     sizes = np.diff(hyperplanes._edges(1001, bits))
     assert len(sizes) == 2**bits and sizes.max() - sizes.min() <= 1
@@ -101,7 +101,7 @@ def test_buckets_are_equal_and_hold_each_user_once(bits: int) -> None:
 
 def test_a_list_of_buckets_is_that_of_sorting_who_shares_a_bucket() -> None:
     theta = profiles(900)
-    orders = [hyperplanes._cut(unit_rows(theta), 3, 0, table) for table in range(2)]
+    orders = [hyperplanes._sort_into_buckets(unit_rows(theta), 3, 0, table) for table in range(2)]
     asked = np.array([5, 899, 4], np.int32)
     lists = lists_of_buckets(unit_rows(theta), asked, 20, Tables(orders, 3))
     cosines = cosines_of(theta)
