@@ -14,7 +14,7 @@ BENCHMARKS = (
     "ingest",
     "sample",
     "photos",
-    "neighbours",
+    "neighbors",
     "search",
     "similar",
     "million",
@@ -28,7 +28,7 @@ BENCHMARKS = (
 
 
 def main(names: list[str]) -> None:
-    """Run the benchmarks; the last line says which were skipped, and why."""
+    """Run the benchmarks; the last line lists the skipped ones with reasons."""
     skipped = []
     for name in names:
         print(f"\n== {name}", flush=True)
@@ -43,5 +43,5 @@ def main(names: list[str]) -> None:
 if __name__ == "__main__":
     chosen = sys.argv[1:] or list(BENCHMARKS)
     if unknown := [name for name in chosen if name not in BENCHMARKS]:
-        sys.exit(f"unknown benchmark {unknown[0]!r}; known here: {', '.join(BENCHMARKS)}")
+        sys.exit(f"unknown benchmark {unknown[0]!r}; available: {', '.join(BENCHMARKS)}")
     main(chosen)

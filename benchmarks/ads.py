@@ -1,7 +1,7 @@
-"""`train ctr` beside Vowpal Wabbit, scikit-learn and river on the same made-up rows of 32 features, at 2**22 slots.
+"""`train ctr`, Vowpal Wabbit, scikit-learn and river on the same synthetic rows of 32 features, with 2**22 slots.
 
-`python -m benchmarks ads` needs the extra `bench` and 5 GB of disk; minutes. Ours is the content model alone, from
-Parquet to the saved model; Vowpal Wabbit reads its own text. The last day of seven is the test.
+`python -m benchmarks ads` needs the extra `bench` and 5 GB of disk, and takes minutes. etsyml trains the content model
+only, from Parquet to the saved model; Vowpal Wabbit reads its own text format. The last day of seven is the test set.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ TRAIN, TEST = range(DAYS - 1), range(DAYS - 1, DAYS)
 SETTINGS = CtrConfig(bits=22, alpha=0.05, beta=1.0)
 BITS = SETTINGS.bits
 CONFIG = {"bits": BITS, "alpha": SETTINGS.alpha, "beta": SETTINGS.beta, "features": FEATURES}
-CONFIG |= {"history": None, "position": None, "photo_dim": 0}  # the content model alone; a row is scored where it stood
-SIZES = {1_000_000: 3, 10_000_000: 1}  # training rows -> runs, of which the median counts
+# the content model only; rows are scored at their own position
+CONFIG |= {"history": None, "position": None, "photo_dim": 0}
+SIZES = {1_000_000: 3, 10_000_000: 1}  # training rows -> number of runs, of which the median is reported
 VW = [sys.executable, "-m", "vowpalwabbit", "--quiet"]
 FTRL = ["--ftrl", "--ftrl_alpha", str(SETTINGS.alpha), "--ftrl_beta", str(SETTINGS.beta), "-b", str(BITS)]
 FTRL += ["--l1", "0", "--l2", "0", "--loss_function", "logistic", *INTERACTIONS]
-PEERS = {"sklearn": (1 << 15, 1 << 17), "river": (1 << 12, 1 << 14)}  # few rows and many: the difference counts
+PEERS = {"sklearn": (1 << 15, 1 << 17), "river": (1 << 12, 1 << 14)}  # few and many rows: the difference is reported
 KERNEL_ROWS = 500_000
-RARE, RARE_ROWS = -6.3, 20_000_000  # an intercept that makes clicks of half a percent
+RARE, RARE_ROWS = -6.3, 20_000_000  # an intercept that gives a click rate of half a percent
 
 
 def main() -> None:
@@ -57,7 +58,7 @@ def main() -> None:
 def compare(root: Path, n_rows: int, runs: int) -> None:
     write_log(root, n_rows)
     commands = {"etsyml": ours(root), "Vowpal Wabbit": [*VW, *FTRL, "-d", f"{root}/train.txt", "-f", f"{root}/vw"]}
-    cost_of(ours(root))  # compiled, and the file is in memory
+    cost_of(ours(root))  # compiled, and the file is cached in memory
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
@@ -66,7 +67,7 @@ def compare(root: Path, n_rows: int, runs: int) -> None:
     peak = {name: max(cost.peak_mb for cost in each) for name, each in costs.items()}
     judged = {"etsyml": our_scores(root), "Vowpal Wabbit": vw_scores(root)}
     clicked = pq.read_table(root / "test/impressions.parquet", columns=["clicked"])["clicked"].to_numpy().astype(float)
-    print(f"\n{n_rows:,} rows         rows/CPU-s  ours is   peak MB      AUC  log loss")
+    print(f"\n{n_rows:,} rows         rows/CPU-s   etsyml   peak MB      AUC  log loss")
     for name, p in judged.items():
         found = figures(p, clicked, np.ones(len(p)))
         times = f"{cpu_s[name] / cpu_s['etsyml']:8.1f}x"
@@ -80,7 +81,7 @@ def compare(root: Path, n_rows: int, runs: int) -> None:
 
 
 def write_log(root: Path, n_rows: int) -> None:
-    """`n_rows` rows of six days to train on, and those of the seventh, as tables and as text."""
+    """Write `n_rows` training rows of six days, and the rows of the seventh, as tables and as text."""
     for part, days in (("train", TRAIN), ("test", TEST)):
         (root / part).mkdir()
         write_tables(root / part, draw(n_rows * DAYS // len(TRAIN), days))
@@ -108,7 +109,7 @@ def vw_scores(root: Path) -> np.ndarray:
 
 
 def peers(root: Path, ours_s: float) -> None:
-    """What a row more costs the others, of whom nobody would ask for a million."""
+    """The cost per row of other libraries, which would take too long for a million rows."""
     for name, (few, many) in PEERS.items():
         row_s = cpu_s_an_item({name: lambda rows, name=name: peer(root, name, rows)}, few, many)[name]
         print(f"  {name:<22}{1 / row_s:10,.0f}{row_s / ours_s:8.1f}x", flush=True)
@@ -119,7 +120,7 @@ def peer(root: Path, name: str, n_rows: int) -> list[str]:
 
 
 def kernel(root: Path) -> None:
-    """`learn` over rows that are hashed already, beside a loop that only adds a constant to the same slots."""
+    """Compare `learn` on hashed rows with a loop that only adds a constant to the same slots."""
     (root / "kernel").mkdir()
     write_tables(root / "kernel", draw(KERNEL_ROWS, range(DAYS)))
     parts, clicks = zip(*hashed(root / "kernel"), strict=True)
@@ -129,7 +130,7 @@ def kernel(root: Path) -> None:
     }
     zn = new_state(BITS)
     best = {name: min(seconds(step, zn, parts, clicks) for _ in range(5)) for name, step in steps.items()}
-    print(f"\nkernel over {sum(len(rows.slots) for rows in parts) / KERNEL_ROWS:.1f} features a row, best of 5")
+    print(f"\nkernel over {sum(len(rows.slots) for rows in parts) / KERNEL_ROWS:.1f} features per row, best of 5")
     for name, spent in best.items():
         print(f"  {name:<22}{KERNEL_ROWS / spent:10,.0f} rows/s {best['read, add, write'] / spent:6.0%} of the bound")
 
@@ -143,22 +144,22 @@ def seconds(step: Callable[..., object], zn: np.ndarray, parts: Sequence[HashedR
 
 @njit
 def add_to_each(zn, slots):
-    """What no algorithm can go below that reads and writes 16 bytes of each slot."""
+    """A lower bound for any algorithm that reads and writes 16 bytes per slot."""
     for slot in slots:
         zn[slot, 0] += 1e-9
         zn[slot, 1] += 1e-9
 
 
 def cold_start(root: Path) -> None:
-    """A small log, kernels compiled and kept by earlier runs and not."""
+    """A small log, with and without compiled kernels from earlier runs."""
     write_log(root, 10_000)
     warm = median_cost(ours(root), 3)
     cold = cost_of(["env", f"NUMBA_CACHE_DIR={root}/numba", *ours(root)])
-    print(f"\n10,000 rows: {warm.cpu_s:.2f} CPU-s; the first time, when kernels are compiled, {cold.cpu_s:.2f} CPU-s")
+    print(f"\n10,000 rows: {warm.cpu_s:.2f} CPU-s; first run, which compiles the kernels: {cold.cpu_s:.2f} CPU-s")
 
 
 def calibration(root: Path) -> None:
-    """Predicted before learned, on the last tenth of a long stream of rare clicks."""
+    """Calibration of progressive predictions on the last tenth of a long stream of rare clicks."""
     write_tables(root, draw(RARE_ROWS, range(DAYS), RARE))
     zn, predicted, clicked = new_state(BITS), [], []
     for number, (rows, clicks) in enumerate(hashed(root)):
@@ -169,13 +170,13 @@ def calibration(root: Path) -> None:
     tail = slice(-len(clicked) // 10, None)
     observed = sum(clicked[tail])
     print(
-        f"\n{RARE_ROWS:,} rows, {sum(clicked) / RARE_ROWS:.2%} clicked: on the last tenth predicted/observed "
-        f"{sum(predicted[tail]) / observed:.4f}; {observed:,.0f} clicks, so chance alone ±{observed**-0.5:.4f}"
+        f"\n{RARE_ROWS:,} rows, {sum(clicked) / RARE_ROWS:.2%} clicked: calibration on the last tenth "
+        f"{sum(predicted[tail]) / observed:.4f}; {observed:,.0f} clicks, so the standard error is {observed**-0.5:.4f}"
     )
 
 
 def hashed(tables: Path) -> Iterator[tuple[HashedRows, F64]]:
-    """The whole log as the content model takes it, batch by batch, and the clicks."""
+    """The whole log as input of the content model, batch by batch, and the clicks."""
     hash_rows = RowHasher(**FEATURES, bits=BITS, listings=read_table(tables / "listings.parquet", "listings"))
     log = open_log(tables / "impressions.parquet", None)
     days = log.days()

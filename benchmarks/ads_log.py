@@ -1,7 +1,7 @@
-"""A log of ads with a planted click model: 32 features a row over seven days, ids and words by Zipf's law.
+"""A log of ads with a known click model: 32 features per row over seven days, ids and words by Zipf's law.
 
-It is drawn in slices, so that memory does not grow with the rows. What a listing is stands in the listings table, what
-an impression is in the impressions table; Vowpal Wabbit's text has both on each line.
+It is drawn in slices, so that memory does not grow with the rows. Attributes of listings are in the listings table,
+those of impressions in the impressions table; Vowpal Wabbit's text has both on each line.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ DAYS = 7
 START = int(datetime(2024, 3, 1, tzinfo=UTC).timestamp())
 SLICE = 1 << 17
 LISTINGS, SHOPS, CATEGORIES = 100_000, 20_000, 600
-TITLE_WORDS, WORDS_OF_A_PLACE = 12, 3_000  # each place in a title has words of its own, so that none is there twice
-QUERY_WORDS = 320  # a query is one of so many first words and one of so many second words
+TITLE_WORDS, WORDS_OF_A_PLACE = 12, 3_000  # each position in a title has its own words, so that no word occurs twice
+QUERY_WORDS = 320  # a query has one of this many first words and one of this many second words
 
 
 class Column(NamedTuple):
-    """A column of the impressions: its values, how steeply they get rarer, how far they sway the log-odds."""
+    """A column of the impressions: its values, the Zipf exponent, and its effect on the log-odds."""
 
     values: int
     slope: float
@@ -63,14 +63,14 @@ INTERACTIONS = ["-q", "qc", "-q", "hc", "-q", "do"]  # the crosses, as Vowpal Wa
 
 
 class Catalog(NamedTuple):
-    """The listings as a table, and how far each sways the log-odds of a click, shape (LISTINGS,)."""
+    """The listings as a table, and the effect of each on the log-odds of a click, shape (LISTINGS,)."""
 
     table: pa.Table
     pull: np.ndarray
 
 
 class Rows(NamedTuple):
-    """N rows of the log, columns as numbers of their values, shape (N,) each."""
+    """N rows of the log, columns as indices of their values, shape (N,) each."""
 
     second: np.ndarray
     listing: np.ndarray
@@ -92,13 +92,13 @@ def draw(n_rows: int, days: range, intercept: float = -3.0) -> Iterator[Rows]:
 
 
 def write_tables(directory: Path, rows: Iterable[Rows]) -> None:
-    """The tables `listings` and `impressions`."""
+    """Write the tables `listings` and `impressions`."""
     _write(directory, "listings", [catalog().table])
     _write(directory, "impressions", map(impressions, rows))
 
 
 def write_text(path: Path, rows: Iterable[Rows]) -> None:
-    """What Vowpal Wabbit reads."""
+    """Write the input of Vowpal Wabbit."""
     with path.open("wb") as file:
         for part in rows:
             file.writelines(text.as_buffer() for text in lines(part))
@@ -106,7 +106,7 @@ def write_text(path: Path, rows: Iterable[Rows]) -> None:
 
 @cache
 def catalog() -> Catalog:
-    """Listings whose title words, shop, category and price sway the log-odds, and each by itself."""
+    """Listings with effects of title words, shop, category, price and the listing itself on the log-odds."""
     rng = generator(0, "catalogue")
     shop, category = zipf(rng, SHOPS, 0.8, LISTINGS), zipf(rng, CATEGORIES, 0.9, LISTINGS)
     log_price = rng.normal(3, 1, LISTINGS)
@@ -126,13 +126,13 @@ def catalog() -> Catalog:
 
 @cache
 def sways() -> dict[str, np.ndarray]:
-    """How far each value of a column of the impressions sways the log-odds."""
+    """The effect of each value of a column of the impressions on the log-odds."""
     return {name: generator(0, name).normal(0, column.sway, column.values) for name, column in OF_ROW.items()}
 
 
 @cache
 def names() -> dict[str, pa.Array]:
-    """The values of each column of the impressions, by their numbers."""
+    """The values of each column of the impressions, by index."""
     ids = {name: named(name[:2], column.values) for name, column in OF_ROW.items()}
     first, second = np.divmod(np.arange(OF_ROW["query"].values), QUERY_WORDS)
     queries = [f"ask{i:x} for{j:x}" for i, j in zip(first.tolist(), second.tolist(), strict=True)]
@@ -150,7 +150,7 @@ def impressions(rows: Rows) -> pa.Table:
 
 
 def lines(rows: Rows) -> pa.Array:
-    """Rows as Vowpal Wabbit reads them: each column is a namespace, the query twice, whole and as words."""
+    """Rows as input of Vowpal Wabbit: each column is a namespace, the query twice, whole and as words."""
     of_column = {name: names()[name].cast(pa.string()).take(pa.array(values)) for name, values in rows.values.items()}
     words = of_column["query"]
     of_column["query"] = pc.replace_substring(words, " ", "_")
@@ -163,7 +163,7 @@ def lines(rows: Rows) -> pa.Array:
 
 @cache
 def listing_texts() -> pa.Array:
-    """What Vowpal Wabbit reads of each listing, the price as its bucket."""
+    """The attributes of each listing as input of Vowpal Wabbit, the price as its bucket."""
     table = catalog().table.combine_chunks()
     parts: list[pa.Array | str] = []
     for name, namespace in (("listing_id", "l"), ("shop_id", "s"), ("category", "c"), ("title", "t")):
@@ -173,12 +173,12 @@ def listing_texts() -> pa.Array:
 
 
 def named(prefix: str, n: int) -> pa.Array:
-    """n ids of ten characters or so, as shops have them."""
+    """n ids of about ten characters, similar to those of shops."""
     return pa.array([f"{prefix}{100_000_000 + i * 7919 % 1_000_003}" for i in range(n)])
 
 
 def zipf(rng: np.random.Generator, values: int, slope: float, n: int) -> np.ndarray:
-    """n of 0 … values − 1, value i with a chance that falls like (i + 1)**−slope."""
+    """n of 0 … values − 1, value i with a probability proportional to (i + 1)**−slope."""
     return np.searchsorted(_cumulated(values, slope), rng.random(n)).astype(np.int64)
 
 

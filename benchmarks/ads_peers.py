@@ -1,4 +1,4 @@
-"""One peer as a whole process: `python -m benchmarks.ads_peers sklearn|river TEXT ROWS` learns Vowpal Wabbit's text."""
+"""One library as a process: `python -m benchmarks.ads_peers sklearn|river TEXT ROWS` trains on Vowpal Wabbit's text."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def learn_with_river(rows: Iterable[tuple[list[str], bool]], _bits: int) -> None
     model = LogisticRegression(FTRLProximal(alpha=0.05, beta=1.0, l1=0.0, l2=0.0))
     for features, label in rows:
         x = dict.fromkeys(features, 1.0)
-        model.predict_proba_one(x)  # before it is learned, as the others do: their progressive validation
+        model.predict_proba_one(x)  # before training on the row, like the others' progressive validation
         model.learn_one(x, label)
 
 

@@ -1,7 +1,7 @@
-"""Every command under strace on a small marketplace: its sockets, its programs, and files it writes elsewhere.
+"""Run every command under strace on a small marketplace and list its sockets, programs, and files written elsewhere.
 
-Elsewhere is any path outside the marketplace's directory. HOME is an empty directory in it, so that what a command
-writes there is listed as `~/...`. Sockets of the family AF_UNIX, which stay on the machine, are left out.
+Elsewhere is any path outside the marketplace's directory. HOME is an empty directory in it, so that files that a
+command writes there are listed as `~/...`. Sockets of the family AF_UNIX, which stay on the machine, are ignored.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def every_command(place: Path) -> list[list[str]]:
-    """Lines that run every command at least once (`demo` runs some), in this order, in the directory `place`."""
+    """Command lines that run every command at least once (`demo` runs some), in this order, in `place`."""
     for name, text in FILES.items():
         (place / name).write_text(text)
     shop, work, run = place / "shop", place / "work", str(place / "run.trec")
@@ -65,7 +65,7 @@ def every_command(place: Path) -> list[list[str]]:
         ["auction", str(place / "bids.jsonl")],
         ["inspect", str(work)],
         ["doctor"],
-        ["demo", "--data", str(shop)],  # evaluates and reports; the rest of what it runs is up to date
+        ["demo", "--data", str(shop)],  # evaluates and reports; its other stages are up to date
     ]
     return [
         ["sample-data", "--out", str(shop), *DRAWN],
@@ -75,7 +75,7 @@ def every_command(place: Path) -> list[list[str]]:
 
 
 def trace(command: list[str], place: Path) -> Iterator[str]:
-    """What a command does outside `place`, in words."""
+    """The actions of a command outside `place`, as lines of text."""
     log = place / "strace.log"
     line = [*STRACE, "-o", str(log), *etsyml(*command)]
     environment = {**os.environ, "HOME": str(place / "home")}

@@ -1,4 +1,4 @@
-"""Small last training days must not move predictions: the ensemble's calibration with and without such a day.
+"""The ensemble's calibration with and without a small last training day, which must not change predictions.
 
 `python -m benchmarks calibration_days` takes minutes. In the sample data 2017-05-29, the last day before the test, is
 cut to a few rows. Each ratio should be between .97 and 1.03.
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def calibration_with(rows: list[Row], clicks: int, others: int) -> float:
-    """The ensemble's calibration on the test day if the last training day has so many rows."""
+    """The ensemble's calibration on the test day if the last training day has this many rows."""
     with tempfile.TemporaryDirectory() as scratch:
         log = Path(scratch) / "impressions.csv"
         write_log(log, rows, clicks, others)

@@ -1,6 +1,6 @@
-"""JSON Lines to a table: rows per CPU-second of the whole process and its peak memory, beside a plain json.loads loop.
+"""Ingest JSON Lines: rows per CPU-second of the process and its peak memory, compared with a plain json.loads loop.
 
-Each file is ingested at two sizes: the memory must not grow with it. One row in a thousand is bad and must be found.
+Each file is ingested at two sizes: memory must not grow with it. One row in a thousand is invalid and must be rejected.
 Sizes in rows: `python -m benchmarks ingest`, or `python -m benchmarks.ingest 1000000 10000000`.
 """
 
@@ -27,7 +27,7 @@ Row = dict[str, object]
 
 
 def impressions(n: int) -> Iterator[Row]:
-    """Promoted-listing impressions over 30 days, 4.5% clicked; each bad one has a position of 0."""
+    """Promoted-listing impressions over 30 days, 4.5% clicked; each invalid one has a position of 0."""
     draw = random.Random(0)
     for i in range(n):
         second = i * 30 * 86_400 // n
@@ -48,7 +48,7 @@ def impressions(n: int) -> Iterator[Row]:
 
 
 def favorites(n: int) -> Iterator[Row]:
-    """Pairs of user and listing with a time; each bad one has no listing."""
+    """Pairs of user and listing with a time; each invalid one has no listing."""
     draw = random.Random(0)
     for i in range(n):
         listing = f"L{draw.randrange(10_000_000)}" if i % ROWS_A_BAD_ONE else ""
@@ -72,7 +72,7 @@ def measure(table: str, n: int, folder: Path) -> None:
         f"{table:12} {n:>10,} rows {log.stat().st_size / 1e6:>6.0f} MB:"
         f" {n / ours.cpu_s:>8,.0f} rows/CPU-s (goal {GOAL_ROWS_A_CPU_SECOND:,}),"
         f" {ours.peak_mb:.0f} MB (goal < {GOAL_MB});"
-        f" json.loads alone {n / loop.cpu_s:,.0f} rows/CPU-s, {loop.cpu_s / ours.cpu_s:.2f} of ours"
+        f" json.loads alone {n / loop.cpu_s:,.0f} rows/CPU-s, {loop.cpu_s / ours.cpu_s:.2f} of etsyml's time"
     )
 
 

@@ -1,7 +1,7 @@
-"""`extract-images` killed with SIGKILL at random moments until it is done: the bytes must be those of an unbroken run.
+"""Kill `extract-images` with SIGKILL at random moments until it is done: its bytes must equal those of an unbroken run.
 
-`python -m benchmarks.kills [LISTINGS.csv [KILLS]]`, by default over a drawn marketplace. A run that gets to its end
-between two kills is compared and begun again.
+`python -m benchmarks.kills [LISTINGS.csv [KILLS]]`, by default over the sample marketplace. A run that finishes between
+two kills is compared and started again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.measure import etsyml
 
-LONGEST_LIFE_S = 9.0  # some lives end while Python starts, some after hundreds of photos
+LONGEST_LIFE_S = 9.0  # some runs end while Python starts, some after hundreds of photos
 
 
 def main(listings: str | None = None, kills: str = "200") -> None:
@@ -49,26 +49,26 @@ def survive(listings: Path, folder: Path, kills: int) -> None:
             if killed >= kills:
                 break
             shutil.rmtree(folder / "broken")
-    print(f"{killed} kills over {ends} runs: the bytes of each are those of the unbroken one")
+    print(f"{killed} kills over {ends} runs: all bytes equal those of the unbroken run")
     strays = sorted(path.name for path in folder.glob(".*") if path.suffix != ".lock")
     if strays:
         sys.exit(f"left behind: {', '.join(strays)}")
 
 
 def lives(command: list[str]) -> Iterator[bool]:
-    """Run the command again and again, each time for a random while; whether it had to be killed."""
+    """Run the command again and again, each time for a random time; yield whether it had to be killed."""
     draw = random.Random(0)
     while True:
         process = subprocess.Popen(command, stderr=subprocess.PIPE)
         try:
-            _, told = process.communicate(timeout=draw.uniform(0, LONGEST_LIFE_S))
+            _, output = process.communicate(timeout=draw.uniform(0, LONGEST_LIFE_S))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.communicate()
             yield True
             continue
         if process.returncode:
-            sys.exit(f"exit {process.returncode}: {told.decode()}")
+            sys.exit(f"exit {process.returncode}: {output.decode()}")
         yield False
 
 

@@ -1,4 +1,4 @@
-"""Columns with more text than Arrow's 32-bit offsets hold in one piece (2 GiB), through the commands that read them.
+"""Columns with more text than Arrow's 32-bit offsets can address (2 GiB), in the commands that read them.
 
 Each row repeats one of a few long texts, so the files are small; a command reads gigabytes and needs as much memory.
 """
@@ -68,7 +68,7 @@ def long_listings() -> dict[str, list[object]]:
 
 
 def searches() -> dict[str, list[object]]:
-    """Pages with every listing, of which one that has a word of the query is clicked."""
+    """Pages with every listing; one listing that contains a word of the query is clicked."""
     pages = [row // 10 for row in range(ROWS)]
     places = [row % 10 for row in range(ROWS)]
     return {

@@ -1,4 +1,4 @@
-"""One command as a whole process: its CPU seconds (user + system) and its peak memory, as the system counted them."""
+"""Run a command as a process and measure its CPU seconds (user + system) and its peak memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Cost:
 
 
 def cost_of(command: list[str]) -> Cost:
-    """Run a command to its end. Raises CalledProcessError where it fails."""
+    """Run a command to its end. Raises CalledProcessError if it fails."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -46,9 +46,9 @@ def median_cost(command: list[str], runs: int = 5) -> Cost:
 def cpu_s_an_item(
     commands: Mapping[str, Callable[[int], list[str]]], few: int, many: int, runs: int = 3
 ) -> dict[str, float]:
-    """CPU seconds that each command takes for one item more, medians of runs in turn.
+    """CPU seconds per additional item for each command, medians of interleaved runs.
 
-    Each runs with few and with many items: the difference leaves out imports and loading.
+    Each runs with few and with many items: the difference excludes imports and loading.
     """
     costs: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(runs):

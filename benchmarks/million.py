@@ -1,6 +1,6 @@
-"""`rank --query` in a fresh process over a million listings, by the index, beside a catalog of a hundred.
+"""`rank --query` in a new process over a million listings, with the index, compared with a catalog of a hundred.
 
-`python -m benchmarks million` needs the market data beside the checkout; it ingests and indexes for minutes.
+`python -m benchmarks million` needs the market data next to the checkout; it ingests and indexes for minutes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> None:
             cost_of(etsyml("-w", str(root / name), "ingest", "listings", str(root / f"{name}.csv")))
             index = cost_of(command(root, name, "index", "ltr"))
             print(f"index ltr, {name}: {index.cpu_s:.1f} CPU-s, peak {index.peak_mb:,.0f} MB")
-        print("rank --query: CPU-s over a million listings, over 100, difference; peak MB; that match")
+        print("rank --query: CPU-s with a million listings, with 100, difference; peak MB; matches")
         for query in QUERIES:
             many, few = (median_cost(command(root, name, "rank", "--query", query)) for name in ("many", "few"))
             print(
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def learn(root: Path) -> None:
-    """The market's own ranker, with photos."""
+    """Train the market's own ranker, with photos."""
     for arguments in (
         ["ingest", "listings", str(MARKET / "listings.csv"), "--image-root", str(MARKET)],
         ["ingest", "searches", str(MARKET / "searches.csv.gz")],
@@ -50,7 +50,7 @@ def learn(root: Path) -> None:
 
 
 def catalog(path: Path, n_listings: int) -> None:
-    """Listings of the market's words: the title of one, the tags of another and a number of its own."""
+    """Listings with words of the market: the title of one, the tags of another and a unique number."""
     with (MARKET / "listings.csv").open(newline="", encoding="utf-8") as file:
         known = list(csv.DictReader(file))
     rng = random.Random(0)

@@ -1,7 +1,7 @@
-"""The loop that a tutorial shows: torchvision's transforms on Pillow images, inference_mode, batches of 16.
+"""The loop of a typical tutorial: torchvision's transforms on Pillow images, inference_mode, batches of 16.
 
 `python -m benchmarks.naive_loop FOLDER PHOTOS THREADS OUT.npy` writes the features (PHOTOS, 1280) of EfficientNet-Lite0
-in the order of the files' names; 0 threads leave torch its default.
+in the order of the files' names; with 0 threads, torch uses its default.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The networks alone, in one thread, beside the time that their multiplications take as one large matrix product.
+"""The networks in one thread, compared with the time of their multiplications as one large matrix product.
 
-Random weights, which are as fast as trained ones. The fastest of rounds in turn, so that all see the same machine.
+Random weights are as fast as trained ones. The fastest of interleaved rounds is reported, so that all run under the
+same conditions.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from etsyml_cli.photos.network import PhotoNetwork, random_network
 from etsyml_cli.photos.onnx_network import OnnxExtractor, export_onnx
 from etsyml_cli.photos.torch_network import TorchExtractor
 
-GOALS = {"resnet50": 1.15, "vgg19": 1.15, "efficientnet_lite0": None}  # the last one is no matrix product for the most
+GOALS = {"resnet50": 1.15, "vgg19": 1.15, "efficientnet_lite0": None}  # most of the last one is not matrix products
 SIDE = 2048  # of the matrices
 ROUNDS = 5
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    print(f"networks in one thread, batches of {CPU_BATCH}, CPU-ms an image:")
+    print(f"networks in one thread, batches of {CPU_BATCH}, CPU-ms per image:")
     for name, goal in GOALS.items():
         measure(name, goal)
 
@@ -50,14 +51,14 @@ def measure(name: str, goal: float | None) -> None:
 
 
 def count_flops(network: PhotoNetwork) -> int:
-    """Multiplications and additions for one photo."""
+    """Multiplications and additions per photo."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(torch.zeros(1, 3, network.size, network.size, dtype=torch.uint8))
     return int(counter.get_total_flops())
 
 
 def fastest_in_turn(runs: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    """CPU seconds of each, the least of ROUNDS after one that warms up."""
+    """CPU seconds of each, the minimum of ROUNDS after a warm-up."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(1 + ROUNDS):
         for name, run in runs.items():

@@ -1,6 +1,6 @@
-"""How well people's lists of new listings foresee their favorites: a tenth of the market's listings is made new.
+"""Recall of favorites by users' lists of new listings: a tenth of the market's listings is made new.
 
-`python -m benchmarks new_listings` needs the market data beside the checkout; it extracts 6,000 photos: minutes.
+`python -m benchmarks new_listings` needs the market data next to the checkout; it extracts 6,000 photos, for minutes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
             ["train", "lda", "--holdout", "none"],
         ):
             run(root, *arguments)
-        print(f"new listings foreseen, recall@{K} over {len(favorites_of):,} users with favorites among them:")
+        print(f"new listings, recall@{K} over {len(favorites_of):,} users with favorites among them:")
         for name, folder in (("words and photos", "work"), ("words", "words")):
             lists = lists_of(root, folder)
             print(f"  {name:18}{recall(lists, favorites_of):.4f}")
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def divide(root: Path) -> dict[str, set[str]]:
-    """Writes the favorites of the listings that are known, and returns those of the new ones, by user."""
+    """Write the favorites of the known listings, and return those of the new ones, by user."""
     favorites_of: dict[str, set[str]] = {}
     with gzip.open(MARKET / "favorites.csv.gz", "rt") as file, (root / "known.csv").open("w") as known:
         header = file.readline()
@@ -60,12 +60,12 @@ def is_new(listing_id: str) -> bool:
 
 
 def new_ids(root: Path) -> set[str]:
-    """Every listing that a list may hold."""
+    """Every listing that a list may contain."""
     return {item["id"] for items in lists_of(root, "work", k=100_000).values() for item in items}
 
 
 def lists_of(root: Path, folder: str, k: int = K) -> dict[str, list[dict]]:
-    """The lists of all users, with the photos' features or, in a workspace that has none, without."""
+    """The lists of all users, with the photo features of the workspace, if it has any."""
     out = root / f"{folder}-{k}.jsonl"
     places = ["--model", str(root / "work/models/lda"), "--listings", str(root / "work/tables/listings.parquet")]
     command = ["recommend", "--users", "all", "--new-listings", "-k", str(k), "--out", str(out), "--force", *places]

@@ -1,7 +1,7 @@
-"""Styles, lists and the whole chain on Gowalla (LightGCN's split), beside gensim, tomotopy and implicit.
+"""Styles, lists and the whole chain on Gowalla (LightGCN's split), compared with gensim, tomotopy and implicit.
 
-`python -m benchmarks personalization` needs the data sets beside the checkout and the extra `bench`; minutes.
-Perplexity is `metrics.recommendation`'s, recall@20 over all test users.
+`python -m benchmarks personalization` needs the data sets next to the checkout and the extra `bench`; it takes minutes.
+Perplexity is that of `metrics.recommendation`, recall@20 is over all test users.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ GOWALLA = REPOSITORY.parent / "shared/data/gowalla"
 K, ETA = 96, 0.02
 AT = 20
 SOME = 4096  # users whose lists are compared with argpartition's
-LIGHTGCN = 0.1824  # recall@20 in its own README
+LIGHTGCN = 0.1824  # recall@20 reported by its README
 
 
 class Data(NamedTuple):
@@ -54,7 +54,7 @@ class Data(NamedTuple):
 def main() -> None:
     require(GOWALLA)
     data = read()
-    fit(data.counts[:300], LdaConfig(n_topics=K, passes=2), 0)  # compiled before it is timed
+    fit(data.counts[:300], LdaConfig(n_topics=K, passes=2), 0)  # compiles before the timing
     print(f"Gowalla, {K} styles                   CPU-s  wall s  perplexity  recall@{AT}")
     to_reach(data, tuned_gensim(data))
     learned = beside_tomotopy(data)
@@ -77,7 +77,7 @@ def _columns(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tuned_gensim(data: Data) -> float:
-    """The perplexity that gensim reaches, settings tuned for this data."""
+    """The perplexity of gensim with settings tuned for this data."""
     corpus = [[(int(i), 1) for i in data.train.of(user)] for user in range(data.counts.shape[0])]
     names = {i: str(i) for i in range(data.counts.shape[1])}
     tuned = {"alpha": "auto", "eta": 0.1, "offset": 64, "decay": 0.7, "chunksize": 1000, "passes": 5}
@@ -94,7 +94,7 @@ def tuned_gensim(data: Data) -> float:
 
 
 def to_reach(data: Data, target: float) -> None:
-    """The shortest of our runs whose perplexity is at most `target`."""
+    """The shortest etsyml run whose perplexity is at most `target`."""
     cpu = wall = 0.0
     passes = passes_over(data.counts, LdaConfig(n_topics=K, eta=ETA), 0)
     while True:
@@ -136,7 +136,7 @@ def lists(data: Data, learned: LdaParameters) -> None:
         print(f"  {name:<30}{len(theta) / cpu:8,.0f}{len(theta) / wall:8,.0f}", flush=True)
     found = top_listings(lda, users.span(0, SOME), seen.span(0, SOME), AT)[0]
     same = (np.sort(found) == np.sort(by_argpartition(theta[:SOME] @ beta, seen))).mean()
-    print(f"  places as by argpartition, {SOME} users: {same:.3%}")
+    print(f"  ranks equal to argpartition's, {SOME} users: {same:.3%}")
 
 
 def by_argpartition(scores: np.ndarray, seen: Favorites) -> np.ndarray:
@@ -146,7 +146,7 @@ def by_argpartition(scores: np.ndarray, seen: Favorites) -> np.ndarray:
 
 
 def chain(root: Path) -> None:
-    """The commands: quality of the default mix, and what a fresh process costs that recommends to one user."""
+    """The commands: quality of the default mix, and the cost of recommending to one user in a new process."""
     test, model = root / "test.csv", ["-w", str(root / "work")]
     with test.open("w", newline="") as file:
         rows = csv.writer(file)
@@ -182,7 +182,7 @@ def report(name: str, cost: tuple[float, float], data: Data, learned: LdaParamet
 
 
 def timed(run: Callable[[], Any]) -> tuple[Any, tuple[float, float]]:
-    """What it returns; CPU and wall seconds."""
+    """The result; CPU and wall seconds."""
     cpu, wall = time.process_time(), time.perf_counter()
     result = run()
     return result, (time.process_time() - cpu, time.perf_counter() - wall)

@@ -1,4 +1,4 @@
-"""Folders of photos for the benchmarks: real ones, enlarged ones, many small ones; and a workspace that lists them."""
+"""Directories of photos for the benchmarks: real, enlarged and small ones; and a workspace with them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ CLOTHING = REPOSITORY.parent / "shared/data/clothing"
 
 
 def real_photos() -> Path:
-    """The clothing data set where it lies beside the checkout, else the drawn photos of the sample data."""
+    """The clothing data set if it is next to the checkout, else the drawn photos of the sample data."""
     clothing = CLOTHING / "images"
     return clothing if clothing.is_dir() else REPOSITORY / "sample_data/images"
 
 
 def enlarged(folder: Path, out: Path, longer_side: int) -> Path:
-    """The same photos as a camera would have left them, as JPEG files."""
+    """The same photos in the resolution of a camera, as JPEG files."""
     out.mkdir()
     for path in folder.iterdir():
         with Image.open(path) as photo:
@@ -33,7 +33,7 @@ def enlarged(folder: Path, out: Path, longer_side: int) -> Path:
 
 
 def small_photos(n: int, out: Path) -> Path:
-    """Photos of 64 x 64 noise, no two alike."""
+    """Different photos of 64 x 64 noise."""
     out.mkdir()
     for number in range(n):
         pixels = np.random.default_rng(number).integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -42,7 +42,7 @@ def small_photos(n: int, out: Path) -> Path:
 
 
 def workspace_of(folder: Path, workspace: Path) -> Path:
-    """A workspace whose table of listings has one for each photo, in the order of the files' names."""
+    """A workspace whose listings table has one listing per photo, in the order of the files' names."""
     workspace.mkdir()
     listings = workspace / "listings.csv"
     with listings.open("w", newline="", encoding="utf-8") as file:

@@ -1,6 +1,7 @@
-"""Photo features: CPU time an image beside the naive loop, nearness to full decoding, memory; then the networks alone.
+"""Photo features: CPU time per image, similarity to full decoding, memory; then the networks in one thread.
 
-`python -m benchmarks photos`, or `python -m benchmarks.photos FOLDER` for other photos than those of `real_photos`.
+The time is compared with the naive loop. `python -m benchmarks photos`, or `python -m benchmarks.photos FOLDER` for
+other photos than those of `real_photos`.
 """
 
 from __future__ import annotations
@@ -55,8 +56,8 @@ def compare(which: str, folder: Path, scratch: Path) -> None:
     tried = cpu_s_an_item(loops, FEW, 4 * FEW, runs=1)
     cheaper = min(tried, key=tried.__getitem__)
     cost = cpu_s_an_item({NAIVE: loops[cheaper], **ours}, FEW, n_photos)
-    print(f"{n_photos} photos {which} ({folder}), CPU-ms an image:")
-    print(f"  naive loop    {1000 * cost[NAIVE]:>6.1f}  with {cheaper}, which is cheaper here")
+    print(f"{n_photos} photos {which} ({folder}), CPU-ms per image:")
+    print(f"  naive loop    {1000 * cost[NAIVE]:>6.1f}  with {cheaper}, which is faster")
     for engine, goal in GOALS[which].items():
         ratio = cost[NAIVE] / cost[engine]
         print(f"  etsyml, {engine:<6}{1000 * cost[engine]:>6.1f}  1/{ratio:.2f} of it (goal 1/{1 / goal:.2f})")
@@ -86,14 +87,14 @@ def full_decoding(folder: Path) -> np.ndarray:
     for path in sorted(folder.iterdir()):
         with Image.open(path) as photo:
             whole = io.BytesIO()
-            ImageOps.exif_transpose(photo).convert("RGB").save(whole, "BMP")  # only a JPEG is decoded in part
+            ImageOps.exif_transpose(photo).convert("RGB").save(whole, "BMP")  # only a JPEG is decoded partially
         pixels = decode_photo(whole, backbone.preprocessing, max_pixels=photo.width * photo.height)
         features.append(extractor.features(np.stack([pixels])))
     return np.concatenate(features)
 
 
 def mean_and_worst(ours: np.ndarray, reference: np.ndarray) -> str:
-    """The cosines of the rows of two matrices (N, D), in words."""
+    """The cosines of the rows of two matrices (N, D), as text."""
     cosine = (ours * reference).sum(axis=1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(reference, axis=1)
     return f"{cosine.mean():.4f}, worst {cosine.min():.4f}"
 

@@ -1,7 +1,7 @@
-"""A sample marketplace drawn at two sizes: rows per CPU-second, peak memory, and a second run with the same bytes.
+"""Draw a sample marketplace at two sizes: rows per CPU-second, peak memory, and a second run with the same bytes.
 
-The anchor is gzip at the same level on the same logs. The memory must not grow with the rows. Sizes in log rows, near
-enough: `python -m benchmarks sample`, or `python -m benchmarks.sample 2000000 20000000`.
+The reference is gzip at the same level on the same logs. Memory must not grow with the rows. Sizes in approximate log
+rows: `python -m benchmarks sample`, or `python -m benchmarks.sample 2000000 20000000`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ for path in sys.argv[1:]:
 
 
 def market(out: Path, listings: int, rows: int) -> list[str]:
-    """Draws about `rows` log rows: six in ten are ads, three are on result pages, one is a favorite."""
+    """Draw about `rows` log rows: six in ten are ads, three are on result pages, one is a favorite."""
     counts = {"impressions": rows * 6 // 10, "searches": rows // 44}
     settings = [part for name, count in counts.items() for part in ("--set", f"{name}={count}")]
     users = str(max(1, rows // 300))
@@ -43,20 +43,20 @@ def measure(rows: int, folder: Path) -> None:
     cost_of(market(other, LISTINGS, rows))
     manifest = read_manifest(one)
     if manifest.outputs != read_manifest(other).outputs:
-        sys.exit(f"{rows:,} rows: the second run wrote other bytes")
+        sys.exit(f"{rows:,} rows: the second run wrote different bytes")
     gzip = cost_of([sys.executable, "-c", GZIP, str(one / "searches.tsv.gz"), str(one / "impressions.csv.gz")])
     drawn = sum(manifest.rows.values()) - LISTINGS
     print(
         f"{drawn:>11,} rows: {wall_s:>6.1f} s, {ours.cpu_s:>6.1f} CPU-s, {drawn / ours.cpu_s:>8,.0f} rows/CPU-s,"
         f" {ours.peak_mb:.0f} MB (goal < {GOAL_MB}); a second run: the same bytes;"
-        f" gzip alone {gzip.cpu_s:.1f} CPU-s, {gzip.cpu_s / ours.cpu_s:.2f} of ours"
+        f" gzip alone {gzip.cpu_s:.1f} CPU-s, {gzip.cpu_s / ours.cpu_s:.2f} of etsyml's time"
     )
 
 
 def photos(folder: Path) -> None:
     draw = {"photo": lambda n: market(folder / str(n), n, rows=0)}
     cost = cpu_s_an_item(draw, FEW_PHOTOS, MANY_PHOTOS, runs=1)["photo"]
-    print(f"a photo: {1000 * cost:.1f} CPU-ms, drawn on all cores")
+    print(f"per photo: {1000 * cost:.1f} CPU-ms, drawn on all cores")
 
 
 def main(sizes: tuple[int, ...] = SIZES) -> None:

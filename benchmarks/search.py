@@ -1,6 +1,7 @@
-"""Search: quality on the market data against its true grades, and what training over all pairs costs beside its peers.
+"""Search: quality on the market data with its true grades, and the cost of training over all pairs.
 
-`python -m benchmarks search` needs the data sets beside the checkout; it extracts 6,000 photos and trains: minutes.
+The cost is compared with other solvers. `python -m benchmarks search` needs the data sets next to the checkout; it
+extracts 6,000 photos and trains, for minutes.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def example() -> None:
 
 
 def market_quality(workspace: Path) -> None:
-    """The whole chain by its commands, judged by the true grades and by clicks."""
+    """The whole chain of commands, evaluated with the true grades and with clicks."""
     for table, file in (("listings", "listings.csv"), ("searches", "searches.csv.gz")):
         root = ["--image-root", str(MARKET)] if table == "listings" else []
         _run("ingest", table, str(MARKET / file), *root, workspace=workspace)
@@ -74,14 +75,14 @@ def market_quality(workspace: Path) -> None:
 
 
 def market_training(workspace: Path) -> None:
-    """The text ranker's fit on the market data, at fixed strengths."""
+    """Fit the text ranker on the market data, with fixed strengths."""
     print("market, text ranker: CPU seconds of training, nDCG@10 of clicks on the last 10% of the training days")
     tables = {name: workspace / "tables" / f"{name}.parquet" for name in ("listings", "searches")}
     ready = load_training_data(Inputs(**tables, images=None, config=LtrConfig(), seed=0))
     train, last = ready.part == 0, ready.part == 1
     pages, blocks = with_pairs(ready.pages.take(train), take(ready.blocks, ready.pages.rows(train)), Objective())
     strengths = {"overlap": 1e-6, "text": 3e-3, "word_crosses": 3e-5}
-    # a block's l2 as a scale of its features, so that solvers with one strength minimize the same
+    # a block's l2 as a scale of its features, so that solvers with one strength minimize the same objective
     names = list(strengths)
     x = sparse.hstack([blocks[n].matrix() * (3e-5 / strengths[n]) ** 0.5 for n in names], format="csr")
     rows = ready.pages.rows(last)
@@ -91,11 +92,11 @@ def market_training(workspace: Path) -> None:
     compare(pages, x, lambda w: _ndcg(np.asarray(held @ w), ready.pages.take(last)), l2=3e-5)
 
 
-def compare(pages: Pages, x: sparse.csr_matrix, judge: Callable[[np.ndarray], float], l2: float) -> None:
-    """All pairs by L-BFGS and by descent, LinearSVC on stored differences, a pair at a time, on the same features."""
+def compare(pages: Pages, x: sparse.csr_matrix, ndcg_of: Callable[[np.ndarray], float], l2: float) -> None:
+    """All pairs by L-BFGS and by descent, LinearSVC on stored differences, single pairs, on the same features."""
     width = x.shape[1]
     better, worse = (np.concatenate(part) for part in zip(*iterate_pairs(pages), strict=True))
-    _descend(x.indptr, x.indices, x.data, better[:9], worse[:9], width, 9, l2, 0.1, 0)  # compiled before it is timed
+    _descend(x.indptr, x.indices, x.data, better[:9], worse[:9], width, 9, l2, 0.1, 0)  # compiles before the timing
 
     def ours(solve: Callable[..., Fitted]) -> Callable[[], np.ndarray]:
         start, blocks, strength = {"features": np.zeros(width)}, {"features": Rows(x)}, {"features": l2}
@@ -124,7 +125,7 @@ def compare(pages: Pages, x: sparse.csr_matrix, judge: Callable[[np.ndarray], fl
         w = train()
         cost = time.process_time() - started
         base = base or cost
-        print(f"  {name:<20}{cost:8.2f} s  ({cost / base:6.1f} x)  {judge(w):.4f}", flush=True)
+        print(f"  {name:<20}{cost:8.2f} s  ({cost / base:6.1f} x)  {ndcg_of(w):.4f}", flush=True)
 
 
 def _ndcg(scores: np.ndarray, pages: Pages, *, exponential: bool = False) -> float:

@@ -1,7 +1,7 @@
-"""Lists of similar listings through the index and exactly: recall@10, CPU seconds, memory.
+"""Lists of similar listings with the index and exact ones: recall@10, CPU seconds, memory.
 
-`python -m benchmarks similar` needs the market data beside the checkout; it extracts 6,000 photos and writes 200,000
-listings made of their words and photos: minutes, and 2 GB on disk.
+`python -m benchmarks similar` needs the market data next to the checkout; it extracts 6,000 photos and writes 200,000
+listings made of their words and photos; it takes minutes and 2 GB of disk.
 """
 
 from __future__ import annotations
@@ -76,12 +76,12 @@ def make_large(workspace: Workspace, photos: ImageFeatures) -> None:
 def compare(workspace: Workspace) -> None:
     built = cost_of(etsyml("-w", str(workspace.root), "index", "similar"))
     size = sum(file.stat().st_size for file in workspace.index("similar").iterdir()) / 1e6
-    name, memory = workspace.root.name, f"{built.peak_mb:,.0f} MB at most"
+    name, memory = workspace.root.name, f"{built.peak_mb:,.0f} MB peak"
     print(f"{name}: index in {built.cpu_s:.1f} CPU-s, {memory}, {size:.0f} MB on disk")
     ids = json.loads((workspace.all_images()[0] / f"{IDS}.json").read_text())
     asked = np.random.default_rng(1).permutation(ids)[:MANY].tolist()
     print(
-        f"  {'variant':<12}{'recall@10':>10}{'index':>10}{'exact':>10} CPU-ms a list{'index':>8}{'exact':>8} MB at most"
+        f"  {'variant':<12}{'recall@10':>10}{'index':>10}{'exact':>10} CPU-ms per list{'index':>8}{'exact':>8} MB peak"
     )
     for variant in VARIANTS:
         lists, ms, peaks = [], [], []

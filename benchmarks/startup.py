@@ -1,4 +1,4 @@
-"""How soon the command line answers: `etsyml --help` beside a Python that does nothing."""
+"""Startup time of the command line: `etsyml --help` compared with an empty Python program."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The 10 most similar users of all users: by hyperplanes, by weighted MinHash and exactly; recall@10 and CPU seconds.
+"""The 10 most similar users of all users: by hyperplanes, weighted MinHash and exactly; recall@10 and CPU seconds.
 
-`python -m benchmarks users` needs the Gowalla check-ins beside the checkout for profiles that were learned; a larger
-number is made up. The exact lists are those of the textbook, a matrix product and a partition of its rows, and ours.
+`python -m benchmarks users` needs the Gowalla check-ins next to the checkout for trained profiles; a larger set is
+synthetic. The exact lists are computed in two ways: by a matrix product and a partition of its rows, and by etsyml.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from etsyml_cli.personalization.similar_profiles.search import similar_users
 GOWALLA = SHARED / "gowalla" / "train.csv.gz"
 K = 10
 MADE, STYLES, FAVORED = 200_000, 100, 2.0  # FAVORED: the sum of the Dirichlet's parameters
-SOME = 4096  # users whose exact lists stand for everyone's where there are many
+SOME = 4096  # for many users, the exact lists of this many represent all
 HASHED = 30_000  # MinHash of more takes minutes
 AT_ONCE = 512
 
@@ -35,8 +35,8 @@ def main() -> None:
     if GOWALLA.is_file():
         compare("learned", learned())
     else:
-        print("the Gowalla data set is not beside the checkout")
-    compare("made up", made_up())
+        print("the Gowalla data set was not found next to the checkout")
+    compare("synthetic", made_up())
 
 
 def learned() -> np.ndarray:
@@ -54,27 +54,27 @@ def made_up() -> np.ndarray:
 
 
 def compare(name: str, theta: np.ndarray) -> None:
-    """CPU seconds for the lists of everyone; those of SOME are scaled up."""
+    """CPU seconds for the lists of all users; those of SOME are scaled up."""
     everyone = np.arange(len(theta), dtype=np.int32)
     some = np.random.default_rng(1).permutation(everyone)[:SOME]
     similar_users(theta[:6000], everyone[:6000], K, method="lsh")  # compiles
     exact, ours = cpu_of(lambda: similar_users(theta, some, K, method="exact"))
-    rows = {"exact, ours": (ours * len(theta) / SOME, 1.0, "")}
+    rows = {"exact, etsyml": (ours * len(theta) / SOME, 1.0, "")}
     for label, threads in (("textbook, one BLAS thread", 1), ("textbook, BLAS threads as they come", None)):
         with threadpool_limits(threads, user_api="blas"):
             cosines, cost = cpu_of(lambda: textbook(theta, some))
         rows[label] = (cost * len(theta) / SOME, recall(cosines, exact.lists.cosines), "")
     for method in ("lsh", "minhash") if len(theta) <= HASHED else ("lsh",):
         found, cost = cpu_of(lambda method=method: similar_users(theta, everyone, K, method=method))
-        tables = f"{found.tables} tables, {found.bits} bits; told: {found.recall:.3f}" if found.tables else ""
+        tables = f"{found.tables} tables, {found.bits} bits; reported: {found.recall:.3f}" if found.tables else ""
         rows[method] = (cost, recall(found.lists.cosines[some], exact.lists.cosines), tables)
-    print(f"{len(theta):,} {name} profiles of {theta.shape[1]} styles: CPU-s for everyone, recall@{K}")
+    print(f"{len(theta):,} {name} profiles of {theta.shape[1]} styles: CPU-s for all users, recall@{K}")
     for label, (cost, share, more) in rows.items():
         print(f"  {label:<40}{cost:>10.2f}{share:>8.3f}  {more}", flush=True)
 
 
 def textbook(theta: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """The K highest cosines of each asked user, (B, K)."""
+    """The K highest cosines of each query user, (B, K)."""
     unit = theta / np.linalg.norm(theta, axis=1, keepdims=True)
     found = np.empty((len(asked), K), np.float32)
     for start in range(0, len(asked), AT_ONCE):

@@ -1,7 +1,8 @@
-"""Two writers of one output against a reader: no read may be mixed or cut, and nobody may fail.
+"""Two writers of one output and a reader: no read may be mixed or truncated, and no process may fail.
 
-`python -m benchmarks.writers [FILES [DIRECTORIES]]`: so many writes by each writer, and at least as many reads, of a
-single file, then of a directory with a manifest. A writer that finds the other one at work is told so and tries again.
+`python -m benchmarks.writers [FILES [DIRECTORIES]]`: this many writes by each writer, and at least as many reads, of a
+single file, then of a directory with a manifest. A writer that finds the other one active gets an error and tries
+again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Read = Callable[[Path], set[str]]
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """What one process saw: writes or reads done, waits for the other writer, mixed reads, failures."""
+    """The counts of one process: writes or reads done, waits for the other writer, mixed reads, failures."""
 
     done: int
     waited: int = 0
@@ -44,7 +45,7 @@ def main(files: str = "20000", directories: str = "1000") -> None:
 
 
 def compare(what: str, target: Path, writes: int, write: Write, read: Read) -> int:
-    """Run both writers and the reader, print what they saw, and return how often something was wrong."""
+    """Run both writers and the reader, print their counts, and return the number of errors."""
     write(target, "first")
     seen: SimpleQueue[Counts] = SimpleQueue()
     stop = Event()
@@ -60,7 +61,7 @@ def compare(what: str, target: Path, writes: int, write: Write, read: Read) -> i
     mixed, failed = sum(one.mixed for one in counts), [error for one in counts for error in one.failed]
     waits = sum(one.waited for one in written)
     print(f"{what}: 2 x {writes:,} writes ({waits:,} waits for the other writer), {counts[-1].done:,} reads")
-    print(f"{what}: {mixed:,} mixed or cut reads, {len(failed):,} failures {'; '.join(failed[:3])}")
+    print(f"{what}: {mixed:,} mixed or truncated reads, {len(failed):,} failures {'; '.join(failed[:3])}")
     return mixed + len(failed)
 
 
@@ -99,7 +100,7 @@ def write_file(path: Path, version: str) -> None:
 
 
 def read_file(path: Path) -> set[str]:
-    """The versions that its lines are of; a cut file counts as one more."""
+    """The versions of its lines; a truncated file counts as one more."""
     lines = path.read_text().splitlines()
     return {*lines, *(["cut"] if len(lines) != LINES else [])}
 
@@ -111,7 +112,7 @@ def write_directory(path: Path, version: str) -> None:
 
 
 def read_directory(path: Path) -> set[str]:
-    """The versions that the manifest and the files are of."""
+    """The versions of the manifest and the files."""
     with steady(path):
         version = read_manifest(path).plan.config["version"]
         return {version, *((path / name).read_text() for name in PARTS)}

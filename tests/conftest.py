@@ -44,7 +44,7 @@ def etsyml(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """`small_disk("64k")` mounts a disk of that size; the test is skipped where that needs more rights."""
+    """`small_disk("64k")` mounts a disk of that size; the test is skipped if that needs more rights."""
     disk = tmp_path / "disk"
     disk.mkdir()
 

@@ -70,9 +70,9 @@ def held_out_pairs(model: Path) -> set[tuple[str, str]]:
 
 
 def recommend(**asked: object) -> Iterator[dict]:
-    """The stage, with what is wished beside what else is asked."""
+    """Run the stage; ListOptions are separated from the other arguments."""
     wished = {name: asked.pop(name) for name in stage.ListOptions.__dataclass_fields__ if name in asked}
-    lists = stage.recommend(**asked, wish=stage.ListOptions(**wished))  # type: ignore[arg-type]
+    lists = stage.recommend(**asked, options=stage.ListOptions(**wished))  # type: ignore[arg-type]
     return (msgspec.to_builtins(one) for one in lists)
 
 

@@ -17,7 +17,7 @@ BLOCKS = ("overlap", "text", "image", "word_crosses", "photo_crosses")
 
 @dataclass
 class Log:
-    """Pages, and every kind of block for their rows, with the dense matrix that it stands for."""
+    """Pages, and every kind of block for their rows, with the equivalent dense matrix."""
 
     pages: Pages
     blocks: dict
@@ -82,7 +82,7 @@ def log_of(sizes, rng, n_listings=20, n_queries=5):
 
 
 def planted(seed, n_pages=600, size=8):
-    """Pages where the row of the greatest noisy planted score is clicked; only the first 3 of 8 features matter."""
+    """Pages on which the row of the greatest noisy planted score is clicked; only the first 3 of 8 features matter."""
     rng = np.random.default_rng(seed)
     truth = np.array([3.0, -2, 2, 0, 0, 0, 0, 0])
     x = rng.normal(size=(n_pages * size, 8)) * 0.5

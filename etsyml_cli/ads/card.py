@@ -44,7 +44,7 @@ Trained in time order on {rows:,} rows of the {source} table:
 
 {validation}
 
-`base_rate` predicts the average of the training rows for every row. The ensemble is measured before its calibration on
+`base_rate` predicts the average of the training rows for every row. The ensemble is evaluated before its calibration on
 the same day. Log loss of the latest days, with each row predicted just before the model was trained on it:
 
 {progressive}
@@ -54,8 +54,8 @@ the same day. Log loss of the latest days, with each row predicted just before t
     etsyml evaluate --metric auc
     etsyml score
 
-{position}A row that lacks a column is scored with the others. The training data depends on the ranking that selected
-the impressions, and so does the model.
+{position}A row without a column is scored with the other columns. The training data depends on the ranking that
+selected the impressions, and so does the model.
 """
 
 HISTORICAL = """
@@ -128,7 +128,7 @@ def _features(config: CtrConfig, absent: list[str], photos: str | None) -> str:
         ("bins of the logarithm of", features.numeric),
         (f"SVD with at most {config.svd_dim} dimensions of the words of", features.text_svd),
         (f"SVD with at most {config.photo_dim} dimensions of the photo features by", [photos] if photos else []),
-        ("left out, because the column is in no table:", absent),
+        ("skipped, because the column is in no table:", absent),
     ]
     return _list(lines)
 
@@ -156,7 +156,7 @@ def _fitted(days: FitDays) -> str:
         f"fitted to {_days(of[0], of[-1] + 1)}" if of else f"not fitted: too few days or under {LEAST_EVENTS} events"
         for of in (days.blend, days.calibration)
     )
-    return f"The blend was {blend}; the calibration was {calibration}"
+    return f"The ensemble was {blend}; the calibration was {calibration}"
 
 
 def _progressive(days: list[DayFigures], parts: list[str]) -> str:
@@ -183,12 +183,12 @@ def _days(first: int, end: int) -> str:
 
 def _validation(valid: dict[str, dict[str, float]]) -> str:
     if not valid:
-        return "There is no validation day, or its rows are of one class only."
+        return "There is no validation day, or its rows have only one class."
     return _table(valid, "{:.5f}")
 
 
 def _table(figures: Mapping[str, Mapping[str, float]], number: str) -> str:
-    """A Markdown table with one row per name and one column per figure."""
+    """A Markdown table with one row per name and one column per metric."""
     if not figures:
         return "none"
     names = next(iter(figures.values()))

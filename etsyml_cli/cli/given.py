@@ -1,4 +1,4 @@
-"""Options as given on the command line: none is overwritten or ignored silently."""
+"""Options given on the command line: duplicates and options without effect are refused."""
 
 from __future__ import annotations
 

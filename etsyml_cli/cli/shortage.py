@@ -12,7 +12,7 @@ from pathlib import Path
 
 from etsyml_cli.core.errors import ShortageError
 
-# what libraries say that raise neither MemoryError nor OSError: torch, ONNX Runtime, DuckDB, Python's threads
+# messages of libraries that raise neither MemoryError nor OSError: torch, ONNX Runtime, DuckDB, Python's threads
 NO_MEMORY = re.compile(r"allocate memory|out of memory|can't start new thread|failed to map segment", re.IGNORECASE)
 NO_SPACE = re.compile(r"no space left on device", re.IGNORECASE)
 
@@ -52,7 +52,7 @@ def _memory_is_full(needed: int | None) -> ShortageError:
 
 
 def _needed(error: Exception) -> int | None:
-    """The bytes that could not be allocated; None if the error does not say."""
+    """The bytes that could not be allocated; None if the error does not contain them."""
     shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)
     if shape is not None and dtype is not None:  # numpy's
         return int(math.prod(shape) * dtype.itemsize)
@@ -71,7 +71,7 @@ def _of_system() -> Iterator[int]:
 
 
 def _of_groups() -> Iterator[int]:
-    """The room in the control group (version 2, 1) that a container or a service runs in."""
+    """The available memory of the control group (version 2, 1) that a container or a service runs in."""
     for directory, limit, used, reclaimable in (
         (CGROUPS, "memory.max", "memory.current", "inactive_file"),
         (CGROUPS / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -83,7 +83,7 @@ def _of_groups() -> Iterator[int]:
 
 
 def _of_process() -> Iterator[int]:
-    """The room under `ulimit -v`."""
+    """The available memory under `ulimit -v`."""
     import resource
 
     most = resource.getrlimit(resource.RLIMIT_AS)[0]

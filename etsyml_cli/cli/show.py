@@ -74,7 +74,7 @@ def table(title: str, header: list[str], rows: Iterable[list[str]], *, numbers_f
     for row in rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))  # Text: a title is never read as markup
     size = shutil.get_terminal_size()
-    Console(width=size.columns, height=size.lines).print(drawn)  # by itself rich forgets COLUMNS on a dumb terminal
+    Console(width=size.columns, height=size.lines).print(drawn)  # rich ignores COLUMNS on a dumb terminal
 
 
 def interval(low: float | None, high: float | None, decimals: int = 3) -> str:

@@ -70,10 +70,10 @@ def nearest_word(word: str, choices: Sequence[str]) -> str | None:
     return next(iter(difflib.get_close_matches(word, choices, n=1, cutoff=0.6)), None)
 
 
-def like_this_id(wanted: str, ids: Iterable[str]) -> str:
+def like_this_id(name: str, ids: Iterable[str]) -> str:
     """A hint that names the most similar id among the first MAX_IDS_COMPARED with the same first or last half."""
-    half = max(len(wanted) // 2, 1)
-    begin, end = wanted[:half].lower(), wanted[-half:].lower()
-    alike = (one for one in ids if (lower := one.lower()).startswith(begin) or lower.endswith(end))
-    near = nearest_word(wanted, list(islice(alike, MAX_IDS_COMPARED)))
+    half = max(len(name) // 2, 1)
+    begin, end = name[:half].lower(), name[-half:].lower()
+    similar = (one for one in ids if (lower := one.lower()).startswith(begin) or lower.endswith(end))
+    near = nearest_word(name, list(islice(similar, MAX_IDS_COMPARED)))
     return f"Did you mean {near!r}?" if near else "Check the id (ids are case-sensitive)."

@@ -60,7 +60,8 @@ def contract_for(schema: TableSchema, inputs: Inputs, config: IngestConfig) -> C
     image_root = os.path.abspath(config.image_root or inputs.folder)  # noqa: PTH100  resolve() would follow links
     if PHOTOS & mapping.columns.keys() and not os.path.isdir(image_root):  # noqa: PTH112  False without permission
         raise InputError(
-            f"--image-root {config.image_root}: no such directory", hint="Give the directory that contains the images."
+            f"--image-root {config.image_root}: directory not found",
+            hint="Give the directory that contains the images.",
         )
     space_separated = frozenset().union(*(header.space_separated for _, header in inputs.files))
     return Contract(schema, mapping, build_rules(config, image_root), space_separated)

@@ -1,10 +1,10 @@
-"""Artifacts: directories that appear whole or not at all, each with a `manifest.json` that says what it is.
+"""Artifacts: directories that are written atomically, each described by a `manifest.json`.
 
-A stage describes in a `Plan` everything that its output depends on, and writes inside
-`with artifact(target, plan, force=force) as draft`. The draft has a hidden name next to the target; at the
-end it is hashed, fsynced and swapped in by one rename. No manifest means: not finished.
-Of what is replaced only files are removed that its manifest names; a directory that holds others is refused.
-What changes from run to run (times, memory, host, command line) goes to `run.json`, outside every hash.
+A stage describes in a `Plan` everything that its output depends on, and writes inside `with artifact(target, plan,
+force=force) as draft`. The draft has a hidden name next to the target; at the end it is hashed, fsynced and swapped in
+by one rename. Without a manifest, an artifact is unfinished. When an artifact is replaced, only files that its manifest
+names are removed; a directory with other files is refused. Everything that changes from run to run (times, memory,
+host, command line) is in `run.json`, which no hash covers.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SYNCS_AT_ONCE = 8
 
 
 class Source(msgspec.Struct, frozen=True):
-    """One input file: its name without folders (they differ between machines), size in bytes and hash."""
+    """An input file: its name without directories (they differ between machines), size in bytes and hash."""
 
     name: str
     size: int
@@ -43,7 +43,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that an artifact's bytes depend on."""
+    """Everything that the bytes of an artifact depend on."""
 
     kind: str
     config: dict[str, Any] = {}
@@ -54,7 +54,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan that was carried out: with counts of rows, facts worth knowing and the hash of each output."""
+    """A completed plan with row counts, facts and the hash of each output."""
 
     plan: Plan
     rows: dict[str, int] = {}
@@ -64,7 +64,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass
 class Draft:
-    """A directory in the making; what is put into `rows` and `facts` goes into the manifest."""
+    """An artifact being written; its `rows` and `facts` are written to the manifest."""
 
     path: Path
     rows: dict[str, int] = field(default_factory=dict)
@@ -72,15 +72,15 @@ class Draft:
 
 
 def source_of(path: Path) -> Source:
-    """`path` as an input: a file by its content, an artifact by its manifest, which holds its outputs' hashes."""
+    """`path` as an input: a file by its content, an artifact by its manifest, which has its outputs' hashes."""
     content = path / MANIFEST if path.is_dir() else path
     if not content.is_file():
-        raise InputError(f"{path}: not here", hint="Is the path right, and has the command that writes it finished?")
+        raise InputError(f"{path}: not found", hint="Check the path, and that the command that writes it has finished.")
     return Source(path.name, content.stat().st_size, sha256_of(content))
 
 
 def to_json(value: Any) -> bytes:
-    """Indented JSON, keys in the order in which the program lists them."""
+    """Indented JSON, with keys in the order of the dictionary."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
 
 
@@ -90,7 +90,7 @@ Facts = TypeVar("Facts", bound=msgspec.Struct)
 def facts_of(
     manifest: Manifest, kind: type[Facts], directory: Path, hint: str = "Create it again with --force."
 ) -> Facts:
-    """The facts of the manifest in `directory` as a Struct. Raises InputError if one is missing or of another type."""
+    """The manifest's facts as a Struct. Raises InputError if one is missing or has another type."""
     try:
         return msgspec.convert(manifest.facts, kind)
     except msgspec.ValidationError as error:
@@ -98,18 +98,18 @@ def facts_of(
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """The manifest of an artifact. Raises InputError where `directory` is no finished artifact."""
+    """The manifest of an artifact. Raises InputError if `directory` is not a finished artifact."""
     path = directory / MANIFEST
     try:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{directory}: no {MANIFEST}, so this is no finished artifact") from None
+        raise InputError(f"{directory}: not a finished artifact: {MANIFEST} not found") from None
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise InputError(f"{path}: {error}", hint="It is damaged: make it again with --force.") from None
 
 
 def damaged_files(directory: Path, manifest: Manifest) -> list[str]:
-    """The outputs that are missing or are no longer what the manifest says."""
+    """The outputs that are missing or differ from the manifest."""
     return [
         name
         for name, sha256 in manifest.outputs.items()
@@ -118,9 +118,9 @@ def damaged_files(directory: Path, manifest: Manifest) -> list[str]:
 
 
 def expect_kind(directory: Path, kind: str, *, made_by: str) -> Manifest:
-    """The manifest of an artifact of this kind; else InputError that names the command which makes one."""
+    """The manifest of an artifact of this kind. Otherwise raises InputError with the command to make it."""
     if not (directory / MANIFEST).is_file():
-        raise InputError(f"{directory}: no {kind} here", hint=f"Make it with: {made_by}")
+        raise InputError(f"{directory}: {kind} not found", hint=f"Make it with: {made_by}")
     manifest = read_manifest(directory)
     if manifest.plan.kind != kind:
         raise InputError(f"{directory}: expected {kind}, found {manifest.plan.kind}")
@@ -137,7 +137,7 @@ def expect_same_input(manifest: Manifest, name: str, path: Path) -> None:
 
 
 def is_up_to_date(target: Path, plan: Plan) -> bool:
-    """Whether `target` was made by just this plan and all its files are what the manifest says."""
+    """Whether `target` was made by exactly this plan and all its files match the manifest."""
     try:
         manifest = read_manifest(target)
     except InputError:
@@ -146,19 +146,19 @@ def is_up_to_date(target: Path, plan: Plan) -> bool:
 
 
 def was_made_by(manifest: Manifest, plan: Plan) -> bool:
-    """Whether the manifest is of just this plan, as far as JSON can tell (it has no tuples)."""
+    """Whether the manifest has exactly this plan, as compared in JSON (it has no tuples)."""
     return manifest.plan == msgspec.json.decode(msgspec.json.encode(plan), type=Plan)
 
 
 def is_fresh(directory: Path, plan: Plan, *, made_by: str) -> bool:
-    """Whether the artifact in `directory` was made by just this plan; the log names what it was made from instead."""
+    """Whether the artifact in `directory` was made by exactly this plan; log a differing input."""
     found = read_manifest(directory)
     if was_made_by(found, plan):
         return True
     names = found.plan.inputs.keys() | plan.inputs.keys()
     other = sorted(name for name in names if found.plan.inputs.get(name) != plan.inputs.get(name))
     what = " and ".join(other) or "version or setting"
-    logger.warning("%s is not used: made from another %s; refresh it with: %s", directory, what, made_by)
+    logger.warning("%s is stale (%s has changed), ignoring it; rebuild with: %s", directory, what, made_by)
     return False
 
 
@@ -166,11 +166,11 @@ def is_fresh(directory: Path, plan: Plan, *, made_by: str) -> bool:
 def artifact(target: Path, plan: Plan, *, force: bool = False, resume: Plan | None = None) -> Iterator[Draft]:
     """Write an artifact: `target` is replaced in one step if the block ends without an error.
 
-    What `refuse_to_overwrite` refuses is refused before anything is done.
-    `resume` is the part of the plan that the draft's files called *.partial depend on: those that a killed or failed
-    run of the same part left behind are handed out again. Otherwise each run starts from an empty directory.
+    Everything that `refuse_to_overwrite` refuses is refused first. `resume` is the part of the plan that the draft's
+    files called *.partial depend on: those that a killed or failed run with the same part left behind are used again.
+    Otherwise each run starts from an empty directory.
     """
-    target = Path(os.path.realpath(target))  # a link stays, what it points to is replaced
+    target = Path(os.path.realpath(target))  # a link is kept, its target is replaced
     refuse_to_overwrite(target, plan.kind, force=force)
     partial = target.with_name(f".{target.name}.partial")
     started = time.time()
@@ -180,7 +180,7 @@ def artifact(target: Path, plan: Plan, *, force: bool = False, resume: Plan | No
         try:
             yield draft
             _finish(draft, plan, started)
-            refuse_to_overwrite(target, plan.kind, force=force)  # a file may have been added while we worked
+            refuse_to_overwrite(target, plan.kind, force=force)  # a file may have been added during the run
         except BaseException:
             if resume is None:
                 remove_draft(partial)
@@ -191,23 +191,23 @@ def artifact(target: Path, plan: Plan, *, force: bool = False, resume: Plan | No
 
 
 def refuse_to_overwrite(target: Path, kind: str, *, force: bool) -> None:
-    """Raises UsageError unless `target` is free, an empty directory or an artifact of this kind and nothing else.
+    """Raises UsageError unless `target` is free, an empty directory or an artifact of this kind without other files.
 
-    An artifact of another kind is replaced with `force`. A file that etsyml did not write stays even then:
-    `--out . --force` must not cost anybody a home.
+    An artifact of another kind is replaced with `force`. A file that etsyml did not write is kept even then: `--out .
+    --force` must not delete a home directory.
     """
     if not target.exists():
         return
     if not target.is_dir():
         raise UsageError(f"{target}: not a directory", hint="Choose another path.")
     if target.samefile(Path.cwd()):
-        raise UsageError(f"{target}: the current directory, which cannot be replaced", hint="Name one inside it.")
+        raise UsageError(f"{target}: cannot replace the current directory", hint="Choose a directory inside it.")
     with steady(target):
         _refuse_foreign_files(target, _written_files(target))
         found = _kind_of(target)
     if found not in (None, kind) and not force:
         raise UsageError(
-            f"{target}: already exists and holds {found}, not {kind}", hint="Choose another path or add --force."
+            f"{target}: already exists and contains {found}, not {kind}", hint="Choose another path or add --force."
         )
 
 
@@ -218,12 +218,12 @@ def _refuse_foreign_files(directory: Path, ours: set[str]) -> None:
         name = str(path.relative_to(directory))
         if not path.is_dir() and name not in ours:
             raise UsageError(
-                f"{directory}: holds {name}, which etsyml did not write", hint="Move it, or choose another path."
+                f"{directory}: contains {name}, which etsyml did not write", hint="Move it, or choose another path."
             )
 
 
 def _entries(directory: Path) -> Iterator[Path]:
-    """All files, links and directories below a directory, what is inside a directory before it; no link is followed."""
+    """All files, links and directories below a directory, contents before directories; links are not followed."""
     for folder, folders, files in os.walk(directory, topdown=False):
         yield from (Path(folder, name) for name in sorted([*folders, *files]))
 
@@ -245,7 +245,7 @@ def _kind_of(directory: Path) -> str | None:
 
 
 def _remove(artifact: Path) -> None:
-    """Remove an artifact that was replaced; a foreign file that was added at the last moment is kept."""
+    """Remove a replaced artifact, but keep a foreign file that was added at the last moment."""
     ours = _written_files(artifact)
     last = [artifact / RUN, artifact / MANIFEST]
     for path in [*(path for path in _entries(artifact) if path not in last), *last]:
@@ -257,11 +257,11 @@ def _remove(artifact: Path) -> None:
     try:
         artifact.rmdir()
     except OSError:
-        logger.warning("%s: kept, as it holds files that etsyml did not write", artifact)
+        logger.warning("%s: kept, because it contains files that etsyml did not write", artifact)
 
 
 def _prepare(partial: Path, plan: Plan, resume: Plan | None) -> None:
-    """An empty draft directory, but for the scratch that a stopped run of the same plan left behind."""
+    """Create an empty draft directory, except for scratch files that an interrupted run of the same plan left."""
     refuse_link(partial)
     partial.mkdir(exist_ok=True)
     planned = to_json(resume or plan)
@@ -269,7 +269,7 @@ def _prepare(partial: Path, plan: Plan, resume: Plan | None) -> None:
     _refuse_foreign_draft(partial)
     same = resume is not None and left_behind.is_file() and left_behind.read_bytes() == planned
     if resume is not None and left_behind.is_file() and not same:
-        logger.warning("%s: a stopped run had other inputs or settings, so this one starts again", partial)
+        logger.warning("%s: the interrupted run had other inputs or settings, starting again", partial)
     for entry in partial.iterdir():
         if entry != left_behind and not (same and _is_scratch(entry)):
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
@@ -277,7 +277,7 @@ def _prepare(partial: Path, plan: Plan, resume: Plan | None) -> None:
 
 
 def _refuse_foreign_draft(partial: Path) -> None:
-    """A draft holds its plan, and an artifact that was replaced its manifest: whatever holds neither is not ours."""
+    """Raises UsageError if a draft contains neither its plan nor the manifest of a replaced artifact."""
     for entry in _entries(partial):
         refuse_link(entry)
     if not (partial / PLAN).is_file():
@@ -285,7 +285,7 @@ def _refuse_foreign_draft(partial: Path) -> None:
 
 
 def remove_draft(draft: Path) -> None:
-    """Remove a draft, its plan last: what a kill leaves is still known as a draft."""
+    """Remove a draft, its plan last, so that the rest of it is still recognized as a draft after a kill."""
     with suppress(OSError):
         for entry in draft.iterdir():
             if entry.name != PLAN:
@@ -295,12 +295,12 @@ def remove_draft(draft: Path) -> None:
 
 
 def _is_scratch(path: Path) -> bool:
-    """Whether a file of a draft serves only the making of it."""
+    """Whether a file of a draft is only a scratch file."""
     return path.name == PLAN or path.suffix == ".partial"
 
 
 def _finish(draft: Draft, plan: Plan, started: float) -> None:
-    """The scratch goes last: until the manifest is there, a killed run can go on with it."""
+    """Finish the draft; scratch files are removed last, so that a killed run can resume until the manifest exists."""
     found = sorted(path for path in draft.path.rglob("*") if path.is_file())
     ours = [draft.path / name for name in (RUN, MANIFEST)]
     files = [path for path in found if not _is_scratch(path) and path not in ours]

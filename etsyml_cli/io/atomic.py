@@ -1,8 +1,8 @@
-"""Files and directories that appear whole or not at all, one writer at a time.
+"""Write files and directories atomically, one writer at a time.
 
 A writer holds a lock on `.NAME.lock` next to the output. That file is never removed or renamed, so two writers always
-meet in it; for a single file it also records the hashes of what was written last. Drafts have hidden names next to the
-output, are created exclusively and never through a link.
+use the same one; for a single file it also records the hashes of what was written last. Drafts have hidden names next
+to the output, and are created exclusively and never through a link.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def sync(path: Path) -> None:
 def refuse_link(path: Path) -> None:
     """Raises UsageError if `path` is a symbolic link."""
     if path.is_symlink():
-        raise UsageError(f"{path}: a symbolic link where etsyml keeps a file of its own", hint="Remove the link.")
+        raise UsageError(f"{path}: a symbolic link in place of a file of etsyml", hint="Remove the link.")
 
 
 def new_file(path: Path) -> None:
-    """Create `path` empty; a file that a killed run left there is removed. Raises UsageError for a link."""
+    """Create `path` empty; remove a file that a killed run left there. Raises UsageError for a link."""
     path.parent.mkdir(parents=True, exist_ok=True)
     refuse_link(path)
     path.unlink(missing_ok=True)
@@ -58,7 +58,7 @@ def new_file(path: Path) -> None:
 
 @contextmanager
 def only_writer(target: Path) -> Iterator[int]:
-    """Hold the lock of `target` and give its open file. Raises UsageError if another process holds it."""
+    """Hold the lock of `target` and yield its open file. Raises UsageError if another process holds it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     path = lock_path(target)
     refuse_link(path)
@@ -73,7 +73,7 @@ def only_writer(target: Path) -> Iterator[int]:
             f"{target}: another etsyml process is writing to it", hint="Wait until it has finished."
         ) from None
     except OSError as error:
-        if error.errno == errno.ENOSPC and error.filename is None:  # so that the disk that is full can be named
+        if error.errno == errno.ENOSPC and error.filename is None:  # so that the error can name the full disk
             error.filename = str(target)
         raise
     finally:
@@ -86,7 +86,7 @@ def lock_path(target: Path) -> Path:
 
 @contextmanager
 def scratch_file(path: Path) -> Iterator[Path]:
-    """An empty file for this process alone; it is removed when the block ends."""
+    """An empty file for this process only; it is removed when the block ends."""
     with only_writer(path):
         new_file(path)
         try:
@@ -118,14 +118,14 @@ class FileWriter:
 def file_writer(path: Path, *, force: bool | None) -> Iterator[FileWriter]:
     """Lock the output file `path`.
 
-    Raises UsageError for a directory or device and, without `force`, for a file that etsyml did not write; None says
+    Raises UsageError for a directory or device and, without `force`, for a file that etsyml did not write; None means
     that the command has no --force. A link is followed only to a file that etsyml wrote, even with `force`.
     """
     if path.exists() and not path.is_file():
         what = "a directory" if path.is_dir() else "neither a file nor a directory"
         raise UsageError(f"{path}: {what}, not a file that can be replaced", hint="Choose another path.")
     if path.is_symlink() and not recorded(path):
-        _refuse_foreign_file(path, force)  # before a lock is put next to a file that is none of ours
+        _refuse_foreign_file(path, force)  # before a lock is created next to a file that etsyml did not write
     real = Path(os.path.realpath(path))
     with only_writer(real) as lock:
         _refuse_foreign_file(path, force)
@@ -160,7 +160,7 @@ def _refuse_foreign_file(path: Path, force: bool | None) -> None:
 
 
 def record(lock: int, path: Path, draft: Path) -> None:
-    """Record in the lock file that the draft is ours, before it replaces `path`, which stays ours until then."""
+    """Record the draft's hash in the lock file before it replaces `path`, whose hash is kept until then."""
     hashes = [sha256_of(draft), *([sha256_of(path)] if is_as_written(path) else [])]
     os.ftruncate(lock, 0)
     os.pwrite(lock, "".join(f"{one}\n" for one in hashes).encode(), 0)
@@ -168,7 +168,7 @@ def record(lock: int, path: Path, draft: Path) -> None:
 
 
 def recorded(path: Path) -> list[str]:
-    """The hashes of what etsyml wrote to `path` last."""
+    """The hashes of the last files that etsyml wrote to `path`."""
     lock = lock_path(Path(os.path.realpath(path)))
     if lock.is_symlink() or not lock.is_file():
         return []
@@ -183,7 +183,7 @@ def is_as_written(path: Path) -> bool:
 
 
 def swap_in(draft: Path, target: Path) -> Path | None:
-    """Put a directory in the place of `target`, in one step if the system can; gives the path of the old one."""
+    """Move a directory to `target`, in one step if the system can; return the path of the old one."""
     old: Path | None = None
     if not target.exists():
         draft.rename(target)
@@ -202,11 +202,11 @@ def swap_in(draft: Path, target: Path) -> Path | None:
 
 @contextmanager
 def steady(directory: Path) -> Iterator[None]:
-    """Files that are opened in this block are all of one version of `directory`: it is not replaced meanwhile."""
+    """Ensure that files opened in this block are of one version of `directory`, which is not replaced meanwhile."""
     while True:
         descriptor = os.open(directory, os.O_RDONLY)
         try:
-            with suppress(OSError):  # a network file system may have no locks
+            with suppress(OSError):  # some network file systems have no locks
                 fcntl.flock(descriptor, fcntl.LOCK_SH)
             if _is_still(descriptor, directory):
                 yield
@@ -216,7 +216,7 @@ def steady(directory: Path) -> Iterator[None]:
 
 
 def of_one_version(load: Callable[Concatenate[Path, P], T]) -> Callable[Concatenate[Path, P], T]:
-    """Let `load(directory, ...)` run in `steady`; if there is no directory, the error is its own."""
+    """Run `load(directory, ...)` in `steady`; if there is no directory, `load` raises its own error."""
 
     @wraps(load)
     def steadily(directory: Path, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -236,7 +236,7 @@ def _is_still(descriptor: int, directory: Path) -> bool:
 
 @contextmanager
 def _without_readers(directory: Path) -> Iterator[None]:
-    """Wait until nobody is inside `steady`; who comes meanwhile waits, then sees what has replaced the directory."""
+    """Wait until no reader is inside `steady`; new readers wait, then see the new directory."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -246,7 +246,7 @@ def _without_readers(directory: Path) -> Iterator[None]:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Swap two directories in one step; False if the system cannot (only Linux has the call)."""
+    """Swap two directories in one step; return False if the system cannot (only Linux has the call)."""
     at_cwd, exchange = -100, 2
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2

@@ -1,4 +1,4 @@
-"""The record of a run: what differs between two runs of one plan."""
+"""The record of a run: everything that differs between two runs of one plan."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ import msgspec
 def run_record(started: float, outputs: Iterable[str]) -> dict[str, Any]:
     """What differs between two runs of one plan: command line, host, times (s) and peak memory (MB).
 
-    It names the outputs too, so that they are known to be ours if the manifest is damaged.
+    It also names the outputs, so that etsyml recognizes them if the manifest is damaged.
     """
     usage = resource.getrusage(resource.RUSAGE_SELF)
     kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    system = os.uname()  # platform.platform() would start the program `uname`
+    system = os.uname()  # platform.platform() would run the program `uname`
     return {
         "argv": sys.argv,
         "host": system.nodename,
@@ -36,7 +36,7 @@ def run_record(started: float, outputs: Iterable[str]) -> dict[str, Any]:
 
 
 def outputs_of_run(path: Path) -> list[str] | None:
-    """The outputs that the record of a run names; None if there is no such record."""
+    """The outputs that the record of a run names; None if there is no record."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=_RunOutputs).outputs
     except (OSError, msgspec.DecodeError):

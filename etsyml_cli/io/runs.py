@@ -21,7 +21,7 @@ from etsyml_cli.io.atomic import file_writer, new_file, refuse_link, whole_file
 from etsyml_cli.io.ranked import RankedList
 from etsyml_cli.io.trec import query_key
 
-Document = msgspec.Struct | Mapping[str, Any]  # one JSON object; its `items`, if it has any, are documents too
+Document = msgspec.Struct | Mapping[str, Any]  # one JSON object; its `items`, if any, are documents too
 Row = dict[str, Any]
 
 RUN_TAG = "etsyml"
@@ -56,7 +56,7 @@ def _write(
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in formats:
         hint = did_you_mean(f".{suffix}", [f".{name}" for name in formats])
-        raise UsageError(f"{path}: no format has this ending", hint=hint)
+        raise UsageError(f"{path}: unknown file extension", hint=hint)
     counted = Counted(documents)
     with whole_file(path, force=force) as partial:
         if suffix == PARQUET:
@@ -70,10 +70,10 @@ def _write(
 def write_lists_resumably(
     lists_from: Callable[[int], Iterable[RankedList]], path: Path, plan: Plan, *, force: bool | None = None
 ) -> int:
-    """Write lists as JSON Lines and return their number, keeping those that an interrupted run of `plan` has written.
+    """Write lists as JSON Lines and return their number, keeping the lists of an interrupted run of `plan`.
 
     `lists_from(n)` yields all lists except the first n. Until the file is complete, a hidden file in its directory
-    holds the finished lists, and another one the plan. Raises UsageError as `write_lists` does.
+    contains the finished lists, and another one the plan. Raises UsageError as `write_lists` does.
     """
     with file_writer(path, force=force) as writer:
         partial, planned = writer.hidden("resumable"), writer.hidden("plan.json")
@@ -109,7 +109,7 @@ def _whole_lines(path: Path) -> int:
 def print_lists(lists: Iterable[RankedList], file: TextIO, text_format: str, *, subject: str) -> None:
     """Write ranked lists to an open file as jsonl, csv or trec. Raises UsageError for another format."""
     if text_format not in TEXT_FORMATS:
-        raise UsageError(f"no format is called {text_format!r}", hint=did_you_mean(text_format, TEXT_FORMATS))
+        raise UsageError(f"unknown format {text_format!r}", hint=did_you_mean(text_format, TEXT_FORMATS))
     TEXT_FORMATS[text_format](lists, file, columns_of(subject))
 
 
@@ -141,7 +141,10 @@ def trec_lines(one: RankedList, subject: str) -> Iterator[str]:
     qid = query_key(one.subject(subject))
     for item in one.items:
         if item.id.split() != [item.id]:
-            raise DataError(f"the id {item.id!r} cannot stand in a TREC run", hint="Write .jsonl, .csv or .parquet.")
+            raise DataError(
+                f"invalid id {item.id!r}: ids with spaces cannot be written to a TREC run",
+                hint="Write .jsonl, .csv or .parquet.",
+            )
         yield f"{qid} Q0 {item.id} {item.rank} {item.score!r} {RUN_TAG}\n"
 
 

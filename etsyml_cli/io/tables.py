@@ -1,6 +1,6 @@
-"""Tables on disk: Parquet (zstd) whose footer holds the manifest, so that one file tells all about itself.
+"""Tables on disk: Parquet (zstd) with the manifest in the footer, so that one file is self-describing.
 
-The rejected rows lie beside it in `NAME.rejects.jsonl`, the run's record in `NAME.run.json`.
+The rejected rows are stored next to it in `NAME.rejects.jsonl`, the record of the run in `NAME.run.json`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def run_path(table: Path) -> Path:
 
 
 class TableDraft:
-    """A table in the making: a scratch directory, the open rejects file, the plan and counts for the manifest."""
+    """A table being written: a scratch directory, the open rejects file, the plan and counts for the manifest."""
 
     def __init__(self, scratch: Path, rejects: IO[bytes], plan: Plan) -> None:
         self.scratch = scratch
@@ -63,7 +63,7 @@ class TableDraft:
 def table_draft(target: Path, plan: Plan, *, force: bool = False) -> Iterator[TableDraft]:
     """Write a table: the block fills `draft.table` and ends with `seal`; then the table and its rejects appear.
 
-    Whatever happens before that leaves what is there as it is. Files that etsyml did not write are refused
+    If an error occurs before that, existing files are unchanged. Files that etsyml did not write are refused
     (UsageError) without `force`.
     """
     _refuse_foreign_table(target, force=force)
@@ -105,7 +105,7 @@ def _is_table(path: Path) -> bool:
 
 
 def seal(writer: pq.ParquetWriter, draft: TableDraft) -> None:
-    """Put the manifest into the footer and close the file."""
+    """Write the manifest to the footer and close the file."""
     draft.rejects.flush()
     outputs = {"rejects.jsonl": sha256_of(draft.scratch / "rejects.jsonl")}
     manifest = Manifest(plan=draft.plan, rows=draft.rows, facts=draft.facts, outputs=outputs)
@@ -114,14 +114,14 @@ def seal(writer: pq.ParquetWriter, draft: TableDraft) -> None:
 
 
 def parquet_writer(path: Path, schema: pa.Schema, *, unlike: Collection[str] = ()) -> pq.ParquetWriter:
-    """A writer of our kind of Parquet; no dictionary is tried for columns whose values are `unlike` each other."""
+    """A writer for etsyml's tables; columns with mostly distinct values, `unlike`, get no dictionary."""
     schema = schema.with_metadata({b"schema_version": str(SCHEMA_VERSION).encode()})
-    alike = [field.name for field in schema if field.name not in unlike and not pa.types.is_timestamp(field.type)]
-    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=[*alike, "tags.list.element"])
+    repetitive = [field.name for field in schema if field.name not in unlike and not pa.types.is_timestamp(field.type)]
+    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=[*repetitive, "tags.list.element"])
 
 
 class RowGroups:
-    """Gathers rows until they fill a row group, by number or by size, and writes it."""
+    """Collects rows until they fill a row group, by number or by size, and writes it."""
 
     def __init__(self, writer: pq.ParquetWriter) -> None:
         self.writer = writer
@@ -144,7 +144,7 @@ class RowGroups:
 
 
 def table_manifest(path: Path) -> Manifest:
-    """The manifest in a table's footer. Raises InputError where `path` is no table of ours."""
+    """The manifest in a table's footer. Raises InputError if `path` is not a table of etsyml."""
     file = open_table_file(path)
     metadata = file.schema_arrow.metadata or {}
     footer = file.metadata.metadata or {}
@@ -152,12 +152,12 @@ def table_manifest(path: Path) -> Manifest:
         raise InputError(f"{path}: not a table that `etsyml ingest` wrote", hint="Ingest the file first.")
     version = int(metadata[b"schema_version"])
     if version != SCHEMA_VERSION:
-        raise InputError(f"{path}: schema version {version}, this program reads {SCHEMA_VERSION}; ingest again")
+        raise InputError(f"{path}: schema version is {version}, expected {SCHEMA_VERSION}; ingest again")
     return msgspec.json.decode(footer[MANIFEST_KEY], type=Manifest)
 
 
 def table_is_up_to_date(path: Path, plan: Plan) -> bool:
-    """Whether the table was made by just this plan, and it and its rejects are as they were written."""
+    """Whether the table was made by exactly this plan, and it and its rejects are unchanged."""
     if not is_as_written(path) or not rejects_path(path).is_file():
         return False
     try:
@@ -169,13 +169,13 @@ def table_is_up_to_date(path: Path, plan: Plan) -> bool:
 
 
 def table_source(path: Path, name: str) -> Source:
-    """A table as an input. Raises InputError, with the command that makes it, where it is not there."""
+    """A table as an input. Raises InputError, with the command that makes it, if it is not found."""
     _expect_here(path, name)
     return source_of(path)
 
 
 def open_table(path: Path, *names: str, dictionaries: Collection[str] = ()) -> pq.ParquetFile:
-    """A table of one of these names, the columns of `dictionaries` read as such.
+    """Open a table of one of these names, with the columns of `dictionaries` as dictionaries.
 
     Raises InputError for a missing file, another table, another schema version.
     """
@@ -187,27 +187,27 @@ def open_table(path: Path, *names: str, dictionaries: Collection[str] = ()) -> p
 
 
 def read_table(path: Path, name: str, columns: list[str] | None = None) -> pa.Table:
-    """The table as Arrow, with these columns or all; an optional column the file lacks comes as nulls.
+    """The table as Arrow, with these columns or all; a missing optional column is all nulls.
 
     Raises InputError for a column that the table cannot have.
     """
     file = open_table(path, name)
-    wanted = _expect_columns(path, name, columns, file.schema_arrow.names)
-    return widened(_completed(_read(file, _present(file, wanted)), name, wanted))
+    selected = _expect_columns(path, name, columns, file.schema_arrow.names)
+    return widened(_completed(_read(file, _present(file, selected)), name, selected))
 
 
 def _read(file: pq.ParquetFile, columns: list[str]) -> pa.Table:
-    """The columns, one row group at a time: pyarrow does not read more than 2 GiB of a list column at once."""
+    """The columns, read by row group: pyarrow reads at most 2 GiB of a list column at once."""
     groups = [file.read_row_group(number, columns) for number in range(file.num_row_groups)]
     return pa.concat_tables(groups) if groups else file.read(columns)
 
 
 def read_in_pieces(path: Path, name: str, columns: list[str], rows_at_once: int) -> Iterator[pa.Table]:
-    """What `read_table` reads, at most so many rows at a time."""
+    """The same as `read_table`, in pieces with a limited number of rows."""
     file = open_table(path, name)
-    wanted = _expect_columns(path, name, columns, file.schema_arrow.names)
-    for batch in file.iter_batches(rows_at_once, columns=_present(file, wanted)):
-        yield _completed(pa.Table.from_batches([batch]), name, wanted)
+    selected = _expect_columns(path, name, columns, file.schema_arrow.names)
+    for batch in file.iter_batches(rows_at_once, columns=_present(file, selected)):
+        yield _completed(pa.Table.from_batches([batch]), name, selected)
 
 
 def _expect_columns(path: Path, name: str, columns: list[str] | None, present: list[str]) -> list[str]:
@@ -218,26 +218,26 @@ def _expect_columns(path: Path, name: str, columns: list[str] | None, present: l
     return columns or present
 
 
-def _present(file: pq.ParquetFile, wanted: list[str]) -> list[str]:
-    return [column for column in wanted if column in file.schema_arrow.names]
+def _present(file: pq.ParquetFile, selected: list[str]) -> list[str]:
+    return [column for column in selected if column in file.schema_arrow.names]
 
 
-def _completed(table: pa.Table, name: str, wanted: list[str]) -> pa.Table:
-    """The table with nulls for the wanted columns that it lacks."""
-    for column in wanted:
+def _completed(table: pa.Table, name: str, selected: list[str]) -> pa.Table:
+    """The table with nulls for the requested columns that it lacks."""
+    for column in selected:
         if column not in table.column_names:
             field = arrow_schema(table_schema(name), [column]).field(0)
             table = table.append_column(field, pa.nulls(table.num_rows, field.type))
-    return table.select(wanted)
+    return table.select(selected)
 
 
 def _expect_here(path: Path, name: str) -> None:
     if not path.exists():
-        raise InputError(f"{path}: no {name} table here", hint=f"Make it with: etsyml ingest {name} FILE")
+        raise InputError(f"{path}: {name} table not found", hint=f"Make it with: etsyml ingest {name} FILE")
 
 
 def _clear(scratch: Path) -> None:
-    """Remove the draft that a killed run left behind; one that holds no plan is not ours."""
+    """Remove the draft that a killed run left behind. Raises UsageError if it contains no plan."""
     refuse_link(scratch)
     if not scratch.exists():
         return
@@ -245,15 +245,15 @@ def _clear(scratch: Path) -> None:
     for entry in found:
         refuse_link(entry)
     if found and not (scratch / PLAN).is_file():
-        raise UsageError(f"{scratch}: holds {found[0].name}, which etsyml did not write", hint="Move it.")
+        raise UsageError(f"{scratch}: contains {found[0].name}, which etsyml did not write", hint="Move it.")
     remove_draft(scratch)
 
 
 def _move_in(scratch: Path, target: Path) -> None:
     for name, place in (
-        ("run.json", run_path(target)),  # first: it says that the others are ours
+        ("run.json", run_path(target)),  # first: it marks the other files as written by etsyml
         ("rejects.jsonl", rejects_path(target)),
-        ("table.parquet", target),  # last: the table is what says that all is done
+        ("table.parquet", target),  # last: the table marks the output as complete
     ):
         sync(scratch / name)
         (scratch / name).replace(place)
@@ -262,8 +262,8 @@ def _move_in(scratch: Path, target: Path) -> None:
 
 def open_table_file(path: Path, dictionaries: Collection[str] = ()) -> pq.ParquetFile:
     if path.is_dir():
-        raise InputError(f"{path}: a directory, where a table file was expected")
+        raise InputError(f"{path}: expected a table file, found a directory")
     try:
         return pq.ParquetFile(path, memory_map=True, read_dictionary=list(dictionaries))
     except pa.ArrowInvalid as error:
-        raise InputError(f"{path}: no Parquet file ({str(error).splitlines()[0]})") from None
+        raise InputError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from None

@@ -16,7 +16,7 @@ from etsyml_cli.metrics.randomization import ROUNDING, p_values
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 
-Statistic = Callable[[NDArray[np.int64]], float]  # of the units that were drawn, with repetition
+Statistic = Callable[[NDArray[np.int64]], float]  # of the units that were drawn, with replacement
 
 
 def percentile_interval(resampled: F64) -> tuple[float, float]:
@@ -39,9 +39,9 @@ def compared(
     baseline: str | None = None,
     slice_: str = "all",
 ) -> list[Measurement]:
-    """A metric of every variant; all but `baseline`, by default the first, are compared with it on the same draws.
+    """A metric of every variant, each compared with `baseline` (by default the first) on the same draws.
 
-    `values` and `draws`, shape (RESAMPLES,) each, hold one entry a variant, `draws` from `resampled` with one seed.
+    `values` and `draws`, shape (RESAMPLES,) each, have one entry per variant, `draws` from `resampled` with one seed.
     """
     baseline = baseline or next(iter(values))
     measured = []
@@ -62,8 +62,8 @@ def compared_means(
 ) -> list[Measurement]:
     """`compared` for a metric that is the mean over N units, with a randomization test of each difference.
 
-    `values` holds (N,) for each variant. A unit for which the metric is undefined, NaN, is left out. Raises DataError
-    where it is undefined for all.
+    `values` has (N,) for each variant. A unit for which the metric is undefined, NaN, is excluded. Raises DataError if
+    it is undefined for all.
     """
     units = np.array(list(values.values()))
     units = units[:, ~np.isnan(units).any(axis=0)]
@@ -85,7 +85,7 @@ def _resampled_means(units: F64, seed: int) -> F64:
 
 
 def _test(measured: list[Measurement], units: Mapping[str, F64], seed: int) -> None:
-    """Add to each difference its p-value and how many of the units, (N,) a variant, gained and lost."""
+    """Add to each difference its p-value and the number of units, (N,) per variant, that gained and lost."""
     tested = [(m.variant, m.against) for m in measured if m.against]
     if not tested:
         return

@@ -21,14 +21,14 @@ class Change(NamedTuple):
 
 
 def row_metric(name: str) -> RowMetric:
-    """The metric of click models that `name` is written for. Raises UsageError if there is none."""
+    """The metric of click models that `name` refers to. Raises UsageError if there is none."""
     return parse_metric(name).shape(RowMetric)
 
 
 def change_of(measurement: Measurement, baseline: float) -> Change | None:
     """The difference to the baseline's value in the unit of its metric; None for the baseline itself.
 
-    AUC in percent of the baseline's value, log loss and normalized entropy × 10³. None also if differences of the
+    AUC in percent of the baseline's value, log loss and normalized entropy × 10³. Also None if differences of the
     metric have no meaning.
     """
     difference, against = row_metric(measurement.name).difference, measurement.against

@@ -1,6 +1,6 @@
-"""What predicted probabilities look like: ROC, precision against recall, predicted against observed rates.
+"""Curves of predicted probabilities: ROC, precision and recall, predicted and observed rates.
 
-N rows; row i was shown `impressions[i]` times and clicked `clicks[i]` times, at one predicted `p[i]`.
+N rows; row i has `impressions[i]` impressions, `clicks[i]` clicks and one predicted probability `p[i]`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Z = 1.959964  # of a 95% interval
 
 
 class Curves(NamedTuple):
-    """At T thresholds from the highest to the lowest p, (T,) each; a first one selects nothing, with precision 1."""
+    """At T thresholds from the highest to the lowest p, (T,) each; the first one selects no rows, with precision 1."""
 
     false_positives: F64  # share of non-clicks at or above the threshold
-    recall: F64  # share of clicks there
-    precision: F64  # share of clicks among what is there
+    recall: F64  # share of clicks at or above the threshold
+    precision: F64  # share of clicks among the impressions at or above the threshold
 
 
 class Groups(NamedTuple):
@@ -33,9 +33,9 @@ class Groups(NamedTuple):
 
 
 def curves(p: F64, clicks: F64, impressions: F64, most: int = 200) -> Curves:
-    """ROC and precision-recall, at every distinct p or at about `most` of them, evenly spread along the ROC curve."""
+    """ROC and precision-recall at every distinct p, or at about `most` of them, evenly along the ROC curve."""
     order = np.argsort(-p, kind="stable")
-    ends = np.flatnonzero(np.diff(p[order], append=-np.inf))  # equal p stand and fall together
+    ends = np.flatnonzero(np.diff(p[order], append=-np.inf))  # rows with equal p have the same threshold
     hits = np.cumsum(clicks[order])[ends]
     shown = np.cumsum(impressions[order])[ends]
     recall, false_positives = hits / hits[-1], (shown - hits) / (shown[-1] - hits[-1])
@@ -47,7 +47,7 @@ def curves(p: F64, clicks: F64, impressions: F64, most: int = 200) -> Curves:
 
 
 def equal_groups(values: F64, n: int) -> NDArray[np.intp]:
-    """For each of N rows the number of its group, (N,): at most `n`, ascending, as equal as equal values allow."""
+    """The group of each of N rows, (N,): at most `n` groups, ascending, as equal as equal values allow."""
     edges = np.unique(np.sort(values)[len(values) * np.arange(1, n) // n])
     groups = np.searchsorted(edges, values, side="right")
     return np.unique(groups, return_inverse=True)[1]

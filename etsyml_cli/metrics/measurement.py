@@ -1,11 +1,11 @@
-"""A figure with all that is needed to believe it: on what, how many, how sure, against what."""
+"""The value of a metric with its slice, sample size, interval and difference to the baseline."""
 
 from __future__ import annotations
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-LEAST_EVENTS = 20  # resamples of fewer tell little of how a figure varies
+LEAST_EVENTS = 20  # resamples of fewer events do not show the variance
 
 
 class Difference(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -24,7 +24,7 @@ class Difference(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Observed(msgspec.Struct, kw_only=True):
-    """What became of the impressions of a slice: clicks or other events; `entropy`, in nats, is that of their rate."""
+    """The number of impressions, clicks or other events of a slice; `entropy`, in nats, is that of their rate."""
 
     impressions: float
     events: float
@@ -32,7 +32,7 @@ class Observed(msgspec.Struct, kw_only=True):
 
 
 class OverDays(msgspec.Struct, kw_only=True):
-    """A figure day by day, with mean and standard deviation (over n − 1) of the days, NaN where too few have one."""
+    """A metric per day, with mean and standard deviation (over n − 1) of the days, NaN if too few have a value."""
 
     mean: float
     sd: float
@@ -42,8 +42,8 @@ class OverDays(msgspec.Struct, kw_only=True):
 class Measurement(msgspec.Struct, kw_only=True):
     """One metric of one variant on one slice; `low` and `high` bound the 95% bootstrap interval, `n` counts units.
 
-    Fewer than LEAST_EVENTS events give no interval: both ends are None, and `note` says why.
-    Of click models also what was `observed` and, after a backtest, the figure's `days`.
+    With fewer than LEAST_EVENTS events there is no interval: both ends are None, and `note` gives the reason. For click
+    models, `observed` has the events and, after a backtest, `days` the metric per day.
     """
 
     name: str

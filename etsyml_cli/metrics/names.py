@@ -39,15 +39,15 @@ class MetricName:
         if found is None:
             known = [one.name for one in all_metrics() if one.shape(kind)]
             models = " and ".join(kind.models)
-            raise UsageError(f"{self} does not judge {models} models", hint=did_you_mean(self.name, known))
+            raise UsageError(f"{self} does not apply to {models} models", hint=did_you_mean(self.name, known))
         return found
 
 
 def parse_metric(text: str) -> MetricName:
-    """The metric that `text` names. Raises UsageError if there is no such metric, cutoff or parameter."""
+    """The metric that `text` names. Raises UsageError for an unknown metric, cutoff or parameter."""
     match = _GRAMMAR.match(text.strip())
     if match is None:
-        raise UsageError(f"no metric is written {text!r}", hint="Write it like auc, ndcg@10 or ndcg(gains=exp)@10.")
+        raise UsageError(f"invalid metric {text!r}", hint="Examples: auc, ndcg@10, ndcg(gains=exp)@10.")
     spec = metric(match["name"])
     cutoff = _parse_cutoff(spec, match["cutoff"])
     return MetricName(spec.name, cutoff, _parse_parameters(spec, match["parameters"] or ""))
@@ -72,11 +72,11 @@ def _parse_parameters(spec: Metric, text: str) -> dict[str, Value]:
         key, _, value = (side.strip() for side in part.partition("="))
         if key not in known:
             hint = did_you_mean(key, known) or f"{spec.name} has no parameters."
-            raise UsageError(f"{spec.name} has no parameter {key!r}", hint=hint)
+            raise UsageError(f"{spec.name}: unknown parameter {key!r}", hint=hint)
         if key in found:
-            raise UsageError(f"{spec.name}: {key} is given twice", hint=f"Write {spec.name}({key}={found[key]}).")
+            raise UsageError(f"{spec.name}: duplicate parameter {key}", hint=f"Write {spec.name}({key}={found[key]}).")
         parsed = known[key].parse(value)
         if parsed is None:
-            raise UsageError(f"{spec.name}: {key} cannot be {value!r}", hint=f"It can be {known[key].allowed}.")
+            raise UsageError(f"{spec.name}: invalid {key} {value!r}", hint=f"Choose {known[key].allowed}.")
         found[key] = parsed
     return {key: found[key] for key in known if key in found}

@@ -1,7 +1,7 @@
 """Metrics of predicted click probabilities with Poisson bootstrap intervals.
 
 N rows; row i has `impressions[i]` impressions, `clicks[i]` clicks and one predicted probability `p[i]`. A metric of
-these rows is a function of how often each row counts, NaN if it is undefined for these counts: so the rows are sorted
+these rows is a function of the weight of each row, NaN if it is undefined for these weights: so the rows are sorted
 once, not in every resample, and variants are compared on the same resamples.
 """
 
@@ -21,7 +21,7 @@ from etsyml_cli.metrics.shapes import RowMetric, Weighted
 from etsyml_cli.metrics.weighted import entropy
 
 POISSON_RESAMPLES = 500  # half of bootstrap.RESAMPLES: each is a pass over every row of a log, not over its queries
-TRAINING_METRICS = tuple(map(MetricName, ("auc", "logloss", "ne", "calibration")))  # what `train ctr` reports
+TRAINING_METRICS = tuple(map(MetricName, ("auc", "logloss", "ne", "calibration")))  # metrics that `train ctr` reports
 
 # Poisson(1) by the inverse of its distribution, for each of _DRAWS equally likely draws
 _DRAWS = 1 << 16
@@ -39,9 +39,9 @@ def figures(
 def measure(
     metrics: Sequence[MetricName], p: Mapping[str, F64], clicks: F64, impressions: F64, *, slice_: str, seed: int
 ) -> list[Measurement]:
-    """Each metric of each variant in `p`; the first variant is the baseline that the others are paired with.
+    """Compute each metric of each variant in `p`; the first variant is the baseline of the paired differences.
 
-    Intervals are those of a Poisson bootstrap over rows (Chamandy et al., 2012): each row counts Poisson(1) times.
+    Intervals are those of a Poisson bootstrap over rows (Chamandy et al., 2012): each row has the weight Poisson(1).
     Raises DataError as `check` does.
     """
     variants = list(p)
@@ -53,10 +53,10 @@ def measure(
     for i in range(POISSON_RESAMPLES):
         weights = _POISSON[rng.integers(0, _DRAWS, len(clicks), dtype=np.uint16)].astype(np.float64)
         resampled[i] = [[weighted(weights) for weighted in row] for row in prepared]
-    everyone = np.ones(len(clicks))
+    ones = np.ones(len(clicks))
     measured = [
         _measurement(
-            str(metric), slice_, variants, k, [weighted(everyone) for weighted in row], resampled[:, m], len(clicks)
+            str(metric), slice_, variants, k, [weighted(ones) for weighted in row], resampled[:, m], len(clicks)
         )
         for m, (metric, row) in enumerate(zip(metrics, prepared, strict=True))
         for k in range(len(variants))
@@ -68,15 +68,18 @@ def measure(
 
 
 def check(p: F64, clicks: F64, impressions: F64) -> None:
-    """Raises DataError if there are no rows, if a `p` is not a probability, or if all rows are of one class."""
+    """Raises DataError if there are no rows, if a `p` is not a probability, or if all rows have one class."""
     if len(p) == 0:
-        raise DataError("no rows to judge")
+        raise DataError("no rows to evaluate")
     if not np.all((p >= 0) & (p <= 1)):  # NaN fails this too
         raise DataError("a predicted probability is NaN or outside 0 … 1")
     total = clicks.sum()
     if total <= 0 or total >= impressions.sum():
         what = "no click" if total <= 0 else "clicks only"
-        raise DataError(f"{len(p):,} rows to judge hold {what}", hint="Judge days that hold clicks and non-clicks.")
+        raise DataError(
+            f"the {len(p):,} rows to evaluate contain {what}",
+            hint="Evaluate days that have both clicks and non-clicks.",
+        )
 
 
 def _observed(clicks: F64, impressions: F64) -> Observed:
@@ -89,7 +92,7 @@ def _weighted(metric: MetricName, p: F64, clicks: F64, impressions: F64) -> Weig
 
 
 def _interval(draws: F64) -> tuple[float, float]:
-    """Interval of the resamples that have a value: a resample without a click has no AUC."""
+    """The interval of the resamples that have a value: a resample without a click has no AUC."""
     return percentile_interval(draws[np.isfinite(draws)]) if np.isfinite(draws).any() else (np.nan, np.nan)
 
 

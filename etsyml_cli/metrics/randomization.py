@@ -13,10 +13,10 @@ ROUNDING = 1e-12  # two sums of the same numbers in another order differ by less
 
 
 def p_values(differences: F64, seed: int) -> F64:
-    """Two-sided p-values, shape (V,), of the mean of each row of `differences`, (V, N): one row a variant.
+    """Two-sided p-values, shape (V,), of the mean of each row of `differences`, (V, N): one row per variant.
 
-    Were a variant no better than the baseline, each of its N differences could as well have the other sign. p is the
-    share of FLIPS random choices of signs, and of what was observed, with a mean at least as far from 0.
+    If a variant is no better than the baseline, each of its N differences has either sign with equal probability. p is
+    the share of FLIPS random choices of signs, plus the observed signs, with a mean at least as far from 0.
     """
     n = differences.shape[1]
     rng = generator(seed, "randomization test")

@@ -1,4 +1,4 @@
-"""Ranked pages, which the ranking metrics in `definitions/` measure.
+"""Ranked pages, the input of the ranking metrics in `definitions/`.
 
 Scores are rounded to float32 and sorted in descending order; ties are broken by id in descending byte order, as in
 trec_eval. One ranking is one logged page, and its ideal ranking has the same listings. The metrics of a page without a
@@ -20,7 +20,7 @@ from etsyml_cli.core.types import F64, I64
 class RankedPages:
     """N listings of Q pages, page after page, best first: gains (N,), page (N,) from 0, rank (N,) from 1.
 
-    A score of −inf, `scores` (N,), says that the ranking lacks the listing: it counts in the ideal alone.
+    A score of −inf, `scores` (N,), means that the ranking lacks the listing: it counts in the ideal ranking only.
     """
 
     scores: NDArray[np.float32]
@@ -34,27 +34,27 @@ class RankedPages:
         return np.bincount(self.page, weights=values, minlength=self.n_pages).astype(np.float64)
 
     def within(self, k: int | None = None) -> NDArray[np.bool_]:
-        """Which rows stand among the first k of their page; all that were ranked where there is no cutoff."""
+        """Which rows are among the first k of their page; all ranked rows if there is no cutoff."""
         return self.places(k) & (self.scores > -np.inf)
 
     def places(self, k: int | None = None) -> NDArray[np.bool_]:
-        """Which places are among the first k of their page, also those of listings that the ranking lacks."""
+        """Which places are among the first k of their page, including listings that the ranking lacks."""
         return np.ones(len(self.rank), dtype=bool) if k is None else self.rank <= k
 
     def has_relevant(self) -> NDArray[np.bool_]:
-        """Which pages hold a listing with a gain above 0, shape (Q,)."""
+        """Which pages have a listing with a gain above 0, shape (Q,)."""
         return self.sums((self.gains > 0).astype(np.float64)) > 0
 
 
 def byte_order(ids: Sequence[str]) -> I64:
-    """The place of each id among all of them sorted by bytes, shape (N,). Code points sort as UTF-8's bytes do."""
+    """The index of each id among all of them sorted by bytes, shape (N,), which is the order of code points."""
     places = np.empty(len(ids), dtype=np.int64)
     places[sorted(range(len(ids)), key=ids.__getitem__)] = np.arange(len(ids))
     return places
 
 
 def best_first(scores: NDArray[np.floating], id_order: I64, page: I64 | None = None) -> I64:
-    """The rows sorted by page, then score (float32) downwards, then id downwards; shape (N,)."""
+    """The rows sorted by page, then by descending score (float32), then by descending id; shape (N,)."""
     keys = (-id_order, -scores.astype(np.float32))
     return np.lexsort(keys if page is None else (*keys, page))
 

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from etsyml_cli.metrics.ranking import RankedPages
     from etsyml_cli.metrics.recommendation import RecommendedLists
 
-Weighted = Callable[["F64"], float]  # a metric of N rows as a function of how often each row counts, (N,)
+Weighted = Callable[["F64"], float]  # a metric of N rows as a function of the weight of each row, (N,)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a function of a metric measures: the kinds of models, the unit that the mean is taken over."""
+    """What a function of a metric measures: the kinds of models, the unit of the mean."""
 
     models: ClassVar[tuple[str, ...]]
     unit: ClassVar[str]
@@ -100,7 +100,7 @@ class FavoriteMetric(RecommendationMetric):
 
 @dataclass(frozen=True)
 class StyleMetric(RecommendationMetric):
-    """Values of the true styles, (K, I), given the learned ones, (L, I): `function(true, learned, ...)`: (K,)."""
+    """Values of the true styles, (K, I), by the learned ones, (L, I): `function(true, learned, ...)`: (K,)."""
 
     unit = "true styles"
     needs_truth = True
@@ -115,9 +115,9 @@ class StyleMetric(RecommendationMetric):
 class RowMetric(Shape):
     """A metric of N rows with p, clicks and impressions, (N,) each: `function(p, clicks, impressions, ...)`.
 
-    It returns a function of how often each row counts, so that the rows are sorted once and not in every resample.
-    `title` is the heading of its table; `difference` the unit of differences to the baseline: percent of the
-    baseline's value, thousandths, or none if differences have no meaning.
+    It returns a function of the weight of each row, so that the rows are sorted once and not in every resample. `title`
+    is the heading of its table; `difference` the unit of differences to the baseline: percent of the baseline's value,
+    thousandths, or none if differences have no meaning.
     """
 
     models = ("ctr",)

@@ -1,4 +1,4 @@
-"""Sums over weighted rows, which the metrics of click probabilities in `definitions/` are computed from."""
+"""Sums over weighted rows, from which `definitions/` computes the metrics of click probabilities."""
 
 from __future__ import annotations
 

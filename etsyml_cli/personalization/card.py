@@ -1,9 +1,9 @@
-"""The README.md of a style model: what it is, what it learned from, how good it looked, how to use it."""
+"""The model card of a style model, README.md: description, training data, perplexity and usage."""
 
 from __future__ import annotations
 
 from etsyml_cli.personalization.config import LdaConfig
-from etsyml_cli.personalization.learn import Choices, Learned
+from etsyml_cli.personalization.learn import Choices, FittedRecommenders
 from etsyml_cli.personalization.store import TrainingFigures
 from etsyml_cli.splits.users import UserSplit
 
@@ -12,36 +12,37 @@ TEMPLATE = """\
 
 Latent Dirichlet allocation (Blei, Ng, Jordan, 2003) of favorites, as in Hu, Hall, Attenberg, KDD'14: a user is a
 document, a favorited listing is a word, a topic is a style. theta (users x styles) is each user's style profile, beta
-(styles x listings) is what each style looks like.
-{n_topics} styles, learned by {engine}. A list ranks by {styles:.0%} theta x beta and {share:.0%} similarity to the
-user's favorites (item-based neighbours, Deshpande and Karypis, 2004), each over its highest value for the user.
+(styles x listings) is the distribution of each style over listings.
+{n_topics} styles, trained with the engine {engine}. Lists are ranked by {styles:.0%} theta x beta and {share:.0%}
+similarity to the user's favorites (item-based neighbors, Deshpande and Karypis, 2004), each divided by its highest
+value for the user.
 
 ## Data
 
 {rows}
 
 Split: {split}.
-The test favorites taught the model nothing: theta, beta, neighbours and popularity come from the training favorites
-alone. {choices}
+The test favorites were not used: theta, beta, neighbors and popularity come from the training favorites only.
+{choices}
 
-## While training
+## Training
 
 | perplexity of the training favorites | |
 |---|---|
 | model | {perplexity:,.0f} |
 | unigram (popularity) | {unigram:,.0f} |
 
-Lower is better; the model has seen these favorites. Like the held-out perplexity that `evaluate` prints, it is that of
-99% model + 1% unigram, over the listings with at least one training favorite.
+Lower is better; these favorites are in the training set. Like the held-out perplexity that `evaluate` prints, it is
+the perplexity of a mixture of 99% model and 1% unigram, over the listings with at least one training favorite.
 
 ## Use
 
     etsyml evaluate --metric recall@20
     etsyml recommend --user U17
 
-`evaluate` ranks all listings but the user's training favorites; `recommend` leaves out the test favorites too, as the
-user has them already. Of a user with no favorite to learn from both show the popular listings. `map` looks at the
-first 1,000 ranks. A listing that nobody favorited is never recommended.
+`evaluate` ranks all listings except the user's training favorites; `recommend` also excludes the test favorites,
+because the user already has them. For a user without training favorites, both return the popular listings. `map` uses
+the first 1,000 ranks. A listing without favorites is never recommended.
 """
 
 
@@ -51,15 +52,15 @@ def model_card(
     rows: dict[str, int],
     split: UserSplit,
     figures: TrainingFigures,
-    learned: Learned,
+    fitted: FittedRecommenders,
 ) -> str:
     """The card as Markdown."""
     return TEMPLATE.format(
         n_topics=config.n_topics,
         engine=config.engine,
-        styles=1 - learned.share,
-        share=learned.share,
-        choices=_chosen(learned.choices, config),
+        styles=1 - fitted.share,
+        share=fitted.share,
+        choices=_choices_text(fitted.choices, config),
         rows="\n".join(f"- {name.replace('_', ' ')}: {count:,}" for name, count in rows.items()),
         split=_describe(split),
         perplexity=figures.perplexity,
@@ -67,17 +68,17 @@ def model_card(
     )
 
 
-def _chosen(choices: Choices | None, config: LdaConfig) -> str:
+def _choices_text(choices: Choices | None, config: LdaConfig) -> str:
     if choices is None:
-        return "Nobody had enough of them to choose passes and mix on."
-    aside = f"{config.valid_share:.0%} of each user's training favorites"
-    return f"{choices.passes} passes and the mix were chosen on {aside}, which then taught like the others."
+        return "No user had enough favorites for a validation set, so passes and mix are the defaults."
+    valid = f"{config.valid_share:.0%} of each user's training favorites"
+    return f"{choices.passes} passes and the mix were chosen on {valid}; the model was then trained on all of them."
 
 
 def _describe(split: UserSplit) -> str:
     if split.rule == "none":
-        return "nothing is held out"
+        return "no test set"
     if split.rule == "file":
-        return f"the test part is what {(split.file or {})['name']} names"
+        return f"the test set is the favorites in {(split.file or {})['name']}"
     which = "latest" if split.rule == "latest" else "random"
-    return f"the {which} {split.share:.0%} of each user's favorites, of users with at least {split.min_favorites}"
+    return f"the {which} {split.share:.0%} of each user's favorites, for users with at least {split.min_favorites}"

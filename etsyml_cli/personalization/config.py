@@ -1,4 +1,4 @@
-"""What a person can choose about the style model."""
+"""Settings of the style model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Share = Annotated[float, Meta(gt=0, lt=1)]
 
 
 class LdaConfig(Config, frozen=True):
-    """Settings of `train lda`; `configs/lda.yaml` says what each does."""
+    """Settings of `train lda`; see `configs/lda.yaml`."""
 
     engine: str = "native"
     n_topics: AtLeastOne = 48

@@ -1,4 +1,4 @@
-"""Why a listing is in a user's list: the styles and favorites that add to its score, with their ids."""
+"""Explanation of a user's list: the styles and favorites that add to the score of a listing, with their ids."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from etsyml_cli.personalization.users import Profile, users_to_score
 def reasons_of(
     recommender: Recommender, profile: Profile, listings: Sequence[int], listing_ids: Sequence[str]
 ) -> list[list[Reason]]:
-    """The addends of each listing's score for one user, largest first; they sum up to the score."""
+    """The addends of each listing's score for one user, largest first; their sum is the score."""
 
     def named(addend: Addend) -> Reason:
         favorite = None if addend.favorite is None else listing_ids[addend.favorite]

@@ -16,23 +16,23 @@ from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.favorites import Favorites
 from etsyml_cli.personalization.model.lda import Lda
 from etsyml_cli.personalization.model.lda_engines import expect_positive
-from etsyml_cli.personalization.model.mix import DEFAULT_SHARE, JUDGED_AT, Mix
+from etsyml_cli.personalization.model.mix import DEFAULT_SHARE, RECALL_CUTOFF, Mix
 from etsyml_cli.personalization.model.recommender import LDA, MIX, RECOMMENDERS, Recommender, TrainingSet
 
 
 class Choices(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings chosen on the validation set, and the figures that they were chosen by."""
+    """The settings chosen on the validation set, and the validation metrics."""
 
     eta: float | None
     passes: int
     share: float
     valid_perplexity: dict[str, list[float]]
     valid_unigram_perplexity: float
-    valid_recall: dict[str, float] = msgspec.field(name=f"valid_recall@{JUDGED_AT}")
+    valid_recall: dict[str, float] = msgspec.field(name=f"valid_recall@{RECALL_CUTOFF}")
 
 
 @dataclass(frozen=True)
-class Learned:
+class FittedRecommenders:
     """The fitted recommenders by name, and the choices; None if there is no validation set."""
 
     recommenders: Mapping[str, Recommender]
@@ -44,21 +44,21 @@ class Learned:
         return cast(Mix, self.recommenders[MIX]).share
 
 
-def learn(data: TrainingSet, config: LdaConfig, seed: int) -> Learned:
-    """Fit all recommenders to the favorites in `data`, of which `data.valid` are first used to choose settings."""
+def learn(data: TrainingSet, config: LdaConfig, seed: int) -> FittedRecommenders:
+    """Fit all recommenders to the favorites in `data`; `data.valid` is first used to choose settings."""
     expect_positive(data.counts)
     whole = replace(data, valid=None)
     if data.valid is None:
-        logger.info("nobody has enough favorites to choose on: %s of the lists are neighbours", f"{DEFAULT_SHARE:.0%}")
-        return Learned(_fit(whole, config, seed), None)
+        logger.info("no validation favorites: using the default neighbor weight %s", f"{DEFAULT_SHARE:.0%}")
+        return FittedRecommenders(_fit(whole, config, seed), None)
     trial = _fit(_without_valid(data, data.valid), config, seed)
-    return Learned(_fit(whole, config, seed, trial), _choices(trial))
+    return FittedRecommenders(_fit(whole, config, seed, trial), _choices(trial))
 
 
 def _fit(
     data: TrainingSet, config: LdaConfig, seed: int, trial: Mapping[str, Recommender] | None = None
 ) -> dict[str, Recommender]:
-    """All recommenders, with the settings of those in `trial`, which were fitted with a validation set."""
+    """Fit all recommenders, with the settings of those in `trial`, which were fitted with a validation set."""
     fitted: dict[str, Recommender] = {}
     for name in RECOMMENDERS:
         so_far = replace(data, members=fitted)
@@ -84,7 +84,7 @@ def _choices(trial: Mapping[str, Recommender]) -> Choices:
 
 
 def _without_valid(data: TrainingSet, valid: Favorites) -> TrainingSet:
-    """The training set with its validation favorites removed from the others."""
+    """The training set without its validation favorites."""
     part = _without(data.counts, valid)
     return replace(data, counts=part, favorites=Favorites(part.indptr.astype(np.int64), part.indices))
 

@@ -1,4 +1,4 @@
-"""The favorites table as arrays, and the part of it that is held out for the test."""
+"""The favorites table as arrays, and the split into training and test favorites."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.splits.users import MIN_FAVORITES, UserSplit, hold_out, random_key
 
 PAIR = ["user_id", "listing_id"]
-LEAST_WEIGHT = 2.0**-20  # of an old favorite: sums of smaller weights underflow, and nothing is learned
+LEAST_WEIGHT = 2.0**-20  # of an old favorite: sums of smaller weights underflow, and there is nothing to learn from
 
 
 @dataclass(frozen=True)
 class FavoritesTable:
-    """P favorites: ids in the order of their bytes, and for each favorite the index of its user and listing."""
+    """P favorites: ids in byte order, and the user and listing index of each favorite."""
 
     user_ids: pa.Array
     listing_ids: pa.Array
     user: NDArray[np.int64]
     listing: NDArray[np.int64]
     created_at: NDArray[np.int64] | None  # microseconds; None unless every favorite has a time
-    weight: NDArray[np.float64] | None  # None unless asked for; NaN where the table has none
+    weight: NDArray[np.float64] | None  # None if weights are not used; NaN for a missing weight
 
 
 def read_favorites(path: Path, *, weights: bool, limit: int | None) -> FavoritesTable:
-    """The table, or its first `limit` rows. Raises DataError where it is empty or weights are missing."""
+    """Read the table, or its first `limit` rows. Raises DataError if it is empty or weights are missing."""
     table = read_table(path, "favorites", [*PAIR, "created_at", "weight"]).slice(0, limit).combine_chunks()
     if table.num_rows == 0:
         raise DataError(f"{path}: the favorites table is empty", hint="Were all rows rejected when it was ingested?")
@@ -54,20 +54,20 @@ def read_favorites(path: Path, *, weights: bool, limit: int | None) -> Favorites
 
 
 def of_shops(favorites: FavoritesTable, listings: Path) -> FavoritesTable:
-    """The favorites with each listing replaced by its shop: a pair is as heavy as its favorites, as old as the first.
+    """Replace each listing by its shop; a pair has the sum of the weights and the first time of its favorites.
 
-    Raises DataError where no favorite is of a listing with a shop.
+    Raises DataError if no favorite is of a listing with a shop.
     """
     table = read_table(listings, "listings", ["listing_id", "shop_id"]).combine_chunks()
-    place = pc.index_in(favorites.listing_ids, value_set=table["listing_id"].combine_chunks())
-    shop_of_listing = table["shop_id"].combine_chunks().take(place)
+    row = pc.index_in(favorites.listing_ids, value_set=table["listing_id"].combine_chunks())
+    shop_of_listing = table["shop_id"].combine_chunks().take(row)
     shop_ids = pc.unique(shop_of_listing.drop_null()).sort()
     shop = pc.fill_null(pc.index_in(shop_of_listing, value_set=shop_ids), -1).to_numpy().astype(np.int64)
     kept = shop[favorites.listing] >= 0
     if not kept.any():
-        raise DataError(f"{listings}: no favorite is of a listing with a shop_id", hint="Train without --shops.")
+        raise DataError(f"{listings}: no favorited listing has a shop_id", hint="Train without --shops.")
     if not kept.all():
-        logger.warning("%d favorites of listings without a shop are left out", int((~kept).sum()))
+        logger.warning("ignored %d favorites of listings without a shop", int((~kept).sum()))
     pair = favorites.user[kept] * len(shop_ids) + shop[favorites.listing[kept]]
     pairs, number = np.unique(pair, return_inverse=True)
     weight = np.ones(len(pair)) if favorites.weight is None else favorites.weight[kept]
@@ -85,14 +85,14 @@ def split_favorites(
 ) -> tuple[NDArray[np.bool_], UserSplit]:
     """Which favorites are held out, shape (P,), and the rule.
 
-    `holdout` is None (the configured share of each user's favorites), "none", a share, or a file of favorites.
-    Raises UsageError where it is none of these.
+    `holdout` is None (the configured share of each user's favorites), "none", a share, or a file of favorites. Raises
+    UsageError if it is none of these.
     """
     if holdout == "none":
         return np.zeros(len(favorites.user), bool), UserSplit(rule="none")
     share = config.holdout_share if holdout is None else _share(holdout)
     if share is None:
-        return _named_in_file(favorites, Path(str(holdout)))
+        return _favorites_in_file(favorites, Path(str(holdout)))
     held = hold_out(favorites.user, favorites.listing, recency_key(favorites, seed), share)
     if favorites.created_at is not None:
         return held, UserSplit(rule="latest", share=share, min_favorites=MIN_FAVORITES)
@@ -100,7 +100,7 @@ def split_favorites(
 
 
 def recency_key(favorites: FavoritesTable, seed: int) -> NDArray[np.int64]:
-    """What puts each user's favorites in order, shape (P,): their times, or random numbers where there are none."""
+    """A key that orders each user's favorites, shape (P,): times, or random numbers if there are no times."""
     if favorites.created_at is not None:
         return favorites.created_at
     users = favorites.user_ids.cast(pa.large_string()).take(favorites.user)
@@ -111,32 +111,34 @@ def recency_key(favorites: FavoritesTable, seed: int) -> NDArray[np.int64]:
 def training_mask(
     favorites: FavoritesTable, train: NDArray[np.bool_], config: LdaConfig, seed: int
 ) -> NDArray[np.bool_]:
-    """Which of the training favorites are learned from, shape (P,): of users and listings with enough, none with more
-    than `max_user_favorites`: of these the latest teach.
+    """Which of the training favorites to learn from, shape (P,).
+
+    Users and listings with too few favorites are excluded. Of a user with more than `max_user_favorites`, the latest
+    are used.
     """
     per_user = np.bincount(favorites.user[train], minlength=len(favorites.user_ids))
     per_listing = np.bincount(favorites.listing[train], minlength=len(favorites.listing_ids))
     enough = (per_user >= config.min_user_favorites)[favorites.user]
     used: NDArray[np.bool_] = train & enough & (per_listing >= config.min_listing_favorites)[favorites.listing]
-    crowded = np.flatnonzero(per_user > config.max_user_favorites)
-    if len(crowded):
+    large_users = np.flatnonzero(per_user > config.max_user_favorites)
+    if len(large_users):
         key = recency_key(favorites, seed)
-        for user in crowded:
-            mine = np.flatnonzero(used & (favorites.user == user))
-            order = np.lexsort((favorites.listing[mine], key[mine]))
-            used[mine[order[: -config.max_user_favorites]]] = False
+        for user in large_users:
+            of_user = np.flatnonzero(used & (favorites.user == user))
+            order = np.lexsort((favorites.listing[of_user], key[of_user]))
+            used[of_user[order[: -config.max_user_favorites]]] = False
     return used
 
 
 def validation_mask(
     favorites: FavoritesTable, used: NDArray[np.bool_], rule: str, config: LdaConfig, seed: int
 ) -> NDArray[np.bool_]:
-    """Which of the favorites that teach are first set aside to choose on, shape (P,).
+    """Which of the favorites to learn from are the validation set, shape (P,).
 
-    The latest of each user where the test was split by time, else random ones: what is chosen on should be like it.
+    They are the latest of each user if the test set was split by time, else random ones, so that both sets are alike.
     """
     by_time = replace(favorites, created_at=favorites.created_at if rule in ("latest", "none") else None)
-    key = recency_key(by_time, seed + 1)[used]  # not the numbers that the test was drawn by
+    key = recency_key(by_time, seed + 1)[used]  # independent of the random numbers of the test split
     held = np.zeros(len(favorites.user), bool)
     if used.any():
         held[used] = hold_out(favorites.user[used], favorites.listing[used], key, config.valid_share)
@@ -144,7 +146,7 @@ def validation_mask(
 
 
 def weights_of(favorites: FavoritesTable, used: NDArray[np.bool_], config: LdaConfig) -> NDArray[np.float64]:
-    """How much each favorite counts, shape (P,). Raises DataError where ages are asked for and times are missing."""
+    """The weight of each favorite, shape (P,). Raises DataError if half_life_days needs missing times."""
     weight = np.ones(len(favorites.user)) if favorites.weight is None else favorites.weight
     if config.half_life_days is None:
         return weight
@@ -158,34 +160,32 @@ def weights_of(favorites: FavoritesTable, used: NDArray[np.bool_], config: LdaCo
 
 
 def _newest(times: NDArray[np.int64]) -> int:
-    """The time that ages count from: the 99% quantile, never the last one of several.
+    """The time that ages are relative to: the 99% quantile, but never the last of several times.
 
-    A few times in the future, by a wrong clock, would else make everything old.
+    Otherwise a few times in the future, due to a wrong clock, would make all favorites old.
     """
     return int(np.quantile(times, 0.99, method="lower")) if len(times) else 0
 
 
 def holdout_file(holdout: str | None) -> Path | None:
-    """The file that `holdout` names, if it names one."""
+    """The file that `holdout` refers to, or None."""
     return None if holdout in (None, "none") or _share(holdout) is not None else Path(holdout)
 
 
 def _share(holdout: str) -> float | None:
-    """The share that `holdout` names; None where it names a file. Raises UsageError for what is neither."""
+    """The share that `holdout` gives; None if it is a file. Raises UsageError if it is neither."""
     try:
         share = float(holdout)
     except ValueError:
         if Path(holdout).is_file():
             return None
-        raise UsageError(
-            f"--holdout {holdout}: neither none, nor a share such as 0.2, nor a file that is here"
-        ) from None
+        raise UsageError(f"--holdout {holdout}: expected none, a share such as 0.2, or an existing file") from None
     if not 0 < share < 1:
-        raise UsageError(f"--holdout {holdout}: a share lies between 0 and 1")
+        raise UsageError(f"--holdout {holdout}: the share must be between 0 and 1")
     return share
 
 
-def _named_in_file(favorites: FavoritesTable, path: Path) -> tuple[NDArray[np.bool_], UserSplit]:
+def _favorites_in_file(favorites: FavoritesTable, path: Path) -> tuple[NDArray[np.bool_], UserSplit]:
     named = _read_pairs(path)
     users = pc.fill_null(pc.index_in(named["user_id"], favorites.user_ids), -1).to_numpy().astype(np.int64)
     listings = pc.fill_null(pc.index_in(named["listing_id"], favorites.listing_ids), -1).to_numpy().astype(np.int64)
@@ -199,7 +199,7 @@ def _named_in_file(favorites: FavoritesTable, path: Path) -> tuple[NDArray[np.bo
 
 
 def _read_pairs(path: Path) -> pa.Table:
-    """user_id and listing_id of a CSV (gzipped or not) or Parquet file, as text."""
+    """Read user_id and listing_id of a CSV (optionally gzipped) or Parquet file, as text."""
     try:
         if path.suffix == ".parquet":
             table = pq.read_table(path, columns=PAIR)
@@ -209,7 +209,7 @@ def _read_pairs(path: Path) -> pa.Table:
         return pa.table({name: table[name].cast(pa.large_string()).combine_chunks() for name in PAIR})
     except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError) as error:
         reason = str(error).splitlines()[0]
-        hint = "A holdout file is CSV or Parquet with the columns user_id and listing_id."
+        hint = "Give a CSV or Parquet file with the columns user_id and listing_id."
         raise InputError(f"{path}: {reason}", hint=hint) from None
 
 

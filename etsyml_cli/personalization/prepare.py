@@ -1,4 +1,4 @@
-"""The data that a style model is trained on: favorites read, the test set held out, the training set selected."""
+"""Training data of a style model: favorites, the held-out test set, and the selected training set."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Inputs:
     """The inputs of a style model.
 
     `holdout` is None (the last `config.holdout_share` of each user's favorites), "none", another share, or a CSV or
-    Parquet file of favorites. `listings` has the titles of the listings, and their shops, which `shops` asks for: each
-    listing is then replaced by its shop. `limit` takes only the first favorites. `start` is a model to continue from.
+    Parquet file of favorites. `listings` is the table with titles and shops; with `shops`, each listing is replaced by
+    its shop. `limit` takes only the first favorites. `start` is a model to continue from.
     """
 
     favorites: Path
@@ -63,12 +63,14 @@ class TrainingData:
 
 
 def load_training_data(inputs: Inputs) -> TrainingData:
-    """Read the inputs, hold the test set out and select the favorites to learn from."""
+    """Read the inputs, hold out the test set and select the favorites to learn from."""
     config, seed = inputs.config, inputs.seed
     table = _read(inputs)
     held, split = split_favorites(table, inputs.holdout, config, seed)
     if split.not_in_favorites:
-        logger.warning("%s: %d pairs are no favorites and are left out", inputs.holdout, split.not_in_favorites)
+        logger.warning(
+            "%s: ignored %d pairs that are not in the favorites table", inputs.holdout, split.not_in_favorites
+        )
     used = training_mask(table, ~held, config, seed)
     counts = _counts(table, used, weights_of(table, used, config))
     valid = _favorites(table, validation_mask(table, used, split.rule, config, seed))
@@ -91,7 +93,9 @@ def _read(inputs: Inputs) -> FavoritesTable:
     if not inputs.shops:
         return table
     if inputs.listings is None:
-        raise InputError("no listings table here to name the shops", hint="Make it with: etsyml ingest listings FILE")
+        raise InputError(
+            "no listings table found, which --shops needs", hint="Make it with: etsyml ingest listings FILE"
+        )
     return of_shops(table, inputs.listings)
 
 

@@ -1,4 +1,4 @@
-"""Listings, or shops, for people from a trained style model. Imports neither gensim nor torch."""
+"""Recommend listings, or shops, to users from a trained style model. Imports neither gensim nor torch."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from etsyml_cli.personalization.users import NOTHING, Profile, new_user, users_o
 
 USERS_AT_ONCE = 1024
 STYLES_SHOWN = 3
-OVERSAMPLING = 4  # times as long a list is looked at where a shop may stand in it only so often
+OVERSAMPLING = 4  # longer lists to pick from, if the number of listings per shop is limited
 
 
 @dataclass(frozen=True)
 class ListOptions:
-    """The options of lists: k listings, at most `per_shop` of one shop, without favorites if `exclude_seen`.
+    """The options of lists: k listings, at most `per_shop` per shop, without favorites if `exclude_seen`.
 
-    `by_style` asks for a list per main style of the user, `explain` for the addends of each score. `recommender` is a
-    name in RECOMMENDERS.
+    `by_style` returns a list per main style of the user, `explain` the addends of each score. `recommender` is a name
+    in RECOMMENDERS.
     """
 
     k: int
@@ -47,43 +47,43 @@ def recommend(
     *,
     model: Path,
     users: list[str] | None,
-    wish: ListOptions,
+    options: ListOptions,
     listings: Path | None = None,
     first: int = 0,
     new_listings: bool = False,
     images: Path | None = None,
 ) -> Iterator[RankedList]:
-    """The best listings for each of `users`, of all users where None, from the `first` on, as `recommend --json` shows.
+    """The best listings for each of `users` (None: all users), from the `first` on, as `recommend --json` prints.
 
-    A user of whom nothing was learned gets the popular listings, marked as fallback. Left out are every favorite that
-    the model knows of, held-out ones too: to the user they are nothing new; what the `listings` table has none left
-    of; what the user sells. With `new_listings` lists are of those listings of the table that the model does not know,
-    by their words and, where there are features of `images`, photos.
+    A user without training favorites gets the popular listings, marked as fallback. Excluded are all favorites in the
+    model, including held-out ones, listings that are sold out in the `listings` table, and listings of the user. With
+    `new_listings` the lists contain only listings of the table that the model does not contain, compared by words and,
+    if there are photo features in `images`, photos.
     """
     trained = load_model(model)
     if new_listings:
         trained = _over_new_listings(trained, listings, images)
-    asked = (trained.user_ids if users is None else users)[first:]
+    user_ids = (trained.user_ids if users is None else users)[first:]
     snapshot = read_snapshot(trained, listings)
-    with progress("users", len(asked)) as advance:
-        for listed in _lists(trained, snapshot, users_of(trained, asked), wish, trained.things):
+    with progress("users", len(user_ids)) as advance:
+        for listed in _lists(trained, snapshot, users_of(trained, user_ids), options, trained.things):
             yield listed
             advance(1)
 
 
-def recommend_newcomer(
-    *, model: Path, name: str, favorites: list[str], wish: ListOptions, listings: Path | None = None
+def recommend_to_new_user(
+    *, model: Path, name: str, favorites: list[str], options: ListOptions, listings: Path | None = None
 ) -> Iterator[RankedList]:
-    """What `recommend` gives, for somebody who is known by these favorites alone; nothing is trained."""
+    """Recommend to a new user with these favorites, without training."""
     trained = load_model(model)
     snapshot = read_snapshot(trained, listings)
-    return _lists(trained, snapshot, iter([new_user(trained, name, favorites)]), wish, trained.things)
+    return _lists(trained, snapshot, iter([new_user(trained, name, favorites)]), options, trained.things)
 
 
 def _over_new_listings(model: LdaModel, listings: Path | None, images: Path | None) -> LdaModel:
     if listings is None or model.things != "listings":
         raise InputError(
-            "no listings table here that could hold new ones", hint="Make it with: etsyml ingest listings FILE"
+            "no listings table found, which --new-listings needs", hint="Make it with: etsyml ingest listings FILE"
         )
     from etsyml_cli.personalization.new_listings import with_new_listings
 
@@ -91,29 +91,33 @@ def _over_new_listings(model: LdaModel, listings: Path | None, images: Path | No
 
 
 def _lists(
-    model: LdaModel, snapshot: CatalogSnapshot, profiles: Iterator[Profile], wish: ListOptions, what: str
+    model: LdaModel, snapshot: CatalogSnapshot, profiles: Iterator[Profile], options: ListOptions, what: str
 ) -> Iterator[RankedList]:
-    ranker = _recommender(model, wish.recommender)
+    ranker = _recommender(model, options.recommender)
     popular = model.recommenders[POPULARITY]
     while block := list(islice(profiles, USERS_AT_ONCE)):
         known = [profile for profile in block if profile.known]
-        strangers = [profile._replace(row=-1, favorites=NOTHING) for profile in block if not profile.known]
-        of_known = _by_style(model, known, snapshot, wish) if wish.by_style else _whole(ranker, known, snapshot, wish)
-        of_strangers = _whole(popular, strangers, snapshot, wish)
+        unknown = [profile._replace(row=-1, favorites=NOTHING) for profile in block if not profile.known]
+        of_known = (
+            _by_style(model, known, snapshot, options)
+            if options.by_style
+            else _single_lists(ranker, known, snapshot, options)
+        )
+        of_unknown = _single_lists(popular, unknown, snapshot, options)
         for profile in block:
-            for row in next(of_known if profile.known else of_strangers):
+            for row in next(of_known if profile.known else of_unknown):
                 yield RankedList(
                     user_id=profile.id,
                     fallback=not profile.known,
                     what=what,
                     style=row.style,
                     share=row.share,
-                    items=_items(model, ranker, profile, row, wish),
+                    items=_items(model, ranker, profile, row, options),
                 )
 
 
 def _recommender(model: LdaModel, name: str) -> Recommender:
-    """Raises UsageError if the model has no recommender of this name."""
+    """The recommender. Raises UsageError if the model has no recommender of this name."""
     if name not in model.recommenders:
         hint = did_you_mean(name, model.recommenders)
         raise UsageError(f"--recommender {name}: the model has no recommender of this name", hint=hint)
@@ -123,57 +127,59 @@ def _recommender(model: LdaModel, name: str) -> Recommender:
 class Row(NamedTuple):
     """Listings and their scores, best first; for a list of one style, its number and its share of the profile."""
 
-    found: list[tuple[int, float]]
+    listings: list[tuple[int, float]]
     style: int | None = None
     share: float | None = None
 
 
-def _whole(
-    ranker: Recommender, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions
+def _single_lists(
+    ranker: Recommender, profiles: list[Profile], snapshot: CatalogSnapshot, options: ListOptions
 ) -> Iterator[list[Row]]:
-    """One list for each person."""
-    return ([Row(found)] for found in _best(ranker, profiles, snapshot, wish, wish.k))
+    """One list for each user."""
+    return ([Row(listed)] for listed in _best_lists(ranker, profiles, snapshot, options, options.k))
 
 
 def _by_style(
-    model: LdaModel, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions
+    model: LdaModel, profiles: list[Profile], snapshot: CatalogSnapshot, options: ListOptions
 ) -> Iterator[list[Row]]:
-    """For each person a list of each of the main styles, by beta; no listing stands in two."""
+    """A list for each main style of each user, by beta; no listing is in two lists."""
     for profile in profiles:
         theta = model.lda.profiles(users_to_score([profile]))[0]
         rows: list[Row] = []
-        looking = profile._replace(row=0)  # the only user of a single style
+        only_user = profile._replace(row=0)  # the only user of a single style
         for style in np.argsort(-theta, kind="stable")[:STYLES_SHOWN].tolist():
-            [found] = _best(model.lda.only_style(style), [looking], snapshot, wish, wish.k)
-            rows.append(Row(found, style, float(theta[style])))
-            shown = np.array([listing for listing, _ in found], np.int32)
-            looking = looking._replace(hidden=np.concatenate([looking.hidden, shown]))
+            [listed] = _best_lists(model.lda.only_style(style), [only_user], snapshot, options, options.k)
+            rows.append(Row(listed, style, float(theta[style])))
+            shown = np.array([listing for listing, _ in listed], np.int32)
+            only_user = only_user._replace(hidden=np.concatenate([only_user.hidden, shown]))
         yield rows
 
 
-def _best(
-    ranker: Recommender, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions, depth: int
+def _best_lists(
+    ranker: Recommender, profiles: list[Profile], snapshot: CatalogSnapshot, options: ListOptions, depth: int
 ) -> list[list[tuple[int, float]]]:
-    """The list of each person, picked from the `depth` best; from more where a shop crowds out too many."""
+    """The list of each user, picked from the `depth` best, or more if the limit per shop removes too many."""
     if not profiles:
         return []
-    found = _ranked(ranker, profiles, snapshot, wish, depth)
-    if wish.per_shop is None:
-        return found
-    lists = [_thinned(one, snapshot, wish.per_shop, wish.k) for one in found]
-    short = [i for i, one in enumerate(lists) if len(one) < wish.k and len(found[i]) == depth]
+    ranked = _ranked(ranker, profiles, snapshot, options, depth)
+    if options.per_shop is None:
+        return ranked
+    lists = [_limit_per_shop(one, snapshot, options.per_shop, options.k) for one in ranked]
+    short = [i for i, one in enumerate(lists) if len(one) < options.k and len(ranked[i]) == depth]
     for i, longer in zip(
-        short, _best(ranker, [profiles[i] for i in short], snapshot, wish, OVERSAMPLING * depth), strict=True
+        short, _best_lists(ranker, [profiles[i] for i in short], snapshot, options, OVERSAMPLING * depth), strict=True
     ):
         lists[i] = longer
     return lists
 
 
 def _ranked(
-    ranker: Recommender, profiles: list[Profile], snapshot: CatalogSnapshot, wish: ListOptions, depth: int
+    ranker: Recommender, profiles: list[Profile], snapshot: CatalogSnapshot, options: ListOptions, depth: int
 ) -> list[list[tuple[int, float]]]:
     left_out = [
-        np.concatenate([*([profile.seen] if wish.exclude_seen else []), snapshot.owned_by(profile.id), profile.hidden])
+        np.concatenate(
+            [*([profile.seen] if options.exclude_seen else []), snapshot.owned_by(profile.id), profile.hidden]
+        )
         for profile in profiles
     ]
     top, scores = top_listings(ranker, users_to_score(profiles), rows_of(left_out), depth, snapshot.sold_out)
@@ -183,13 +189,13 @@ def _ranked(
     ]
 
 
-def _thinned(
-    found: list[tuple[int, float]], snapshot: CatalogSnapshot, per_shop: int, k: int
+def _limit_per_shop(
+    ranked: list[tuple[int, float]], snapshot: CatalogSnapshot, per_shop: int, k: int
 ) -> list[tuple[int, float]]:
-    """The first k, of each shop the first `per_shop`; a listing without shop stands for itself."""
+    """The first k listings, with at most `per_shop` per shop; listings without a shop are not limited."""
     count: Counter[int] = Counter()
     kept = []
-    for listing, score in found:
+    for listing, score in ranked:
         shop = int(snapshot.shop[listing])
         if shop < 0 or count[shop] < per_shop:
             count[shop] += 1
@@ -197,9 +203,9 @@ def _thinned(
     return kept[:k]
 
 
-def _items(model: LdaModel, ranker: Recommender, profile: Profile, row: Row, wish: ListOptions) -> list[RankedItem]:
-    listings = [listing for listing, _ in row.found]
-    explained = wish.explain and profile.known and row.style is None
+def _items(model: LdaModel, ranker: Recommender, profile: Profile, row: Row, options: ListOptions) -> list[RankedItem]:
+    listings = [listing for listing, _ in row.listings]
+    explained = options.explain and profile.known and row.style is None
     why = reasons_of(ranker, profile, listings, model.listing_ids) if explained else [None] * len(listings)
     return [
         RankedItem(
@@ -209,5 +215,5 @@ def _items(model: LdaModel, ranker: Recommender, profile: Profile, row: Row, wis
             title=(model.titles[listing] or None) if model.titles else None,
             why=reasons,
         )
-        for rank, ((listing, score), reasons) in enumerate(zip(row.found, why, strict=True), 1)
+        for rank, ((listing, score), reasons) in enumerate(zip(row.listings, why, strict=True), 1)
     ]

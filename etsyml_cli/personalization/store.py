@@ -1,4 +1,4 @@
-"""A style model on disk: what LDA learned, ids, and all favorites, so that lists can leave out what a user has."""
+"""A style model on disk: parameters, ids, and all favorites, so that lists can exclude a user's favorites."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from etsyml_cli.personalization.model.lda_parameters import LdaParameters, Start
 from etsyml_cli.personalization.model.recommender import LDA, RECOMMENDERS, Arrays, Recommender, Shapes
 
 KIND = "model:lda"
-Things = Literal["listings", "shops"]  # what is favorited and listed
+Things = Literal["listings", "shops"]  # the items of a model
 LISTINGS: Literal["listings"] = "listings"
 SHOPS: Literal["shops"] = "shops"
 MADE_BY: dict[Things, str] = {LISTINGS: "etsyml train lda", SHOPS: "etsyml train lda --shops"}
@@ -52,13 +52,13 @@ class TrainingFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class LdaModel:
-    """U users and I listings in the order of their ids' bytes; train and test hold all favorites of the table."""
+    """A model of U users and I listings in byte order of their ids; train and test are all favorites of the table."""
 
     recommenders: Mapping[str, Recommender]  # by name, as in RECOMMENDERS
-    known: NDArray[np.bool_]  # (U,): whether any favorite of the user was learned from
+    known: NDArray[np.bool_]  # (U,): whether the user has training favorites
     user_ids: list[str]
     listing_ids: list[str]
-    titles: list[str | None]  # I of them, or none where no listings table was given
+    titles: list[str | None]  # I titles, or empty if there was no listings table
     train: Favorites
     test: Favorites
     things: Things = LISTINGS
@@ -89,7 +89,7 @@ def save_model(directory: Path, model: LdaModel) -> None:
 
 @of_one_version
 def load_model(directory: Path) -> LdaModel:
-    """The model in `directory`. Raises InputError where none was trained or a file is damaged."""
+    """Load the model in `directory`. Raises InputError if there is none or a file is damaged."""
     things = _facts(manifest_of(directory)).things
     user_ids, listing_ids = load_ids(directory, USERS), load_ids(directory, THINGS)
     tensors = load_tensors(directory, _shapes(len(user_ids), len(listing_ids)))
@@ -123,25 +123,25 @@ def _damaged(directory: Path) -> InputError:
 
 
 def start_of(model: LdaModel, listing_ids: list[str]) -> Start:
-    """What training goes on from when it learns from these listings."""
-    place = {listing_id: i for i, listing_id in enumerate(model.listing_ids)}
+    """The start of a training on these listings that continues from this model."""
+    index = {listing_id: i for i, listing_id in enumerate(model.listing_ids)}
     learned = model.parameters
     weight = model.train.per_user().astype(np.float32)
     share = (weight @ learned.theta) / max(weight.sum(), 1)
-    listing = np.array([place.get(listing_id, -1) for listing_id in listing_ids], np.int64)
+    listing = np.array([index.get(listing_id, -1) for listing_id in listing_ids], np.int64)
     return Start(learned.beta, learned.alpha, learned.eta, share.astype(np.float32), listing)
 
 
 def manifest_of(directory: Path) -> Manifest:
-    """What the model in `directory` was made from. Raises InputError where none was trained."""
+    """The manifest of the model in `directory`. Raises InputError if there is none."""
     return expect_kind(directory, KIND, made_by=MADE_BY[LISTINGS])
 
 
 def expect_things(directory: Path, things: Things) -> None:
-    """Raises InputError if no model is in `directory`, UsageError if it is not one of `things`: LISTINGS or SHOPS."""
-    found = _facts(expect_kind(directory, KIND, made_by=MADE_BY[things])).things
-    if found != things:
-        raise UsageError(f"{directory}: a model of {found}, not of {things}", hint=f"Add --what {found}.")
+    """Raises InputError if `directory` has no model, UsageError if its items are not `things` (LISTINGS or SHOPS)."""
+    actual = _facts(expect_kind(directory, KIND, made_by=MADE_BY[things])).things
+    if actual != things:
+        raise UsageError(f"{directory}: a model of {actual}, not of {things}", hint=f"Add --what {actual}.")
 
 
 def _facts(manifest: Manifest) -> Facts:
@@ -164,6 +164,6 @@ def _load_titles(directory: Path, n_listings: int) -> list[str | None]:
     titles = load_ids(directory, TITLES)
     if len(titles) != n_listings:
         raise InputError(
-            f"{path}: {len(titles)} titles of {n_listings} listings", hint="Train the model again with --force."
+            f"{path}: {len(titles)} titles for {n_listings} listings", hint="Train the model again with --force."
         )
     return [title or None for title in titles]

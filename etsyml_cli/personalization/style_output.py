@@ -9,7 +9,7 @@ SCHEMA_VERSION = 1
 
 
 class StyleWord(msgspec.Struct, frozen=True, kw_only=True):
-    """A typical word; `share` of the style's favorites have it, `lift` times as many as of all favorites."""
+    """A typical word; `share` of the style's favorites have it, `lift` times the share among all favorites."""
 
     word: str
     share: float
@@ -17,7 +17,7 @@ class StyleWord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StyleShop(msgspec.Struct, frozen=True, kw_only=True):
-    """A typical shop; `share` of the style's favorites are of it, `lift` times as many as of all favorites."""
+    """A typical shop; `share` of the style's favorites are of it, `lift` times the share among all favorites."""
 
     shop_id: str
     share: float

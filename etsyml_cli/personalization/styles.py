@@ -1,4 +1,4 @@
-"""What a style model learned, in words: each style's typical listings and words, and whose style is what."""
+"""Styles of a trained model: typical listings, words and shops of each style, and styles of users and listings."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from etsyml_cli.core.errors import InputError, UsageError, did_you_mean, like_th
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.types import F32, F64, I64
 from etsyml_cli.personalization.model.styles import (
+    co_favorites,
     coherence,
     highest,
     log_odds,
     nearest_styles,
     npmi,
     styles_of_listings,
-    together,
 )
 from etsyml_cli.personalization.store import LdaModel, load_model
 from etsyml_cli.personalization.style_output import (
@@ -34,25 +34,25 @@ from etsyml_cli.personalization.style_output import (
     StyleWord,
 )
 from etsyml_cli.personalization.style_words import Catalog, Groups, read_catalog
-from etsyml_cli.personalization.users import place_of
+from etsyml_cli.personalization.users import index_of
 
 ORDERS: dict[str, Callable[[Style], tuple[float, ...]]] = {
     "share": lambda style: (-style.share, style.style),
     "coherence": lambda style: (-style.coherence, style.style),
     "number": lambda style: (style.style,),
 }
-COHERENCE_TOP_N = 10  # listings of a style whose coherence is measured
+COHERENCE_TOP_N = 10  # listings of a style to compute coherence over
 N_NEAREST_STYLES = 3  # styles
 WORDS, SHOPS = 10, 3
-BY_CHANCE = 2.0  # standard errors: what is not above them is no word or shop of the style
+BY_CHANCE = 2.0  # standard errors: words and shops below this are not typical of the style
 
 
 @dataclass(frozen=True)
 class StyleView:
-    """A model of K styles and I listings with what is known of them.
+    """A model of K styles and I listings with the listings' catalog data.
 
-    share: (K,), the mean theta of the users that were learned from. favorites: (I,), how many each listing has.
-    style: (K, I), p(style | listing).
+    share: (K,), the mean theta of the users with training favorites. favorites: (I,), the number per listing. style:
+    (K, I), p(style | listing).
     """
 
     model: LdaModel
@@ -62,7 +62,7 @@ class StyleView:
     style: F32
 
     def inside(self, number: int) -> F64:
-        """How many of each listing's favorites are expected to be of this style, (I,)."""
+        """The expected number of favorites of each listing in this style, (I,)."""
         return np.asarray(self.favorites * self.style[number])
 
 
@@ -82,74 +82,75 @@ def styles(
     order: str | None = None,
     n_words: int = WORDS,
 ) -> list[Style]:
-    """The styles of these numbers, or all, as `styles --json` shows them, each with k listings and `n_words` words.
+    """The styles of these numbers, or all, as `styles --json` prints them.
 
-    A style's number is its row in beta. Listings, words and shops come by how typical they are of the style: the
-    log-odds of its favorites against those of all others. Raises UsageError for an order or number that is not there.
+    Each has its k most typical listings and `n_words` words. A style's number is its row in beta. Listings, words and
+    shops are sorted by how typical they are of the style: the log-odds of its favorites against all other favorites.
+    Raises UsageError for an unknown order or number.
     """
     order = order or "share"
     if order not in ORDERS:
-        raise UsageError(f"--sort {order}: no such order", hint=did_you_mean(order, ORDERS))
-    learned = read_learned(model, listings)
-    n_styles = len(learned.share)
+        raise UsageError(f"unknown --sort {order}", hint=did_you_mean(order, ORDERS))
+    view = read_view(model, listings)
+    n_styles = len(view.share)
     for number in numbers or []:
         if not 0 <= number < n_styles:
-            raise UsageError(f"--style {number}: no such style", hint=f"{model} has the styles 0 to {n_styles - 1}.")
-    asked = list(range(n_styles) if numbers is None else dict.fromkeys(numbers))
-    typical = _typical_listings(learned, asked, max(k, COHERENCE_TOP_N))
-    coherent = _coherence(learned, [listings for listings, _ in typical])
-    near, alike = nearest_styles(learned.model.parameters.beta, N_NEAREST_STYLES)
-    found = [
+            raise UsageError(f"unknown --style {number}", hint=f"{model} has the styles 0 to {n_styles - 1}.")
+    selected = list(range(n_styles) if numbers is None else dict.fromkeys(numbers))
+    typical = _typical_listings(view, selected, max(k, COHERENCE_TOP_N))
+    coherent = _coherence(view, [listings for listings, _ in typical])
+    near, alike = nearest_styles(view.model.parameters.beta, N_NEAREST_STYLES)
+    unsorted = [
         Style(
             style=number,
-            share=float(learned.share[number]),
-            words=_typical_words(learned, number, n_words),
-            shops=_typical_shops(learned, number),
+            share=float(view.share[number]),
+            words=_typical_words(view, number, n_words),
+            shops=_typical_shops(view, number),
             coherence=of_style,
             nearest=[
                 NearStyle(style=other, similarity=how)
                 for other, how in zip(near[number].tolist(), alike[number].tolist(), strict=True)
             ],
-            items=_items(learned, number, best[:k], scores[:k]),
+            items=_items(view, number, best[:k], scores[:k]),
         )
-        for number, (best, scores), of_style in zip(asked, typical, coherent.tolist(), strict=True)
+        for number, (best, scores), of_style in zip(selected, typical, coherent.tolist(), strict=True)
     ]
-    return sorted(found, key=ORDERS[order])
+    return sorted(unsorted, key=ORDERS[order])
 
 
 def styles_of(
     *, model: Path, listings: Path | None, k: int, users: Iterable[str] = (), of_listings: Iterable[str] = ()
 ) -> Iterator[StyleProfile]:
-    """Theta of each user and p(style | listing) of each listing, over all styles.
+    """theta of each user and p(style | listing) of each listing, over all styles.
 
-    Those that it has more of than users have on average come first, the largest part first. Each style comes with its
-    typical words and k listings. Raises InputError for an id that the model lacks.
+    Styles above their average share come first, each part sorted in descending order. Each style has its typical words
+    and k listings. Raises InputError for an unknown id.
     """
-    learned = read_learned(model, listings)
-    trained = learned.model
+    view = read_view(model, listings)
+    trained = view.model
     rows = [_find(model, "user", user, trained.user_ids) for user in users]
     columns = [_find(model, "listing", listing, trained.listing_ids) for listing in of_listings]
-    asked = range(len(learned.share))
-    typical = _typical_listings(learned, asked, k)
+    selected = range(len(view.share))
+    typical = _typical_listings(view, selected, k)
     names = [
         StyleNames(
-            [word.word for word in _typical_words(learned, number, WORDS)],
-            [_named(learned, listing) for listing in best.tolist()],
+            [word.word for word in _typical_words(view, number, WORDS)],
+            [_named(view, listing) for listing in best.tolist()],
         )
-        for number, (best, _) in zip(asked, typical, strict=True)
+        for number, (best, _) in zip(selected, typical, strict=True)
     ]
     for row in rows:
         if not trained.known[row]:
-            logger.warning("no favorite of user %r was learned from: its styles are the prior's", trained.user_ids[row])
+            logger.warning("user %r has no training favorites: showing the prior", trained.user_ids[row])
         parts = trained.parameters.theta[row].astype(np.float64)
-        yield StyleProfile(user_id=trained.user_ids[row], items=_parts(learned, parts, names))
+        yield StyleProfile(user_id=trained.user_ids[row], items=_parts(view, parts, names))
     for column in columns:
-        parts = learned.style[:, column].astype(np.float64)
-        yield StyleProfile(listing_id=trained.listing_ids[column], items=_parts(learned, parts, names))
+        parts = view.style[:, column].astype(np.float64)
+        yield StyleProfile(listing_id=trained.listing_ids[column], items=_parts(view, parts, names))
 
 
-def read_learned(model: Path, listings: Path | None) -> StyleView:
-    """The model with the listings table, where there is one. Raises InputError where it is not there or damaged."""
+def read_view(model: Path, listings: Path | None) -> StyleView:
+    """Load the model and, if there is one, the listings table. Raises InputError if it is missing or damaged."""
     trained = load_model(model)
     share = trained.parameters.theta[trained.known].mean(axis=0, dtype=np.float64)
     return StyleView(
@@ -161,58 +162,58 @@ def read_learned(model: Path, listings: Path | None) -> StyleView:
     )
 
 
-def _typical_listings(learned: StyleView, numbers: Iterable[int], n: int) -> list[tuple[I64, F64]]:
+def _typical_listings(view: StyleView, numbers: Iterable[int], n: int) -> list[tuple[I64, F64]]:
     """The n most typical listings of each style, best first, and their log-odds."""
-    found = []
+    typical = []
     for number in numbers:
-        inside = learned.inside(number)
-        scores = log_odds(inside, learned.favorites - inside)
+        inside = view.inside(number)
+        scores = log_odds(inside, view.favorites - inside)
         best = highest(scores, n)
-        found.append((best, scores[best]))
-    return found
+        typical.append((best, scores[best]))
+    return typical
 
 
-def _coherence(learned: StyleView, typical: list[I64]) -> F64:
-    train = learned.model.train
+def _coherence(view: StyleView, typical: list[I64]) -> F64:
+    train = view.model.train
     tops = np.stack([best[:COHERENCE_TOP_N] for best in typical])
-    counts = together(train, tops, len(learned.model.listing_ids))
+    counts = co_favorites(train, tops, len(view.model.listing_ids))
     return coherence(npmi(counts, int((train.per_user() > 0).sum())))
 
 
-def _typical_words(learned: StyleView, number: int, n: int) -> list[StyleWord]:
-    found = _typical(learned, learned.catalog.words, number, n)
-    return [StyleWord(word=name, share=share, lift=lift) for name, share, lift in found]
+def _typical_words(view: StyleView, number: int, n: int) -> list[StyleWord]:
+    typical = _typical(view, view.catalog.words, number, n)
+    return [StyleWord(word=name, share=share, lift=lift) for name, share, lift in typical]
 
 
-def _typical_shops(learned: StyleView, number: int) -> list[StyleShop]:
-    found = _typical(learned, learned.catalog.shops, number, SHOPS)
-    return [StyleShop(shop_id=name, share=share, lift=lift) for name, share, lift in found]
+def _typical_shops(view: StyleView, number: int) -> list[StyleShop]:
+    typical = _typical(view, view.catalog.shops, number, SHOPS)
+    return [StyleShop(shop_id=name, share=share, lift=lift) for name, share, lift in typical]
 
 
-def _typical(learned: StyleView, groups: Groups, number: int, n: int) -> list[tuple[str, float, float]]:
-    """Name, share and lift of up to n words or shops that are more frequent in the style, the most typical first."""
-    inside, everywhere = learned.inside(number), learned.favorites
+def _typical(view: StyleView, groups: Groups, number: int, n: int) -> list[tuple[str, float, float]]:
+    """Name, share and lift of up to n typical words or shops of the style, the most typical first."""
+    inside, everywhere = view.inside(number), view.favorites
     counts, total = inside @ groups.members, everywhere @ groups.members
     scores = log_odds(counts, total - counts)
     return [
         (
-            groups.names[place],
-            float(counts[place] / inside.sum()),
-            float(counts[place] / inside.sum() / (total[place] / everywhere.sum())),
+            groups.names[index],
+            float(counts[index] / inside.sum()),
+            float(counts[index] / inside.sum() / (total[index] / everywhere.sum())),
         )
-        for place in highest(scores, n).tolist()
-        if scores[place] > BY_CHANCE
+        for index in highest(scores, n).tolist()
+        if scores[index] > BY_CHANCE
     ]
 
 
-def _items(learned: StyleView, number: int, best: I64, scores: F64) -> list[StyleListing]:
-    beta, style, share = learned.model.parameters.beta, learned.style, learned.share
+def _items(view: StyleView, number: int, best: I64, scores: F64) -> list[StyleListing]:
+    beta, style, share = view.model.parameters.beta, view.style, view.share
     return [
         StyleListing(
             rank=rank,
             score=score,
-            id=learned.model.listing_ids[listing],
-            title=learned.catalog.titles[listing] or UNSET,
+            id=view.model.listing_ids[listing],
+            title=view.catalog.titles[listing] or UNSET,
             probability=float(beta[number, listing]),
             lift=float(style[number, listing] / share[number]),
         )
@@ -220,15 +221,15 @@ def _items(learned: StyleView, number: int, best: I64, scores: F64) -> list[Styl
     ]
 
 
-def _parts(learned: StyleView, parts: F64, names: list[StyleNames]) -> list[StylePart]:
-    """All styles, those above their share first, by what part of a user or listing each is: parts, (K,)."""
-    order = np.lexsort((-parts, parts <= learned.share))
+def _parts(view: StyleView, parts: F64, names: list[StyleNames]) -> list[StylePart]:
+    """All styles, those above their share first, by their parts of a user or listing: parts, (K,)."""
+    order = np.lexsort((-parts, parts <= view.share))
     return [
         StylePart(
             rank=rank,
             style=number,
             probability=float(parts[number]),
-            lift=float(parts[number] / learned.share[number]),
+            lift=float(parts[number] / view.share[number]),
             words=names[number].words,
             listings=names[number].listings,
         )
@@ -236,13 +237,13 @@ def _parts(learned: StyleView, parts: F64, names: list[StyleNames]) -> list[Styl
     ]
 
 
-def _named(learned: StyleView, listing: int) -> NamedListing:
-    return NamedListing(id=learned.model.listing_ids[listing], title=learned.catalog.titles[listing] or UNSET)
+def _named(view: StyleView, listing: int) -> NamedListing:
+    return NamedListing(id=view.model.listing_ids[listing], title=view.catalog.titles[listing] or UNSET)
 
 
-def _find(model: Path, what: str, wanted: str, ids: list[str]) -> int:
-    """The place of `wanted` in sorted ids."""
-    place = place_of(ids, wanted)
-    if place is None:
-        raise InputError(f"{model}: no {what} {wanted!r}", hint=like_this_id(wanted, ids))
-    return place
+def _find(model: Path, what: str, name: str, ids: list[str]) -> int:
+    """The index of `name` in sorted ids. Raises InputError if it is not there."""
+    index = index_of(ids, name)
+    if index is None:
+        raise InputError(f"{model}: no {what} {name!r}", hint=like_this_id(name, ids))
+    return index

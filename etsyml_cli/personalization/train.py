@@ -14,7 +14,7 @@ from etsyml_cli.io.tables import read_table, table_source
 from etsyml_cli.metrics.recommendation import log_likelihood
 from etsyml_cli.personalization.card import model_card
 from etsyml_cli.personalization.config import LdaConfig
-from etsyml_cli.personalization.learn import Learned, learn
+from etsyml_cli.personalization.learn import FittedRecommenders, learn
 from etsyml_cli.personalization.log import holdout_file
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters, one_style
 from etsyml_cli.personalization.model.recommender import TrainingSet
@@ -33,33 +33,33 @@ from etsyml_cli.personalization.store import (
 
 
 def train_lda(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
-    """Train all recommenders on the favorites that are not held out and write the model to `out`.
+    """Train all recommenders on the training favorites and write the model to `out`.
 
     With `inputs.start`, training continues from the styles of that model. With `inputs.shops`, styles and lists are of
     shops.
     """
     plan = _plan(inputs)
-    if there := existing_result(out, plan, force=force):
-        return there
+    if done := existing_result(out, plan, force=force):
+        return done
     data = load_training_data(inputs)
-    begun = None if inputs.start is None else start_of(load_model(inputs.start), data.listing_ids)
+    start = None if inputs.start is None else start_of(load_model(inputs.start), data.listing_ids)
     config = inputs.config
-    if begun is not None:
-        config = msgspec.structs.replace(config, n_topics=len(begun.alpha))
+    if start is not None:
+        config = msgspec.structs.replace(config, n_topics=len(start.alpha))
     with artifact(out, plan, force=force) as draft:
         valid = data.valid if len(data.valid.indices) else None
-        learned = learn(TrainingSet(data.counts, data.train, valid, begun), config, inputs.seed)
-        model = _model(learned, data, inputs)
+        fitted = learn(TrainingSet(data.counts, data.train, valid, start), config, inputs.seed)
+        model = _model(fitted, data, inputs)
         draft.rows = _rows(model) | {"learned_from": data.counts.nnz}
         if data.left_out:
             draft.rows["left_out"] = data.left_out
-        _write(draft, model, config, data, learned)
+        _write(draft, model, config, data, fitted)
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
 
 
-def _model(learned: Learned, data: TrainingData, inputs: Inputs) -> LdaModel:
+def _model(fitted: FittedRecommenders, data: TrainingData, inputs: Inputs) -> LdaModel:
     return LdaModel(
-        recommenders=learned.recommenders,
+        recommenders=fitted.recommenders,
         known=np.diff(data.counts.indptr) > 0,
         user_ids=data.user_ids,
         listing_ids=data.listing_ids,
@@ -103,8 +103,8 @@ def _rows(model: LdaModel) -> dict[str, int]:
     }
 
 
-def _write(draft: Draft, model: LdaModel, config: LdaConfig, data: TrainingData, learned: Learned) -> None:
-    figures, choices = _training_figures(model), learned.choices
+def _write(draft: Draft, model: LdaModel, config: LdaConfig, data: TrainingData, fitted: FittedRecommenders) -> None:
+    figures, choices = _training_figures(model), fitted.choices
     draft.facts = msgspec.to_builtins(
         Facts(
             things=model.things,
@@ -121,17 +121,17 @@ def _write(draft: Draft, model: LdaModel, config: LdaConfig, data: TrainingData,
     save_config(draft.path, config)
     save_json(draft.path, SPLIT, msgspec.structs.replace(data.split, rows=draft.rows))
     save_json(draft.path, METRICS, {"train": figures, "choices": choices or {}})
-    card = model_card(config=config, rows=draft.rows, split=data.split, figures=figures, learned=learned)
+    card = model_card(config=config, rows=draft.rows, split=data.split, figures=figures, fitted=fitted)
     (draft.path / CARD).write_text(card, encoding="utf-8")
 
 
 def _training_figures(model: LdaModel) -> TrainingFigures:
-    """Perplexity of the training favorites, of the model and of popularity."""
+    """The perplexity of the training favorites, of the model and of popularity."""
     users, listings = model.train.users(), model.train.indices
     counts = np.bincount(listings, minlength=len(model.listing_ids))
 
-    def perplexity(learned: LdaParameters) -> float:
-        log_p = log_likelihood(learned.theta, learned.beta, counts / counts.sum(), users, listings)
+    def perplexity(parameters: LdaParameters) -> float:
+        log_p = log_likelihood(parameters.theta, parameters.beta, counts / counts.sum(), users, listings)
         return float(np.exp(-log_p.mean()))
 
     popular = one_style(counts, len(model.user_ids))

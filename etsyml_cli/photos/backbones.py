@@ -25,14 +25,14 @@ from etsyml_cli.photos.weights import download_once
 
 @dataclass(frozen=True)
 class Backbone:
-    """How to build a network whose output, once the module called `head` is left out, is the features."""
+    """How to build a network whose output, without the module called `head`, is the features."""
 
     network: Callable[[], nn.Module]
     head: str | None
-    layer: str  # what the features are, in words
+    layer: str  # description of the features
     dimension: int
     preprocessing: Preprocessing
-    default_weights: Callable[[], Path] | None = None  # None: there are only random ones
+    default_weights: Callable[[], Path] | None = None  # None: random weights only
 
 
 def backbone_named(name: str) -> Backbone:
@@ -71,12 +71,12 @@ def resnet50() -> Backbone:
 
 def vgg19() -> Backbone:
     """VGG-19 (Simonyan & Zisserman, arXiv 1409.1556) up to fc7, 4096-d: the features of Lynch et al., KDD'16."""
-    # what stands between the head and fc7's ReLU is a dropout, idle outside training
+    # a dropout is between the head and fc7's ReLU; it is inactive outside training
     return _from_torchvision("vgg19", head="classifier.6", layer="fc7 after ReLU", dimension=4096)
 
 
 def tiny() -> Backbone:
-    """Two convolutions with random weights, 16-d: fast, for trying and testing, and says nothing about photos."""
+    """Two convolutions with random weights, 16-d: fast, for trying and testing; carries no information about photos."""
 
     def network() -> nn.Module:
         first, second = nn.Conv2d(3, 8, 3, stride=2), nn.Conv2d(8, 16, 3, stride=2)
@@ -92,10 +92,10 @@ def tiny() -> Backbone:
 
 
 def _from_torchvision(name: str, *, head: str, layer: str, dimension: int) -> Backbone:
-    """torchvision's network of that name, its ImageNet weights and the preprocessing they were trained with.
+    """torchvision's network of that name, its ImageNet weights and their preprocessing.
 
-    The first weights, not torchvision's newer ones: those are better classifiers by label smoothing and the like,
-    which makes features less fit for other uses (Kornblith et al., arXiv 2010.16402).
+    The first weights, not torchvision's newer ones: those are better classifiers because of label smoothing and the
+    like, which makes features less useful for other tasks (Kornblith et al., arXiv 2010.16402).
     """
     models = import_torchvision().models
     weights = models.get_model_weights(name).IMAGENET1K_V1

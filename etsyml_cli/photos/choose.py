@@ -41,7 +41,7 @@ def features_of_model(model: Path, places: Sequence[Path]) -> Path | None:
 
 
 def _facts_of(places: Sequence[Path]) -> Iterator[tuple[Path, ImageFacts]]:
-    """The undamaged features and their facts; damaged ones cause a warning only, as they may not be needed."""
+    """The undamaged features and their facts; damaged ones cause only a warning, as they may not be needed."""
     for place in places:
         try:
             yield place, features_facts(place)

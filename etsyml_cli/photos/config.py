@@ -26,8 +26,8 @@ class ImagesConfig(Config, frozen=True):
     engine: Literal["auto", "torch", "onnx"] = "auto"
     precision: Literal["auto", "float32"] = "auto"
     batch_size: Annotated[int, Meta(ge=1, le=4096)] | None = None  # photos; None: 2 on a CPU, 64 on a GPU
-    threads: Annotated[int, Meta(ge=1, le=1024)] | None = None  # batches at once; None: one for each core
-    max_pixels: Annotated[int, Meta(ge=1)] = 40_000_000  # a photo with more is refused before it is decoded
-    dim: Annotated[int, Meta(ge=1)] | None = None  # None: all features that the network gives
+    threads: Annotated[int, Meta(ge=1, le=1024)] | None = None  # batches at once; None: one per core
+    max_pixels: Annotated[int, Meta(ge=1)] = 40_000_000  # larger photos are refused before decoding
+    dim: Annotated[int, Meta(ge=1)] | None = None  # None: all features of the network
     normalize: bool = False
     dtype: Literal["float32", "float16"] = "float32"  # of the file

@@ -147,7 +147,9 @@ def _compute(
     if n_done:
         logger.info("resuming: %s of %s photos already done", f"{n_done:,}", f"{n_photos:,}")
     with progress("photos", n_photos) as advance, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="PIL")  # warnings about odd files; rejects.jsonl has what matters
+        warnings.filterwarnings(
+            "ignore", module="PIL"
+        )  # warnings about unusual files; rejects.jsonl has the important ones
         advance(n_done)
         batches = (slice(start, min(start + batch_size, n_photos)) for start in starts)
         for features, status in batches_in_threads(work, batches, threads):

@@ -27,7 +27,7 @@ from etsyml_cli.photos.pixels import Preprocessing
 from etsyml_cli.photos.torch_network import TorchExtractor
 from etsyml_cli.photos.weights import read_state_dict
 
-CPU_BATCH, GPU_BATCH = 2, 64  # photos: so few stay in a CPU's cache, so many keep a GPU busy
+CPU_BATCH, GPU_BATCH = 2, 64  # photos: few enough for a CPU's cache, many enough to keep a GPU busy
 INSTALL_ONNX = "pip install 'etsyml[onnx]'"
 
 ENGINE_NAMES = {"torch": "torch", "onnx": "ONNX Runtime"}
@@ -91,8 +91,8 @@ def load_network(choice: NetworkChoice, seed: int, folder: Path) -> LoadedNetwor
     """Load the chosen network; its export for ONNX Runtime is cached in `folder`."""
     network = _network(choice, seed)
     sha256 = weights_sha256(network)
-    kept = folder / f"{choice.name}-{sha256[:12]}.onnx"
-    extractor = _extractor(choice, PhotoNetwork(choice.backbone, network), kept)
+    export = folder / f"{choice.name}-{sha256[:12]}.onnx"
+    extractor = _extractor(choice, PhotoNetwork(choice.backbone, network), export)
     logger.info("%s: %s on %s, %s", choice.name, ENGINE_NAMES[choice.engine], choice.device.type, choice.precision)
     if choice.engine == "torch" and choice.device.type == "cpu" and missing_onnx_packages():
         logger.info("ONNX Runtime would take less time than torch on this CPU: %s", INSTALL_ONNX)
@@ -113,11 +113,11 @@ def missing_onnx_packages() -> list[str]:
     return [name for name in ("onnxruntime", "onnx", "onnxscript") if find_spec(name) is None]
 
 
-def _engine(wanted: str, device: torch.device) -> Engine:
-    if wanted == "torch" or (wanted == "auto" and device.type != "cpu"):
+def _engine(engine: str, device: torch.device) -> Engine:
+    if engine == "torch" or (engine == "auto" and device.type != "cpu"):
         return "torch"
     missing = missing_onnx_packages()
-    if wanted == "auto" and missing:
+    if engine == "auto" and missing:
         return "torch"
     if device.type != "cpu":
         raise UsageError(
@@ -147,10 +147,10 @@ def _network(choice: NetworkChoice, seed: int) -> nn.Module:
     return random_network(choice.backbone, seed)
 
 
-def _extractor(choice: NetworkChoice, network: PhotoNetwork, kept: Path) -> Extractor:
+def _extractor(choice: NetworkChoice, network: PhotoNetwork, export: Path) -> Extractor:
     in_torch = TorchExtractor(network, choice.device, getattr(torch, choice.precision))
     if choice.engine == "torch":
         return in_torch
     from etsyml_cli.photos.onnx_export import in_onnx_runtime  # needs packages that may be missing
 
-    return in_onnx_runtime(network, like=in_torch, kept=None if choice.weights is None else kept)
+    return in_onnx_runtime(network, reference=in_torch, cached=None if choice.weights is None else export)

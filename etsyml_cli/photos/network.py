@@ -1,4 +1,4 @@
-"""A backbone's network: with weights, cut off before its head, fed with photos as they are decoded."""
+"""The network of a backbone: loads weights, removes the head, and scales decoded photos."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Extractor(Protocol):
     """A loaded network of any engine; threads may share it."""
 
     def features(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Features (B, D) of photos (B, size, size, 3); a row depends on its own photo and on B alone."""
+        """Features (B, D) of photos (B, size, size, 3); a row depends on its own photo and on B only."""
 
 
 class PhotoNetwork(nn.Module):
-    """A backbone without its head, behind the scaling of its photos: uint8 (B, 3, size, size) -> float32 (B, D).
+    """A backbone without its head, after the scaling of its photos: uint8 (B, 3, size, size) -> float32 (B, D).
 
-    It takes the network over: the head is gone from it afterwards.
+    It takes over the network and removes its head.
     """
 
     mean: torch.Tensor
@@ -52,14 +52,14 @@ class PhotoNetwork(nn.Module):
 
 
 def random_network(backbone: Backbone, seed: int) -> nn.Module:
-    """The whole network with random weights that depend on `seed` alone."""
+    """The whole network with random weights that depend on `seed` only."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return backbone.network()
 
 
 def trained_network(backbone: Backbone, state: StateDict, where: str) -> nn.Module:
-    """The network with these weights, in float32 and without its head, which may be made for any number of classes.
+    """The network with these weights, in float32 and without its head, which may have any number of classes.
 
     Raises InputError that names `where` if the weights do not fit.
     """
@@ -78,7 +78,7 @@ def trained_network(backbone: Backbone, state: StateDict, where: str) -> nn.Modu
 
 
 def weights_sha256(network: nn.Module) -> str:
-    """Hash of the names and bytes of all weights, whatever file they came in."""
+    """A hash of the names and values of all weights, independent of their file."""
     digest = hashlib.sha256()
     for name, tensor in network.state_dict().items():
         digest.update(name.encode())
@@ -87,20 +87,20 @@ def weights_sha256(network: nn.Module) -> str:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name; `auto`: the best one here. Raises MissingPartError if it is not available."""
+    """The device of that name; `auto`: the best one. Raises MissingPartError if it is not available."""
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(device for device in here if here[device])
     if not here[name]:
-        raise MissingPartError(f"device {name}: torch finds no such device", hint="Use --device cpu.")
+        raise MissingPartError(f"device {name}: not found by torch", hint="Use --device cpu.")
     return torch.device(name)
 
 
 def batches_in_threads(work: Callable[[slice], Result], batches: Iterable[slice], threads: int) -> Iterator[Result]:
-    """`work(batch)` for each batch, in order. A thread does a whole batch alone.
+    """`work(batch)` for each batch, in order. Each batch is processed by one thread.
 
-    So the result does not depend on the number of threads, as it does when torch shares out one batch;
-    and no thread waits for another.
+    So the result does not depend on the number of threads, unlike torch's parallelism within a batch, and no thread
+    waits for another.
     """
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         running: deque[Future[Result]] = deque()

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from etsyml_cli.photos.network import PhotoNetwork
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read while ONNX Runtime is imported; nothing that comes later stops it
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when ONNX Runtime is imported; setting it later has no effect
 import onnxruntime
 
 _PHOTOS, _FEATURES = "photos", "features"
-_FATAL = 4  # the errors below it are raised as well, so they need not be printed
+_FATAL = 4  # errors are raised too, so they need not be printed
 
 
 def runtime_version() -> str:
@@ -26,10 +26,10 @@ def runtime_version() -> str:
 
 
 def export_onnx(network: PhotoNetwork) -> bytes:
-    """The network as an ONNX model with its weights inside, for any number of photos (B, 3, size, size)."""
-    photos = torch.zeros(2, 3, network.size, network.size, dtype=torch.uint8)  # 1 would be taken for a constant
+    """The network as an ONNX model that includes its weights, for any number of photos (B, 3, size, size)."""
+    photos = torch.zeros(2, 3, network.size, network.size, dtype=torch.uint8)  # 1 would be exported as a constant
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's exporter warns of itself
+        warnings.simplefilter("ignore")  # torch's exporter warns about itself
         program: Any = torch.onnx.export(
             network,
             (photos,),
@@ -47,7 +47,7 @@ def export_onnx(network: PhotoNetwork) -> bytes:
 
 
 class OnnxExtractor:
-    """An exported network in ONNX Runtime; each call works in the caller's thread alone."""
+    """An exported network in ONNX Runtime; each call runs in the caller's thread only."""
 
     def __init__(self, model: bytes) -> None:
         options = onnxruntime.SessionOptions()
@@ -56,7 +56,7 @@ class OnnxExtractor:
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def features(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Features (B, D) of photos (B, size, size, 3); a row depends on its own photo and on B alone."""
+        """Features (B, D) of photos (B, size, size, 3); a row depends on its own photo and on B only."""
         result: NDArray[np.float32]
         (result,) = self._session.run([_FEATURES], {_PHOTOS: photos.transpose(0, 3, 1, 2)})
         return result

@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-# What shops upload. Left out on purpose: formats that call other programs (EPS) or seldom hold a photo.
+# Common upload formats. Excluded on purpose: formats that run other programs (EPS) or rarely contain photos.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 
 Image.MAX_IMAGE_PIXELS = None  # decode_photo has a limit of its own
 
-DRAFT_MARGIN = 1.5  # a JPEG decoded to just the size that is wanted gives features of cosine down to .88 with the whole
+# A JPEG decoded to exactly the target size gives features with cosines as low as .88 to those of the full photo.
+DRAFT_MARGIN = 1.5
 ORIENTATION_TAG = 0x0112
-UPRIGHT = {  # EXIF orientation -> what puts the picture upright
+UPRIGHT = {  # EXIF orientation -> the transposition that makes the photo upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -34,7 +35,7 @@ Triple = tuple[float, float, float]
 class Preprocessing:
     """The middle square of a photo, `crop` of its shorter side, scaled to size x size; then (x - mean) / std.
 
-    x, mean and std are in 0-255; mean and std hold a value each for red, green and blue.
+    x, mean and std are in 0-255; mean and std have one value each for red, green and blue.
     """
 
     size: int  # pixels
@@ -52,31 +53,31 @@ class PhotoError(Exception):
         self.reason = reason
 
 
-def decode_photo(file: IO[bytes], wanted: Preprocessing, max_pixels: int) -> NDArray[np.uint8]:
+def decode_photo(file: IO[bytes], preprocessing: Preprocessing, max_pixels: int) -> NDArray[np.uint8]:
     """The pixels (size, size, 3) of a photo: upright, in RGB, transparent parts on white. Raises PhotoError."""
     try:
         with Image.open(file, formats=FORMATS) as photo:
             if photo.width * photo.height > max_pixels:
                 raise PhotoError("too many pixels")
-            return _middle_square(photo, wanted)
+            return _middle_square(photo, preprocessing)
     except (PhotoError, MemoryError):
         raise
     except UnidentifiedImageError:
         raise PhotoError("not a photo") from None
-    except Exception:  # broken bytes make decoders raise nearly anything
+    except Exception:  # decoders raise many exceptions on broken bytes
         raise PhotoError("damaged") from None
 
 
-def _middle_square(photo: Image.Image, wanted: Preprocessing) -> NDArray[np.uint8]:
-    """Cut and scale in one step, and turn last: it costs time by the pixel, and the middle stays the middle."""
-    enough = math.ceil(DRAFT_MARGIN * wanted.size / wanted.crop)
+def _middle_square(photo: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """Crop and scale in one step, and rotate last: its cost grows with the pixels, and the middle stays the middle."""
+    enough = math.ceil(DRAFT_MARGIN * preprocessing.size / preprocessing.crop)
     photo.draft("RGB", (enough, enough))  # a large JPEG is decoded at 1/2, 1/4 or 1/8 of its size
     color = _in_color(photo)
-    orientation = _orientation(photo)  # after the pixels: a broken PNG fails here as well, and once only
-    side = min(color.size) * wanted.crop
+    orientation = _orientation(photo)  # after the pixels: a broken PNG fails here too, and only once
+    side = min(color.size) * preprocessing.crop
     left, top = (color.width - side) / 2, (color.height - side) / 2
-    resample = Image.Resampling[wanted.resample.upper()]
-    square = color.resize((wanted.size, wanted.size), resample, box=(left, top, left + side, top + side))
+    resample = Image.Resampling[preprocessing.resample.upper()]
+    square = color.resize((preprocessing.size, preprocessing.size), resample, box=(left, top, left + side, top + side))
     if square.mode == "RGBA":
         square = Image.alpha_composite(Image.new("RGBA", square.size, "white"), square).convert("RGB")
     if orientation in UPRIGHT:
@@ -85,8 +86,8 @@ def _middle_square(photo: Image.Image, wanted: Preprocessing) -> NDArray[np.uint
 
 
 def _in_color(photo: Image.Image) -> Image.Image:
-    """RGB, or RGBA if the photo has transparency."""
-    if photo.mode.startswith("I"):  # 16-bit grey, which Pillow would turn into white
+    """Convert to RGB, or RGBA if the photo has transparency."""
+    if photo.mode.startswith("I"):  # 16-bit gray, which Pillow would turn into white
         return Image.fromarray((np.asarray(photo) >> 8).astype(np.uint8)).convert("RGB")
     return photo.convert("RGBA" if photo.has_transparency_data else "RGB")
 
@@ -94,5 +95,5 @@ def _in_color(photo: Image.Image) -> Image.Image:
 def _orientation(photo: Image.Image) -> int | None:
     try:
         return photo.getexif().get(ORIENTATION_TAG)
-    except Exception:  # broken EXIF beside a sound picture
+    except Exception:  # broken EXIF in a valid photo
         return None

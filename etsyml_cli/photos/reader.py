@@ -1,6 +1,6 @@
 """The image reader: opens the photos in a table, which may be untrusted files.
 
-What is wrong with a photo becomes a PhotoError with one of STATUSES; in a batch, its number beside the others' pixels.
+An invalid photo raises a PhotoError with one of STATUSES; in a batch, the status is returned with the pixels.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ STATUSES = (
     "damaged",
 )
 
-AGAIN = "Is the disk still there? Run it again."
+RETRY_HINT = "Check the disk and run it again."
 
 Pixels = NDArray[np.uint8]
 
 
 def read_photos(
-    root: Path, images: list[str], digests: list[bytes], wanted: Preprocessing, max_pixels: int
+    root: Path, images: list[str], digests: list[bytes], preprocessing: Preprocessing, max_pixels: int
 ) -> tuple[Pixels, NDArray[np.int8]]:
-    """The pixels (B, size, size, 3) of photos that have these digests, black if unreadable, and statuses (B,).
+    """The pixels (B, size, size, 3) of photos with these digests, black if unreadable, and statuses (B,).
 
-    A status counts into STATUSES: 0, or why the bytes are no picture. Raises InputError for a photo that is no longer
-    what it was when its digest was taken: that says nothing about the photo.
+    A status is an index into STATUSES: 0, or the reason why the bytes are not a picture. Raises InputError for a photo
+    that changed after its digest was computed, because then its status is unknown.
     """
-    pixels = np.zeros((len(images), wanted.size, wanted.size, 3), np.uint8)
+    pixels = np.zeros((len(images), preprocessing.size, preprocessing.size, 3), np.uint8)
     status = np.zeros(len(images), np.int8)
     for row, (image, digest) in enumerate(zip(images, digests, strict=True)):
         with _open_again(root, image) as file:
             try:
-                pixels[row] = decode_photo(file, wanted, max_pixels)
+                pixels[row] = decode_photo(file, preprocessing, max_pixels)
             except PhotoError as error:
                 status[row] = STATUSES.index(error.reason)
             file.seek(0)
@@ -57,10 +57,10 @@ def read_photos(
     return pixels, status
 
 
-def read_photo(root: Path, image: str, wanted: Preprocessing, max_pixels: int) -> Pixels:
+def read_photo(root: Path, image: str, preprocessing: Preprocessing, max_pixels: int) -> Pixels:
     """The pixels (size, size, 3) of the photo at `image` under `root`. Raises PhotoError."""
     with _open_photo(root, image) as file:
-        return decode_photo(file, wanted, max_pixels)
+        return decode_photo(file, preprocessing, max_pixels)
 
 
 def photo_digest(root: Path, image: str) -> tuple[bytes, int]:
@@ -76,16 +76,16 @@ def _open_again(root: Path, image: str) -> io.BufferedReader:
     try:
         return _open_photo(root, image)
     except PhotoError as error:
-        raise InputError(f"{root / image}: now {error.reason}, and it was there just before", hint=AGAIN) from None
+        raise InputError(f"{root / image}: now {error.reason}, but it was readable before", hint=RETRY_HINT) from None
 
 
 def _open_photo(root: Path, image: str) -> io.BufferedReader:
-    """An ordinary file that has something in it and lies under `root` when `..` and links are followed."""
+    """Open a regular, nonempty file under `root` (after resolving `..` and links)."""
     try:
         path = os.path.realpath(root / image)
         if not Path(path).is_relative_to(os.path.realpath(root)):
             raise PhotoError("outside the image root")
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe must not make us wait
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # do not wait for a named pipe
     except OSError as error:
         raise _photo_error(error) from None
     except ValueError:  # a zero byte in the name
@@ -98,7 +98,7 @@ def _open_photo(root: Path, image: str) -> io.BufferedReader:
 
 
 def _photo_error(error: OSError) -> Exception:
-    """What is wrong with the photo; what is wrong with the machine (no memory, too many open files) stays an error."""
+    """The error as an error of the photo; errors of the machine (no memory, too many open files) are raised again."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return PhotoError("missing")
     if error.errno == errno.ENXIO:  # a socket

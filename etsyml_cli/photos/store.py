@@ -27,7 +27,7 @@ REJECTS = "rejects.jsonl"
 SVD = "svd.safetensors"
 
 _MADE_BY = "etsyml extract-images"
-_MAKE_AGAIN = f"Make it with: {_MADE_BY} --force"
+_REBUILD_HINT = f"Make it with: {_MADE_BY} --force"
 
 
 class ImageFacts(msgspec.Struct, kw_only=True, frozen=True):
@@ -66,19 +66,19 @@ def read_image_features(path: Path) -> ImageFeatures:
         matrix = open_memmap(path / FEATURES, mode="r")  # refuses objects
         ids = msgspec.json.decode((path / f"{IDS}.json").read_bytes(), type=list[str])
     except OSError as error:
-        raise InputError(f"{error.filename or path}: {error.strerror or error}", hint=_MAKE_AGAIN) from None
+        raise InputError(f"{error.filename or path}: {error.strerror or error}", hint=_REBUILD_HINT) from None
     except MemoryError:
         raise
-    except Exception as error:  # a damaged header makes numpy raise nearly anything
-        raise InputError(f"{path}: damaged ({error})", hint=_MAKE_AGAIN) from None
+    except Exception as error:  # numpy raises many exceptions on damaged headers
+        raise InputError(f"{path}: damaged ({error})", hint=_REBUILD_HINT) from None
     if matrix.dtype.kind != "f" or matrix.shape != (len(set(ids)), facts.dimension):
-        raise InputError(f"{path}: {FEATURES}, ids and manifest are inconsistent", hint=_MAKE_AGAIN)
+        raise InputError(f"{path}: {FEATURES}, ids and manifest are inconsistent", hint=_REBUILD_HINT)
     return ImageFeatures(ids, matrix, facts)
 
 
 def features_facts(path: Path) -> ImageFacts:
     """The facts of the photo features at `path`. Raises InputError if they do not exist or a fact is missing."""
-    return facts_of(expect_kind(path, KIND, made_by=_MADE_BY), ImageFacts, path, hint=_MAKE_AGAIN)
+    return facts_of(expect_kind(path, KIND, made_by=_MADE_BY), ImageFacts, path, hint=_REBUILD_HINT)
 
 
 def made_by(facts: ImageFacts) -> str:
@@ -99,7 +99,7 @@ def write_matrix(path: Path, blocks: Iterable[NDArray[Any]], shape: tuple[int, i
 
 
 class PhotoRows:
-    """The rows of the network in the order of the photos, in files that grow by whole batches and survive a stop.
+    """The rows of the network in the order of the photos, in files that grow by whole batches and survive a kill.
 
     Each photo has a status: 0 for one with a row, else the caller's code for the reason. Rows are written before the
     status, so a photo counts only if its row is complete, even if the process is killed. Files are not synced: after a

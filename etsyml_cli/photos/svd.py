@@ -46,7 +46,7 @@ def fit_svd(blocks: Iterable[Rows], dim: int) -> Svd:
     with threadpool_limits(1, user_api="blas"):
         n, mean, scatter = _moments(blocks)
         if n <= dim:
-            raise DataError(f"{dim} dimensions need more than {dim} photos, here are {n}", hint="Use a smaller --dim.")
+            raise DataError(f"{dim} dimensions need more than {dim} photos, found {n}", hint="Use a smaller --dim.")
         if dim > len(mean):
             raise UsageError(f"dim: {dim} is more than the {len(mean)} features of a photo", hint="Ask for fewer.")
         width, total = len(mean), float(np.trace(scatter))

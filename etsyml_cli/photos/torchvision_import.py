@@ -1,8 +1,8 @@
-"""torchvision on a torch that it was not built for.
+"""Import torchvision with a torch that it was not built for.
 
-PyPI's torchvision for Linux is built against CUDA; beside a CPU-only torch its native operators do not load
-and the import stops at the first one that it wants to describe. Models and transforms need none of them, so
-declaring the two missing schemas is enough. `ops.nms` and `torchvision.io` still do not work.
+PyPI's torchvision for Linux is built against CUDA; with a CPU-only torch its native operators do not load, and the
+import fails at the first one that it describes. Models and transforms need none of them, so declaring the two missing
+schemas is enough. `ops.nms` and `torchvision.io` still do not work.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _is_missing_operator(error: RuntimeError) -> bool:
     return "operator torchvision::" in str(error) and "does not exist" in str(error)
 
 
-@functools.cache  # keeps the library alive: its declarations end with it
+@functools.cache  # keeps the library alive: without it, its declarations are removed
 def _declare_missing_operators() -> Any:
     import torch
 

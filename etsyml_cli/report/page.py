@@ -72,7 +72,7 @@ def write_report(
 
 
 def build_report(place: Workspace, queries: Sequence[str] = (), user: str | None = None) -> Report:
-    """The four sections; a section that cannot be shown holds the reason."""
+    """The four sections; a section that cannot be shown has the reason."""
     return Report(
         search=unless_missing(lambda: search(place, queries), MODELS["ltr"].train),
         personalization=unless_missing(lambda: personalization(place, user), MODELS["lda"].train),

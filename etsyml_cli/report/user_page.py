@@ -79,8 +79,8 @@ def user_page(place: Workspace, cards: Cards, model: LdaModel, user: str) -> Use
     words_of = {part.style: part.words for part in profile}
     [person] = users_of(model, [user])
     favorites = [model.listing_ids[listing] for listing in person.favorites.tolist()]
-    by_style = recommend(**sources, users=[user], wish=ListOptions(ROW, by_style=True))
-    [explained] = recommend(**sources, users=[user], wish=ListOptions(LIST, explain=True))
+    by_style = recommend(**sources, users=[user], options=ListOptions(ROW, by_style=True))
+    [explained] = recommend(**sources, users=[user], options=ListOptions(LIST, explain=True))
     return UserPage(
         user_id=user,
         fallback=bool(explained.fallback),

@@ -11,22 +11,22 @@ OWN_OPTIONS = ("listings", "users", "pages")  # other settings use --set
 TEXT = """\
 # A sample marketplace
 
-Drawn by a program: nobody made these things, nobody clicked. This command draws it again:
+Synthetic data: the listings, users and clicks are generated. This command generates the same files:
 
     {command}
 
-| file | what | rows |
+| file | content | rows |
 |---|---|---|
-| `listings.csv` | what is for sale; tags are separated by a bar | {listings:,} |
+| `listings.csv` | listings; tags are separated by a bar | {listings:,} |
 | `images/` | a photo of each listing | |
-| `searches.tsv.gz` | result pages, one row per listing shown, with what came of it | {searches:,} |
-| `favorites.jsonl` | who favorited what | {favorites:,} |
+| `searches.tsv.gz` | result pages, one row per listing shown, with its event | {searches:,} |
+| `favorites.jsonl` | pairs of user and listing | {favorites:,} |
 | `impressions.csv.gz` | one row per ad shown | {impressions:,} |
-| `truth/` | what the logs were drawn from; no model reads it | |
+| `truth/` | ground truth of the logs; models do not read it | |
 
-Two titles in five do not say what the thing is, and one listing in five is tagged as another thing: the photo tells.
-A sharp, bright photo means a well-made thing, which is clicked more often. Two listings in five are born during the
-log. The result pages are {pages}, and the chance that a shopper looks at a position falls as the position grows
+Two titles in five do not name the item, and one listing in five is tagged as another item: the photo shows it. A
+sharp, bright photo means a well-made item, which is clicked more often. Two listings in five are created during the
+log. The result pages are {pages}, and the probability that a user examines a position decreases with the position
 (`truth/positions.json`). A user's favorites follow a mixture of {styles} styles (`truth/styles.parquet`,
 `truth/users.parquet`).
 
@@ -39,7 +39,7 @@ log. The result pages are {pages}, and the chance that a shopper looks at a posi
 
 def describe(config: SampleConfig, seed: int, rows: dict[str, int]) -> str:
     """The text of the README, from the configuration, the seed and the number of rows of each file."""
-    order = {"shuffled": "in random order", "ranked": "ranked by a relevance that the log does not tell"}
+    order = {"shuffled": "in random order", "ranked": "ranked by a relevance that is not in the log"}
     command = _command(config, seed)
     return TEXT.format(command=command, pages=order[config.pages], styles=config.styles, **rows)
 

@@ -1,4 +1,4 @@
-"""The README.md of a search ranker: what it is, what it learned from, how good it looked, how to use it."""
+"""The model card of a search ranker, README.md: description, training data, validation metrics and usage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Ranks the listings that match a query. The score is linear, a sum over blocks of
 Shape: {shape}
 
 The weights {minimize} the {loss} loss over {pairs} of a stronger and a weaker event (purchase, cart, click,
-impression) on the same result page (Lynch, Aryafar, Attenberg, KDD'16), each page counting alike{debias}, plus L2 per
+impression) on the same result page (Lynch, Aryafar, Attenberg, KDD'16), with equal weight per page{debias}, plus L2 per
 block{l1}.
 
 ## Data
@@ -25,9 +25,9 @@ block{l1}.
 {rows}
 
 Split: {split}.
-Words and their frequencies come from the listings table alone. The overlap's l2 is fixed.
-{choice} The weights were then fitted on training and validation pages together.
-The test pages were not looked at.
+Words and their frequencies come from the listings table only. The overlap's l2 is fixed.
+{choice} The weights were then fitted on the training and validation pages together.
+The test pages were not used.
 
 ## Validation
 
@@ -40,45 +40,45 @@ The test pages were not looked at.
     etsyml evaluate --metric ndcg@10
     etsyml rank --query "..."
 
-Clicks follow what was shown: a listing near the top is clicked more often than it deserves. `debias: position` weighs
-clicks by how likely their position was looked at.
+Clicks are biased by position: a listing near the top gets more clicks because more users see it. `debias: position`
+weights clicks by the inverse probability that their position was examined.
 """
 
 BLOCKS = {
     "overlap": "overlap: BM25 of the query over title and tags, shares of the query's words in title and in tags, "
-    "whether all of them stand in the title, and in the listing",
-    "text": "d_T: {n_terms:,} terms of title and tags, brought to length 1",
+    "whether the title contains all of them, and whether the listing does",
+    "text": "d_T: {n_terms:,} terms of title and tags, scaled to length 1",
     "word_crosses": "word_crosses: query word × listing term, hashed",
-    "image": "d_I: photo features of {photos}, brought to length 1",
+    "image": "d_I: photo features of {photos}, scaled to length 1",
     "photo_crosses": "photo_crosses: query word × photo features reduced to {photo_dim} numbers",
 }
 
 SHAPES = {
-    "query": "query. One model for all queries; words and photos mean what the query's words make of them, "
-    "so it serves queries that it never saw.",
-    "per-query": "per-query. One model for all queries, and beside it weights of its own for each query with enough "
-    "searches (Daumé, ACL'07): the shared ones serve all other queries.",
-    "global": "global. [d_T, d_I] alone, Algorithms 1 and 2 to the letter: it knows the listing, not the query.",
+    "query": "query. One model for all queries; the weights of words and photos depend on the query's words, "
+    "so it can rank for new queries.",
+    "per-query": "per-query. One model for all queries, plus separate weights for each query with enough "
+    "searches (Daumé, ACL'07); all other queries use the shared weights only.",
+    "global": "global. Only [d_T, d_I], exactly Algorithms 1 and 2: it uses the listing and ignores the query.",
 }
 
-MINIMIZE = {"lbfgs": "minimise", "descent": "come near to minimising"}
+MINIMIZE = {"lbfgs": "minimize", "descent": "approximately minimize"}
 
 PAIRS = {
     "all": "all pairs",
-    "adjacent": "pairs of neighbours on the page",
-    "skip-above": "pairs whose weaker one stood above (Joachims, KDD'02; this rewards low positions)",
+    "adjacent": "pairs of neighbors on the page",
+    "skip-above": "pairs whose weaker one was above (Joachims, KDD'02; this rewards low positions)",
 }
 
 CHOSEN = """\
-That of each other block was chosen on the {pages:,} validation pages with a click, by nDCG@10 with linear
-gains (impression 0, click 1, cart 2, purchase 3)."""
+The l2 of each other block was chosen on the {pages:,} validation pages with a click, by nDCG@10 with linear gains
+(impression 0, click 1, cart 2, purchase 3)."""
 
 NOT_CHOSEN = """\
-That of each other block is the strongest of those that were offered: no validation page holds a click by
-which to choose."""
+The l2 of each other block is the strongest candidate, because no validation page holds a click."""
 
 EXAMINATION = """
-How likely a position is looked at, relative to the top, from listings that one query showed at several positions:
+Examination probability of each position, relative to the top, estimated from listings shown at several positions for
+the same query:
 
 | position | examination |
 |---|---|
@@ -106,7 +106,7 @@ def model_card(
         minimize=MINIMIZE[config.solver],
         loss={"logistic": "logistic", "hinge": "squared hinge"}[config.loss],
         pairs=PAIRS[config.pairs],
-        debias=", each pair weighed by the inverse propensity of its position" if config.debias == "position" else "",
+        debias=", each pair weighted by the inverse propensity of its position" if config.debias == "position" else "",
         l1=f" and L1 {config.l1:g}" if config.l1 else "",
         rows="\n".join(f"- {name.replace('_', ' ')}: {count:,}" for name, count in rows.items()),
         split=split,
@@ -125,11 +125,11 @@ def _figure(value: float) -> str:
 
 
 ROWS_TEMPLATE = """\
-# Search ranker over features of your own
+# Search ranker over custom features
 
 The score is linear in {columns:,} columns. The weights {minimize} the {loss} loss over {pairs} of a row with a higher
-and one with a lower grade on the same page, each page counting alike, plus L2{l1}; columns are brought to a root mean
-square of 1 first. On dense hand-made features boosted trees (LightGBM's lambdarank) rank better.
+and one with a lower grade on the same page, with equal weight per page, plus L2{l1}; columns are first scaled to a root
+mean square of 1. On dense hand-crafted features, boosted trees (LightGBM's lambdarank) rank better.
 
 ## Data
 
@@ -159,7 +159,7 @@ def rows_card(*, config: LtrConfig, columns: int, rows: dict[str, int], split: s
         l1=f" and L1 {config.l1:g}" if config.l1 else "",
         rows="\n".join(f"- {name}: {count:,}" for name, count in rows.items()),
         split=split,
-        choice=f"The {valid.pages:,} validation pages chose the l2; the weights were then fitted on all.",
+        choice=f"The l2 was chosen on {valid.pages:,} validation pages; the weights were then fitted on all.",
         l2=_l2(fit.l2),
         value=_figure(fit.value),
     )

@@ -28,7 +28,7 @@ class Tokens(NamedTuple):
     hashes: NDArray[np.uint32]
 
     def take(self, things: I64) -> Tokens:
-        """The tokens of these things only."""
+        """The tokens of these queries or listings only."""
         n = np.diff(self.ptr)[things]
         ptr = np.concatenate([[0], np.cumsum(n)])
         places = np.repeat(self.ptr[things] - ptr[:-1], n) + np.arange(ptr[-1])
@@ -37,11 +37,12 @@ class Tokens(NamedTuple):
 
 @dataclass(frozen=True)
 class WordPairs:
-    """Every pair of a query word and a listing token of N rows, hashed whenever they are needed: no pair is stored.
+    """Every pair of a query word and a listing token of N rows, hashed on demand: no pair is stored.
 
-    Where rows repeat a word and a listing, their pairs are the same, so they are hashed once, for one of D meetings
-    of a word, shape (D,), and a listing, shape (D,). `rows`, (N, D), holds 1/√pairs where a row has these. The hashes
-    of words and tokens are prepared by `prepare_pairs`; a pair's slot is the last `bits` bits of the hash of both.
+    Rows with the same word and listing have the same pairs, so these are hashed once per distinct (word, listing), D in
+    all: the words, shape (D,), and the listings, shape (D,). `rows`, (N, D), has 1/√pairs if a row has the word and
+    listing. The hashes of words and tokens are prepared by `prepare_pairs`; a pair's slot is the last `bits` bits of
+    the hash of both.
     """
 
     rows: sparse.csr_matrix
@@ -67,7 +68,7 @@ class WordPairs:
 class WordCrosses:
     """The block of features query word × listing token: a pair adds 1/√(pairs of its row) in column `column[slot]`.
 
-    `column`, shape (2**bits,), is -1 for a slot that training did not see; its pairs are dropped.
+    `column`, shape (2**bits,), is -1 for a slot that is not in the training set; its pairs are dropped.
     """
 
     pairs: WordPairs
@@ -98,7 +99,7 @@ class WordCrosses:
         return sparse.csr_matrix(self.pairs.rows @ of_meeting)
 
     def _entries(self) -> tuple[I64, NDArray[np.int32]]:
-        """The meeting and the column of each of its pairs that has one."""
+        """The (word, listing) and the column of each of its pairs that has a column."""
         pairs = self.pairs
         n_tokens = np.diff(pairs.tokens.ptr)[pairs.listing]
         columns = np.empty(n_tokens.sum(), np.int32)
@@ -118,7 +119,7 @@ def listing_tokens(fields: Sequence[Sequence[tuple[str, str]]]) -> Tokens:
 
 
 def all_tokens(parts: Sequence[Tokens]) -> Tokens:
-    """The tokens of all parts' things, one part after the other."""
+    """The tokens of all parts, one part after the other."""
     sizes = np.concatenate([np.diff(part.ptr) for part in parts])
     return Tokens(np.concatenate([[0], np.cumsum(sizes)]), np.concatenate([part.hashes for part in parts]))
 
@@ -135,7 +136,7 @@ def whole_query(query: str) -> str:
 
 
 def pair_words(queries: Tokens, listings: Tokens, query: I64, listing: I64, bits: int) -> WordPairs:
-    """Every query word with every listing token of N rows; `query` and `listing`, shape (N,), name these."""
+    """Every query word with every listing token of N rows; `query` and `listing`, shape (N,), are their indices."""
     words, word = np.unique(queries.hashes, return_inverse=True)
     n_words = np.diff(queries.ptr)[query]
     ptr = np.concatenate([[0], np.cumsum(n_words)])
@@ -181,7 +182,7 @@ def _hashed(things: Sequence[list[tuple[str, str]]]) -> Tokens:
 
 @_inlined
 def _slots(word, tokens, start, stop, mask, slots):  # type: ignore[no-untyped-def]
-    """Write the slots of a word with tokens[start:stop]; returns their number. A loop of hashes alone is vectorised."""
+    """Write the slots of a word with tokens[start:stop]; return their number. A loop of hashes only is vectorized."""
     for k in range(stop - start):
         slots[k] = hash_pair(word, tokens[start + k]) & mask
     return stop - start

@@ -55,46 +55,45 @@ def evaluate_ltr(
     baseline: str | None = None,
     runs: Path | None = None,
 ) -> list[Measurement]:
-    """Every metric of every variant on the test pages that hold a relevant listing; the others are counted in the log.
+    """Every metric of every variant on the test pages with a relevant listing; the number of other pages is logged.
 
     A listing's gain is its event (impression 0, click 1, cart 2, purchase 3), with `truth` its planted grade, or with
-    `qrels` its grade there for the page's query (words joined by `_`), 0 without one. Differences are to
-    `baseline`, the text ranker by default. `permuted`, the mean of the controls that were trained on photos dealt to
-    other listings, judges what photos add. In `runs` the judged pages and every variant's ranking are written as TREC
-    files, one query a page. `pair_accuracy` is also measured on the slice `unseen`, pairs of listings that no page of
-    training or validation showed.
-    Raises InputError for other searches than the model was trained on, or, split by seller, other listings; DataError
-    if no test set was held out, no test page has a relevant listing, or `truth` lacks a row.
+    `qrels` its grade for the page's query (words joined by `_`), 0 without one. Differences are to `baseline`, the text
+    ranker by default. `permuted`, the mean of the controls that were trained on shuffled photos, shows the contribution
+    of photos. If `runs` is set, the evaluated pages and every variant's ranking are written there as TREC files, one
+    query per page. `pair_accuracy` is also measured on the slice `unseen`, pairs of listings that are on no training or
+    validation page. Raises InputError if the model was trained on other searches or, split by seller, other listings;
+    DataError if no test set was held out, no test page has a relevant listing, or `truth` lacks a row.
     """
     log, unseen, scores, controls = _load_test_set(model, listings, searches, images, seed)
     gains = gains_of(log, truth, qrels)
     if baseline is not None and baseline not in scores:
-        raise UsageError(f"--baseline {baseline}: no variant of {model}", hint=did_you_mean(baseline, scores))
+        raise UsageError(f"--baseline {baseline}: not a variant of {model}", hint=did_you_mean(baseline, scores))
     id_order = byte_order(log.listing_ids)[log.listing]
     rank = partial(_ranked, log, scores, controls, gains, id_order)
     ranked = rank(np.ones(len(gains), dtype=bool))
-    judged = _has_relevant(ranked)
-    if not judged.all():
-        logger.info("%d of %d test pages have no relevant listing and are left out", (~judged).sum(), len(judged))
+    evaluated = _has_relevant(ranked)
+    if not evaluated.all():
+        logger.info("%d of %d test pages have no relevant listing and are left out", (~evaluated).sum(), len(evaluated))
     if runs is not None:
-        _write_runs(runs, log, judged, gains, scores, id_order)
+        _write_runs(runs, log, evaluated, gains, scores, id_order)
     chosen = baseline or (TEXT if TEXT in scores else SHOWN)
-    measured = []
+    measurements = []
     for metric in metrics:
-        measured += compared_means(str(metric), _values(metric, ranked, judged), seed, chosen)
+        measurements += compared_means(str(metric), _values(metric, ranked, evaluated), seed, chosen)
         if not metric.shape(PageMetric).on_unseen:
             continue
-        of_unseen = _values(metric, rank(unseen), judged)
+        of_unseen = _values(metric, rank(unseen), evaluated)
         if np.isnan(of_unseen[SHOWN]).all():
-            logger.info("%s: no test page holds two listings of unequal gain that training never showed", metric)
+            logger.info("%s: no test page has two listings of unequal gain that are not in the training set", metric)
         else:
-            measured += compared_means(str(metric), of_unseen, seed, chosen, slice_=UNSEEN)
-    return measured
+            measurements += compared_means(str(metric), of_unseen, seed, chosen, slice_=UNSEEN)
+    return measurements
 
 
 @dataclass(frozen=True)
 class PageFigures:
-    """A metric of each of Q judged pages, (Q,) a variant; ids and queries of the pages."""
+    """A metric of each of Q evaluated pages, (Q,) per variant; ids and queries of the pages."""
 
     search_ids: list[str]
     queries: list[str]
@@ -104,21 +103,21 @@ class PageFigures:
 def figures_of_pages(
     *, model: Path, listings: Path, searches: Path, images: Path | None, metric: MetricName, seed: int
 ) -> PageFigures:
-    """The values whose means `evaluate_ltr` gives, by the log's own events. Raises as it does."""
+    """The values per page whose means `evaluate_ltr` returns, by the log's own events. Raises the same errors."""
     log, _, scores, controls = _load_test_set(model, listings, searches, images, seed)
     id_order = byte_order(log.listing_ids)[log.listing]
     gains = gains_of(log, None, None)
     ranked = _ranked(log, scores, controls, gains, id_order, np.ones(len(gains), dtype=bool))
-    judged = _has_relevant(ranked)
-    pages = np.flatnonzero(judged).tolist()
+    evaluated = _has_relevant(ranked)
+    pages = np.flatnonzero(evaluated).tolist()
     return PageFigures(
-        [log.search_ids[q] for q in pages], [log.queries[q] for q in pages], _values(metric, ranked, judged)
+        [log.search_ids[q] for q in pages], [log.queries[q] for q in pages], _values(metric, ranked, evaluated)
     )
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """The same Q pages by every variant, and by every control."""
+    """The same Q pages ranked by every variant, and by every control."""
 
     variants: dict[str, RankedPages]
     controls: list[RankedPages]
@@ -127,7 +126,7 @@ class Ranked:
 def _ranked(
     log: SearchLog, scores: dict[str, F64], controls: list[F64], gains: F64, id_order: I64, rows: Bools
 ) -> Ranked:
-    """The pages of the log with these rows, shape (N,), alone; a page may be left with none."""
+    """The pages of the log with only these rows, shape (N,); a page may have no rows left."""
     sizes = np.bincount(log.page_of_row()[rows], minlength=len(log.search_ids))
     offsets = np.concatenate([[0], np.cumsum(sizes)])
 
@@ -137,11 +136,11 @@ def _ranked(
     return Ranked({variant: rank(s) for variant, s in scores.items()}, [rank(s) for s in controls])
 
 
-def _values(metric: MetricName, ranked: Ranked, judged: Bools) -> dict[str, F64]:
-    """The metric of every judged page, (Q,), by each variant, and its mean over the controls."""
+def _values(metric: MetricName, ranked: Ranked, evaluated: Bools) -> dict[str, F64]:
+    """The metric of every evaluated page, (Q,), by each variant, and its mean over the controls."""
 
     def per_page(pages: RankedPages) -> F64:
-        values: F64 = metric.shape(PageMetric).values(pages, metric)[judged]
+        values: F64 = metric.shape(PageMetric).values(pages, metric)[evaluated]
         return values
 
     values = {variant: per_page(pages) for variant, pages in ranked.variants.items()}
@@ -152,41 +151,43 @@ def _values(metric: MetricName, ranked: Ranked, judged: Bools) -> dict[str, F64]
 
 def _has_relevant(ranked: Ranked) -> Bools:
     """The mask of pages with a relevant listing, (Q,). Raises DataError if there are none."""
-    judged = ranked.variants[SHOWN].has_relevant()
-    if not judged.any():
-        raise DataError(f"none of {len(judged):,} test pages has a relevant listing")
-    return judged
+    evaluated = ranked.variants[SHOWN].has_relevant()
+    if not evaluated.any():
+        raise DataError(f"none of {len(evaluated):,} test pages has a relevant listing")
+    return evaluated
 
 
 def _load_test_set(
     model: Path, listings: Path, searches: Path, images: Path | None, seed: int
 ) -> tuple[SearchLog, Bools, dict[str, F64], list[F64]]:
-    """The test pages, which of their rows were never shown before, and all rows' scores by variants and controls."""
+    """The test pages, which of their rows are unseen in training, and all rows' scores by variants and controls."""
     catalog = read_listings(listings)
     log, unseen = _test_pages(model, searches, listings, catalog)
     return log, unseen, *_scores(log, model, catalog, images, seed)
 
 
 def _test_pages(model: Path, searches: Path, listings: Path, catalog: Listings) -> tuple[SearchLog, Bools]:
-    """The pages that the model's own split sets aside, of the rows that it was trained on.
+    """The test pages of the model's own split, with the rows that it was trained on.
 
-    And which of their rows, shape (N,), show a listing that no page of training or validation showed.
+    Also which of their rows, shape (N,), have a listing that is on no training or validation page.
     """
     manifest = manifest_of(model)
     log = read_searches(searches, manifest.plan.config["limit"])
     expect_same_input(manifest, "searches", searches)
     split = decode_split(load_json(model, SPLIT))
     if not has_test_set(split):
-        raise DataError(f"{model}: trained with --holdout none, no page is left to judge it", hint="Train without it.")
+        raise DataError(f"{model}: trained with --holdout none, so there is no test set", hint="Train without it.")
     by = manifest.plan.config["split"]
     if by == BY_SELLER:
         expect_same_input(manifest, "listings", listings)
     log, part = assign_split(log, split, by, catalog)
     if not (part == TEST).any():
-        raise DataError(f"{model}: no page fell into its test part", hint="Train again with a larger --holdout.")
+        raise DataError(f"{model}: its test set is empty", hint="Train again with a larger --holdout.")
     test, seen = log.take(part == TEST), set(log.take(part != TEST).listing_ids)
     if by == BY_SELLER:
-        logger.info("judged on the rows of held-out shops, %s of %s", f"{len(test.listing):,}", f"{len(log.listing):,}")
+        logger.info(
+            "evaluating on the rows of held-out shops, %s of %s", f"{len(test.listing):,}", f"{len(log.listing):,}"
+        )
     return test, np.array([listing_id not in seen for listing_id in test.listing_ids])[test.listing]
 
 
@@ -211,7 +212,7 @@ def _scores(
 def _control_scores(
     model: LtrModel, photos: ImageFeatures, log: SearchLog, blocks: Blocks, seed: int | None
 ) -> list[F64]:
-    """The score of every row by each control, with the photos dealt to the listings as when it was trained."""
+    """The score of every row by each control, with the photos shuffled as in its training."""
     shuffles = [shuffle_photos(photos, log.listing_ids, seed or 0, number) for number in range(len(model.controls))]
     return [
         score(weights, {**blocks, **shuffled})
@@ -221,19 +222,21 @@ def _control_scores(
     ]
 
 
-def _write_runs(runs: Path, log: SearchLog, judged: Bools, gains: F64, scores: dict[str, F64], id_order: I64) -> None:
-    """`qrels.txt` and `VARIANT.trec` of the judged pages: trec_eval gets the same figures from them."""
+def _write_runs(
+    runs: Path, log: SearchLog, evaluated: Bools, gains: F64, scores: dict[str, F64], id_order: I64
+) -> None:
+    """`qrels.txt` and `VARIANT.trec` of the evaluated pages: trec_eval computes the same values from them."""
     page = log.page_of_row()
     rows = zip(page.tolist(), log.listing.tolist(), gains.astype(np.int64).tolist(), strict=True)
-    grades = ((log.search_ids[q], log.listing_ids[i], grade) for q, i, grade in rows if judged[q])
+    grades = ((log.search_ids[q], log.listing_ids[i], grade) for q, i, grade in rows if evaluated[q])
     write_qrels(grades, runs / "qrels.txt")
     for variant, s in scores.items():
-        lists = _lists(log, judged, s, best_first(s, id_order, page))
+        lists = _lists(log, evaluated, s, best_first(s, id_order, page))
         write_lists(lists, runs / f"{variant}.trec", subject="search_id")
 
 
-def _lists(log: SearchLog, judged: Bools, scores: F64, order: I64) -> Iterator[RankedList]:
-    for q in np.flatnonzero(judged).tolist():
+def _lists(log: SearchLog, evaluated: Bools, scores: F64, order: I64) -> Iterator[RankedList]:
+    for q in np.flatnonzero(evaluated).tolist():
         rows = order[log.offsets[q] : log.offsets[q + 1]].tolist()
         items = [
             RankedItem(rank=rank, id=log.listing_ids[log.listing[row]], score=float(np.float32(scores[row])))

@@ -32,9 +32,9 @@ from etsyml_cli.text.words import tokenize
 KIND = "index:ltr"
 CATALOG = "listings"
 STATIC, Z = "static", "z"
-OF_LISTING = ("text", "image")  # blocks that do not look at the query
+OF_LISTING = ("text", "image")  # blocks that ignore the query
 MADE_BY = "etsyml index ltr"
-AGAIN = f"Make it again: {MADE_BY} --force"
+REBUILD_HINT = f"Build it again: {MADE_BY} --force"
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,12 @@ def load_index(directory: Path, ranker: LtrModel) -> LtrIndex:
     """The index in `directory`. Raises InputError if a file is missing, damaged or inconsistent."""
     n_listings = expect_kind(directory, KIND, made_by=MADE_BY).rows["listings"]
     words = load_ids(directory, "words")
-    array = partial(map_array, directory, hint=AGAIN)
+    array = partial(map_array, directory, hint=REBUILD_HINT)
     ptr = array("postings_ptr", (len(words) + 1,), np.int64)
     rows, title, tags = (array(f"postings_{name}", (int(ptr[-1]),), np.uint32) for name in ("rows", "title", "tags"))
     token_ptr = array("token_ptr", (n_listings + 1,), np.int64)
     if not _ascends(ptr) or not _ascends(token_ptr) or rows.max(initial=0) >= n_listings:
-        raise InputError(f"{directory}: damaged, its files are inconsistent", hint=AGAIN)
+        raise InputError(f"{directory}: damaged, its files are inconsistent", hint=REBUILD_HINT)
     return LtrIndex(
         catalog=_catalog(directory, n_listings),
         postings=Postings(words, ptr, rows, title, tags, array("postings_length", (n_listings,), np.uint32)),
@@ -124,7 +124,7 @@ def _ascends(ptr: I64) -> bool:
 
 
 def _catalog(directory: Path, n_listings: int) -> pa.Table:
-    table = map_table(directory, CATALOG, AGAIN)
+    table = map_table(directory, CATALOG, REBUILD_HINT)
     if table.num_rows != n_listings or table.column_names != LISTING_COLUMNS:
-        raise InputError(f"{directory}: damaged, its files are inconsistent", hint=AGAIN)
+        raise InputError(f"{directory}: damaged, its files are inconsistent", hint=REBUILD_HINT)
     return widened(table)

@@ -14,7 +14,7 @@ from etsyml_cli.core.log import Advance, logger, progress
 from etsyml_cli.metrics.definitions.ndcg import ndcg
 from etsyml_cli.metrics.ranking import rank_pages
 from etsyml_cli.search.config import LtrConfig
-from etsyml_cli.search.model.choose import Tried, choose_l2, fit_on_all, with_pairs
+from etsyml_cli.search.model.choose import Trial, choose_l2, fit_on_all, with_pairs
 from etsyml_cli.search.model.fit import Objective
 from etsyml_cli.search.model.pairs import Pages
 from etsyml_cli.search.model.score import Blocks, Weights, score, take, variants_of
@@ -35,7 +35,7 @@ class FittedVariant(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=Tru
     iterations: int
     settled: bool
     passes: tuple[float, ...] = ()
-    tried: list[Tried]
+    tried: list[Trial]
 
 
 class Validation(msgspec.Struct, kw_only=True, frozen=True):
@@ -63,7 +63,7 @@ def learn_weights(
     if not len(train.level):
         raise DataError(
             "no search page of the training set has both a stronger and a weaker event",
-            hint="The ranker learns from clicked and ignored listings of a page. Does the event column contain clicks?",
+            hint="Training needs pages with clicked and ignored listings. Check that the event column contains clicks.",
         )
     clicked = np.maximum.reduceat(pages.level, pages.offsets[:-1]) > 0
     validation = (part == VALID) & clicked

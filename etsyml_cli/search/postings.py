@@ -20,7 +20,7 @@ BASE = 1 << 26  # title + BASE · tags is exact in a double
 
 @dataclass(frozen=True)
 class Postings:
-    """Word w, of W in order, stands in the listings `rows[ptr[w]:ptr[w + 1]]`, ascending, so often in title and tags.
+    """The listings of word w, of W in order: `rows[ptr[w]:ptr[w + 1]]`, ascending, with counts in title and tags.
 
     `length`, shape (I,), is the number of words of each listing. The arrays may be memory maps.
     """
@@ -33,7 +33,7 @@ class Postings:
     length: Counts  # (I,)
 
     def matching(self, words: Iterable[str]) -> tuple[I64, ListingWords]:
-        """The listings with at least one of the words, shape (n,), ascending, and the counts of the words in them."""
+        """The listings with at least one of the words, shape (n,), ascending, and their word counts."""
         found = [place for word in dict.fromkeys(words) if (place := self._place(word)) is not None]
         spans = [slice(self.ptr[place], self.ptr[place + 1]) for place in found]
         holders = [np.asarray(self.rows[span], np.int64) for span in spans]

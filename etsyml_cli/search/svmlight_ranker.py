@@ -1,4 +1,4 @@
-"""Rank by features of the user's own: SVMlight or LETOR rows instead of listings, searches and photos."""
+"""Rank by custom features: SVMlight or LETOR rows instead of listings, searches and photos."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Inputs:
 def train_on_rows(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
     """Train a pairwise ranker on the rows of a file and write it to `out`.
 
-    A share of `config.valid_share` chooses the l2. Columns are scaled to a root mean square of 1 for training.
+    The l2 is chosen on a share of `config.valid_share`. Columns are scaled to a root mean square of 1 in training.
     """
     config, features = inputs.config, inputs.features
     objective = objective_of(config, inputs.seed)
@@ -115,20 +115,22 @@ def evaluate_rows(
     """
     rows, scores = _scored(model, features, groups)
     pages = pages_of(rows, features)
-    mine = _to_judge(model, features, rows.qids)
-    of_rows = pages.rows(mine)
-    judged_pages, gains = pages.take(mine), rows.labels[of_rows]
+    selected = _pages_to_evaluate(model, features, rows.qids)
+    of_rows = pages.rows(selected)
+    test_pages, gains = pages.take(selected), rows.labels[of_rows]
     variants = {"random": generator(seed, "random order").random(len(gains)), FEATURES: scores[of_rows]}
     order = byte_order(names_of(rows))[of_rows]
-    ranked = {variant: rank_pages(s, gains, judged_pages.offsets, order) for variant, s in variants.items()}
-    judged = ranked[FEATURES].has_relevant()
-    if not judged.any():
-        raise DataError(f"{features}: none of {len(judged):,} pages has a relevant row")
-    if not judged.all():
-        logger.info("%d of %d pages have no relevant row and are left out", (~judged).sum(), len(judged))
+    ranked = {variant: rank_pages(s, gains, test_pages.offsets, order) for variant, s in variants.items()}
+    evaluated = ranked[FEATURES].has_relevant()
+    if not evaluated.any():
+        raise DataError(f"{features}: none of {len(evaluated):,} pages has a relevant row")
+    if not evaluated.all():
+        logger.info("%d of %d pages have no relevant row and are left out", (~evaluated).sum(), len(evaluated))
     measured = []
     for metric in metrics:
-        values = {variant: metric.shape(PageMetric).values(pages, metric)[judged] for variant, pages in ranked.items()}
+        values = {
+            variant: metric.shape(PageMetric).values(pages, metric)[evaluated] for variant, pages in ranked.items()
+        }
         measured += compared_means(str(metric), values, seed)
     return measured
 
@@ -173,8 +175,8 @@ def _scored(model: Path, features: Path, groups: Path | None) -> tuple[RankingRo
     return rows, np.asarray(rows.features @ w)
 
 
-def _to_judge(model: Path, features: Path, qids: list[str]) -> NDArray[np.bool_]:
-    """All pages; of the very file that the model learned from, those that were held out."""
+def _pages_to_evaluate(model: Path, features: Path, qids: list[str]) -> NDArray[np.bool_]:
+    """All pages; of the training file, the held-out ones."""
     manifest = rows_manifest_of(model)
     if source_of(features).sha256 not in {source.sha256 for source in manifest.plan.inputs[FEATURES]}:
         return np.ones(len(qids), bool)
@@ -188,7 +190,7 @@ def _to_judge(model: Path, features: Path, qids: list[str]) -> NDArray[np.bool_]
 
 
 def _root_mean_square(x: sparse.csr_matrix) -> F64:
-    """Of each column, shape (D,); 1 for a column of zeros."""
+    """The root mean square of each column, shape (D,); 1 for a column of zeros."""
     mean_square = np.asarray(x.multiply(x).mean(axis=0)).ravel()
     scale: F64 = np.where(mean_square > 0, np.sqrt(mean_square), 1.0)
     return scale

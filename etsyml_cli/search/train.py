@@ -91,7 +91,7 @@ def _plan(inputs: Inputs) -> Plan:
 def _controls(data: TrainingData, valid: Validation, objective: Objective, count: int, seed: int) -> list[Weights]:
     """The weights of `count` controls: the multimodal ranker trained again on photos shuffled among the listings.
 
-    Shuffled photos still tell listings apart, so a gain that remains with them does not come from the photos' content.
+    Shuffled photos still distinguish listings, so a gain that remains with them does not come from the photos' content.
     """
     if data.photos is None or "multimodal" not in valid.variants:
         return []

@@ -23,10 +23,10 @@ CONTROL = "text"
 def evaluate_similar(
     *, listings: Path, images: Path | None, favorites: Path | None, searches: Path | None, k: int, seed: int
 ) -> list[Measurement]:
-    """recall@k of each variant and of chance, over listings with related ones, and overlap@k with the control.
+    """Recall@k of each variant and of chance, over listings with related ones, and overlap@k with the control.
 
-    Related are listings that one user favorited or, without a favorites table, that were clicked on one result page.
-    Raises InputError if both tables are missing, DataError if no two listings are related.
+    Listings are related if one user favorited both or, without a favorites table, if both were clicked on one result
+    page. Raises InputError if both tables are missing, DataError if no two listings are related.
     """
     ids = read_table(listings, "listings", ["listing_id"])["listing_id"].combine_chunks()
     together = _together(ids, favorites, searches)

@@ -29,7 +29,7 @@ from etsyml_cli.similar.words import Words
 
 KIND = "index:similar"
 MADE_BY = "etsyml index similar"
-MAKE_AGAIN = f"Make it again: {MADE_BY} --force"
+REBUILD_HINT = f"Build it again: {MADE_BY} --force"
 LISTINGS, TERMS, SKETCHES = "listings", "terms", "sketches"
 LISTING_COLUMNS = pa.schema(
     {"listing_id": pa.large_string(), "title": pa.large_string()}
@@ -79,7 +79,7 @@ def index_similar(*, listings: Path, images: Path | None, out: Path, recall: flo
             photos = catalog.photos
             shape = (len(catalog.ids), sketch_dimension(photos))
             write_matrix(draft.path / f"{SKETCHES}.npy", sketches(photos), shape, "<i2")
-            sketch = map_array(draft.path, SKETCHES, shape, np.int16, hint=MAKE_AGAIN)
+            sketch = map_array(draft.path, SKETCHES, shape, np.int16, hint=REBUILD_HINT)
             reach = _reach(catalog, SketchedPhotos(photos, sketch), recall)
             origin = made_by(features_facts(images))
             draft.facts = msgspec.to_builtins(SimilarFacts(origin, *reach))
@@ -160,12 +160,12 @@ def _save(directory: Path, catalog: SimilarityCatalog) -> None:
 
 
 def _load(directory: Path, manifest: Manifest, images: Path | None) -> SimilarityCatalog:
-    columns = map_columns(directory, LISTINGS, LISTING_COLUMNS, MAKE_AGAIN)
-    terms = map_columns(directory, TERMS, TERM_COLUMNS, MAKE_AGAIN)["term"]
+    columns = map_columns(directory, LISTINGS, LISTING_COLUMNS, REBUILD_HINT)
+    terms = map_columns(directory, TERMS, TERM_COLUMNS, REBUILD_HINT)["term"]
     n, d = len(columns["listing_id"]), len(terms)
     shapes = {"ptr": (n + 1,), "starts": (d + 1,)}
     arrays = {
-        name: map_array(directory, f"words_{name}", shapes.get(name, (None,)), dtype, hint=MAKE_AGAIN)
+        name: map_array(directory, f"words_{name}", shapes.get(name, (None,)), dtype, hint=REBUILD_HINT)
         for name, dtype in WORDS.items()
     }
     words = Words(**arrays)
@@ -175,7 +175,7 @@ def _load(directory: Path, manifest: Manifest, images: Path | None) -> Similarit
         matrix = np.asarray(read_image_features(images).matrix)
         whole = Photos(matrix, numbers["photo"], numbers["photo_length"])
         shape = (n, sketch_dimension(whole))
-        photos = SketchedPhotos(whole, map_array(directory, SKETCHES, shape, np.int16, hint=MAKE_AGAIN))
+        photos = SketchedPhotos(whole, map_array(directory, SKETCHES, shape, np.int16, hint=REBUILD_HINT))
     catalog = SimilarityCatalog(
         ids=columns["listing_id"],
         titles=columns["title"],
@@ -184,10 +184,10 @@ def _load(directory: Path, manifest: Manifest, images: Path | None) -> Similarit
         terms=terms,
         words=words,
         photos=photos,
-        factor=facts_of(manifest, SimilarFacts, directory, hint=MAKE_AGAIN).factor,
+        factor=facts_of(manifest, SimilarFacts, directory, hint=REBUILD_HINT).factor,
     )
     if manifest.rows.get("listings") != n or not _is_sound(catalog):
-        raise InputError(f"{directory}: damaged, its files are inconsistent", hint=MAKE_AGAIN)
+        raise InputError(f"{directory}: damaged, its files are inconsistent", hint=REBUILD_HINT)
     return catalog
 
 

@@ -38,7 +38,7 @@ def nearest(
 
     The cosine of a pair is the mean over `parts`; a part without features adds 0. The `reach` best candidates of the
     scan, at least k, and those that tie with the last of them are ranked by exact cosines; ties go by descending
-    `id_order`, (I,), as in the metrics. The lists are exact if the scan errs by less than ROUNDING, and
+    `id_order`, (I,), as in the metrics. The lists are exact if the error of the scan is less than ROUNDING, and
     independent of threads and of other queries if the scan is. Memory holds QUERIES_AT_ONCE x LISTINGS_AT_ONCE cosines.
     """
     for start in range(0, len(queries), QUERIES_AT_ONCE):

@@ -97,7 +97,7 @@ def photos_of(matrix: NDArray[Any], photo: I64) -> Photos:
 
 
 def sketches(photos: Photos) -> Iterator[NDArray[np.int16]]:
-    """The sketches of the listings, in batches: their unit rows projected on the directions of largest variance."""
+    """The sketches of the listings, in batches: unit rows projected on the directions of largest variance."""
     directions = _directions(photos)
     for start in range(0, len(photos.photo), ROWS_AT_ONCE):
         unit = photos.unit(np.arange(start, min(start + ROWS_AT_ONCE, len(photos.photo))))
@@ -110,7 +110,7 @@ def sketch_dimension(photos: Photos) -> int:
 
 
 def _directions(photos: Photos) -> F32:
-    """The orthonormal columns (D, K) of the truncated SVD of the unit rows, not centered, to preserve products.
+    """The orthonormal columns (D, K) of the truncated SVD of the unit rows, without centering.
 
     No other K dimensions preserve the products better (Eckart & Young, 1936). They are fitted on SAMPLE_SIZE photos,
     evenly spaced over the table.

@@ -90,7 +90,7 @@ def _rows_of(listing_ids: list[str], ids: pa.Array, listings: Path) -> I64:
 
 
 def _why(catalog: SimilarityCatalog, variant: str, listing: int, other: int) -> list[Reason]:
-    """The contributions to the similarity of two listings: the words that add most, all other words, the photo."""
+    """The contributions to the similarity of two listings: the top words, all other words, the photo."""
     share = 1 / len(VARIANTS[variant])
     reasons: list[Reason] = []
     if "text" in VARIANTS[variant]:

@@ -78,7 +78,7 @@ def test_what_is_written_to_files(auction, tmp_path):
     assert auction(EXAMPLE, "--out", table).code == 0
     table.write_text("mine")
     assert "changed since etsyml wrote it" in auction(EXAMPLE, "--out", table).err
-    assert "no format has this ending" in auction(EXAMPLE, "--out", tmp_path / "prices.trec").err
+    assert "unknown file extension" in auction(EXAMPLE, "--out", tmp_path / "prices.trec").err
 
 
 def test_auctions_are_apart_and_slots_are_for_each(auction):
@@ -92,7 +92,7 @@ def test_auctions_are_apart_and_slots_are_for_each(auction):
     ]
 
 
-def test_who_bids_less_than_the_reserve_is_out_and_that_is_said(auction):
+def test_bids_below_the_reserve_are_excluded_and_logged(auction):
     ended = auction(EXAMPLE, "--reserve", "0.65")
     assert prices_of(ended.out) == [("L2", "0.94"), ("L3", "0.65")]
     assert ended.err == "2 of 4 bids are below the reserve and excluded\n"

@@ -1,4 +1,4 @@
-"""A backtest is what training and judging on each day's past gives, and all days' rows judged together."""
+"""A backtest equals training and evaluating on each day's past, with the rows of all days evaluated together."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def of_day(figures: Figures, day: int) -> dict[tuple[str, str, str], float]:
 
 
 @pytest.mark.parametrize("day", [4, 5])
-def test_a_day_is_judged_as_if_the_log_ended_there(shop: Path, log: list[dict], tmp_path: Path, day: int) -> None:
+def test_a_day_is_evaluated_as_if_the_log_ended_there(shop: Path, log: list[dict], tmp_path: Path, day: int) -> None:
     cut = write_table("impressions", log[: (day + 1) * ADS_A_DAY], tmp_path / "cut.parquet")
     train(shop, tmp_path / "model", impressions=cut, config=CONFIG)
     expected = {key: m.value for key, m in found(shop, tmp_path / "model", impressions=cut).items()}
@@ -58,7 +58,7 @@ def test_a_day_is_judged_as_if_the_log_ended_there(shop: Path, log: list[dict], 
     assert {slice_ for slice_, _, _ in expected} == {"mixed", "cold", "warm"}
 
 
-def test_all_days_rows_are_judged_together_and_their_spread_is_told(shop: Path) -> None:
+def test_rows_of_all_days_are_evaluated_together_with_their_spread(shop: Path) -> None:
     figures = found(shop, shop / "model", "logloss", "auc", backtest=3)
     for variant in ("baseline", "historical", "content", "ensemble"):
         loss = figures["mixed", "logloss", variant]
@@ -103,7 +103,7 @@ def test_days_that_hold_clicks_in_none_of_them(shop: Path, log: list[dict], tmp_
     rows = [{**row, "clicked": 0} if day_of(row) >= 6 else row for row in log]
     table = write_table("impressions", rows, tmp_path / "log.parquet")
     train(shop, tmp_path / "model", impressions=table, config=CONFIG)
-    with pytest.raises(DataError, match="400 rows to judge hold no click"):
+    with pytest.raises(DataError, match="the 400 rows to evaluate contain no click"):
         evaluate(shop, tmp_path / "model", "auc", impressions=table, backtest=2)
 
 
@@ -117,7 +117,7 @@ def test_the_first_day_that_can_be_tested(shop: Path) -> None:
     assert len(found(shop, shop / "model", "auc", backtest=DAYS - 2)["mixed", "auc", "ensemble"].days.values) == 6
 
 
-def test_what_held_nothing_out_can_be_judged_on_days_of_the_past(shop: Path, tmp_path: Path) -> None:
+def test_a_model_without_test_set_can_be_evaluated_on_past_days(shop: Path, tmp_path: Path) -> None:
     train(shop, tmp_path / "model", holdout="none", config=CONFIG)
     assert found(shop, tmp_path / "model", "auc", backtest=2) == found(shop, shop / "model", "auc", backtest=2)
 

@@ -24,7 +24,7 @@ SELECTION_DAYS = 2
 
 
 class SlowModel:
-    """Algorithm 1 of McMahan et al. (KDD'13), a weight a name, with the bias where it predicts the base rate."""
+    """Algorithm 1 of McMahan et al. (KDD'13), one weight per name, with a bias that starts at the base rate."""
 
     def __init__(self, alpha: float) -> None:
         self.alpha = alpha
@@ -52,7 +52,7 @@ def names_of(row: dict) -> list[str]:
 
 
 def slow_baseline(log: list[dict], test_from: int) -> tuple[float, list[float]]:
-    """The chosen alpha and what its model says of the rows from `test_from` on."""
+    """The chosen alpha and the model's predictions for the rows from `test_from` on."""
     learned, tested = log[:test_from], log[test_from:]
     losses, rates = {}, {}
     for alpha in ALPHAS:

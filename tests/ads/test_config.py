@@ -46,13 +46,13 @@ def test_defaults_take_what_is_there():
     assert found.history == AdHistory(categorical=("listing_id",), counts=(("listing_id",),))
 
 
-def test_the_ads_own_counts_come_first_whatever_was_asked_for():
+def test_the_ads_own_counts_always_come_first():
     asked = CtrConfig(history=AdHistory(counts=(("query",),)))
     found = resolve_columns(asked, dict.fromkeys(["listing_id", "query"], TEXT))
     assert found.history.counts == (("listing_id",), ("query",))
 
 
-def test_a_column_that_was_asked_for_must_be_there():
+def test_a_configured_column_must_exist():
     asked = CtrConfig(features=AdFeatures(categorical=("listing_id", "shop")))
     with pytest.raises(UsageError, match=r"features\.categorical: no column 'shop'") as error:
         resolve_columns(asked, dict.fromkeys(["listing_id", "shop_id", "clicked"], TEXT))

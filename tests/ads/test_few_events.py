@@ -27,7 +27,7 @@ def shop(tmp_path_factory) -> Path:
 
 
 def with_last_day(place: Path, clicks: int, others: int) -> Path:
-    """The log with so many rows on the last training day."""
+    """The log with this many rows on the last training day."""
     day = LOG[LAST : LAST + ADS_A_DAY]
     kept = [row for row in day if row["clicked"]][:clicks] + [row for row in day if not row["clicked"]][:others]
     return write_table("impressions", [*LOG[:LAST], *kept, *LOG[LAST + ADS_A_DAY :]], place / "log.parquet")

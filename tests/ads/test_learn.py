@@ -64,7 +64,7 @@ def test_a_share_of_the_negatives_predicts_the_rate_of_all(shop, tmp_path):
     train(shop, tmp_path / "model", config=replace(CONFIG, negatives=0.4))
     learned = load_json(tmp_path / "model", "metrics.json")["train"]
     assert learned["rows"] < 0.7 * 7 * ADS_A_DAY
-    assert learned["impressions"] == pytest.approx(7 * ADS_A_DAY, rel=0.1)  # each without a click stands for 2.5
+    assert learned["impressions"] == pytest.approx(7 * ADS_A_DAY, rel=0.1)  # each row without a click represents 2.5
     for m in evaluate(shop, tmp_path / "model", "calibration"):
         if m.slice == "mixed":
             assert m.value == pytest.approx(1, abs=0.25), m.variant
@@ -102,7 +102,7 @@ def test_a_row_of_weight_three_is_three_impressions_of_it(shop, tmp_path):
     assert a["content.zn"][:-1] == pytest.approx(b["content.zn"][:-1], rel=1e-6, abs=1e-9)
 
 
-def test_a_row_of_weight_zero_teaches_nothing(shop, tmp_path):
+def test_a_row_of_weight_zero_has_no_effect_on_training(shop, tmp_path):
     log = draw_log()
     half = [float(i % 2) for i in range(len(log))]
     train(shop, tmp_path / "a", impressions=with_weights(tmp_path, half), config=replace(UNPRICED, weight="price"))
@@ -165,7 +165,7 @@ N_LISTINGS = 120
 
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory) -> Path:
-    """Clicks that follow one direction of the photos, and words that tell nothing."""
+    """Clicks that depend on one direction of the photos, and words without information."""
     root = tmp_path_factory.mktemp("gallery")
     rng = generator(0, "gallery")
     photos = rng.normal(size=(N_LISTINGS, 12))
@@ -185,7 +185,7 @@ def gallery(tmp_path_factory) -> Path:
     return root
 
 
-def test_photos_that_tell_are_learned_and_dealt_anew_tell_nothing(gallery):
+def test_informative_photos_are_learned_and_shuffled_ones_are_not(gallery):
     judged = evaluate(gallery, gallery / "model", "auc", images=gallery / "photos")
     auc = {m.variant: m.value for m in judged}
     assert auc["content"] > 0.75
@@ -207,7 +207,7 @@ def test_other_photo_features_than_it_learned(gallery, images, problem):
         evaluate(gallery, gallery / "model", "auc", images=gallery / images if images else None)
 
 
-def test_photos_of_no_listing_are_told_of(gallery, tmp_path, caplog):
+def test_photos_of_no_listing_are_reported(gallery, tmp_path, caplog):
     write_photos([f"Z{i}" for i in range(N_LISTINGS)], np.eye(N_LISTINGS, 12), tmp_path / "photos")
     with caplog.at_level(logging.WARNING, "etsyml"):
         train(gallery, tmp_path / "model", images=tmp_path / "photos", config=replace(ALONE, photo_dim=0))
@@ -216,7 +216,7 @@ def test_photos_of_no_listing_are_told_of(gallery, tmp_path, caplog):
     assert "have no listing in common" in caplog.text
 
 
-def test_photos_that_are_all_alike(gallery, tmp_path):
+def test_identical_photos(gallery, tmp_path):
     write_photos([f"L{i}" for i in range(N_LISTINGS)], np.ones((N_LISTINGS, 12)), tmp_path / "photos")
     with pytest.raises(DataError, match="vary in 0 directions only, fewer than 8 dimensions") as refused:
         train(gallery, tmp_path / "model", images=tmp_path / "photos", config=replace(ALONE, photo_dim=8))
@@ -224,7 +224,7 @@ def test_photos_that_are_all_alike(gallery, tmp_path):
 
 
 def test_words_reduced_by_an_svd_are_learned(gallery, tmp_path):
-    """Listings of two kinds of words, one of which is clicked: the reduced words alone tell them apart."""
+    """Listings of two kinds of words, one of which is clicked: only the reduced words distinguish them."""
     rng = generator(2, "words")
     kinds = [["wool", "warm", "knit", "scarf"], ["clay", "mug", "cup", "tea"]]
     listings = [

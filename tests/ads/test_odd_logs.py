@@ -54,7 +54,7 @@ def of_day(day: int, **values) -> list[dict]:
 @pytest.mark.parametrize("value", ["nan", "inf", "-Infinity", "1e999"])
 @pytest.mark.parametrize("day", [1, 7])
 def test_a_feature_that_is_not_finite(shop, tmp_path, value, day):
-    """Whether a row of it is learned, or only judged."""
+    """In training rows, or only in test rows."""
     row = (day - 1) * ADS_A_DAY + 3
     rows = [one | {"margin": value if i == row else "0.5"} for i, one in enumerate(LOG)]
     table = write_table("impressions", rows, tmp_path / "log.parquet")
@@ -192,7 +192,7 @@ def test_a_day_that_weighs_nothing_is_passed_over(shop, tmp_path):
 
 
 @pytest.mark.parametrize("clicked", [0, 1])
-def test_a_model_that_goes_on_with_a_day_of_one_class_is_judged_by_the_rate_it_knew(shop, tmp_path, clicked):
+def test_a_model_continued_on_a_day_of_one_class_is_evaluated_by_its_earlier_rate(shop, tmp_path, clicked):
     whole = write_table("impressions", of_day(7, clicked=clicked), tmp_path / "log.parquet")
     before = write_table("impressions", LOG[: 6 * ADS_A_DAY], tmp_path / "before.parquet")
     train(shop, tmp_path / "first", impressions=before, holdout="none")
@@ -236,7 +236,7 @@ def test_further_columns_are_scored_as_they_are_ingested(shop, tmp_path):
 
 
 def test_an_hour_is_the_row_s_own_or_else_that_of_its_time(shop, tmp_path):
-    """Whatever the rows beside it say."""
+    """For any values of the other rows."""
     config = CtrConfig(bits=12, features=AdFeatures(categorical=("hour",)))
     rows = [row | {"created_at": row["created_at"] + timedelta(hours=i % 24)} for i, row in enumerate(LOG)]
     table = write_table("impressions", sorted(rows, key=lambda row: row["created_at"]), tmp_path / "log.parquet")
@@ -280,7 +280,7 @@ def knowing(rows: list[dict], place: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _values(numbers: Numbers) -> np.ndarray:
-    """The numbers of each row, (N, D), zeros where it has none."""
+    """The numbers of each row, (N, D), zeros for missing ones."""
     return np.vstack([numbers.x, np.zeros(len(numbers.names))])[numbers.codes]
 
 

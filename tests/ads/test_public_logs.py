@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the public dat
 
 
 def judged(etsyml: Etsyml, place: Path, *how: str) -> dict[tuple[str, str], dict]:
-    """What `train ctr` and `evaluate` find of all test rows, by metric and variant."""
+    """The metrics of `train ctr` and `evaluate` over all test rows, by metric and variant."""
     trained = etsyml("-w", place, "train", "ctr", *how)
     assert trained.code == 0, trained.err
     metrics = [word for name in ("auc", "logloss", "ne") for word in ("--metric", name)]

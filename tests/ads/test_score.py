@@ -122,7 +122,7 @@ def test_missing_null_and_unknown_fields_are_no_features(shop):
     assert bare == null == unknown
 
 
-def test_what_a_listing_says_can_stand_in_the_row(shop):
+def test_listing_values_can_be_in_the_row(shop):
     looked_up = scores_of(shop, [{"listing_id": "L3", "query": "tea mug"}])
     own = {"title": "mug no 3", "tags": TAGS, "shop_id": "S1", "price": 4.5}
     told = scores_of(shop, [{"listing_id": "L3", "query": "tea mug", **own}], listings=False)
@@ -133,7 +133,7 @@ def test_an_id_may_come_as_a_number(shop):
     assert scores_of(shop, [{"query": 7}]) == scores_of(shop, [{"query": "7"}])
 
 
-def test_a_score_does_not_depend_on_the_rows_beside_it(shop):
+def test_a_score_does_not_depend_on_other_rows(shop):
     rows = [{"listing_id": f"L{i % 8}", "position": 1 + i % 3} for i in range(LINES_AT_ONCE + 20)]
     scores = scores_of(shop, rows)
     assert len(scores) == len(rows)
@@ -177,7 +177,7 @@ def test_rows_before_a_bad_line_of_a_later_block_are_scored(shop):
 
 def test_no_rows_and_no_model(shop, tmp_path):
     assert list(score_rows(Inputs(shop / "model", None), [])) == []
-    with pytest.raises(InputError, match="no model:ctr here"):
+    with pytest.raises(InputError, match="model:ctr not found"):
         list(score_rows(Inputs(tmp_path, None), [b"{}"]))
 
 
@@ -218,7 +218,7 @@ def test_the_extension_must_say_what_is_written(shop, tmp_path):
         write_lines(shop, b"{}", tmp_path / "scores.parquet")
 
 
-def test_the_command_writes_rows_where_out_says(shop, tmp_path, etsyml):
+def test_the_command_writes_rows_to_out(shop, tmp_path, etsyml):
     rows, out = tmp_path / "rows.jsonl", tmp_path / "scores.jsonl"
     rows.write_text('{"query": "tea"}\n')
     place = ["-w", tmp_path, "score", rows, "--model", shop / "model"]
@@ -239,7 +239,7 @@ def test_json_is_one_object_of_all_rows(shop, tmp_path, etsyml, n):
     assert (told["schema_version"], len(told["rows"])) == (1, n)
 
 
-def test_a_person_at_a_terminal_is_told_that_rows_are_awaited(shop, tmp_path, etsyml, monkeypatch):
+def test_a_terminal_shows_that_rows_are_awaited(shop, tmp_path, etsyml, monkeypatch):
     class Terminal(io.TextIOWrapper):
         def isatty(self):
             return True

@@ -1,4 +1,4 @@
-"""Which days train, validate and test, also where some days have no rows."""
+"""The days for training, validation and testing, also if some days have no rows."""
 
 from __future__ import annotations
 

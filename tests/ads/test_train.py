@@ -136,7 +136,7 @@ def shown_before_the_test(log):
     return Counter(row["listing_id"] for row in log[: 7 * ADS_A_DAY])
 
 
-def test_cold_and_warm_ads_are_told_apart_by_their_earlier_impressions(shop, log, tmp_path):
+def test_cold_and_warm_ads_differ_by_their_earlier_impressions(shop, log, tmp_path):
     shown = shown_before_the_test(log)
     middle = sorted(shown.values())[len(shown) // 2]
     train(shop, tmp_path / "model", config=CtrConfig(bits=12, cold=middle))
@@ -147,14 +147,14 @@ def test_cold_and_warm_ads_are_told_apart_by_their_earlier_impressions(shop, log
     assert f"fewer than {middle} earlier impressions" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
 
 
-def test_a_slice_that_cannot_be_judged_is_left_out_aloud(shop, tmp_path, caplog):
+def test_a_slice_that_cannot_be_evaluated_is_skipped_and_logged(shop, tmp_path, caplog):
     train(shop, tmp_path / "model", config=CtrConfig(bits=12, cold=1))
     with caplog.at_level(logging.WARNING, "etsyml"):
         assert {m.slice for m in evaluate(shop, tmp_path / "model", "auc")} == {"mixed", "warm"}
     assert "cold ads: skipped, the 0 rows have only one class" in caplog.text
 
 
-def test_labels_of_a_day_change_nothing_that_was_said_of_rows_up_to_it(shop, log, tmp_path):
+def test_labels_of_a_day_do_not_change_earlier_predictions(shop, log, tmp_path):
     def said(rows, name):
         opened = open_log(write_table("impressions", rows, tmp_path / name), None)
         first = int(opened.days()[0])
@@ -179,7 +179,7 @@ def test_the_day_that_calibrates_does_not_weigh_the_models(shop, log, tmp_path):
     assert one["platt"] != other["platt"]
 
 
-def test_the_ensemble_is_what_score_says(shop, tmp_path):
+def test_the_ensemble_equals_the_scores(shop, tmp_path):
     train(shop, tmp_path / "model", config=replace(CONFIG, position=None))
     inputs = ScoreInputs(tmp_path / "model", shop / "listings.parquet")
     score_table(inputs, shop / "impressions.parquet", out=tmp_path / "scores.parquet")
@@ -203,7 +203,7 @@ def test_split_rows_and_figures_are_written_down(shop, log):
     card = (shop / "model" / "README.md").read_text(encoding="utf-8")
     assert "2024-03-01 … 2024-03-06" in card
     assert "test: 2024-03-08" in card
-    assert "left out, because the column is in no table: tags, shop_id, user_id" in card
+    assert "skipped, because the column is in no table: tags, shop_id, user_id" in card
 
 
 def test_without_ids_the_baseline_is_the_rate_of_the_rows_before_the_test(shop, log, tmp_path):
@@ -214,7 +214,7 @@ def test_without_ids_the_baseline_is_the_rate_of_the_rows_before_the_test(shop, 
     assert baseline.value == pytest.approx(np.mean(learned) / np.mean(tested))
 
 
-def test_the_test_day_teaches_nothing(shop, log, tmp_path):
+def test_the_test_day_is_not_used_for_training(shop, log, tmp_path):
     flipped = [*log[: 7 * ADS_A_DAY], *({**row, "clicked": 1 - row["clicked"]} for row in log[7 * ADS_A_DAY :])]
     train(shop, tmp_path / "model", impressions=write_table("impressions", flipped, tmp_path / "flipped.parquet"))
     assert state(tmp_path / "model", shop) == state(shop / "model", shop)
@@ -244,7 +244,7 @@ def test_row_groups_do_not_matter(shop, log, tmp_path):
     assert state(tmp_path / "model", shop) == state(shop / "model", shop)
 
 
-def test_aggregated_rows_are_learned_and_judged(shop, log, tmp_path):
+def test_aggregated_rows_are_trained_on_and_evaluated(shop, log, tmp_path):
     keys = sorted({(row["created_at"].date(), row["listing_id"]) for row in log})
     rows = []
     for day, listing in keys:
@@ -340,7 +340,7 @@ def test_limit_thins_the_file_and_keeps_its_days(shop, log, tmp_path, shuffled):
     assert evaluate(shop, tmp_path / "model", "auc", impressions=table)[0].n == rows["test"]
 
 
-def test_only_the_log_that_was_learned_from_is_judged(shop, log, tmp_path):
+def test_only_the_training_log_is_evaluated(shop, log, tmp_path):
     longer = write_table("impressions", [*log, log[-1] | {"impression_id": "A-1"}], tmp_path / "longer.parquet")
     with pytest.raises(InputError, match=r"longer\.parquet: not the impressions that model:ctr was trained on"):
         evaluate(shop, shop / "model", impressions=longer)
@@ -431,13 +431,13 @@ def test_columns_that_are_missing(shop, tmp_path, caplog):
         train(shop, tmp_path / "model", listings=False, config=asked)
 
 
-def test_a_model_without_listings_is_judged_without_them(shop, tmp_path):
+def test_a_model_without_listings_is_evaluated_without_them(shop, tmp_path):
     train(shop, tmp_path / "model", listings=False)
     figures = [evaluate(shop, tmp_path / "model", listings=path) for path in (None, tmp_path / "not_here.parquet")]
     assert figures[0] == figures[1]
 
 
-def test_a_model_of_listings_is_not_judged_without_them(shop):
+def test_a_model_of_listings_is_not_evaluated_without_them(shop):
     with pytest.raises(UsageError, match="listings"):
         evaluate(shop, shop / "model", listings=None)
 
@@ -497,7 +497,7 @@ def test_a_damaged_model_is_refused(shop, tmp_path, damage, named):
         evaluate(shop, tmp_path / "model")
 
 
-def test_the_oracle_is_judged_with_the_truth(shop, log, monkeypatch, tmp_path):
+def test_the_oracle_is_evaluated_with_the_truth(shop, log, monkeypatch, tmp_path):
     planted = pa.table({"impression_id": [row["impression_id"] for row in log][::-1], "probability": [0.25] * len(log)})
     monkeypatch.setattr(READER, lambda directory: planted)
     oracle = evaluate(shop, shop / "model", "auc", truth=tmp_path)[4]
@@ -515,9 +515,9 @@ def test_the_configuration_in_the_model_is_what_was_used(shop):
 
 
 def test_conversions_are_learned_in_place_of_clicks(shop, log, tmp_path):
-    """As if they had been the clicks; what was clicked then tells nothing."""
+    """As if they were clicks; the clicks themselves have no effect."""
     rng = generator(9, "sales")
-    sold = [row | {"converted": int(rng.random() < 0.3)} for row in log]  # also of ads that nobody clicked
+    sold = [row | {"converted": int(rng.random() < 0.3)} for row in log]  # also of ads without clicks
     table = write_table("impressions", sold, tmp_path / "sold.parquet")
     as_clicks = write_table(
         "impressions", [row | {"clicked": row["converted"]} for row in sold], tmp_path / "c.parquet"
@@ -534,7 +534,7 @@ def test_conversions_are_learned_in_place_of_clicks(shop, log, tmp_path):
         evaluate(shop, tmp_path / "again", impressions=table, truth=tmp_path)
 
 
-def test_the_card_says_what_was_learned(shop, log, tmp_path):
+def test_the_card_describes_the_training(shop, log, tmp_path):
     table = write_table("impressions", [row | {"converted": row["clicked"]} for row in log], tmp_path / "sold.parquet")
     train(shop, tmp_path / "model", impressions=table, label="converted")
     cards = [(model / "README.md").read_text(encoding="utf-8") for model in (shop / "model", tmp_path / "model")]

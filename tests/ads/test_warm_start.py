@@ -1,4 +1,4 @@
-"""A click model that goes on with later days is, to the last bit, one that learned all days at once."""
+"""A click model continued with later days is bit for bit the one trained on all days at once."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_what_is_refitted_is_listed(shop, tmp_path):
     assert np.array_equal(first["platt"], both["platt"])  # and hold fewer than 200 clicks
 
 
-def test_a_model_that_went_on_is_judged_on_the_day_that_it_left_out(shop, tmp_path):
+def test_a_continued_model_is_evaluated_on_its_test_day(shop, tmp_path):
     learn(shop, tmp_path / "first", "first")
     train(shop, tmp_path / "both", impressions=shop / "later.parquet", warm_start=tmp_path / "first")
     judged = evaluate(shop, tmp_path / "both", "auc", impressions=shop / "later.parquet")

@@ -33,7 +33,7 @@ def test_every_weight_is_named_and_the_largest_come_first(shop):
     assert ("historical", "listing_id.rate") in named
 
 
-def test_the_text_says_what_a_feature_adds_to_a_score(shop, tmp_path):
+def test_the_text_shows_the_contribution_of_a_feature_to_a_score(shop, tmp_path):
     write_weights(**inputs(shop), out=tmp_path / "weights.tsv")
     with (tmp_path / "weights.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
@@ -72,7 +72,7 @@ def test_names_with_tabs_and_line_ends_stay_in_their_cell(shop, tmp_path):
 
 
 def test_no_model_and_a_file_that_is_there(shop, tmp_path):
-    with pytest.raises(InputError, match="no model:ctr here"):
+    with pytest.raises(InputError, match="model:ctr not found"):
         model_weights(**{**inputs(shop), "model": tmp_path})
     (tmp_path / "there.tsv").write_text("mine")
     with pytest.raises(UsageError, match=r"there\.tsv"):

@@ -1,4 +1,4 @@
-"""What commands do to the machine besides their work: no network, no other program, no file under the home directory."""
+"""Side effects of commands: no network, no other program, no file under the home directory."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ HEAVY = (
         (
             ["train", "lda"],
             3,
-            "error: work/tables/favorites.parquet: no favorites table here\n"
+            "error: work/tables/favorites.parquet: favorites table not found\n"
             "  Make it with: etsyml ingest favorites FILE\n",
         ),
         (
@@ -111,7 +111,7 @@ HEAVY = (
         ),
     ],
 )
-def test_an_error_says_what_and_what_to_do(
+def test_an_error_has_a_reason_and_a_hint(
     etsyml: Etsyml,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -93,7 +93,7 @@ def test_evaluate_prints_the_documented_json(work: Path, etsyml: Etsyml) -> None
     assert ensemble["against"]["low"] > 0
 
 
-def test_clicks_on_search_results_are_learned_and_judged(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
+def test_clicks_on_search_results_are_trained_on_and_evaluated(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
     shutil.copytree(work / "tables", tmp_path / "tables")
     etsyml("-w", tmp_path, "train", "ctr", "--source", "searches", "--train-days", "10")
     model = tmp_path / "models/ctr-searches"
@@ -110,7 +110,7 @@ def test_clicks_on_search_results_are_learned_and_judged(work: Path, etsyml: Ets
     )
 
 
-def test_whole_shops_are_held_out_and_judged(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
+def test_whole_shops_are_held_out_and_evaluated(work: Path, etsyml: Etsyml, tmp_path: Path) -> None:
     model = tmp_path / "by-seller"
     trained = etsyml(
         "-w", work, "train", "ltr", "--set", "split=seller", "--set", "controls=1", "--out", model, "--json"
@@ -120,13 +120,13 @@ def test_whole_shops_are_held_out_and_judged(work: Path, etsyml: Etsyml, tmp_pat
     assert f"- test rows: {rows['test_rows']:,}" in (model / "README.md").read_text()
     assert "by the hash of shop_id (seed 0): 20% test, 10% validation" in (model / "README.md").read_text()
     judged = etsyml("-w", work, "evaluate", "--model", model, "--metric", "pair_accuracy", "--json")
-    assert f"judged on the rows of held-out shops, {rows['test_rows']:,} of 26,371" in judged.err
+    assert f"evaluating on the rows of held-out shops, {rows['test_rows']:,} of 26,371" in judged.err
     of = {(m["slice"], m["variant"]): m for m in json.loads(judged.out)["evaluations"][0]["metrics"]}
     assert of["all", "text"]["value"] == of["unseen", "text"]["value"] > of["all", "shown"]["value"]
     assert of["all", "text"]["against"] is None and of["all", "text"]["n"] > 100
 
 
-def test_a_metric_of_two_models_judges_both(work: Path, etsyml: Etsyml) -> None:
+def test_a_metric_of_two_models_evaluates_both(work: Path, etsyml: Etsyml) -> None:
     told = json.loads(etsyml("-w", work, "evaluate", "--metric", "ndcg@5", "--json").out)
     assert [evaluation["model"] for evaluation in told["evaluations"]] == ["ltr", "lda"]
 
@@ -139,7 +139,7 @@ def test_a_missed_gate_is_exit_6_after_the_figures(work: Path, etsyml: Etsyml) -
     assert etsyml("-w", work, "evaluate", "--min", "auc=0.5").code == 0
 
 
-def test_the_planted_truth_stands_above_what_was_learned(work: Path, etsyml: Etsyml) -> None:
+def test_the_planted_truth_scores_above_the_trained_models(work: Path, etsyml: Etsyml) -> None:
     lines = etsyml("-w", work, "evaluate", "--truth", SAMPLE / "truth").out.splitlines()
     main = [m for m in map(json.loads, lines) if m["slice"] in ("all", "mixed")]
     value = {(m["model"], m["name"], m["variant"]): m["value"] for m in main}
@@ -202,7 +202,7 @@ def test_a_query_that_nothing_matches_gives_an_empty_list(work: Path, etsyml: Et
     assert (ended.code, json.loads(ended.out)["items"]) == (0, [])
 
 
-def test_score_reads_a_pipe_and_tells_the_line_that_is_wrong(work: Path) -> None:
+def test_score_reads_a_pipe_and_reports_the_invalid_line(work: Path) -> None:
     def score(lines: str) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-m", "etsyml_cli", "-w", str(work), "score"]
         return subprocess.run(line, input=lines, capture_output=True, text=True, check=False)
@@ -345,7 +345,7 @@ def little_disk(small_disk: Callable[[str], Path]) -> Path:
     return small_disk("256k")
 
 
-def test_a_full_disk_is_told_and_nothing_half_written_stays(little_disk: Path, etsyml: Etsyml) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_partial_output(little_disk: Path, etsyml: Etsyml) -> None:
     ended = etsyml("-w", little_disk / "work", "ingest", "impressions", SAMPLE / "impressions.csv.gz")
     assert ended.code == 7
     assert "no space left on device" in ended.err.lower()
@@ -353,7 +353,7 @@ def test_a_full_disk_is_told_and_nothing_half_written_stays(little_disk: Path, e
     assert [path for path in files if path.suffix != ".lock"] == []
 
 
-def test_a_read_only_place_is_told(little_disk: Path, etsyml: Etsyml) -> None:
+def test_a_read_only_directory_is_reported(little_disk: Path, etsyml: Etsyml) -> None:
     subprocess.run(["mount", "-o", "remount,ro", little_disk], check=True)
     ended = etsyml("-w", little_disk / "work", "ingest", "listings", SAMPLE / "listings.csv")
     assert ended.code == 3
@@ -400,7 +400,7 @@ def test_an_ad_of_which_nothing_is_known_scores_near_the_rate_of_the_first_place
         assert rate / 2 < json.loads(line)["score"] < rate * 2
 
 
-def test_the_three_scripts_run_as_they_stand(tmp_path: Path, work: Path) -> None:
+def test_the_three_scripts_run_unchanged(tmp_path: Path, work: Path) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "etsyml").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m etsyml_cli "$@"\n')

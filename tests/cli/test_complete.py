@@ -60,7 +60,7 @@ def test_every_metric_and_configuration_is_offered():
     assert offered("etsyml config show ") == list(CONFIGS)
 
 
-def test_without_a_workspace_nothing_is_offered_and_nothing_said(tmp_path):
+def test_without_a_workspace_completion_is_empty_and_silent(tmp_path):
     assert offered("etsyml styles --style ", tmp_path) == []
     assert offered("etsyml score --model ", tmp_path) == []
 

@@ -88,7 +88,7 @@ def test_click_models_differ_in_percent_of_the_auc_and_thousandths_of_the_losses
         ]
 
 
-def test_a_table_says_why_there_is_no_interval(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_shows_why_there_is_no_interval(capsys: pytest.CaptureFixture[str]) -> None:
     note = "no interval: 7 events, fewer than 20"
     observed = Observed(impressions=90, events=7, entropy=0.3)
     few = [

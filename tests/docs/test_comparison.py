@@ -101,7 +101,7 @@ def test_counts_and_ids_of_the_documents_are_exact(line: str) -> None:
         assert not is_shown([changed], [line]), changed
 
 
-def test_every_line_counts_and_an_ellipsis_stands_for_any() -> None:
+def test_every_line_counts_and_an_ellipsis_matches_any() -> None:
     assert is_shown(["x", "y", "z"], ["…", "z"])
     assert not is_shown(["x", "y"], ["…", "z"])
     assert not is_shown(["a", "b"], ["a"])

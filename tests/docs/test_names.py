@@ -35,7 +35,7 @@ def commands_of(text: str) -> list[str]:
 
 
 def check_command(line: str) -> None:
-    """Raises AssertionError where command, option or setting is not there."""
+    """Raises AssertionError if a command, option or setting does not exist."""
     words = shlex.split(line, comments=True)[1:]
     words = words[: next((i for i, word in enumerate(words) if word in END_OF_COMMAND), len(words))]
     command: Any = typer.main.get_command(app)

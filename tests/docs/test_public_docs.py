@@ -1,4 +1,4 @@
-"""A file of its own, so that a second worker can follow these documents beside those on sample data."""
+"""A separate file, so that a second worker can run these documents in parallel with those on sample data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table is not replaced by a smaller one unless the user says so."""
+"""A table is not replaced by a smaller one unless the user confirms it."""
 
 from __future__ import annotations
 

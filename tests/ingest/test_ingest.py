@@ -373,7 +373,7 @@ def test_a_list_in_image_is_rejected_with_a_hint_to_map_images(tmp_path):
 def test_an_image_root_that_is_not_a_directory_is_refused_before_writing(tmp_path, column, root):
     file = lines_file(tmp_path, [{"listing_id": "L", "title": "Mug", column: "a.jpg"}])
     out = tmp_path / "tables/out.parquet"
-    with pytest.raises(InputError, match=r"--image-root .*: no such directory"):
+    with pytest.raises(InputError, match=r"--image-root .*: directory not found"):
         run("listings", file, out, image_root=str(tmp_path / root))
     assert names_in(tmp_path) == ["log.jsonl"]
     run("listings", file, out, image_root=str(tmp_path / root), map={column: ""})
@@ -387,7 +387,7 @@ def test_photo_columns_after_the_first_lines_have_an_image_root(tmp_path, column
     file = lines_file(tmp_path, rows)
     summary = run("listings", file, tmp_path / "tables/out.parquet")
     assert summary.facts["image_root"] == ".."
-    with pytest.raises(InputError, match=r"--image-root nowhere: no such directory"):
+    with pytest.raises(InputError, match=r"--image-root nowhere: directory not found"):
         run("listings", file, tmp_path / "tables/other.parquet", image_root="nowhere")
 
 

@@ -115,8 +115,8 @@ def test_two_writers_of_one_place_do_not_meet(tmp_path: Path) -> None:
         pass
 
 
-def test_what_is_no_artifact_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no finished artifact"):
+def test_a_directory_that_is_not_an_artifact_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a finished artifact"):
         read_manifest(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(InputError, match=r"manifest\.json"):
@@ -131,7 +131,7 @@ def test_only_what_etsyml_wrote_is_replaced(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds test, not other"):
         refuse_to_overwrite(tmp_path / "full", "other", force=False)
     refuse_to_overwrite(tmp_path / "full", "other", force=True)
-    (tmp_path / "full/manifest.json").write_text("")  # damaged, and the record of its run still says whose it is
+    (tmp_path / "full/manifest.json").write_text("")  # damaged, but the record of its run still names its outputs
     refuse_to_overwrite(tmp_path / "full", "test", force=False)
 
 
@@ -147,8 +147,8 @@ def test_what_etsyml_did_not_write_stays_even_with_force(tmp_path: Path) -> None
         refuse_to_overwrite(Path(), "test", force=True)
     for name, why in (
         ("file", "not a directory"),
-        ("foreign", "holds manifest.json, which etsyml did not write"),
-        ("mixed", "holds notes.txt, which etsyml did not write"),
+        ("foreign", "contains manifest.json, which etsyml did not write"),
+        ("mixed", "contains notes.txt, which etsyml did not write"),
         ("device", "not a directory"),
     ):
         with pytest.raises(UsageError, match=why):

@@ -75,7 +75,7 @@ def test_a_writer_killed_just_before_the_replacement_does_not_disown_the_output(
     assert (tmp_path / "own").read_text() == "newer"
 
 
-def test_a_second_writer_is_told(tmp_path: Path) -> None:
+def test_a_second_writer_gets_an_error(tmp_path: Path) -> None:
     with whole_file(tmp_path / "out", force=False) as draft:
         draft.write_text("first")
         with pytest.raises(UsageError, match="another etsyml process is writing to it"):

@@ -1,4 +1,4 @@
-"""Links that somebody planted where etsyml keeps its own files: nothing behind them is lost, and it is said."""
+"""Symbolic links in place of etsyml's own files: their targets are not changed, and an error is reported."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_folder_in_place_of_a_draft_is_not_emptied(log: Path, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("name", [".made.partial", ".made.lock"])
-def test_a_link_beside_an_artifact(name: str, outside: Path, tmp_path: Path) -> None:
+def test_a_link_next_to_an_artifact(name: str, outside: Path, tmp_path: Path) -> None:
     (tmp_path / name).symlink_to(outside / "thesis.tex" if name.endswith("lock") else outside)
     with pytest.raises(UsageError, match=name) as raised:
         write(tmp_path / "made", force=True)

@@ -64,15 +64,15 @@ def test_an_unknown_column_is_an_error(tmp_path):
     assert error.value.hint == "Did you mean 'user_id'?"
 
 
-def test_wrong_files_are_told(tmp_path):
+def test_wrong_files_are_reported(tmp_path):
     path = written(tmp_path / "f.parquet")
     pq.write_table(pa.table({"a": [1]}), tmp_path / "foreign.parquet")
     (tmp_path / "text.parquet").write_text("a,b\n")
     for name, kind, message in (
-        ("none.parquet", "favorites", "no favorites table here"),
+        ("none.parquet", "favorites", "favorites table not found"),
         ("f.parquet", "listings", "expected the listings table, found table:favorites"),
         ("foreign.parquet", "favorites", "not a table that `etsyml ingest` wrote"),
-        ("text.parquet", "favorites", "no Parquet file"),
+        ("text.parquet", "favorites", "not a Parquet file"),
         (".", "favorites", "a directory"),
     ):
         with pytest.raises(InputError, match=message):
@@ -83,7 +83,7 @@ def test_another_schema_version_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "SCHEMA_VERSION", 2)
     path = written(tmp_path / "f.parquet")
     monkeypatch.undo()
-    with pytest.raises(InputError, match="schema version 2, this program reads 1"):
+    with pytest.raises(InputError, match="schema version is 2, expected 1"):
         open_table(path, "favorites")
 
 

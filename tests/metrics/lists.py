@@ -13,7 +13,7 @@ Case = tuple[list[list[int]], list[set[int]]]
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """Ranked lists (-1 where there is none left) and held-out favorites, for one to five users."""
+    """Ranked lists (-1 for empty places) and held-out favorites, for one to five users."""
     n_users, k = draw(st.integers(1, 5)), draw(st.integers(1, N_LISTINGS))
     listings = range(N_LISTINGS)
     lists, held_out = [], []

@@ -1,4 +1,4 @@
-"""Random rows of judged impressions for the tests of metrics of click probabilities."""
+"""Random rows of impressions for the tests of metrics of click probabilities."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from etsyml_cli.metrics.shapes import HitMetric, RowMetric
         ("rbp(p=0.95)@20", MetricName("rbp", 20, {"p": 0.95})),
     ],
 )
-def test_a_name_is_read_and_written_alike(text: str, metric: MetricName) -> None:
+def test_a_name_round_trips(text: str, metric: MetricName) -> None:
     assert parse_metric(text) == metric
     assert str(metric) == text
 
@@ -39,20 +39,20 @@ def test_a_name_is_read_and_written_alike(text: str, metric: MetricName) -> None
         ("map@0", "map@0: the cutoff must be at least 1", "Write map@10, for example."),
         ("auc@10", "auc has no cutoff", "Write auc."),
         ("longtail", "longtail needs a cutoff", "Write longtail@10, for example."),
-        ("ndcg(gain=exp)@10", "ndcg has no parameter 'gain'", "Did you mean 'gains'?"),
-        ("ndcg(gains=cubic)@10", "ndcg: gains cannot be 'cubic'", "It can be linear or exp."),
-        ("auc(p=1)", "auc has no parameter 'p'", "auc has no parameters."),
-        ("rbp(q=0.8)", "rbp has no parameter 'q'", "Choose from: p."),
-        ("rbp(p=1)", "rbp: p cannot be '1'", "It can be a number greater than 0 and less than 1."),
-        ("rbp(p=nan)", "rbp: p cannot be 'nan'", "It can be a number greater than 0 and less than 1."),
-        ("rbp(p=high)", "rbp: p cannot be 'high'", "It can be a number greater than 0 and less than 1."),
-        ("rbp(p)", "rbp: p cannot be ''", "It can be a number greater than 0 and less than 1."),
-        ("rbp(p=0.8,p=0.5)", "rbp: p is given twice", "Write rbp(p=0.8)."),
-        ("", "no metric is written ''", "Write it like auc, ndcg@10 or ndcg(gains=exp)@10."),
-        ("ndcg@ten", "no metric is written 'ndcg@ten'", "Write it like auc, ndcg@10 or ndcg(gains=exp)@10."),
+        ("ndcg(gain=exp)@10", "ndcg: unknown parameter 'gain'", "Did you mean 'gains'?"),
+        ("ndcg(gains=cubic)@10", "ndcg: invalid gains 'cubic'", "Choose linear or exp."),
+        ("auc(p=1)", "auc: unknown parameter 'p'", "auc has no parameters."),
+        ("rbp(q=0.8)", "rbp: unknown parameter 'q'", "Choose from: p."),
+        ("rbp(p=1)", "rbp: invalid p '1'", "Choose a number greater than 0 and less than 1."),
+        ("rbp(p=nan)", "rbp: invalid p 'nan'", "Choose a number greater than 0 and less than 1."),
+        ("rbp(p=high)", "rbp: invalid p 'high'", "Choose a number greater than 0 and less than 1."),
+        ("rbp(p)", "rbp: invalid p ''", "Choose a number greater than 0 and less than 1."),
+        ("rbp(p=0.8,p=0.5)", "rbp: duplicate parameter p", "Write rbp(p=0.8)."),
+        ("", "invalid metric ''", "Examples: auc, ndcg@10, ndcg(gains=exp)@10."),
+        ("ndcg@ten", "invalid metric 'ndcg@ten'", "Examples: auc, ndcg@10, ndcg(gains=exp)@10."),
     ],
 )
-def test_what_is_no_metric_is_said(text: str, message: str, hint: str) -> None:
+def test_an_invalid_metric_is_reported(text: str, message: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_metric(text)
     assert (caught.value.message, caught.value.hint) == (message, hint)
@@ -60,7 +60,7 @@ def test_what_is_no_metric_is_said(text: str, message: str, hint: str) -> None:
 
 def test_a_metric_of_other_models_is_refused() -> None:
     assert parse_metric("ndcg@10").shape(HitMetric)
-    with pytest.raises(UsageError, match="ndcg@10 does not judge ctr models"):
+    with pytest.raises(UsageError, match="ndcg@10 does not apply to ctr models"):
         parse_metric("ndcg@10").shape(RowMetric)
 
 

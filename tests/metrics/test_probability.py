@@ -50,7 +50,7 @@ def test_a_constant_ranks_nothing_and_the_base_rate_has_ne_one():
         ([], [], "no rows"),
     ],
 )
-def test_what_cannot_be_judged(p, clicks, message):
+def test_rows_that_cannot_be_evaluated(p, clicks, message):
     with pytest.raises(DataError, match=message):
         figures(np.array(p), np.array(clicks), np.ones(len(p)))
 
@@ -98,7 +98,7 @@ def test_the_seed_decides_the_interval():
     assert of(1) == of(1) != of(2)
 
 
-def test_the_interval_is_as_wide_as_the_binomial_says():
+def test_the_interval_is_as_wide_as_the_binomial_one():
     """Calibration of a constant: 1/observed clicks, whose relative spread is about 1/√clicks."""
     _, clicks, shown = drawn(20_000)
     (found,) = measure(

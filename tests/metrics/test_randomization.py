@@ -23,7 +23,7 @@ def test_p_is_that_of_every_choice_of_signs(shift):
     np.testing.assert_allclose(p_values(differences, seed=1), expected, atol=4 * 0.5 / np.sqrt(FLIPS))
 
 
-def test_units_that_all_gain_alike_tie_with_themselves_whatever_the_rounding():
+def test_units_with_equal_gains_tie_with_themselves_despite_rounding():
     """Of ±0.1 on 3 units 2 in 8 sums are as far from 0 as what was seen, though floats add up to 0.30000000000000004."""
     [p] = p_values(np.full((1, 3), 0.1), seed=0)
     assert p == pytest.approx(0.25, abs=0.02)

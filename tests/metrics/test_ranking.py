@@ -22,6 +22,6 @@ def test_byte_order_is_that_of_utf8(ids):
     assert sorted(ids, key=str.encode) == [ids[i] for i in np.argsort(order)]
 
 
-def test_a_page_without_relevant_or_without_any_listing_is_told_apart():
+def test_pages_without_relevant_and_without_any_listing_are_distinguished():
     ranked = rank_pages(np.array([1.0, 2, 3]), np.array([0.0, 1, 0]), np.array([0, 2, 2, 3]), np.arange(3))
     assert ranked.has_relevant().tolist() == [True, False, False]

@@ -52,7 +52,7 @@ def test_lda_beats_popularity_where_tastes_differ(model: Path, favorites: Path) 
     assert found["recall@10", "lda"].against.low > 0  # type: ignore[union-attr]
 
 
-def test_lists_are_judged_by_what_they_hold_too(model: Path, favorites: Path, tmp_path: Path) -> None:
+def test_lists_are_evaluated_by_their_listings_too(model: Path, favorites: Path, tmp_path: Path) -> None:
     """Judged by hand from `recommend`; even listings are of one shop, odd ones of another, L00 of none."""
     shops = {f"L{i:02}": "" if i == 0 else f"S{i % 2}" for i in range(40)}
     names = ("longtail@5", "novelty@5", "same_shop@5", "coverage@5", "gini@5")
@@ -90,14 +90,14 @@ def shops_table(shops: dict[str, str], directory: Path) -> Path:
     return out
 
 
-def test_without_shops_same_shop_says_what_is_missing(model: Path, favorites: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no listings table here"):
+def test_without_shops_same_shop_reports_what_is_missing(model: Path, favorites: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="listings table not found"):
         figures(model, favorites, "same_shop@10", listings=tmp_path / "listings.parquet")
     with pytest.raises(DataError, match="none of the favorited listings has a shop_id"):
         figures(model, favorites, "same_shop@10", listings=shops_table({"L01": "", "other": "S"}, tmp_path))
 
 
-def test_the_list_that_is_judged_is_the_list_that_is_given(model: Path, favorites: Path) -> None:
+def test_evaluated_lists_are_the_recommended_lists(model: Path, favorites: Path) -> None:
     """Judged by hand from `recommend`, which leaves out the held-out favorites only when it must."""
     loaded, held = load_model(model), held_out_pairs(model)
     recalls = []
@@ -121,7 +121,7 @@ def test_popularitys_perplexity_is_that_of_the_unigram_over_listings_with_traini
     assert found.value == pytest.approx(expected, rel=1e-6) and found.n == (held > 0).sum()
 
 
-def test_someone_whose_favorites_are_all_held_out_is_judged_by_the_popular_listings(
+def test_users_without_training_favorites_are_evaluated_by_the_popular_listings(
     favorites: Path, tmp_path: Path
 ) -> None:
     everything = "".join(f"{user},{listing}\n" for user, listing, _ in two_tastes() if user == "U4")
@@ -143,17 +143,17 @@ def test_planted_styles_are_compared_by_id(model: Path, favorites: Path, tmp_pat
     assert found.value > 0.8 and found.n == 2
 
 
-def test_with_nothing_held_out_there_is_nothing_to_judge(favorites: Path, tmp_path: Path) -> None:
+def test_without_a_test_set_evaluation_fails(favorites: Path, tmp_path: Path) -> None:
     train(favorites, tmp_path / "lda", "none")
     with pytest.raises(DataError, match="lda: trained with --holdout none") as caught:
         figures(tmp_path / "lda", favorites, "recall@5")
     assert caught.value.hint == "Train without it."
 
 
-def test_where_nobody_has_enough_favorites_that_is_the_reason(tmp_path: Path) -> None:
+def test_too_few_favorites_per_user_are_reported(tmp_path: Path) -> None:
     few = table_of([row for row in two_tastes() if row[2] < "2014-05-04"], tmp_path / "f.parquet")
     train(few, tmp_path / "lda")
-    with pytest.raises(DataError, match="lda: no held-out favorites, as nobody has 5 of them") as caught:
+    with pytest.raises(DataError, match="lda: no held-out favorites, because no user has 5 favorites") as caught:
         figures(tmp_path / "lda", few, "recall@5")
     assert "none" not in str(caught.value.hint)
 
@@ -161,7 +161,7 @@ def test_where_nobody_has_enough_favorites_that_is_the_reason(tmp_path: Path) ->
 def test_where_the_file_names_no_favorite_that_is_the_reason(favorites: Path, tmp_path: Path) -> None:
     (tmp_path / "test.csv").write_text("user_id,listing_id\nnobody,L01\n")
     train(favorites, tmp_path / "lda", str(tmp_path / "test.csv"))
-    with pytest.raises(DataError, match=r"lda: no held-out favorites, as test\.csv names none"):
+    with pytest.raises(DataError, match=r"lda: no held-out favorites, because test\.csv contains none"):
         figures(tmp_path / "lda", favorites, "recall@5")
 
 
@@ -172,7 +172,7 @@ def test_other_favorites_than_the_trained_ones_are_refused(model: Path, tmp_path
 
 
 @pytest.mark.parametrize("tensor", ["theta", "known", "train.indptr"])
-def test_a_model_without_a_tensor_is_told(model: Path, tmp_path: Path, tensor: str) -> None:
+def test_a_model_without_a_tensor_is_reported(model: Path, tmp_path: Path, tensor: str) -> None:
     damaged = shutil.copytree(model, tmp_path / "lda")
     tensors = load_tensors(damaged)
     del tensors[tensor]
@@ -183,7 +183,7 @@ def test_a_model_without_a_tensor_is_told(model: Path, tmp_path: Path, tensor: s
 
 
 @pytest.mark.parametrize("name", ["users", "listings", "titles"])
-def test_a_model_with_too_few_ids_is_told(model: Path, tmp_path: Path, name: str) -> None:
+def test_a_model_with_too_few_ids_is_reported(model: Path, tmp_path: Path, name: str) -> None:
     damaged = shutil.copytree(model, tmp_path / "lda")
     save_ids(damaged, name, ["one"])
     with pytest.raises(InputError, match=str(damaged)) as caught:
@@ -191,7 +191,7 @@ def test_a_model_with_too_few_ids_is_told(model: Path, tmp_path: Path, name: str
     assert caught.value.hint == "Train the model again with --force."
 
 
-def test_the_markets_favorites_are_better_told_than_by_popularity(tmp_path: Path) -> None:
+def test_the_markets_favorites_are_predicted_better_than_by_popularity(tmp_path: Path) -> None:
     if not MARKET.is_dir():
         pytest.skip(f"needs {MARKET}")
     table, out = tmp_path / "favorites.parquet", tmp_path / "lda"

@@ -1,4 +1,4 @@
-"""Lists beyond the default: by style, of shops, for newcomers, with reasons, at most so many of a shop, for everybody."""
+"""Options of lists: by style, of shops, for new users, with reasons, with a limit per shop, for all users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from etsyml_cli.ingest.ingest import ingest
 from etsyml_cli.io.artifact import Plan
 from etsyml_cli.io.model import load_tensors, save_tensors
 from etsyml_cli.io.runs import write_lists_resumably
-from etsyml_cli.personalization.recommend import ListOptions, recommend_newcomer
+from etsyml_cli.personalization.recommend import ListOptions, recommend_to_new_user
 from etsyml_cli.personalization.store import load_model
 from tests.lda_chain import CONFIG, ids, recommend, table_of, train, two_tastes
 from tests.places import names_in
@@ -62,7 +62,7 @@ def test_sold_out_and_own_listings_are_left_out(model: Path, listings: Path) -> 
 
 
 @pytest.mark.parametrize("per_shop", [1, 3])
-def test_a_shop_stands_in_a_list_only_so_often(model: Path, listings: Path, per_shop: int) -> None:
+def test_the_number_of_listings_per_shop_is_limited(model: Path, listings: Path, per_shop: int) -> None:
     users = [f"U{i}" for i in range(8)]
     whole = recommend(model=model, users=users, k=40, listings=listings)
     thinned = recommend(model=model, users=users, k=7, listings=listings, per_shop=per_shop)
@@ -106,7 +106,7 @@ def test_a_newcomer_with_a_users_favorites_gets_nearly_that_users_list(model: Pa
     row = loaded.user_ids.index("U3")
     mine = [loaded.listing_ids[i] for i in loaded.train.of(row)]
     [listed] = msgspec.to_builtins(
-        list(recommend_newcomer(model=model, name="new", favorites=mine, wish=ListOptions(8)))
+        list(recommend_to_new_user(model=model, name="new", favorites=mine, options=ListOptions(8)))
     )
     [known] = recommend(model=model, users=["U3"], k=12, exclude_seen=True)
     assert listed["user_id"] == "new" and not listed["fallback"]
@@ -115,11 +115,11 @@ def test_a_newcomer_with_a_users_favorites_gets_nearly_that_users_list(model: Pa
     assert len(set(ids(listed)) & set(ids(known))) >= 6
 
 
-def test_unknown_favorites_of_a_newcomer_are_told(model: Path, caplog: pytest.LogCaptureFixture) -> None:
-    list(recommend_newcomer(model=model, name="new", favorites=["L01", "nope"], wish=ListOptions(3)))
-    assert "favorites that the model does not know are left out: 1 ('nope')" in caplog.text
-    with pytest.raises(InputError, match="knows none of these favorites") as caught:
-        list(recommend_newcomer(model=model, name="new", favorites=["L0l"], wish=ListOptions(3)))
+def test_unknown_favorites_of_a_new_user_are_reported(model: Path, caplog: pytest.LogCaptureFixture) -> None:
+    list(recommend_to_new_user(model=model, name="new", favorites=["L01", "nope"], options=ListOptions(3)))
+    assert "ignored 1 favorites that are not in the model: 'nope'" in caplog.text
+    with pytest.raises(InputError, match="contains none of these favorites") as caught:
+        list(recommend_to_new_user(model=model, name="new", favorites=["L0l"], options=ListOptions(3)))
     assert (caught.value.hint or "").startswith("Did you mean 'L")
 
 
@@ -147,7 +147,7 @@ def test_shops_need_listings_that_name_them(favorites: Path, tmp_path: Path) -> 
         train(favorites, tmp_path / "shops", listings=tmp_path / "bare.parquet", shops=True)
 
 
-def test_a_stopped_run_over_all_users_goes_on_where_it_was(model: Path, tmp_path: Path) -> None:
+def test_an_interrupted_run_over_all_users_resumes(model: Path, tmp_path: Path) -> None:
     plan, asked = Plan(kind="lists", config={"k": 3}), []
 
     def lists_from(first: int):
@@ -172,7 +172,7 @@ def test_a_stopped_run_over_all_users_goes_on_where_it_was(model: Path, tmp_path
     assert names_in(tmp_path) == ["lists.jsonl", "whole.jsonl"]
 
 
-def test_a_run_of_another_plan_starts_anew(tmp_path: Path) -> None:
+def test_a_run_of_another_plan_starts_again(tmp_path: Path) -> None:
     one = {"user_id": "a", "items": []}
     (tmp_path / ".lists.jsonl.resumable").write_text(json.dumps({"user_id": "old"}) + "\n")
     (tmp_path / ".lists.jsonl.plan.json").write_text("{}")
@@ -190,7 +190,7 @@ def test_numbers_that_point_outside_are_damage(favorites: Path, name: str, tmp_p
         load_model(tmp_path / "lda")
 
 
-def test_a_crawler_teaches_no_more_than_a_person(tmp_path: Path) -> None:
+def test_a_crawler_has_no_more_influence_than_a_person(tmp_path: Path) -> None:
     rows = [*two_tastes(), *(("crawler", f"L{i:02}", f"2014-06-{1 + i % 28:02}T00:00:00Z") for i in range(40))]
     table = table_of(rows, tmp_path / "f.parquet")
     import msgspec
@@ -200,7 +200,7 @@ def test_a_crawler_teaches_no_more_than_a_person(tmp_path: Path) -> None:
     assert summary.rows["learned_from"] == summary.rows["train"] - 30
 
 
-def test_training_goes_on_from_a_model_with_new_users_and_listings(
+def test_training_continues_from_a_model_with_new_users_and_listings(
     favorites: Path, model: Path, tmp_path: Path
 ) -> None:
     rows = [
@@ -217,7 +217,7 @@ def test_training_goes_on_from_a_model_with_new_users_and_listings(
         rows / np.linalg.norm(rows, axis=1, keepdims=True)
         for rows in (before.parameters.beta, after.parameters.beta[:, places])
     )
-    assert (old * new).sum(axis=1).max() > 0.9  # a style that somebody has is the same style by its number
+    assert (old * new).sum(axis=1).max() > 0.9  # a style of a user is the same style as by its number
     [listed] = recommend(model=tmp_path / "lda", users=["V"], k=5)
     assert all(one == "M1" or int(one[1:]) >= 20 for one in ids(listed))
 
@@ -234,8 +234,8 @@ def test_a_new_listing_has_the_style_of_what_it_is_like(favorites: Path, model: 
     assert even["items"][0]["title"] == "Scarf of red wool" and stranger["fallback"]
 
 
-def test_no_new_listings_is_said(model: Path, listings: Path) -> None:
+def test_no_new_listings_are_reported(model: Path, listings: Path) -> None:
     with pytest.raises(DataError, match="no new listing"):
         list(recommend(model=model, users=["U4"], k=3, listings=listings, new_listings=True))
-    with pytest.raises(InputError, match="no listings table here"):
+    with pytest.raises(InputError, match="no listings table found"):
         list(recommend(model=model, users=["U4"], k=3, new_listings=True))

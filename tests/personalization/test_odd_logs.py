@@ -1,4 +1,4 @@
-"""Favorites with odd times, weights and counts: training ends, and what cannot be measured is said in words."""
+"""Favorites with odd times, weights and counts: training completes, and undefined metrics are reported."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def perplexity(workspace: Path, file: Path, etsyml: Etsyml) -> float:
     return json.loads(trained.out)["facts"]["train_perplexity"]
 
 
-def test_a_favorite_from_the_future_makes_nobody_elses_old(tmp_path: Path, etsyml: Etsyml) -> None:
+def test_a_favorite_from_the_future_does_not_make_others_old(tmp_path: Path, etsyml: Etsyml) -> None:
     rows = two_tastes()
     alone = perplexity(tmp_path / "alone", write(tmp_path / "alone.csv", rows), etsyml)
     odd = write(tmp_path / "odd.csv", [*rows, ("UX", "L00", "2037-01-01T00:00:00Z")])
     assert perplexity(tmp_path / "odd", odd, etsyml) == pytest.approx(alone, rel=0.05)
 
 
-def test_favorites_that_are_all_but_forgotten_still_teach(tmp_path: Path, etsyml: Etsyml) -> None:
+def test_very_old_favorites_are_still_used(tmp_path: Path, etsyml: Etsyml) -> None:
     """Half of them 20 years older than the others: their weights do not underflow."""
     rows = two_tastes()
     old = [(f"O{user}", listing, time.replace("2014", "1994")) for user, listing, time in rows]
     assert perplexity(tmp_path, write(tmp_path / "old.csv", [*old, *rows]), etsyml) < 40  # of 40 listings
 
 
-def test_a_perplexity_that_cannot_be_had_is_said_in_words(tmp_path: Path, etsyml: Etsyml) -> None:
+def test_an_undefined_perplexity_is_reported(tmp_path: Path, etsyml: Etsyml) -> None:
     one = write(tmp_path / "one.csv", [("u1", listing) for listing in "abcdef"], header="user_id,listing_id")
     assert etsyml("-w", tmp_path, "ingest", "favorites", one).code == 0
     assert etsyml("-w", tmp_path, "train", "lda", "--n-topics", "2").code == 0

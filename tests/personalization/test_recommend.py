@@ -1,4 +1,4 @@
-"""`train lda` and `recommend`: what is held out, what is learned, what is listed."""
+"""`train lda` and `recommend`: the split, the training set, and the lists."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_seen_listings_come_back_on_request(model: Path) -> None:
     assert len(ids(listed)) == 40 and own <= set(ids(listed))
 
 
-def test_unknown_users_get_what_is_popular_and_a_warning(model: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unknown_users_get_popular_listings_and_a_warning(model: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="etsyml"):
         known, unknown = recommend(model=model, users=["U3", "nobody"], k=5)
     assert (known["fallback"], unknown["fallback"]) == (False, True)
@@ -69,14 +69,14 @@ def test_unknown_users_get_what_is_popular_and_a_warning(model: Path, caplog: py
     assert ids(unknown) == [loaded.listing_ids[i] for i in most]
 
 
-def test_many_unknown_users_are_told_in_one_line(model: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_many_unknown_users_are_reported_in_one_line(model: Path, caplog: pytest.LogCaptureFixture) -> None:
     listed = list(recommend(model=model, users=[f"new{i}" for i in range(9)], k=1))
     assert len(listed) == 9
     [warning] = caplog.messages
-    assert warning.endswith("users who are not in the favorites table: 9 ('new0', 'new1', 'new2' ...)")
+    assert warning == "9 unknown users get popular listings instead: 'new0', 'new1', 'new2' ..."
 
 
-def test_who_favorited_everything_gets_an_empty_list(tmp_path: Path) -> None:
+def test_a_user_who_favorited_everything_gets_an_empty_list(tmp_path: Path) -> None:
     rows = [*two_tastes(10), *(("all", f"L{i:02}", "2014-05-01T00:00:00Z") for i in range(40))]
     train(table_of(rows, tmp_path / "f.parquet"), tmp_path / "lda")
     [listed] = recommend(model=tmp_path / "lda", users=["all"], k=5)
@@ -91,15 +91,15 @@ def test_a_user_with_one_favorite_is_known(tmp_path: Path) -> None:
     assert set(ids(listed)) <= {f"L{i:02}" for i in range(20)} - {"L03"}
 
 
-def test_users_below_the_minimum_teach_nothing_and_get_what_is_popular(tmp_path: Path, caplog) -> None:
+def test_users_below_the_minimum_are_not_trained_on_and_get_popular_listings(tmp_path: Path, caplog) -> None:
     rows = [*two_tastes(), ("one", "only", "2014-05-01T00:00:00Z")]
     table = table_of(rows, tmp_path / "f.parquet")
     summary = train(table, tmp_path / "lda", config=LdaConfig(n_topics=4, min_user_favorites=2))
     assert summary.rows["train"] - summary.rows["learned_from"] == 1
     [listed] = recommend(model=tmp_path / "lda", users=["one"], k=40)
     assert listed["fallback"] and "only" not in ids(listed)
-    assert "users without a favorite that was learned from: 1 ('one')" in caplog.text
-    assert "not in the favorites table" not in caplog.text
+    assert "1 users without training favorites get popular listings instead: 'one'" in caplog.text
+    assert "unknown users" not in caplog.text
 
 
 def test_listings_below_the_minimum_are_learned_by_no_style(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_an_empty_table_is_refused(tmp_path: Path) -> None:
         train(table, tmp_path / "lda")
 
 
-def test_weights_must_be_there_when_they_are_asked_for(favorites: Path, tmp_path: Path) -> None:
+def test_weights_must_exist_if_they_are_used(favorites: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="weight of a favorite must be a positive number"):
         train(favorites, tmp_path / "lda", config=LdaConfig(n_topics=4, use_weights=True))
 

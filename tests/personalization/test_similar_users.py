@@ -18,7 +18,7 @@ STRANGER = ("only one", "L00", "2014-05-01T00:00:00Z")
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixty users of two tastes, and one with too few favorites to be learned from."""
+    """Sixty users of two tastes, and one with too few favorites for the training set."""
     place = tmp_path_factory.mktemp("lda")
     config = LdaConfig(n_topics=4, passes=20, min_user_favorites=2)
     train(table_of([*two_tastes(), STRANGER], place / "favorites.parquet"), place / "model", config=config)
@@ -37,7 +37,7 @@ def test_most_similar_are_those_of_the_same_taste(model: Path, method: str | Non
         assert scores == sorted(scores, reverse=True) and 0.5 < scores[-1] <= scores[0] <= 1 + 1e-6
 
 
-def test_everyone_with_a_profile_is_asked_and_nobody_else_listed(model: Path) -> None:
+def test_all_users_with_a_profile_get_lists_of_each_other(model: Path) -> None:
     lists = msgspec.to_builtins(list(similar_users(model=model, users=None, k=100)))
     everyone = sorted(f"U{user}" for user in range(60))
     assert [one["user_id"] for one in lists] == everyone
@@ -58,7 +58,7 @@ def test_who_has_no_profile_gets_an_empty_list_and_a_warning(model: Path, caplog
 
 
 @pytest.mark.parametrize("method", ["exact", "minhash"])
-def test_the_log_tells_the_method_and_its_recall(model: Path, method: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_method_and_its_recall_are_logged(model: Path, method: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "etsyml")
     list(similar_users(model=model, users=["U3"], k=4, method=method))
     told = "similar users: " + {"exact": "exact", "minhash": r"minhash, recall@4 1.000 measured on 1 users"}[method]

@@ -1,4 +1,4 @@
-"""`etsyml styles`: what was planted is told in words, whose style is what, and what cannot be told."""
+"""`etsyml styles`: planted styles in words, styles of users and listings, and errors."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_planted_styles_are_told_by_their_own_word_and_their_own_listings(work: Path, etsyml: Etsyml) -> None:
+def test_planted_styles_have_their_own_word_and_listings(work: Path, etsyml: Etsyml) -> None:
     told = [json.loads(line) for line in etsyml("-w", work, "styles").out.splitlines()]
     assert len(told) == 8 and {style["schema_version"] for style in told} == {1}
     planted = pq.read_table(SAMPLE / "truth/listings.parquet", columns=["listing_id", "style"])
@@ -82,7 +82,7 @@ def test_planted_styles_are_told_by_their_own_word_and_their_own_listings(work: 
 
 
 @pytest.mark.parametrize("key", ["share", "coherence", "style"])
-def test_styles_come_in_the_order_asked_for(work: Path, etsyml: Etsyml, key: str) -> None:
+def test_styles_are_sorted_as_requested(work: Path, etsyml: Etsyml, key: str) -> None:
     order = "number" if key == "style" else key
     told = json.loads(etsyml("-w", work, "styles", "--sort", order, "--json").out)
     values = [style[key] for style in told["styles"]]
@@ -90,7 +90,7 @@ def test_styles_come_in_the_order_asked_for(work: Path, etsyml: Etsyml, key: str
     assert values == sorted(values, reverse=key != "style")
 
 
-def test_a_style_asked_for_by_number_comes_at_length(work: Path, etsyml: Etsyml) -> None:
+def test_a_style_requested_by_number_is_shown_in_full(work: Path, etsyml: Etsyml) -> None:
     told = json.loads(etsyml("-w", work, "styles", "--style", "3", "--json").out)
     short = json.loads(etsyml("-w", work, "styles", "--style", "3", "-k", "2").out)
     assert told["style"] == 3 and len(told["items"]) == 30
@@ -152,25 +152,25 @@ def test_words_are_those_that_a_style_has_more_of_only(model: Path, tables: Path
     assert red["share"] > 0.95 and red["lift"] == pytest.approx(red["share"] / 0.5, rel=0.1)
     assert all(style["shops"] == [] for style in told)  # both shops sell to both tastes
     [warning] = caplog.messages
-    assert "lacks 1 of the model's 40 listings" in warning
+    assert "1 of the model's 40 listings are missing" in warning
 
 
 def test_without_a_listings_table_there_are_ids_and_one_warning(model: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="etsyml"):
         told = styles(model=model, listings=None, k=3)
-    assert caplog.messages == ["no listings table: styles come without words and shops"]
+    assert caplog.messages == ["no listings table: styles are shown without words and shops"]
     assert all(style["words"] == [] and "title" not in style["items"][0] for style in told)
     assert all(style["items"][0]["id"].startswith("L") for style in told)
 
 
-def test_a_style_whose_listings_nobody_has_together_is_not_coherent(tmp_path: Path) -> None:
+def test_a_style_without_common_favorites_is_not_coherent(tmp_path: Path) -> None:
     rows = [(f"U{i}", f"L{i % 15:02}", "2014-05-01T00:00:00Z") for i in range(60)]
     train(table_of(rows, tmp_path / "f.parquet"), tmp_path / "lda", "none")
     told = styles(model=tmp_path / "lda", listings=None, k=3)
     assert all(-1 <= style["coherence"] < -0.2 for style in told)
 
 
-def test_one_listing_and_one_user_are_told_too(tmp_path: Path) -> None:
+def test_styles_of_one_listing_and_one_user(tmp_path: Path) -> None:
     train(table_of([("U", "L", "2014-05-01T00:00:00Z")], tmp_path / "f.parquet"), tmp_path / "lda", "none")
     told = styles(model=tmp_path / "lda", listings=None, k=3)
     assert [item["id"] for style in told for item in style["items"]] == ["L"] * 4
@@ -186,14 +186,14 @@ def test_one_listing_and_one_user_are_told_too(tmp_path: Path) -> None:
     ],
     ids=["user", "listing", "nothing-like-it"],
 )
-def test_unknown_ids_are_told_with_the_nearest(model: Path, asked: dict, message: str, hint: str) -> None:
+def test_unknown_ids_are_reported_with_the_nearest(model: Path, asked: dict, message: str, hint: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         list(styles_of(model=model, listings=None, k=3, **asked))
     assert caught.value.hint == hint
 
 
 def test_what_is_no_style_or_no_order_is_refused(model: Path) -> None:
-    with pytest.raises(UsageError, match="--style 4: no such style") as caught:
+    with pytest.raises(UsageError, match="unknown --style 4") as caught:
         styles(model=model, listings=None, k=3, numbers=[0, 4])
     assert caught.value.hint == f"{model} has the styles 0 to 3."
     with pytest.raises(UsageError, match="--sort shar") as caught:
@@ -206,14 +206,14 @@ def test_questions_that_do_not_go_together_are_refused(work: Path, etsyml: Etsym
     assert etsyml("-w", work, "styles", *more).code == 2
 
 
-def test_a_user_of_whom_nothing_was_learned_is_told_and_counts_for_no_share(
+def test_a_user_without_training_favorites_is_reported_and_excluded_from_shares(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = [*two_tastes(), ("one", "L03", "2014-05-01T00:00:00Z")]
     config = LdaConfig(n_topics=4, min_user_favorites=2)
     train(table_of(rows, tmp_path / "f.parquet"), tmp_path / "lda", config=config)
     list(styles_of(model=tmp_path / "lda", listings=None, k=3, users=["one"]))
-    assert "no favorite of user 'one' was learned from" in caplog.text
+    assert "user 'one' has no training favorites" in caplog.text
     loaded = load_model(tmp_path / "lda")
     taught = np.array(loaded.user_ids) != "one"
     share = {style["style"]: style["share"] for style in styles(model=tmp_path / "lda", listings=None, k=3)}

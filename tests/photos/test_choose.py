@@ -46,9 +46,7 @@ def test_the_only_features_are_trained_on(place: Workspace) -> None:
     assert features_to_train_on(place.all_images()) == place.images("vgg19")
 
 
-def test_of_several_the_default_network_is_trained_on_and_said(
-    place: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_of_several_the_default_network_is_used_and_logged(place: Workspace, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "etsyml")
     extracted(place, "vgg19", "efficientnet_lite0", "tiny")
     assert features_to_train_on(place.all_images()) == place.images("efficientnet_lite0")
@@ -86,7 +84,7 @@ def test_where_none_fits_the_first_is_taken_for_the_error_to_name(place: Workspa
     assert features_of_model(place.model("lda"), place.all_images()) == place.images("tiny")
 
 
-def test_a_damaged_neighbor_is_told_and_left_alone(place: Workspace, caplog: pytest.LogCaptureFixture) -> None:
+def test_other_damaged_features_are_reported_and_kept(place: Workspace, caplog: pytest.LogCaptureFixture) -> None:
     extracted(place, "efficientnet_lite0", "tiny", "vgg19")
     (place.images("tiny") / "manifest.json").write_text("")
     assert features_to_train_on(place.all_images()) == place.images("efficientnet_lite0")

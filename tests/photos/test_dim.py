@@ -1,4 +1,4 @@
-"""`--dim`: features reduced by an SVD that is fitted once and stays beside them."""
+"""`--dim`: features reduced by an SVD that is fitted once and stored with them."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_one_row_for_each_listing_in_the_tables_order(shop: Path) -> None:
     assert sorted(files_of(shop / "features")) == ["features.npy", "ids.json", "manifest.json", "rejects.jsonl"]
 
 
-def test_the_manifest_says_what_the_features_are(shop: Path) -> None:
+def test_the_manifest_describes_the_features(shop: Path) -> None:
     facts = extract(shop).facts
     assert facts["backbone"] == "tiny"
     assert facts["layer"] == "average pool"
@@ -228,7 +228,7 @@ def test_broken_weights_are_refused_instead_of_written(shop: Path) -> None:
     assert not (shop / "features").exists()
 
 
-def test_nothing_to_do_is_said(shop: Path) -> None:
+def test_an_up_to_date_output_is_reported(shop: Path) -> None:
     write_listings(shop / "listings.parquet", {"A": None})
     with pytest.raises(DataError, match="none of 1 listings has a photo"):
         extract(shop)

@@ -1,4 +1,4 @@
-"""`extract-images` on a disk that fills up: it says so, and goes on once there is room."""
+"""`extract-images` on a full disk: it reports an error, and resumes when there is space."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def extract(listings: Path, out: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 
-def test_a_full_disk_is_told_and_the_next_run_goes_on(tmp_path: Path, little_disk: Path) -> None:
+def test_a_full_disk_is_reported_and_the_next_run_resumes(tmp_path: Path, little_disk: Path) -> None:
     (tmp_path / "photos").mkdir()
     for number in range(PHOTOS):
         Image.new("RGB", (1, 1), (number % 256, number // 256, 0)).save(tmp_path / "photos" / f"{number}.bmp")

@@ -44,7 +44,7 @@ def default_extractor() -> TorchExtractor:
 
 
 @pytest.mark.skipif(not MARKET.is_dir(), reason="data set market not found: shared/data next to the checkout")
-def test_photos_that_look_alike_show_the_same_thing() -> None:
+def test_nearest_photos_show_the_same_thing() -> None:
     """A fifth of the market's titles name another product, so no photo could agree with all of them."""
     images, product = market_photos()
     extractor = default_extractor()

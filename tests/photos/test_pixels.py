@@ -138,5 +138,5 @@ def test_too_many_pixels_are_refused_before_decoding() -> None:
 
 
 def test_the_limit_is_ours_alone() -> None:
-    large = encoded(Image.new("1", (20_000, 10_000)))  # more than twice what Pillow allows by itself
+    large = encoded(Image.new("1", (20_000, 10_000)))  # more than twice Pillow's default limit
     assert decode_photo(large, PLAIN, max_pixels=200_000_000).shape == (32, 32, 3)

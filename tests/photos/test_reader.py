@@ -21,7 +21,7 @@ WANTED = Preprocessing(16, 1.0, "bilinear", mean=(0.0,) * 3, std=(1.0,) * 3)
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """An image root with one of everything; a secret photo lies beside it."""
+    """An image root with one photo of every kind; a secret photo is next to it."""
     root = tmp_path / "root"
     (root / "folder").mkdir(parents=True)
     Image.new("RGB", (20, 20), "red").save(root / "good.png")
@@ -94,7 +94,7 @@ def test_a_batch_keeps_its_order_and_marks_the_bad_ones(root: Path) -> None:
 @pytest.mark.parametrize(
     ("happen", "told"),
     [
-        (lambda photo: photo.unlink(), "now missing, and it was there just before"),
+        (lambda photo: photo.unlink(), "now missing, but it was readable before"),
         (lambda photo: photo.write_bytes(b""), "now empty"),
         (lambda photo: photo.write_bytes(b"cut"), "changed while"),
         (lambda photo: Image.new("RGB", (20, 20), "blue").save(photo), "changed while"),

@@ -34,9 +34,7 @@ extract_images(listings=shop / "listings.parquet", out=shop / "features", config
 """
 
 
-def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(
-    shop: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_run_resumes_and_ends_with_the_same_bytes(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (shop / "photos" / "2.png").write_text("no photo")
     extract(shop, "unbroken")
     killed = subprocess.run([sys.executable, "-c", KILLED_AFTER_20_PHOTOS, str(shop)], cwd=REPOSITORY, check=False)
@@ -94,12 +92,12 @@ def test_what_was_left_by_a_run_over_other_photos_is_not_used(
             extract(shop)
     write_photo(shop / "photos" / "0.png", 99)
     extract(shop)
-    assert "a stopped run had other inputs or settings, so this one starts again" in caplog.text
+    assert "the interrupted run had other inputs or settings, starting again" in caplog.text
     extract(shop, "fresh")
     assert files_of(shop / "features") == files_of(shop / "fresh")
 
 
-def test_force_does_not_go_on_with_what_was_left(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_force_does_not_resume(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as broken:
         broken.setattr("etsyml_cli.photos.output.save_ids", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):

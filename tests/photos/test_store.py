@@ -108,7 +108,7 @@ def test_a_last_batch_that_is_not_full_is_kept(tmp_path: Path) -> None:
     assert len(PhotoRows(tmp_path, n_photos=3, dimension=3, batch_size=2).status()) == 3
 
 
-def test_rows_for_says_where_each_listing_is() -> None:
+def test_rows_for_returns_the_row_of_each_listing() -> None:
     features = ImageFeatures(["b", "a"], np.zeros((2, 3)), {})
     rows = features.rows_for(["a", "x", "b", "a"])
     assert rows.tolist() == [1, -1, 0, 1]

@@ -100,9 +100,9 @@ def test_more_dimensions_than_features_are_a_mistake_of_use():
 
 @pytest.mark.parametrize("n", [0, 1, 5])
 def test_as_many_dimensions_as_photos_are_refused(n):
-    with pytest.raises(DataError, match=f"need more than 5 photos, here are {n}"):
+    with pytest.raises(DataError, match=f"need more than 5 photos, found {n}"):
         fit_svd([photos(n)], 5)
-    with pytest.raises(DataError, match="here are 0"):
+    with pytest.raises(DataError, match="found 0"):
         fit_svd([], 5)
 
 

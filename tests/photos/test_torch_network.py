@@ -1,4 +1,4 @@
-"""Networks at work in torch, and which one a configuration stands for."""
+"""Networks in torch, and the network that a configuration selects."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_threads_keep_the_order_and_hand_on_errors() -> None:
 
 def test_a_device_that_is_not_here() -> None:
     absent = next(name for name in ("mps", "cuda") if not getattr(torch, name).is_available())
-    with pytest.raises(MissingPartError, match=f"device {absent}: torch finds no such device"):
+    with pytest.raises(MissingPartError, match=f"device {absent}: not found by torch"):
         pick_device(absent)
     assert pick_device("cpu") == CPU
 
@@ -103,7 +103,7 @@ def test_onnx_runtime_is_taken_where_all_of_it_is_installed(
     assert caught.value.hint == "pip install 'etsyml[onnx]'"
 
 
-def test_doctor_says_how_to_get_onnx_runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_doctor_shows_how_to_install_onnx_runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def found() -> tuple[str, str]:
         (finding,) = (finding for finding in examine(Workspace(tmp_path)) if finding.what == "onnxruntime")
         return finding.state, finding.todo

@@ -1,4 +1,4 @@
-"""torchvision beside a torch that it was not built for."""
+"""torchvision with a torch that it was not built for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State dicts from strangers: nothing in them is run, and what does not fit is told in one sentence."""
+"""Untrusted state dicts: no code in them is run, and invalid ones are reported in one sentence."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RunsCode:
 def test_weights_that_would_run_code_are_refused(tmp_path: Path, save: Any) -> None:
     path, proof = tmp_path / "evil.pt", tmp_path / "proof"
     save({"weight": RunsCode(proof)}, path)
-    with pytest.raises(InputError, match=r"evil\.pt: refused: damaged, or it holds more than tensors"):
+    with pytest.raises(InputError, match=r"evil\.pt: refused: damaged, or it contains more than tensors"):
         read_state_dict(path)
     assert not proof.exists()
 
@@ -75,20 +75,18 @@ def test_what_is_no_state_dict_is_refused(tmp_path: Path, value: Any) -> None:
     torch.save(value, tmp_path / "other.pt")
     with pytest.raises(InputError, match=r"other\.pt: expected a state dict \(name -> tensor\)") as caught:
         read_state_dict(tmp_path / "other.pt")
-    assert caught.value.hint == "Save the weights alone: torch.save(model.state_dict(), PATH)"
+    assert caught.value.hint == "Save only the weights: torch.save(model.state_dict(), PATH)"
 
 
 @pytest.mark.parametrize("key", ["state_dict", "model"])
-def test_a_checkpoint_is_told_how_to_become_weights(tmp_path: Path, key: str) -> None:
+def test_the_hint_for_a_checkpoint_shows_how_to_save_weights(tmp_path: Path, key: str) -> None:
     torch.save({"epoch": 3, key: {"weight": torch.zeros(2)}}, tmp_path / "last.pt")
-    with pytest.raises(
-        InputError, match=rf"last\.pt: a checkpoint, which holds its state dict under '{key}'"
-    ) as caught:
+    with pytest.raises(InputError, match=rf"last\.pt: a checkpoint with its state dict under '{key}'") as caught:
         read_state_dict(tmp_path / "last.pt")
-    assert caught.value.hint == f"Save that alone: torch.save(checkpoint['{key}'], PATH)"
+    assert caught.value.hint == f"Save only that: torch.save(checkpoint['{key}'], PATH)"
 
 
-def test_a_wrapped_networks_weights_are_told_how_to_become_weights(tmp_path: Path) -> None:
+def test_the_hint_for_a_wrapped_network_shows_how_to_save_weights(tmp_path: Path) -> None:
     wrapped = torch.nn.DataParallel(random_network(backbone_named("tiny"), seed=0))
     torch.save(wrapped.state_dict(), tmp_path / "wrapped.pt")
     with pytest.raises(InputError, match=r"wrapped\.pt: saved from a DataParallel") as caught:
@@ -135,7 +133,7 @@ def test_weights_from_before_torch_counted_batches_fit() -> None:
     )
 
 
-def test_a_download_that_fails_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_failed_download_has_a_hint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def no_network(url: str, place: str, hash_prefix: str, progress: bool) -> None:
         assert hash_prefix == "dcbb9e9d"
         raise urllib.error.URLError("no route to host")

@@ -1,4 +1,4 @@
-"""The search ranker's index: it answers as a look at the whole catalog does, or says why it does not."""
+"""The search ranker's index: the same answers as from the whole catalog, or a reason why it is not used."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_text_ranker_needs_no_photos(shop: Shop, tmp_path: Path) -> None:
     assert found[0] == found[1]
 
 
-def test_a_catalog_that_has_changed_is_read_instead_and_said(
+def test_a_changed_catalog_is_read_instead_and_logged(
     shop: Shop, model: Path, index: Path, tmp_path: Path, said: pytest.LogCaptureFixture
 ) -> None:
     more = [*shop.listings, {"listing_id": "new", "title": "red scarf red scarf", "tags": []}]

@@ -57,7 +57,7 @@ def test_the_order_of_lines_changes_no_figure(files):
     assert compare(runs=tuple(runs), qrels=qrels, metrics=[], seed=0) == before
 
 
-def test_runs_of_one_name_are_told_apart(files):
+def test_runs_of_one_name_are_distinguished(files):
     a, b, qrels = files
     (a.parent / "other").mkdir()
     twin = b.rename(a.parent / "other" / "a.trec")
@@ -70,7 +70,7 @@ def test_runs_of_one_name_are_told_apart(files):
     assert (other.against.value, other.against.p_value) == (0, 1)
 
 
-def test_what_cannot_be_compared_is_said(files):
+def test_invalid_comparisons_are_reported(files):
     a, b, qrels = files
     for metric in ("auc", "pair_accuracy"):
         with pytest.raises(UsageError, match=f"{metric} cannot be computed for runs"):

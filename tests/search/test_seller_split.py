@@ -1,4 +1,4 @@
-"""Whole shops held out of training, and figures on listings that training never showed."""
+"""Whole shops held out of training, and metrics on listings that are not in the training set."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_no_listing_of_a_held_out_shop_is_ever_learned_from(mall: Shop) -> None:
     assert ready.rows["train_rows"] + ready.rows["valid_rows"] == len(expected) == len(ready.pages.level)
 
 
-def test_what_held_out_shops_sold_teaches_nothing(mall: Shop, tmp_path: Path) -> None:
+def test_listings_of_held_out_shops_are_not_trained_on(mall: Shop, tmp_path: Path) -> None:
     before = mall.train("before", config=BY_SELLER)
     learned = set(load_training_data(mall.to_learn(config=BY_SELLER)).log.listing_ids)
     other = {"click": "impression", "impression": "click"}
@@ -75,7 +75,7 @@ def test_what_held_out_shops_sold_teaches_nothing(mall: Shop, tmp_path: Path) ->
     assert files_of(after)["model.safetensors"] == files_of(before)["model.safetensors"]
 
 
-def test_just_the_rows_of_held_out_shops_are_judged(mall: Shop, tmp_path: Path) -> None:
+def test_only_the_rows_of_held_out_shops_are_evaluated(mall: Shop, tmp_path: Path) -> None:
     model = mall.train("judged", config=BY_SELLER)
     found = mall.evaluate(model, "ndcg@5", runs=tmp_path)
     learned = {seller_of(mall)[i] for i in load_training_data(mall.to_learn(config=BY_SELLER)).log.listing_ids}
@@ -132,7 +132,7 @@ def by_slice(shop: Shop, model: Path, *metrics: str, **options) -> dict[tuple[st
     return {(one.name, one.slice, one.variant): one for one in found}
 
 
-def test_pairs_of_listings_that_training_never_showed_are_judged_apart(tmp_path: Path) -> None:
+def test_pairs_of_unseen_listings_are_evaluated_separately(tmp_path: Path) -> None:
     shop = make_shop(tmp_path)
     new = {f"L{i}" for i in range(0, 60, 3)}
     shop.searches = [r for r in shop.searches if r["listing_id"] not in new or r["created_at"].day > 8]
@@ -158,11 +158,11 @@ def test_pairs_of_listings_that_training_never_showed_are_judged_apart(tmp_path:
     assert found["pair_accuracy", "unseen", "multimodal"].against.baseline == "text"
 
 
-def test_where_training_showed_every_listing_it_is_said_that_none_is_unseen(mall: Shop, caplog) -> None:
+def test_if_all_listings_are_in_the_training_set_it_is_logged(mall: Shop, caplog) -> None:
     with caplog.at_level(logging.INFO):
         found = by_slice(mall, mall.train("by-day", config=config_of()), "pair_accuracy")
     assert {slice_ for _, slice_, _ in found} == {"all"}
-    assert "no test page holds two listings of unequal gain that training never showed" in caplog.text
+    assert "no test page has two listings of unequal gain that are not in the training set" in caplog.text
 
 
 def test_photos_dealt_several_ways_are_each_reduced_once_and_to_the_same(mall: Shop) -> None:

@@ -1,4 +1,4 @@
-"""SVMlight files read as scikit-learn reads them, come back bit by bit, and say exactly where they are wrong."""
+"""SVMlight files are read as by scikit-learn, round-trip bit for bit, and errors name the exact position."""
 
 from __future__ import annotations
 

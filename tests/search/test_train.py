@@ -61,7 +61,7 @@ def write_photos(ids: list[str], features: np.ndarray, path: Path, backbone: str
 
 @dataclass
 class Shop:
-    """A small marketplace: titles name color and thing, the first number of a photo says how well it sells."""
+    """A small marketplace: titles contain color and thing, the first number of a photo determines its sales."""
 
     root: Path
     listings: list[dict]
@@ -234,7 +234,7 @@ def test_pages_without_times_are_held_out_by_the_hash_of_their_id(tmp_path: Path
     assert 40 < shop.evaluate(model, "mrr")["mrr", "text"].n < 120
 
 
-def test_the_test_part_teaches_nothing(tmp_path: Path) -> None:
+def test_the_test_set_is_not_used_for_training(tmp_path: Path) -> None:
     shop = make_shop(tmp_path)
     before = shop.train("before")
     for row in shop.searches:
@@ -267,12 +267,12 @@ def test_a_log_without_clicks_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "model").exists()
 
 
-def test_shown_listings_that_the_table_lacks_are_kept_and_told(tmp_path: Path, caplog) -> None:
+def test_shown_listings_that_the_table_lacks_are_kept_and_reported(tmp_path: Path, caplog) -> None:
     shop = make_shop(tmp_path)
     shop.listings = shop.listings[:50]
     shop.write()
     found = shop.evaluate(shop.train(), "mrr")
-    assert found["mrr", "shown"].n == 80  # every page is judged whole
+    assert found["mrr", "shown"].n == 80  # every page is evaluated as a whole
     assert "are not in the listings table" in caplog.text
 
 
@@ -297,7 +297,7 @@ def write_grades(shop: Shop, rows: list[dict], root: Path) -> Path:
     return root
 
 
-def test_the_planted_truth_judges_instead_of_clicks(shop: Shop, model: Path, tmp_path: Path) -> None:
+def test_the_planted_truth_replaces_clicks_in_evaluation(shop: Shop, model: Path, tmp_path: Path) -> None:
     """Were the shown order the truth, it would be perfect."""
     found = shop.evaluate(model, "ndcg@10", truth=write_grades(shop, shop.searches, tmp_path))
     assert found["ndcg@10", "shown"].value == 1
@@ -310,7 +310,7 @@ def test_a_truth_of_other_pages_is_refused(shop: Shop, model: Path, tmp_path: Pa
         shop.evaluate(model, "ndcg@10", truth=truth)
 
 
-def test_a_model_of_the_first_pages_is_judged_on_the_test_part_of_these(shop: Shop) -> None:
+def test_a_model_of_the_first_pages_is_evaluated_on_their_test_set(shop: Shop) -> None:
     model = shop.train("limited", limit=200)
     assert read_manifest(model).rows["test_pages"] == 40
     assert shop.evaluate(model, "mrr")["mrr", "text"].n == 40
@@ -323,14 +323,14 @@ def test_other_searches_than_the_trained_ones_are_refused(shop: Shop, model: Pat
         evaluate_ltr(model=model, searches=other, metrics=[parse_metric("map")], seed=0, **inputs)
 
 
-def test_missing_listings_are_told_with_the_command_that_makes_them(shop: Shop, model: Path, tmp_path: Path) -> None:
+def test_missing_listings_are_reported_with_the_command_to_make_them(shop: Shop, model: Path, tmp_path: Path) -> None:
     inputs = {"listings": tmp_path / "none.parquet", "searches": shop.inputs()["searches"]}
-    with pytest.raises(InputError, match=r"none\.parquet: no listings table here"):
+    with pytest.raises(InputError, match=r"none\.parquet: listings table not found"):
         evaluate_ltr(model=model, images=shop.root / "images", metrics=[parse_metric("map")], seed=0, **inputs)
 
 
 @pytest.mark.parametrize("tensor", ["document_frequency", "multimodal.image", "text.overlap"])
-def test_a_model_without_a_tensor_is_told(model: Path, tmp_path: Path, tensor: str) -> None:
+def test_a_model_without_a_tensor_is_reported(model: Path, tmp_path: Path, tensor: str) -> None:
     damaged = shutil.copytree(model, tmp_path / "ltr")
     tensors = load_tensors(damaged)
     del tensors[tensor]
@@ -340,7 +340,7 @@ def test_a_model_without_a_tensor_is_told(model: Path, tmp_path: Path, tensor: s
     assert str(damaged) in caught.value.message and caught.value.hint == "Train the model again with --force."
 
 
-def test_a_model_with_too_few_words_is_told(model: Path, tmp_path: Path) -> None:
+def test_a_model_with_too_few_words_is_reported(model: Path, tmp_path: Path) -> None:
     damaged = shutil.copytree(model, tmp_path / "ltr")
     save_ids(damaged, "words", ["one"])
     with pytest.raises(InputError, match="does not fit") as caught:
@@ -348,13 +348,13 @@ def test_a_model_with_too_few_words_is_told(model: Path, tmp_path: Path) -> None
     assert caught.value.hint == "Train the model again with --force."
 
 
-def test_the_card_says_how_l2_was_chosen(model: Path) -> None:
+def test_the_card_shows_how_l2_was_chosen(model: Path) -> None:
     card = (model / CARD).read_text()
     assert "chosen on the 40 validation pages with a click" in card
     assert "The overlap's l2 is fixed" in card
 
 
-def test_without_a_click_to_validate_on_the_strongest_l2_is_kept_and_the_card_says_so(tmp_path: Path) -> None:
+def test_without_a_validation_click_the_strongest_l2_is_kept_and_on_the_card(tmp_path: Path) -> None:
     shop = make_shop(tmp_path)
     for row in shop.searches:
         if row["created_at"].day == 8:

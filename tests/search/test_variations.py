@@ -112,7 +112,7 @@ def test_descent_refuses_l1_before_it_reads_anything(shop: Shop, tmp_path: Path)
 
 
 def test_a_shop_that_sells_is_known_by_its_indicator_alone(tmp_path: Path) -> None:
-    """Words that say nothing and no photos: only the shop tells what is clicked."""
+    """With uninformative words and without photos, only the shop predicts clicks."""
     shop = make_shop(tmp_path)
     for number, row in enumerate(shop.listings):
         row |= {"title": "thing", "shop_id": f"S{number % 5}"}
@@ -156,7 +156,7 @@ def test_a_query_with_enough_pages_has_weights_of_its_own(tmp_path: Path) -> Non
     assert load_model(shared).state.own_queries == frozenset()
 
 
-def test_a_split_by_query_judges_queries_that_training_never_saw(shop: Shop) -> None:
+def test_a_split_by_query_evaluates_queries_not_in_the_training_set(shop: Shop) -> None:
     trained = shop.train("by-query", config=config_of(split="query", test_share=0.3))
     assert load_json(trained, SPLIT)["rule"] == "hash of query"
     ready = load_training_data(shop.to_learn(images=None, config=config_of(split="query", test_share=0.3)))
@@ -195,7 +195,7 @@ def test_grades_of_other_queries_and_unknown_baselines_are_refused(shop: Shop, m
 
 
 def test_pages_without_a_grade_are_in_no_written_file(shop: Shop, model: Path, tmp_path: Path) -> None:
-    """So an average of trec_eval over the files is over the pages that were judged."""
+    """So the average of trec_eval over the files is over the evaluated pages."""
     queries = sorted({row["query"] for row in shop.searches})
     first = {row["listing_id"] for row in shop.searches if row["query"] == queries[0]}
     (tmp_path / "grades.txt").write_text("".join(f"{'_'.join(queries[0].split())} 0 {i} 1\n" for i in sorted(first)))
@@ -205,7 +205,7 @@ def test_pages_without_a_grade_are_in_no_written_file(shop: Shop, model: Path, t
     assert len(read_qrels(tmp_path / "runs/qrels.txt")) == len(read_run(tmp_path / "runs/text.trec")) == n
 
 
-def test_logged_pages_are_ranked_as_they_are_judged(shop: Shop, model: Path, tmp_path: Path) -> None:
+def test_logged_pages_are_ranked_as_in_evaluation(shop: Shop, model: Path, tmp_path: Path) -> None:
     shop.evaluate(model, "map", runs=tmp_path)
     judged = read_run(tmp_path / "multimodal.trec")
     pages = rank_searches(rank_inputs(shop, model), shop.inputs()["searches"], k=100)
@@ -242,7 +242,7 @@ def test_the_reasons_add_up_to_the_score(shop: Shop, model: Path) -> None:
         assert {"bm25", "text", "image", "word_crosses", "photo_crosses"} <= {one.what for one in item.why}
 
 
-def test_before_and_after_show_who_stands_at_each_percentile(shop: Shop, model: Path) -> None:
+def test_before_and_after_show_the_listing_at_each_percentile(shop: Shop, model: Path) -> None:
     found, nothing = before_and_after(rank_inputs(shop, model), ["red scarf", "zebra"])
     ranked = rank(rank_inputs(shop, model), "red scarf", k=100).items
     assert found.matching == len(ranked)
@@ -302,7 +302,7 @@ def write_rows_file(path: Path, n_pages: int = 120, seed: int = 0) -> Path:
     return path
 
 
-def test_rows_of_own_features_are_learned_judged_and_ranked(tmp_path: Path) -> None:
+def test_rows_of_custom_features_are_trained_on_evaluated_and_ranked(tmp_path: Path) -> None:
     train, test = write_rows_file(tmp_path / "train.txt"), write_rows_file(tmp_path / "test.txt", 40, seed=1)
     options = {"features": train, "groups": None, "config": config_of(valid_share=0.2), "seed": 0}
     assert not train_on_rows(Inputs(**options), out=tmp_path / "model").up_to_date
@@ -318,7 +318,7 @@ def test_rows_of_own_features_are_learned_judged_and_ranked(tmp_path: Path) -> N
         evaluate_rows(model=tmp_path / "model", features=train, groups=None, metrics=metrics, seed=0)
 
 
-def test_held_out_pages_of_the_training_file_judge_it(tmp_path: Path) -> None:
+def test_a_training_file_is_evaluated_on_its_held_out_pages(tmp_path: Path) -> None:
     train = write_rows_file(tmp_path / "train.txt")
     options = {"features": train, "groups": None, "config": config_of(valid_share=0.2), "seed": 0}
     train_on_rows(Inputs(**options, holdout="0.25"), out=tmp_path / "model")

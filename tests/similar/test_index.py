@@ -1,4 +1,4 @@
-"""The index of similar listings: nearly the exact lists, never other scores; stale it is left out, damaged refused."""
+"""The index of similar listings: nearly the exact lists, exact scores; stale is ignored, damaged refused."""
 
 from __future__ import annotations
 

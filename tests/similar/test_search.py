@@ -1,4 +1,4 @@
-"""Similar listings: equal to brute force, never the listing itself, photos where words say nothing."""
+"""Similar listings: equal to brute force, never the listing itself, photos if words are uninformative."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_unknown_listings_variants_and_missing_photos_are_refused(shop: dict) ->
         list(lists(listings=shop["listings"], images=None, listing_ids=["L1"], k=1, variant="image"))
 
 
-def test_the_judge_counts_related_listings_by_hand(tmp_path: Path) -> None:
+def test_the_evaluation_matches_related_listings_counted_by_hand(tmp_path: Path) -> None:
     titles = ["red mug", "red mug", "red scarf", "blue ring", "blue ring gold"]
     listings = write_table(
         "listings", [{"listing_id": f"L{i}", "title": t} for i, t in enumerate(titles)], tmp_path / "l.parquet"
@@ -107,7 +107,7 @@ def test_the_judge_counts_related_listings_by_hand(tmp_path: Path) -> None:
     favorites = write_table("favorites", [{"user_id": u, "listing_id": i} for u, i in pairs], tmp_path / "f.parquet")
     arguments = {"listings": listings, "images": None, "k": 1, "seed": 0}
     found = {m.variant: m for m in evaluate_similar(**arguments, favorites=favorites, searches=None)}
-    assert found["text"].n == 3  # L0, L1 and L3: nobody who likes L4 likes another listing that is known
+    assert found["text"].n == 3  # L0, L1 and L3: no user who likes L4 likes another known listing
     assert found["text"].value == pytest.approx((1 + 1 / 2 + 0) / 3)  # L0 lists L1; L1 lists L0, not L3; L3 lists L4
     assert found["chance"].value == 1 / 4
     events = ["click", "cart", "impression"]
@@ -124,7 +124,7 @@ def test_the_judge_counts_related_listings_by_hand(tmp_path: Path) -> None:
         evaluate_similar(**arguments, favorites=alone, searches=None)
 
 
-def test_variants_are_judged_beside_the_control_with_their_overlap(shop: dict, tmp_path: Path) -> None:
+def test_variants_are_evaluated_with_the_control_and_their_overlap(shop: dict, tmp_path: Path) -> None:
     pairs = [{"user_id": f"u{i % 7}", "listing_id": f"L{i}"} for i in range(40)]
     favorites = write_table("favorites", pairs, tmp_path / "f.parquet")
     inputs = {"listings": shop["listings"], "images": shop["images"], "favorites": favorites, "searches": None}

@@ -18,7 +18,7 @@ ALL = {kind: Path(kind) for kind in ("ltr", "lda", "ctr")}
 
 
 @pytest.mark.parametrize("text", ["auc", "0.7", "=0.7", "auc=", "auc=high", "ndcg(gains=exp)@10", ""])
-def test_a_gate_that_is_none_is_told_as_it_was_written(text: str) -> None:
+def test_an_invalid_gate_is_reported_as_written(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_gate(text)
     assert caught.value.message == f"--min {text}: expected METRIC=NUMBER, as in auc=0.7"
@@ -30,7 +30,7 @@ def test_a_gate_may_have_parameters() -> None:
 
 
 @pytest.mark.parametrize("metric", ["perplexity", "gini@10", "logloss", "ne", "calibration"])
-def test_no_gate_stands_on_what_is_not_better_when_higher(metric: str) -> None:
+def test_a_gate_needs_a_metric_for_which_higher_is_better(metric: str) -> None:
     with pytest.raises(UsageError, match=f"needs a metric for which higher is better; {re.escape(metric)} is not"):
         parse_gate(f"{metric}=1")
 
@@ -77,7 +77,7 @@ def test_each_metric_is_measured_once_and_the_truth_is_among_the_data(tmp_path: 
 
 
 @pytest.mark.parametrize(("option", "judged"), [("backtest", "lda"), ("qrels", "ctr")])
-def test_an_option_is_refused_where_no_judge_takes_it(tmp_path: Path, option: str, judged: str) -> None:
+def test_an_option_is_refused_if_no_model_kind_takes_it(tmp_path: Path, option: str, judged: str) -> None:
     (tmp_path / MANIFEST).touch()
     with pytest.raises(UsageError, match=f"--{option} applies to (ctr|ltr) models only"):
         evaluate(models={judged: tmp_path}, inputs={}, metrics=[], gates=[], seed=0, options={option: 3})

@@ -111,7 +111,7 @@ def recommend(
     common: dict[str, Any] = {
         "model": styles,
         "listings": listings or place.table_if_exists("listings"),
-        "wish": stage.ListOptions(k, exclude_seen, per_shop, by_style, explain, recommender or MIX),
+        "options": stage.ListOptions(k, exclude_seen, per_shop, by_style, explain, recommender or MIX),
     }
     new: dict[str, Any] = {}
     if new_listings:
@@ -124,7 +124,7 @@ def recommend(
         if users or len(user or []) > 1:
             raise UsageError("--favorites describes a single user", hint="Give one name with --user ID, or none.")
         ids = _read_ids(favorites) if Path(favorites).is_file() else [one for one in favorites.split(",") if one]
-        found = stage.recommend_newcomer(name=user[0] if user else "new", favorites=ids, **common)
+        found = stage.recommend_to_new_user(name=user[0] if user else "new", favorites=ids, **common)
     elif users == ALL_USERS:
         _write_for_all_users(common | new, out or place.lists() / "recommend.jsonl", force=force or out is None)
         return
@@ -185,9 +185,9 @@ def _write_for_all_users(common: dict[str, Any], out: Path, *, force: bool) -> N
     def from_user(first: int) -> Iterator[RankedList]:
         return run(users=None, first=first, **common)
 
-    if out.suffix.lower() == ".jsonl" and not common["wish"].by_style:
+    if out.suffix.lower() == ".jsonl" and not common["options"].by_style:
         sources = {name: [source_of(path)] for name in INPUT_NAMES if (path := common.get(name)) is not None}
-        settings = msgspec.to_builtins(common["wish"]) | {"new_listings": "new_listings" in common}
+        settings = msgspec.to_builtins(common["options"]) | {"new_listings": "new_listings" in common}
         plan = Plan(kind="lists", config=settings, inputs=sources)
         count = write_lists_resumably(from_user, out, plan, force=force)
     else:

@@ -11,7 +11,7 @@ from etsyml_cli.metrics.shapes import RowMetric, Weighted
 
 
 def auc(p: F64, clicks: F64, impressions: F64) -> Weighted:
-    """Probability that a click was scored above a non-click, ties counting half (Mann & Whitney, 1947)."""
+    """Probability that a click has a higher score than a non-click, ties counting half (Mann & Whitney, 1947)."""
     order = np.argsort(p, kind="stable")
     sorted_p, clicked, ignored = p[order], clicks[order], (impressions - clicks)[order]
     return lambda weights: float(_auc(order, sorted_p, clicked, ignored, weights))
@@ -19,7 +19,7 @@ def auc(p: F64, clicks: F64, impressions: F64) -> Weighted:
 
 @njit(cache=True, nogil=True)
 def _auc(order, p, clicked, ignored, weights):  # type: ignore[no-untyped-def]
-    """Mann–Whitney's U over ties, p ascending: each click beats the non-clicks below it and half of those beside it."""
+    """Mann–Whitney's U with ties, p ascending: each click beats non-clicks below it and half of those tied."""
     beaten = below = all_clicked = 0.0
     i = 0
     while i < len(p):

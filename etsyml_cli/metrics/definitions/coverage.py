@@ -8,7 +8,7 @@ from etsyml_cli.metrics.shapes import ListingMetric
 
 
 def coverage(times: I64) -> float:
-    """Share of the catalog that is in at least one list; times, (I,): how many lists contain each listing."""
+    """Share of the catalog that is in at least one list; times, (I,): the number of lists that contain each listing."""
     return float((times > 0).mean())
 
 

@@ -9,7 +9,7 @@ from etsyml_cli.metrics.metric import Metric
 from etsyml_cli.metrics.ranking import RankedPages, ratio
 from etsyml_cli.metrics.shapes import HitMetric, PageMetric
 
-DEPTH = 1000  # how many recommendations are judged if there is no cutoff
+DEPTH = 1000  # number of recommendations to evaluate if there is no cutoff
 
 
 def average_precision(pages: RankedPages, k: int | None = None) -> F64:
@@ -24,8 +24,8 @@ def average_precision(pages: RankedPages, k: int | None = None) -> F64:
 def average_precision_of_hits(hits: Bools, held: I64) -> F64:
     """Mean over the held-out favorites of the precision at their rank, 0 if one is not in the list; shape (U,)."""
     precision = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
-    found: F64 = (precision * hits).sum(axis=1) / held
-    return found
+    values: F64 = (precision * hits).sum(axis=1) / held
+    return values
 
 
 MAP = Metric(

@@ -12,9 +12,9 @@ from etsyml_cli.metrics.shapes import PageMetric
 
 def reciprocal_rank(pages: RankedPages, k: int | None = None) -> F64:
     """1 / rank of the first relevant listing, 0 if none is among the first k; shape (Q,)."""
-    found = (pages.gains > 0) & pages.within(k)
+    hits = (pages.gains > 0) & pages.within(k)
     values = np.zeros(pages.n_pages)
-    np.maximum.at(values, pages.page[found], 1 / pages.rank[found])
+    np.maximum.at(values, pages.page[hits], 1 / pages.rank[hits])
     return values
 
 

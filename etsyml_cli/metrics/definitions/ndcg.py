@@ -33,8 +33,8 @@ def ndcg_of_hits(hits: Bools, held: I64) -> F64:
     """Binary nDCG: Σ 1 / log2(rank + 1) over the hits, divided by the same sum for an ideal list; shape (U,)."""
     discount = 1 / np.log2(np.arange(2, hits.shape[1] + 2))
     ideal = np.cumsum(discount)[np.minimum(held, hits.shape[1]) - 1]
-    found: F64 = hits @ discount / ideal
-    return found
+    values: F64 = hits @ discount / ideal
+    return values
 
 
 def _exponential(grades: F64) -> F64:

@@ -9,8 +9,8 @@ from etsyml_cli.metrics.shapes import HitMetric
 
 def recall(hits: Bools, held: I64) -> F64:
     """Share of the held-out favorites that are in the list, shape (U,)."""
-    found: F64 = hits.sum(axis=1) / held
-    return found
+    values: F64 = hits.sum(axis=1) / held
+    return values
 
 
 RECALL = Metric(

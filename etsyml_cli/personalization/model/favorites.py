@@ -1,4 +1,4 @@
-"""Who favorited what, and what is favorited by the same people, as plain arrays (CSR)."""
+"""Favorites and similar listings as plain arrays (CSR)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 class Favorites(NamedTuple):
-    """The listings of user u are `indices[indptr[u]:indptr[u + 1]]`, ascending.
+    """Favorites: the listings of user u are `indices[indptr[u]:indptr[u + 1]]`, ascending.
 
     indptr: (U + 1,) int64; indices: (P,) int32.
     """
@@ -23,7 +23,7 @@ class Favorites(NamedTuple):
         return self.indices[self.indptr[user] : self.indptr[user + 1]]
 
     def per_user(self) -> NDArray[np.int64]:
-        """How many favorites each user has, shape (U,)."""
+        """The number of favorites of each user, shape (U,)."""
         return np.diff(self.indptr)
 
     def users(self) -> NDArray[np.int64]:
@@ -41,13 +41,13 @@ class Favorites(NamedTuple):
 
 
 def rows_of(rows: Sequence[NDArray[np.int32]]) -> Favorites:
-    """Favorites whose users have these listings."""
+    """Favorites with one row of listings per user."""
     indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
     return Favorites(indptr, np.concatenate([*rows, np.empty(0, np.int32)]))
 
 
 class Neighbors(NamedTuple):
-    """The most similar listings of listing i, of I, are `listings[ptr[i]:ptr[i + 1]]`, so `similarity` each.
+    """Similar listings: those of listing i are `listings[ptr[i]:ptr[i + 1]]`, each with its `similarity`.
 
     ptr: (I + 1,) int64; listings: (P,) int32; similarity: (P,) float32, above 0.
     """
@@ -58,7 +58,7 @@ class Neighbors(NamedTuple):
 
 
 def points_inside(ptr: NDArray[np.int64], listings: NDArray[np.int32], n_listings: int) -> bool:
-    """Whether the rows of a CSR are in order and all listings are below `n_listings`: compiled code does not check."""
+    """Whether the CSR is valid, with all listings below `n_listings`: compiled code does not check this."""
     in_order = ptr[0] == 0 and ptr[-1] == len(listings) and (np.diff(ptr) >= 0).all()
     return bool(in_order and (not len(listings) or (listings.min() >= 0 and listings.max() < n_listings)))
 

@@ -43,11 +43,11 @@ class ItemKnn(Recommender):
     def _similarities(self, favorites: list[int]) -> F64:
         """The similarity of each listing to each favorite, (favorites, I)."""
         ptr, listings, similarity = self.neighbors
-        found = np.zeros((len(favorites), len(ptr) - 1))
+        dense = np.zeros((len(favorites), len(ptr) - 1))
         for row, favorite in enumerate(favorites):
             span = slice(ptr[favorite], ptr[favorite + 1])
-            found[row, listings[span]] = similarity[span]
-        return found
+            dense[row, listings[span]] = similarity[span]
+        return dense
 
     def arrays(self) -> Arrays:
         return {f"{PREFIX}.{name}": array for name, array in self.neighbors._asdict().items()}

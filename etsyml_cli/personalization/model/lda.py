@@ -1,4 +1,4 @@
-"""Latent Dirichlet allocation as a recommender: the score of a listing is how likely the user's styles favor it."""
+"""Latent Dirichlet allocation as a recommender: a listing's score is its probability under the user's styles."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from etsyml_cli.personalization.model.styles_and_neighbors import dot_product, o
 from etsyml_cli.personalization.model.top_k import BlockScores
 
 N_REASONS = 3  # styles per listing; the others are reported as one sum
-FOLD_IN_ROUNDS = 30  # after which a profile hardly moves
+FOLD_IN_ROUNDS = 30  # enough for a profile to converge
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Lda(Recommender):
 
     @cached_property
     def by_listing(self) -> F32:
-        """beta with the numbers of a listing next to each other, (I, K)."""
+        """beta with the values of a listing contiguous in memory, (I, K)."""
         return np.ascontiguousarray(self.beta.T)
 
     def profiles(self, users: Users) -> F32:
@@ -64,7 +64,7 @@ class Lda(Recommender):
         return theta
 
     def fold_in(self, favorites: Favorites) -> F32:
-        """theta of users with these favorites, (B, K), with the styles held fixed; without favorites, the prior."""
+        """theta of users with these favorites, (B, K), with fixed styles; without favorites, the prior."""
         learned = self.parameters
         listings, place = np.unique(favorites.indices, return_inverse=True)
         beta = np.ascontiguousarray(learned.beta[:, listings].T)
@@ -74,7 +74,7 @@ class Lda(Recommender):
         return theta
 
     def only_style(self, style: int) -> Lda:
-        """The listings of one style, for one user: the score is β."""
+        """A recommender of the listings of one style, for one user: the score is β."""
         return Lda(replace(self.parameters, theta=np.ones((1, 1), np.float32), beta=self.beta[[style]]))
 
     def scores(self, users: Users) -> F64:
@@ -114,8 +114,8 @@ def _reasons(adds: F64) -> list[Addend]:
 
 @njit(cache=True, nogil=True)
 def _products(theta, by_listing):  # type: ignore[no-untyped-def]
-    found = np.empty((len(theta), len(by_listing)))
+    products = np.empty((len(theta), len(by_listing)))
     for row in range(len(theta)):
         for listing in range(len(by_listing)):
-            found[row, listing] = dot_product(theta[row], by_listing[listing])
-    return found
+            products[row, listing] = dot_product(theta[row], by_listing[listing])
+    return products

@@ -1,13 +1,14 @@
-"""LDA by stochastic collapsed variational Bayes, on all cores, with the same bytes for any number of them.
+"""LDA by stochastic collapsed variational Bayes on all cores; the result does not depend on their number.
 
 CVB0 (Asuncion, Welling, Smyth, Teh, UAI'09, eq. 13) keeps expected counts: N_uk of user u and style k, N_wk of listing
 w and style k, N_k of the style. A favorite w of u is of style k with probability
 
     q_k ∝ (N_uk + α_k) · (N_wk + η) / (N_k + I·η),
 
-its own last q taken off all counts. The first passes go through the users in batches, whose favorites move N_wk by a
-step that shrinks (Foulds, Boyles, DuBois, Smyth, Welling, KDD'13, eqs. 9-10); then whole passes settle it. Both priors
-are learned: Minka's fixed point (2000) on expected counts (Teh, Newman, Welling, NIPS'06, eqs. 17-19).
+with its own previous q subtracted from all counts. The first passes take the users in batches, whose favorites move
+N_wk by a decreasing step (Foulds, Boyles, DuBois, Smyth, Welling, KDD'13, eqs. 9-10); then whole passes continue until
+convergence. Both priors are learned: Minka's fixed point (2000) on expected counts (Teh, Newman, Welling, NIPS'06, eqs.
+17-19).
 """
 
 from __future__ import annotations
@@ -31,24 +32,25 @@ from etsyml_cli.personalization.model.lda_cvb0_kernels import (
 )
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters, Start
 
-ALPHA, ETA = 0.05, 0.1  # where the priors start, for each style
-BATCHES = 12  # of a first pass, at least
-USERS_OF_BATCH = 600  # where there are more of them: smaller steps, more of them, learn more from as many favorites
+ALPHA, ETA = 0.05, 0.1  # initial values of the priors, for each style
+BATCHES = 12  # minimum number in a first pass
+USERS_OF_BATCH = 600  # if there are more: more but smaller steps learn more from the same number of favorites
 FIRST_PASSES = 5
-FIRST_ROUNDS, ROUNDS, LATER_ROUNDS = 8, 4, 2  # over a user's favorites: in the very first pass, the next, whole ones
+# over a user's favorites: in the very first pass, the other first passes, whole passes
+FIRST_ROUNDS, ROUNDS, LATER_ROUNDS = 8, 4, 2
 DELAY, FORGETTING = 1.0, 0.6  # τ and κ: batch t moves the counts by (τ + t)^−κ
-FAVORITES_AT_ONCE = 1 << 16  # of a whole pass: so many q are in memory
+FAVORITES_AT_ONCE = 1 << 16  # in a whole pass: limits the number of q in memory
 LEARN_EVERY = 2  # whole passes
-PASSES = 60  # whole ones at most
+PASSES = 60  # maximum number of whole passes
 SMALLEST_PRIOR = 1e-5
 
 
-_NOT_ASKED = np.empty((0, 0), np.float32)
+_UNUSED = np.empty((0, 0), np.float32)
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """B users; their favorites stand in q from at[i] to at[i + 1], those of listings[i] at order[starts[i]:...]."""
+    """B users; favorites of user i: q[at[i]:at[i + 1]], of listings[i]: q[order[starts[i]:starts[i + 1]]]."""
 
     users: I64
     at: I64
@@ -59,7 +61,7 @@ class _Batch:
 
 
 class _Corpus:
-    """The favorites of U users for I listings, and the batches that they can be taken in."""
+    """The favorites of U users for I listings, and their batches."""
 
     def __init__(self, counts: sparse.csr_matrix) -> None:
         self.shape: tuple[int, int] = counts.shape
@@ -74,7 +76,7 @@ class _Corpus:
         lengths = np.diff(self.indptr)[users]
         at = np.concatenate([[0], np.cumsum(lengths)])
         favorites = np.repeat(self.indptr[users] - at[:-1], lengths) + np.arange(at[-1])
-        # no two keys are alike, so that a fast sort that is not stable will do
+        # all keys are distinct, so a fast, unstable sort is enough
         listings, order = np.divmod(np.sort(self.listings[favorites] * at[-1] + np.arange(at[-1])), at[-1])
         first = np.flatnonzero(np.diff(listings, prepend=-1))
         starts = np.append(first, len(order))
@@ -82,13 +84,13 @@ class _Corpus:
         return _Batch(users, at, listings[first], starts, order, float(weight))
 
     def whole_pass(self) -> list[_Batch]:
-        """All users, in batches of about FAVORITES_AT_ONCE."""
+        """All users in batches of about FAVORITES_AT_ONCE favorites."""
         pieces = max(1, len(self.listings) // FAVORITES_AT_ONCE)
         return [self.batch(users) for users in np.array_split(self.users, min(pieces, len(self.users)))]
 
 
 class _State:
-    """Expected counts and priors; `infer` and what follows it move them."""
+    """Expected counts and priors; changed in place by the passes."""
 
     def __init__(self, corpus: _Corpus, config: LdaConfig, seed: int) -> None:
         K, n_listings = config.n_topics, corpus.shape[1]
@@ -98,13 +100,13 @@ class _State:
         drawn = generator(seed, "lda", "listings").standard_gamma(1.0, (n_listings, K), np.float32)
         drawn *= (np.maximum(corpus.listing_weight, 0.5) / drawn.sum(axis=1)).astype(np.float32)[:, None]
         self.listing_counts: F32 = drawn
-        self.scale = 1.0  # of listing_counts: a step forgets all of them at the cost of one number
+        self.scale = 1.0  # of listing_counts: one number to change when a step scales all of them
         self.style_counts: F64 = drawn.sum(axis=0, dtype=np.float64)
         self.user_counts: F32 = np.repeat((corpus.user_weight / K).astype(np.float32)[:, None], K, axis=1)
         self._q: F32 = np.empty((0, K), np.float32)
 
     def parameters(self) -> LdaParameters:
-        """Posterior means."""
+        """The posterior means."""
         theta = self.user_counts + self.alpha
         beta = self.listing_counts * np.float32(self.scale) + np.float32(self.eta)
         return LdaParameters(
@@ -115,7 +117,7 @@ class _State:
         )
 
     def first_pass(self, users: I64, rounds: int, step: int) -> int:
-        """One pass in batches over `users`, each of which moves the listings' counts; returns the next step."""
+        """Run one pass in batches over `users`, each of which updates the listings' counts; return the next step."""
         evidence = self._evidence_of_users(learn=True)
         total = self.corpus.weight.sum(dtype=np.float64)
         for piece in np.array_split(users, min(max(BATCHES, len(users) // USERS_OF_BATCH), len(users))):
@@ -128,7 +130,7 @@ class _State:
         return step
 
     def start_from(self, start: Start) -> None:
-        """Take over what was learned before; a listing that is new there keeps its random counts."""
+        """Start from the given styles; a listing that they lack keeps its random counts."""
         self.alpha, self.eta = start.alpha.copy(), start.eta
         known = start.listing >= 0
         share = start.share * self.corpus.listing_weight[known].sum()
@@ -136,10 +138,10 @@ class _State:
         self.style_counts = self.listing_counts.sum(axis=0, dtype=np.float64)
 
     def whole_pass(self, batches: list[_Batch], rounds: int = LATER_ROUNDS, *, learn: bool) -> None:
-        """One pass over all users, after which the listings' counts are those of all favorites; learns the priors."""
+        """Run one pass over all users, recompute the listings' counts from all favorites, and learn the priors."""
         evidence = self._evidence_of_users(learn)
         counts = np.zeros_like(self.listing_counts)
-        none = np.ones_like(counts) if learn else _NOT_ASKED
+        none = np.ones_like(counts) if learn else _UNUSED
         for batch in batches:
             self._infer(batch, rounds, evidence)
             add_to_listings(batch.listings, batch.starts, batch.order, self._q, np.float32(1), counts, none)
@@ -168,7 +170,7 @@ class _State:
         else:
             self.scale *= 1 - rho
         step = np.float32(factor / self.scale)
-        add_to_listings(batch.listings, batch.starts, batch.order, self._q, step, self.listing_counts, _NOT_ASKED)
+        add_to_listings(batch.listings, batch.starts, batch.order, self._q, step, self.listing_counts, _UNUSED)
         moved = factor * self.user_counts[batch.users].sum(axis=0, dtype=np.float64)
         self.style_counts = (1 - rho) * self.style_counts + moved
 
@@ -198,7 +200,7 @@ def fit(
     watch: Callable[[int, LdaParameters], bool] | None = None,
     start: Start | None = None,
 ) -> LdaParameters:
-    """See `engines.fit`; `watch` sees each whole pass. From a `start` there are whole passes only."""
+    """See `lda_engines.fit`; `watch` is called after each whole pass. With a `start` there are only whole passes."""
     first = FIRST_PASSES if start is None else 0
     with progress("passes", first + (config.passes or PASSES)) as advance:
         for whole, state in passes_over(counts, config, seed, start):
@@ -211,7 +213,7 @@ def fit(
 def passes_over(
     counts: sparse.csr_matrix, config: LdaConfig, seed: int, start: Start | None = None
 ) -> Iterator[tuple[int, _State]]:
-    """Each pass as it is done: how many whole ones there were, and the one state that all of them move."""
+    """After each pass: the number of whole passes so far, and the state, which all passes change in place."""
     corpus = _Corpus(counts)
     state = _State(corpus, config, seed)
     if start is None:
@@ -226,7 +228,7 @@ def passes_over(
 
 
 def _first_passes(state: _State, seed: int) -> Iterator[int]:
-    """The passes in batches; yields the number of each as it is done."""
+    """Run the passes in batches; yield the number of each pass when it is finished."""
     draw = generator(seed, "lda", "users")
     step = 0
     for number in range(FIRST_PASSES):

@@ -1,7 +1,7 @@
-"""The loops of collapsed variational Bayes. Nothing they compute depends on how many threads share the work.
+"""The loops of collapsed variational Bayes. Their results do not depend on the number of threads.
 
-Users are independent of each other while the listings' counts stand still, and each listing sums its own favorites in
-a fixed order, so no two threads ever add to the same number.
+Users are independent of each other while the listings' counts are fixed, and each listing sums its own favorites in a
+fixed order, so no two threads ever add to the same number.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import os
 import numpy as np
 from numba import njit, prange
 
-# A thread that waits for others by spinning takes a core from whoever works. OpenMP reads this at its first loop.
+# Threads that spin while waiting take cores from working threads. OpenMP reads this at its first loop.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 USERS_AT_ONCE = 32  # that share a thread's scratch memory
-# Rows of scratch memory lie at least so many numbers apart, from each other and from all else. Where two lie closer, a
-# loop over them runs one number at a time, adds in another order, and the last bit depends on where memory was free.
+# Rows of scratch memory are at least this many numbers apart, from each other and from other memory. If two are closer,
+# a loop over them is not vectorized and adds in another order, so the last bit would depend on memory layout.
 APART = 64
-SURE = np.float32(0.95)  # a favorite's own share is taken off its listing's probability, but never all of it
-IMPOSSIBLE = 1e-6  # below this chance of any favorite the limit is used
+MAX_OWN_SHARE = np.float32(
+    0.95
+)  # a favorite's own share is subtracted from its listing's probability, but never all of it
+IMPOSSIBLE = 1e-6  # below this probability of any favorite, the limit is used
 
 _parallel = njit(cache=True, nogil=True, parallel=True, fastmath=True, error_model="numpy")
 _one_thread = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -28,7 +30,7 @@ _inlined = njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inli
 
 @_inlined
 def _digamma(x):  # type: ignore[no-untyped-def]
-    """ψ(x) for x > 0: the recurrence up to 6, then the asymptotic series (Abramowitz & Stegun 6.3.5, 6.3.18)."""
+    """Ψ(x) for x > 0: the recurrence up to 6, then the asymptotic series (Abramowitz & Stegun 6.3.5, 6.3.18)."""
     below = 0.0
     while x < 6.0:
         below -= 1.0 / x
@@ -40,9 +42,9 @@ def _digamma(x):  # type: ignore[no-untyped-def]
 
 @_inlined
 def _evidence(n, none, prior, at_prior):  # type: ignore[no-untyped-def]
-    """E[ψ(prior + count) − ψ(prior)] for a count of mean n that is 0 with the chance `none`; at_prior is ψ(prior).
+    """E[ψ(prior + count) − ψ(prior)] for a count with mean n and P(count = 0) = `none`; at_prior is ψ(prior).
 
-    The chance that it is not 0, times the value at its mean where it is not (Teh, Newman, Welling, NIPS'06, eq. 17-18).
+    It is P(count > 0) times the value at E[count | count > 0] (Teh, Newman, Welling, NIPS'06, eqs. 17-18).
     """
     some = 1.0 - none
     return some * (_digamma(prior + n / some) - at_prior) if some > IMPOSSIBLE else some / prior
@@ -52,11 +54,11 @@ def _evidence(n, none, prior, at_prior):  # type: ignore[no-untyped-def]
 def infer_users(  # type: ignore[no-untyped-def]
     users, at, indptr, listings, weight, user_counts, listing_counts, scale, eta, per_style, alpha, rounds, q, evidence
 ):
-    """Settle the styles of B users' favorites while the listings' counts stand still.
+    """Infer the styles of B users' favorites with the listings' counts held fixed.
 
-    at: (B + 1,), where each user's favorites stand in q, (favorites, K), which gets weight · P(style). user_counts:
-    (U, K), of the users, is brought up to date. listing_counts: (I, K), times `scale`. per_style: (K,),
-    1 / (N_k + I·η). evidence: (blocks, K) gets what tells of alpha; of no rows where nobody asks.
+    at: (B + 1,), the offsets of each user's favorites in q, (favorites, K), which is set to weight · P(style).
+    user_counts: (U, K), updated for these users. listing_counts: (I, K), multiplied by `scale`. per_style: (K,), 1 /
+    (N_k + I·η). evidence: (blocks, K) is set to the evidence for alpha, unless it has no rows.
     """
     K = len(alpha)
     for block in prange((len(users) + USERS_AT_ONCE - 1) // USERS_AT_ONCE):
@@ -90,7 +92,7 @@ def infer_users(  # type: ignore[no-untyped-def]
                     total = np.float32(0)
                     for k in range(K):
                         x = g[k] * own
-                        g[k] = max(n[k] - x, alpha[k]) * (p[j, k] - min(x * per_style[k], SURE * p[j, k]))
+                        g[k] = max(n[k] - x, alpha[k]) * (p[j, k] - min(x * per_style[k], MAX_OWN_SHARE * p[j, k]))
                         total += g[k]
                     share = weight[start + j] / total
                     if turn == rounds - 1:
@@ -117,8 +119,8 @@ def infer_users(  # type: ignore[no-untyped-def]
 def add_to_listings(listings, starts, order, q, factor, counts, none):  # type: ignore[no-untyped-def]
     """counts[listings[i]] += factor · the sum of q's rows order[starts[i]:starts[i + 1]].
 
-    counts: (I, K). none: (I, K) becomes the chance that no favorite of the listing is of the style; of no rows where
-    nobody asks.
+    counts: (I, K). none: (I, K) is set to the probability that no favorite of the listing is of the style, unless it
+    has no rows.
     """
     for i in prange(len(listings)):
         w = listings[i]
@@ -133,7 +135,7 @@ def add_to_listings(listings, starts, order, q, factor, counts, none):  # type: 
 
 @_parallel
 def listing_evidence(counts, none, eta, evidence):  # type: ignore[no-untyped-def]
-    """What each listing tells of eta, evidence (I,)."""
+    """The evidence of each listing for eta, (I,)."""
     at_eta = _digamma(eta)
     for w in prange(len(counts)):
         total = 0.0
@@ -144,9 +146,9 @@ def listing_evidence(counts, none, eta, evidence):  # type: ignore[no-untyped-de
 
 @_one_thread
 def settle_profiles(indptr, listings, weight, beta, alpha, rounds, theta):  # type: ignore[no-untyped-def]
-    """Fills in the profiles theta, (B, K), of new users with beta, (I, K), held fixed. Runs on the caller's thread.
+    """Fill in the profiles theta, (B, K), of new users with beta, (I, K), held fixed. Runs on the caller's thread.
 
-    EM of the document's part alone: q_k ∝ theta_k · beta_wk, theta_k ∝ alpha_k + Σ q_k.
+    EM for theta only: q_k ∝ theta_k · beta_wk, theta_k ∝ alpha_k + Σ q_k.
     """
     K = len(alpha)
     for u in range(len(theta)):

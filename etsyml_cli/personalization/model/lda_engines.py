@@ -1,4 +1,4 @@
-"""The ways to learn an LDA model. An engine is one file with a `fit` of the same signature and one line here."""
+"""The engines that fit LDA. An engine is one file with a `fit` of the same signature and one line here."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from etsyml_cli.core.registry import resolve
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters, Start
 
-Watch = Callable[[int, LdaParameters], bool]  # sees so many passes' outcome, and says whether to stop
+# called with the number of passes and the parameters; returns whether to stop
+Watch = Callable[[int, LdaParameters], bool]
 
 ENGINES = {
     "native": "etsyml_cli.personalization.model.lda_cvb0:fit",
     "gensim": "etsyml_cli.personalization.model.lda_gensim:fit",
 }
-GOES_ON = "native"  # the engine that can start from a model
+CONTINUABLE_ENGINE = "native"  # the engine that can continue from a model
 STARTS = {"native": (0.02, 0.1, 0.5), "gensim": (0.3,)}  # initial values of eta to try if none is configured
 DEFAULT_STARTS = (0.1,)  # of other engines
 
 
 def expect_positive(counts: sparse.csr_matrix) -> None:
-    """Raises DataError for counts that are not positive and finite, and if there are none."""
+    """Raises DataError if there are no counts or if one is not positive and finite."""
     if counts.nnz == 0:
         raise DataError("no favorites to learn from", hint="Hold out less, or lower the minimum numbers of favorites.")
     if not (np.isfinite(counts.data).all() and (counts.data > 0).all()):
@@ -36,21 +37,22 @@ def expect_positive(counts: sparse.csr_matrix) -> None:
 def fit(
     counts: sparse.csr_matrix, config: LdaConfig, seed: int, watch: Watch | None = None, start: Start | None = None
 ) -> LdaParameters:
-    """LDA of `counts`, shape (U, I): how often (or how much) user u favorited listing i. Leaves `counts` as it is.
+    """Fit LDA to `counts`, shape (U, I): the weight of each user's favorites. `counts` is not changed.
 
-    An engine that can shows `watch` what each pass has learned, and stops where it says so; it is not asked to.
-    A user without favorites gets the prior's mean as profile. Raises DataError for counts that are not
-    positive and finite or where there are none, UsageError for an unknown engine or one that cannot go on from a
-    `start`.
+    If the engine supports it, it calls `watch` after each pass and stops if that returns true. A user without favorites
+    gets the prior's mean as profile. Raises DataError if there are no counts or if one is not positive and finite,
+    UsageError for an unknown engine or one that cannot continue from a `start`.
     """
     engine = resolve(ENGINES, config.engine, "engine")
     expect_positive(counts)
     if start is None:
         learned: LdaParameters = engine(counts, config, seed, watch)
         return learned
-    if config.engine != GOES_ON:
-        raise UsageError(f"the engine {config.engine} cannot go on from a model", hint=f"Use engine: {GOES_ON}.")
+    if config.engine != CONTINUABLE_ENGINE:
+        raise UsageError(
+            f"the engine {config.engine} cannot continue from a model", hint=f"Use engine: {CONTINUABLE_ENGINE}."
+        )
     if config.n_topics != len(start.alpha):
-        raise UsageError(f"n_topics is {config.n_topics}, the model to go on from has {len(start.alpha)} styles")
+        raise UsageError(f"n_topics is {config.n_topics}, but the model to continue from has {len(start.alpha)} styles")
     further: LdaParameters = engine(counts, config, seed, watch, start)
     return further

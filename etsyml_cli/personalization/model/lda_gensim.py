@@ -1,10 +1,10 @@
 """LDA by gensim's online variational Bayes (Hoffman, Blei, Bach, NIPS 2010), on one core.
 
-gensim starts all styles nearly alike; on a few thousand users with a dozen favorites each, many then never part.
-Here each style starts as the favorites of its own random share of the users. On 39,532 favorites of 3,000 users
-(48 styles, 15 passes, mean of five seeds) recall@20 is .226 and held-out perplexity 1,372 with eta .3; from gensim's
-start .183 and 1,554, or .199 and 1,431 with its better eta .1. Popularity reaches .135 and 1,894. The settings were
-chosen on these favorites, so on them the figures flatter.
+gensim initializes all styles nearly alike; on a few thousand users with a dozen favorites each, many then never
+separate. Here each style is initialized with the favorites of its own random share of the users. On 39,532 favorites of
+3,000 users (48 styles, 15 passes, mean of five seeds) recall@20 is .226 and held-out perplexity 1,372 with eta .3; with
+gensim's initialization .183 and 1,554, or .199 and 1,431 with its better eta .1. Popularity reaches .135 and 1,894. The
+settings were chosen on these favorites, so the metrics on them are optimistic.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from etsyml_cli.core.rng import generator
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters
 
-ALPHA, ETA = 0.1, 0.3  # where the priors start, for each style; eta stays there
+ALPHA, ETA = 0.1, 0.3  # initial values of the priors, for each style; eta is not learned
 PASSES = 15
 OFFSET = 10  # Hoffman's tau_0: slows the first updates
 DECAY = 0.7  # Hoffman's kappa: how fast old statistics are forgotten
-CHUNKS_A_PASS = 10  # few users need small chunks, or there are too few updates to learn anything
+CHUNKS_A_PASS = 10  # few users need small chunks; otherwise there are too few updates
 MIN_CHUNK, MAX_CHUNK = 20, 1000
 
 Document = list[tuple[int, float]]
@@ -36,7 +36,7 @@ logging.getLogger("gensim").setLevel(logging.ERROR)  # it logs every chunk, and 
 
 
 class _Documents:
-    """Rows of `counts` as gensim wants them, in the order of `users`; says how far gensim has read."""
+    """Rows of `counts` as gensim expects them, in the order of `users`; reports gensim's progress."""
 
     def __init__(self, counts: sparse.csr_matrix, users: NDArray[np.int64], advance: Advance) -> None:
         self._counts, self._users, self._advance = counts, users, advance
@@ -55,9 +55,9 @@ class _Documents:
 def fit(
     counts: sparse.csr_matrix, config: LdaConfig, seed: int, watch: Callable[[int, LdaParameters], bool] | None = None
 ) -> LdaParameters:
-    """See `engines.fit`; it is watched at the end only.
+    """See `lda_engines.fit`; `watch` is called at the end only.
 
-    The order of the users is drawn once, so that no chunk is a slice of sorted ids.
+    The order of the users is shuffled once, so that no chunk is a slice of sorted ids.
     """
     users = generator(seed, "lda", "users").permutation(np.flatnonzero(np.diff(counts.indptr)))
     passes = config.passes or PASSES
@@ -76,7 +76,7 @@ def fit(
     model.alpha[:] = config.alpha or ALPHA
     model.state.sstats[:] = _random_shares(counts, users, config.n_topics)
     model.sync_state()
-    one_style_has_no_prior = np.errstate(invalid="ignore")  # gensim divides 0 by 0 there, and keeps alpha
+    one_style_has_no_prior = np.errstate(invalid="ignore")  # gensim divides 0 by 0 for such users, and keeps alpha
     with one_style_has_no_prior, progress("documents", len(users) * passes) as advance:
         model.update(_Documents(counts, users, advance))
     learned = LdaParameters(
@@ -93,13 +93,13 @@ def to_gensim(learned: LdaParameters) -> LdaModel:
     model = LdaModel(
         id2word=FakeDict(n_listings), num_topics=K, alpha=learned.alpha.tolist(), eta=learned.eta, dtype=np.float64
     )
-    model.state.sstats = learned.beta.astype(np.float64) * n_listings - learned.eta  # its lambda is eta more
+    model.state.sstats = learned.beta.astype(np.float64) * n_listings - learned.eta  # gensim's lambda is larger by eta
     model.sync_state()
     return model
 
 
 def from_gensim(model: LdaModel, counts: sparse.csr_matrix) -> LdaParameters:
-    """What a gensim model knows, with the profiles of these users, (U, I): listing i is its word i."""
+    """The parameters of a gensim model, with the profiles of these users, (U, I): listing i is its word i."""
     eta = float(np.mean(model.eta))
     return LdaParameters(
         _profiles(model, counts), _normalized(model.get_topics()), np.asarray(model.alpha, np.float32), eta

@@ -1,4 +1,4 @@
-"""How long to train LDA and from which prior, chosen by the perplexity of a validation set."""
+"""Choose the number of passes and the initial prior of LDA by the perplexity of a validation set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from etsyml_cli.personalization.model.favorites import Favorites
 from etsyml_cli.personalization.model.lda_engines import DEFAULT_STARTS, STARTS, fit
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters, Start, one_style
 
-PATIENCE = 2  # whole passes without a better perplexity
+PATIENCE = 2  # whole passes without a better perplexity before training stops
 
 
 class LdaChoices(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,9 +30,9 @@ class LdaChoices(msgspec.Struct, frozen=True, kw_only=True):
 def tune(
     counts: sparse.csr_matrix, valid: Favorites, config: LdaConfig, seed: int, start: Start | None
 ) -> tuple[LdaParameters, LdaChoices]:
-    """The parameters of lowest perplexity on `valid`, learned from `counts`, and how they were found."""
-    judge = ValidationPerplexity(counts, valid)
-    trials = [_Trial(judge, eta) for eta in _etas(config, start)]
+    """Fit `counts` and return the parameters with the lowest perplexity on `valid`, and how they were chosen."""
+    validation = ValidationPerplexity(counts, valid)
+    trials = [_Trial(validation, eta) for eta in _etas(config, start)]
     for trial in trials:
         fit(counts, msgspec.structs.replace(config, eta=trial.eta), seed, trial, start)
     best = min(trials, key=lambda trial: trial.perplexity)
@@ -40,13 +40,13 @@ def tune(
         eta=best.eta,
         passes=best.passes,
         perplexities={f"{trial.eta:g}": trial.perplexities for trial in trials},
-        unigram_perplexity=judge.unigram,
+        unigram_perplexity=validation.unigram,
     )
     return best.learned, choices
 
 
 def _etas(config: LdaConfig, start: Start | None) -> tuple[float | None, ...]:
-    """The initial priors to try: a prior that suits broad catalogs hurts narrow ones."""
+    """The initial priors to try: a prior that suits broad catalogs is bad for narrow ones."""
     if start is not None:
         return (start.eta,)
     return (config.eta,) if config.eta else STARTS.get(config.engine, DEFAULT_STARTS)
@@ -64,7 +64,7 @@ class ValidationPerplexity:
         self.unigram = self.perplexity(self.popular)
 
     def perplexity(self, learned: LdaParameters) -> float:
-        """Infinite if there are no such favorites."""
+        """The perplexity; infinite if there are no such favorites."""
         if not len(self._user):
             return math.inf
         log_p = log_likelihood(learned.theta, learned.beta, self._of_listing, self._user, self._listing)
@@ -72,18 +72,18 @@ class ValidationPerplexity:
 
 
 class _Trial:
-    """Watches a fit from one initial prior: the perplexity after each pass, the best of them, and when to stop."""
+    """Watches a fit from one initial prior: the perplexity after each pass, the best parameters, and when to stop."""
 
-    def __init__(self, judge: ValidationPerplexity, eta: float | None) -> None:
+    def __init__(self, validation: ValidationPerplexity, eta: float | None) -> None:
         self.eta = eta
-        self._judge = judge
+        self._validation = validation
         self.perplexities: list[float] = []
-        self.perplexity, self.passes, self.learned = math.inf, 0, judge.popular
+        self.perplexity, self.passes, self.learned = math.inf, 0, validation.popular
 
     def __call__(self, passes: int, learned: LdaParameters) -> bool:
-        found = self._judge.perplexity(learned)
-        self.perplexities.append(found)
-        if found < self.perplexity:
-            self.perplexity, self.passes, self.learned = found, passes, learned
-        logger.debug("pass %d: held-out perplexity %.0f, unigram %.0f", passes, found, self._judge.unigram)
+        value = self._validation.perplexity(learned)
+        self.perplexities.append(value)
+        if value < self.perplexity:
+            self.perplexity, self.passes, self.learned = value, passes, learned
+        logger.debug("pass %d: held-out perplexity %.0f, unigram %.0f", passes, value, self._validation.unigram)
         return passes - self.passes >= PATIENCE

@@ -30,9 +30,9 @@ from etsyml_cli.personalization.model.styles_and_neighbors import TINY, styles_a
 from etsyml_cli.personalization.model.top_k import BlockScores, ExactScores, top_listings
 
 SHARES = tuple(round(0.1 * tenth, 1) for tenth in range(11))
-DEFAULT_SHARE = 0.7  # of the neighbors, if there are no favorites to choose it on
-JUDGED_AT = 20
-MOST_JUDGED = 5000  # users; more would cost time and choose the same
+DEFAULT_SHARE = 0.7  # of the neighbors, if there is no validation set to choose it on
+RECALL_CUTOFF = 20
+MAX_VALIDATION_USERS = 5000  # users; more take longer and lead to the same choice
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Mix(Recommender):
 
     @classmethod
     def of(cls, fitted: Mapping[str, Recommender], share: float, recalls: Mapping[float, float] | None = None) -> Self:
-        """The mix of styles and neighbors with this share of neighbors."""
+        """The mix of styles and neighbors with this weight of the neighbors."""
         weights = {LDA: 1 - share, ITEM_KNN: share}
         members = [Member(name, fitted[name], weight) for name, weight in weights.items() if weight > 0]
         return cls(tuple(members), share, recalls)
@@ -122,13 +122,13 @@ def _scaled(reason: Addend, factor: float) -> Addend:
 
 
 def _recalls(data: TrainingSet, valid: Favorites, seed: int) -> dict[float, float]:
-    """Recall on the validation favorites by share of the neighbors, over at most MOST_JUDGED users."""
+    """Recall on the validation favorites by weight of the neighbors, over at most MAX_VALIDATION_USERS users."""
     rows = np.flatnonzero(valid.per_user())
-    if len(rows) > MOST_JUDGED:
-        rows = np.sort(generator(seed, "lda", "judged").choice(rows, MOST_JUDGED, replace=False))
+    if len(rows) > MAX_VALIDATION_USERS:
+        rows = np.sort(generator(seed, "lda", "judged").choice(rows, MAX_VALIDATION_USERS, replace=False))
     users, held = data.users(rows), valid.take(rows)
-    found = {}
+    recalls = {}
     for share in SHARES:
-        top, _ = top_listings(Mix.of(data.members, share), users, users.favorites, JUDGED_AT)
-        found[share] = float(recall(hits_of(top, held.indptr, held.indices), held.per_user()).mean())
-    return found
+        top, _ = top_listings(Mix.of(data.members, share), users, users.favorites, RECALL_CUTOFF)
+        recalls[share] = float(recall(hits_of(top, held.indptr, held.indices), held.per_user()).mean())
+    return recalls

@@ -1,4 +1,4 @@
-"""Item-based nearest neighbors: which listings are favorited by the same people (Deshpande & Karypis, TOIS 2004)."""
+"""Item-based nearest neighbors: listings with the most similar users (Deshpande & Karypis, TOIS 2004)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ LISTINGS_AT_ONCE = 1024
 
 
 def nearest_listings(counts: sparse.csr_matrix, n_neighbors: int) -> Neighbors:
-    """The `n_neighbors` most similar of each of I listings; counts: (U, I), who favorited what and how much.
+    """The `n_neighbors` most similar of each of I listings; counts: (U, I), the weights of favorites.
 
-    The cosine of their columns once each user's row is divided by the root of its sum, so that somebody with few
-    favorites says more of each than somebody with many (section 4.2). Memory holds what is kept, and the products of
-    LISTINGS_AT_ONCE listings. Equal similarities go by the lower index.
+    The similarity is the cosine of their columns, with each user's row divided by the square root of its sum, so that
+    users with few favorites have more influence per favorite (section 4.2). Memory holds the result and the products of
+    LISTINGS_AT_ONCE listings. Ties go by the lower index.
     """
     of_user, of_listing = (np.asarray(counts.sum(axis=axis)).ravel() for axis in (1, 0))
     columns = sparse.diags_array(_inverse_root(of_user)) @ counts @ sparse.diags_array(_inverse_root(of_listing))
@@ -37,31 +37,31 @@ def nearest_listings(counts: sparse.csr_matrix, n_neighbors: int) -> Neighbors:
 
 
 def _inverse_root(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = np.divide(1, np.sqrt(values), out=np.zeros_like(values), where=values > 0)
-    return found
+    inverse: NDArray[np.float64] = np.divide(1, np.sqrt(values), out=np.zeros_like(values), where=values > 0)
+    return inverse
 
 
 @njit(cache=True, nogil=True)
 def _largest(ptr, listings, values, first, most):  # type: ignore[no-untyped-def]
-    """The `most` largest values of each row but for the listing itself, first + row, in the order of the listings."""
+    """The `most` largest values of each row except for the listing itself, first + row, in listing order."""
     lengths = np.zeros(len(ptr) - 1, np.int64)
     kept = np.empty(len(listings), np.int32)
     kept_values = np.empty(len(listings), np.float32)
     n = 0
     for row in range(len(ptr) - 1):
-        here = values[ptr[row] : ptr[row + 1]].copy()
-        least, ties = np.float32(0), 0  # what is kept is above `least`, or one of the first `ties` that equal it
-        for e in range(len(here)):
+        row_values = values[ptr[row] : ptr[row + 1]].copy()
+        least, ties = np.float32(0), 0  # values above `least` are kept, and the first `ties` that equal it
+        for e in range(len(row_values)):
             if listings[ptr[row] + e] == first + row:
-                here[e] = 0
-        if len(here) > most:
-            least = np.partition(here, len(here) - most)[len(here) - most]
-            ties = most - (here > least).sum()
-        for e in range(len(here)):
-            tie = here[e] == least and ties > 0
-            if here[e] > 0 and (here[e] > least or tie):
+                row_values[e] = 0
+        if len(row_values) > most:
+            least = np.partition(row_values, len(row_values) - most)[len(row_values) - most]
+            ties = most - (row_values > least).sum()
+        for e in range(len(row_values)):
+            tie = row_values[e] == least and ties > 0
+            if row_values[e] > 0 and (row_values[e] > least or tie):
                 ties -= tie
-                kept[n], kept_values[n] = listings[ptr[row] + e], here[e]
+                kept[n], kept_values[n] = listings[ptr[row] + e], row_values[e]
                 lengths[row] += 1
                 n += 1
     return lengths, kept[:n].copy(), kept_values[:n].copy()
@@ -69,13 +69,13 @@ def _largest(ptr, listings, values, first, most):  # type: ignore[no-untyped-def
 
 @njit(cache=True, nogil=True)
 def add_similarities(fav_ptr, favorites, ptr, neighbors, similarity, sums):  # type: ignore[no-untyped-def]
-    """Adds to sums, (users, I), the similarity of each listing to each favorite; returns the highest sums, (users,)."""
-    found = np.zeros(len(sums), np.float64)
+    """Add to sums, (users, I), the similarity of each listing to each favorite; return the highest sums, (users,)."""
+    highest_sums = np.zeros(len(sums), np.float64)
     for row in range(len(sums)):
         highest = np.float32(0)
         for f in favorites[fav_ptr[row] : fav_ptr[row + 1]]:
             for e in range(ptr[f], ptr[f + 1]):
                 sums[row, neighbors[e]] += similarity[e]
                 highest = max(highest, sums[row, neighbors[e]])
-        found[row] = highest
-    return found
+        highest_sums[row] = highest
+    return highest_sums

@@ -1,4 +1,4 @@
-"""The same list for every user: listings by the number of their training favorites."""
+"""Popularity as a recommender: the same list for every user, by number of training favorites."""
 
 from __future__ import annotations
 

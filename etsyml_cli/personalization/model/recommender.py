@@ -1,7 +1,7 @@
 """The protocol of recommenders and the table of all of them.
 
 A recommender is one file in this directory and one line in RECOMMENDERS. `train lda` then trains and stores it,
-`evaluate` reports it as a variant, and `recommend --recommender NAME` lists by it.
+`evaluate` reports it as a variant, and `recommend --recommender NAME` uses it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ Shapes = dict[str, tuple[int | None, ...]]
 class Users(NamedTuple):
     """B users to score listings for.
 
-    rows: (B,), the row of each user in the training set, or -1 for a user of whom only the favorites are known.
-    favorites: B rows of listings, ascending; possibly empty.
+    rows: (B,), the row of each user in the training set, or -1 for a user who is not in it. favorites: B rows of
+    listings, ascending; possibly empty.
     """
 
     rows: I64
@@ -87,11 +87,11 @@ class Recommender(Protocol):
 
     @classmethod
     def fit(cls, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
-        """Learn from `data`; settings are chosen on `data.valid` if there is such a part."""
+        """Fit to `data`; settings are chosen on `data.valid` if there is such a part."""
         ...
 
     def refit(self, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
-        """Learn from `data`, which has no validation part, with the settings that this recommender has chosen."""
+        """Fit to `data`, which has no validation part, with the settings that this recommender has chosen."""
         return self.fit(data, config, seed)
 
     def scores(self, users: Users) -> F64:
@@ -103,7 +103,7 @@ class Recommender(Protocol):
         return ExactScores.of(self.scores(users))
 
     def explain(self, users: Users, listings: Sequence[int]) -> list[list[Addend]]:
-        """The addends of each listing's score for one user, largest first; no reasons by default."""
+        """The addends of each listing's score for one user, largest first; none by default."""
         return [[] for _ in listings]
 
     def arrays(self) -> Arrays:
@@ -117,5 +117,5 @@ class Recommender(Protocol):
 
     @classmethod
     def load(cls, arrays: Arrays, members: Mapping[str, Recommender]) -> Self:
-        """The recommender from its arrays and those loaded before. Raises ValueError if the arrays are inconsistent."""
+        """Create the recommender from its arrays and the members. Raises ValueError if the arrays are inconsistent."""
         ...

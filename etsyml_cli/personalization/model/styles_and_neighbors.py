@@ -23,8 +23,8 @@ ROUNDING = 1e-4  # more than the relative error of a float32 product over a thou
 class FusedScores:
     """Scores of B users by styles, θ · β, or by styles and neighbors, each part divided by its highest.
 
-    theta: (B, K); by_listing: (I, K); similarity: (B, I), or of no rows without neighbors; highest: (B, 2), of either
-    part. share: the weight of the neighbors.
+    theta: (B, K); by_listing: (I, K); similarity: (B, I), or without rows if there are no neighbors; highest: (B, 2),
+    of both parts. share: the weight of the neighbors.
     """
 
     approximate: F32
@@ -36,9 +36,9 @@ class FusedScores:
     rounding: float = ROUNDING
 
     def exact(self, candidates: Favorites) -> F32:
-        found = np.empty(len(candidates.indices), np.float32)
-        _exact(*candidates, self.theta, self.by_listing, self.similarity, self.highest, self.share, found)
-        return found
+        exact = np.empty(len(candidates.indices), np.float32)
+        _exact(*candidates, self.theta, self.by_listing, self.similarity, self.highest, self.share, exact)
+        return exact
 
 
 def only_styles(theta: F32, beta: F32, by_listing: F32) -> FusedScores:
@@ -59,7 +59,7 @@ def styles_and_neighbors(
 
 @njit(cache=True, nogil=True)
 def _mix(theta, by_listing, similarity, share, scores, highest):  # type: ignore[no-untyped-def]
-    """Turns approximate θ · β in scores, (B, I), into the mix; fills in the highest θ · β per user, exactly."""
+    """Turn approximate θ · β in scores, (B, I), into the mix; fill in the exact highest θ · β per user."""
     for row in range(len(scores)):
         s, sums = scores[row], similarity[row]
         highest[row, 0] = max(_highest(theta[row], by_listing, s), TINY)
@@ -70,7 +70,7 @@ def _mix(theta, by_listing, similarity, share, scores, highest):  # type: ignore
 
 
 @njit(cache=True, nogil=True)
-def _exact(ptr, candidates, theta, by_listing, similarity, highest, share, found):  # type: ignore[no-untyped-def]
+def _exact(ptr, candidates, theta, by_listing, similarity, highest, share, exact):  # type: ignore[no-untyped-def]
     for row in range(len(theta)):
         for c in range(ptr[row], ptr[row + 1]):
             listing = candidates[c]
@@ -78,12 +78,12 @@ def _exact(ptr, candidates, theta, by_listing, similarity, highest, share, found
             if len(similarity):
                 of_neighbors = similarity[row, listing] / highest[row, 1]
                 score = (1 - share) * (score / highest[row, 0]) + share * of_neighbors
-            found[c] = score
+            exact[c] = score
 
 
 @njit(cache=True, nogil=True)
 def dot_product(theta, beta):  # type: ignore[no-untyped-def]
-    """In float64 and in the order of the styles."""
+    """The dot product in float64, added in the order of the styles."""
     total = 0.0
     for k in range(len(theta)):
         total += np.float64(theta[k]) * beta[k]
@@ -92,7 +92,7 @@ def dot_product(theta, beta):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _highest(theta, by_listing, s):  # type: ignore[no-untyped-def]
-    """The highest θ · β, exactly, from the listings whose approximate one, s (I,), is close to the highest."""
+    """The exact highest θ · β, from the listings whose approximate value, s (I,), is close to the highest."""
     least = s.max() * (1 - 2 * ROUNDING)
     highest = 0.0
     for i in range(len(s)):

@@ -20,7 +20,7 @@ from etsyml_cli.personalization.model.favorites import Favorites
 if TYPE_CHECKING:
     from etsyml_cli.personalization.model.recommender import Recommender, Users
 
-FEW = 100  # to insert into a list of this length costs less than to sort
+SHORT_LIST = 100  # inserting into a list of this length is faster than sorting
 PIECE = 64
 LOWEST = np.finfo(np.float32).min  # only -inf is below
 BLOCK = 64  # users whose scores for all listings are in memory at once, per thread
@@ -41,13 +41,13 @@ class BlockScores(Protocol):
     def rounding(self) -> float: ...
 
     def exact(self, candidates: Favorites) -> F32:
-        """The score of each candidate: the listings of B users, P in all; (P,)."""
+        """The scores of the candidates, (P,): P listings of B users in all."""
         ...
 
 
 @dataclass(frozen=True)
 class ExactScores:
-    """Scores that need no second look."""
+    """Scores that are exact for all listings."""
 
     approximate: F32
     rounding: float = 0.0
@@ -66,11 +66,11 @@ class ExactScores:
 def top_listings(
     recommender: Recommender, users: Users, seen: Favorites, k: int, excluded: I32 = NO_LISTINGS
 ) -> tuple[I32, F32]:
-    """The k listings with the highest score for each of B users, without those `seen` by the user and the `excluded`.
+    """The k listings with the highest score for each of B users, without `seen` and `excluded` listings.
 
     Returns listings and scores, both (B, min(k, I)), best first; if fewer remain, listing -1 with score -inf. Scores
-    are compared as float32, equal ones by the higher index. The list of a user depends neither on the number of threads
-    nor on the other users: approximate scores only select the candidates, exact ones rank them.
+    are compared as float32, ties by descending index. The list of a user depends neither on the number of threads nor
+    on the other users: approximate scores only select the candidates, exact ones rank them.
     """
 
     def rank(start: int) -> tuple[I32, F32]:
@@ -88,7 +88,7 @@ def _top_of_block(block: BlockScores, seen: Favorites, k: int, excluded: I32) ->
     scores = block.approximate
     k = min(k, scores.shape[1])
     _exclude(scores, seen.indptr, seen.indices, excluded)
-    least = _kth_highest(scores, k) if k <= FEW else np.partition(scores, -k, axis=1)[:, -k]
+    least = _kth_highest(scores, k) if k <= SHORT_LIST else np.partition(scores, -k, axis=1)[:, -k]
     finite = np.where(np.isfinite(least), least, 0)
     candidates = Favorites(*_not_below(scores, least - np.float32(2 * block.rounding) * np.abs(finite)))
     top, best = np.full((len(scores), k), -1, np.int32), np.full((len(scores), k), -np.inf, np.float32)
@@ -108,7 +108,7 @@ def _exclude(scores, seen_ptr, seen, excluded):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _kth_highest(scores, k):  # type: ignore[no-untyped-def]
     """The k-th highest score of each row, (users,)."""
-    found = np.empty(len(scores), np.float32)
+    kth = np.empty(len(scores), np.float32)
     highest = np.empty(k, np.float32)
     for row in range(len(scores)):
         s = scores[row]
@@ -126,19 +126,19 @@ def _kth_highest(scores, k):  # type: ignore[no-untyped-def]
                             highest[place] = highest[place + 1]
                             place += 1
                         highest[place] = s[i]
-        found[row] = highest[0]
-    return found
+        kth[row] = highest[0]
+    return kth
 
 
 @njit(cache=True, nogil=True)
 def _not_below(scores, least):  # type: ignore[no-untyped-def]
-    """The listings of each row with a score of at least `least`, (users,), above -inf: row pointers and listings.
+    """Row pointers and listings of the scores of each row that are at least `least`, (users,), and above -inf.
 
-    Most pieces hold no such listing, which the highest score of a piece tells.
+    Most pieces contain no such listing, which is decided by the highest score of the piece.
     """
     n = 0
     ptr = np.zeros(len(scores) + 1, np.int64)
-    found = np.empty(scores.size, np.int32)
+    candidates = np.empty(scores.size, np.int32)
     for row in range(len(scores)):
         s, lowest = scores[row], max(least[row], LOWEST)
         for start in range(0, len(s), PIECE):
@@ -149,15 +149,15 @@ def _not_below(scores, least):  # type: ignore[no-untyped-def]
             if highest >= lowest:
                 for i in range(start, stop):
                     if s[i] >= lowest:
-                        found[n] = i
+                        candidates[n] = i
                         n += 1
         ptr[row + 1] = n
-    return ptr, found[:n].copy()
+    return ptr, candidates[:n].copy()
 
 
 @njit(cache=True, nogil=True)
 def _sort(ptr, candidates, exact, top, best):  # type: ignore[no-untyped-def]
-    """The best candidates of each row into top and best, (users, k), equal ones by the higher index."""
+    """Write the best candidates of each row into top and best, (users, k), ties by descending index."""
     for row in range(len(top)):
         listings, scores = candidates[ptr[row] : ptr[row + 1]], exact[ptr[row] : ptr[row + 1]]
         order = np.argsort(-scores[::-1], kind="mergesort")  # stable, from the highest index down

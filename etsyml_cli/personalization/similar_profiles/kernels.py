@@ -1,4 +1,4 @@
-"""Who of a block of users belongs into whose list of the most similar."""
+"""Merge users into the lists of most similar users."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ PIECE = 64
 
 
 @njit(cache=True, nogil=True)
-def keep_nearest(roughly, slack, asked, slots, members, unit, nearest, cosines):  # type: ignore[no-untyped-def]
-    """Each list takes up whom it lacks of M members.
+def keep_nearest(approximate, slack, queries, slots, members, unit, nearest, cosines):  # type: ignore[no-untyped-def]
+    """Insert the M members into the lists of B users if they are among the k most similar.
 
-    asked, slots: (B,), users and the rows of their lists. roughly: (B, M), the cosines of asked and members, off by
-    `slack` at most; one that may tell is computed again from unit, (U, K). nearest, cosines: (lists, k), best first,
-    equal ones by the higher user, -1 and -inf where there is none yet.
+    queries, slots: (B,), users and the rows of their lists. approximate: (B, M), the cosines of queries and members,
+    with an error of at most `slack`; those that may be high enough are computed again from unit, (U, K). nearest,
+    cosines: (lists, k), best first, ties by descending user, -1 and -inf for empty places.
 
-    Most pieces of a row hold nobody near enough, which their highest value alone tells.
+    Most pieces of a row contain no candidate, which is decided by the highest value of the piece.
     """
     k = nearest.shape[1]
-    for b in range(len(asked)):
-        user, near, best, row = asked[b], nearest[slots[b]], cosines[slots[b]], roughly[b]
+    for b in range(len(queries)):
+        user, near, best, row = queries[b], nearest[slots[b]], cosines[slots[b]], approximate[b]
         floor = best[k - 1] - slack
         for start in range(0, len(row), PIECE):
             stop = min(start + PIECE, len(row))
             if _highest(row, start, stop) < floor:
                 continue
             for m in range(start, stop):
-                if row[m] < floor or members[m] == user or _holds(near, members[m]):
+                if row[m] < floor or members[m] == user or _contains(near, members[m]):
                     continue
                 _insert(near, best, members[m], _cosine(unit[user], unit[members[m]]))
                 floor = best[k - 1] - slack
@@ -35,7 +35,7 @@ def keep_nearest(roughly, slack, asked, slots, members, unit, nearest, cosines):
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _cosine(a, b):  # type: ignore[no-untyped-def]
-    """Of two rows of length 1, the same bits for the same pair."""
+    """The cosine of two rows of length 1, with the same bits for the same pair."""
     total = 0.0
     for x in range(len(a)):
         total += np.float64(a[x]) * np.float64(b[x])
@@ -51,7 +51,7 @@ def _highest(row, start, stop):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _holds(near, other):  # type: ignore[no-untyped-def]
+def _contains(near, other):  # type: ignore[no-untyped-def]
     held = False
     for i in range(len(near)):
         held |= near[i] == other

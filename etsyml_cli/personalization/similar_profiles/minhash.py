@@ -1,6 +1,6 @@
 """Candidates for similar users by weighted MinHash (Ioffe, ICDM'10) in an LSH forest, both of the datasketch library.
 
-Its chance that two profiles get the same hash is their weighted Jaccard similarity, not their cosine.
+The probability that two profiles get the same hash is their weighted Jaccard similarity, not their cosine.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ CANDIDATES = 20  # for each place of a list
 USERS_AT_ONCE = 256
 
 
-def minhash_lists(theta: F32, unit: F32, asked: Users, k: int, seed: int) -> Lists:
-    """The lists of `asked`, (B,), among the forest's candidates. theta: profiles, (U, K); unit: at length 1."""
+def minhash_lists(theta: F32, unit: F32, queries: Users, k: int, seed: int) -> Lists:
+    """The lists of `queries`, (B,), among the forest's candidates. theta: profiles, (U, K); unit: scaled."""
     hashes = _hashes(theta, seed)
     forest = MinHashLSHForest(SAMPLES, TREES)
     for user, hashed in enumerate(hashes):
         forest.add(user, hashed)
     forest.index()
-    lists = no_lists(len(asked), k)
+    lists = no_lists(len(queries), k)
     groups = (
         Group(np.array([slot]), np.array(forest.query(hashes[user], CANDIDATES * k), np.int32))
-        for slot, user in enumerate(asked)
+        for slot, user in enumerate(queries)
     )
-    compare(unit, asked, groups, lists)
+    compare(unit, queries, groups, lists)
     return lists
 
 

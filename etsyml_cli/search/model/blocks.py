@@ -1,7 +1,7 @@
-"""Blocks of features of N rows (a query and a listing shown for it), each as a linear map that never copies its data.
+"""Blocks of features of N rows (a query and a listing shown for it), each a linear map that never copies its data.
 
-A block knows its width D, the scores Xw of its rows, the sums Xᵀc over them, and itself for some of the rows only.
-Query word × listing token, `search/crosses.py`, is one too.
+A block has its width D, the scores Xw of its rows, the sums Xᵀc over them, and can select some of the rows. The crosses
+of query words and listing tokens, `search/crosses.py`, are a block too.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Block(Protocol):
         """Xᵀc, shape (width,)."""
 
     def addends(self, c: F64) -> tuple[NDArray[np.integer], F64]:
-        """Xᵀc as values to add, shape (E,), and their columns, which may repeat: for a few rows of a wide block."""
+        """Xᵀc as addends, shape (E,), and their columns, which may repeat: for a few rows of a wide block."""
 
     def take(self, rows: Selection) -> Self:
-        """These rows only."""
+        """A block of these rows only."""
 
     def matrix(self) -> sparse.csr_matrix:
         """X itself, for a few rows: to explain or to export."""
@@ -47,7 +47,7 @@ class Block(Protocol):
 
 @dataclass(frozen=True)
 class Rows:
-    """Features held row by row, (N, D), dense or sparse."""
+    """Features stored per row, (N, D), dense or sparse."""
 
     x: F64 | sparse.csr_matrix
 
@@ -73,7 +73,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class ListingTerms:
-    """Features of the listing alone: rows `listing`, shape (N,), of a sparse (I, D). A listing is scored once."""
+    """Features of the listing only: rows `listing`, shape (N,), of a sparse (I, D). Each listing is scored once."""
 
     x: sparse.csr_matrix
     listing: I64
@@ -104,9 +104,9 @@ class ListingTerms:
 
 @dataclass(frozen=True)
 class ListingPhotos:
-    """[d_I, is there a photo] of the listing, rows of length 1; `photos`, (P, D), may be a memory map, read in pieces.
+    """[d_I, has photo] of the listing, rows of length 1; `photos`, (P, D), may be a memory map, read in pieces.
 
-    `photo`, shape (I,), names a listing's row of it or -1: it has zeros all through. `listing`, shape (N,).
+    `photo`, shape (I,), is the row of each listing in it, or -1: such listings have zeros only. `listing`, shape (N,).
     """
 
     photos: NDArray[np.floating]
@@ -146,7 +146,7 @@ class ListingPhotos:
         return sparse.csr_matrix(dense)
 
     def _pieces(self) -> Iterator[tuple[I64, NDArray[np.float32]]]:
-        """The listings with a photo in the photos' order, some at a time, and their photos."""
+        """The listings with a photo, in the photos' order, in pieces, and their photos."""
         in_order = np.argsort(self.photo, kind="stable")
         in_order = in_order[self.photo[in_order] >= 0]
         for start in range(0, len(in_order), ROWS_AT_ONCE):
@@ -156,9 +156,10 @@ class ListingPhotos:
 
 @dataclass(frozen=True)
 class PhotoCrosses:
-    """Query word × reduced photo: words (Q, U) of each query times z (I, K) of each listing, U · K features.
+    """Query words × reduced photo: words (Q, U) of each query times z (I, K) of each listing, U · K features.
 
-    A query's weights are the sum of its words': v = words @ W, so a row costs K products however long the query.
+    The weights of a query are the sum of its words' weights: v = words @ W, so a row costs K products for any number of
+    query words.
     """
 
     words: sparse.csr_matrix
@@ -202,7 +203,7 @@ class PhotoCrosses:
         return total
 
     def _columns(self, words: NDArray[np.integer]) -> I64:
-        """Where the photo's K numbers stand for these words, shape (len(words), K)."""
+        """The columns of the photo's K numbers for these words, shape (len(words), K)."""
         k = int(self.z.shape[1])
         return words[:, None].astype(np.int64) * k + np.arange(k, dtype=np.int64)
 

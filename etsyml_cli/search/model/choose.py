@@ -14,10 +14,10 @@ from etsyml_cli.search.model.fit import Fitted, Objective, fit
 from etsyml_cli.search.model.pairs import Pages, count_pairs
 from etsyml_cli.search.model.score import OVERLAP, Blocks, Weights, take
 
-OVERLAP_L2 = 1e-6  # a few weights need no shrinkage; this makes the optimum unique
+OVERLAP_L2 = 1e-6  # few weights need no regularization; this makes the optimum unique
 
 
-class Tried(msgspec.Struct, frozen=True):
+class Trial(msgspec.Struct, frozen=True):
     """A combination of L2s, one per block, and its value on the validation pages."""
 
     l2: dict[str, float]
@@ -36,12 +36,12 @@ def choose_l2(
     names: tuple[str, ...],
     grid: tuple[float, ...],
     objective: Objective,
-    judge: Callable[[Weights], float],
-) -> tuple[Tried, list[Tried]]:
-    """The best L2s and all that were tried: coordinate search on the grid, as long as `judge` improves.
+    validate: Callable[[Weights], float],
+) -> tuple[Trial, list[Trial]]:
+    """The best L2s and all that were tried: coordinate search on the grid while the metric improves.
 
-    Every variant is searched the same way from the same start, the strongest L2s, so none is tuned more than another.
-    `pages` must have a pair. Each fit starts from the weights of the previous one.
+    Every variant is searched in the same way from the same start, the strongest L2s, so none is tuned more than
+    another. `pages` must have a pair. Each fit starts from the weights of the previous one.
     """
     strengths = sorted(grid, reverse=True)
     weights = zeros(blocks, names)
@@ -52,7 +52,7 @@ def choose_l2(
         if at not in seen:
             fitted = _solve(pages, blocks, l2_at(names, strengths, at), objective, start=weights)
             weights = fitted.weights
-            seen[at] = judge(weights)
+            seen[at] = validate(weights)
         return seen[at]
 
     at = (0,) * len(names)
@@ -67,8 +67,8 @@ def choose_l2(
                     if not value(neighbor) > best:
                         break
                     at, best, improved = neighbor, seen[neighbor], True
-    tried = [Tried(l2_at(names, strengths, place), found) for place, found in seen.items()]
-    return Tried(l2_at(names, strengths, at), best), tried
+    trials = [Trial(l2_at(names, strengths, place), value_at) for place, value_at in seen.items()]
+    return Trial(l2_at(names, strengths, at), best), trials
 
 
 def l2_at(names: tuple[str, ...], strengths: list[float], at: tuple[int, ...]) -> dict[str, float]:
@@ -80,7 +80,7 @@ def zeros(blocks: Blocks, names: tuple[str, ...]) -> Weights:
 
 
 def fit_on_all(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Objective, *, what: str) -> Fitted:
-    """The weights that minimize the objective over pages with pairs, from a start at zero; logs non-convergence."""
+    """The weights that minimize the objective over pages with pairs, starting at zero; log non-convergence."""
     fitted = _solve(pages, blocks, l2, objective, start=zeros(blocks, tuple(l2)))
     if fitted.passes:
         logger.info("%s: objective %s on the passes", what, ", ".join(f"{value:.4f}" for value in fitted.passes))

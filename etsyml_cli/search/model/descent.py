@@ -1,8 +1,8 @@
-"""Fit a linear pairwise ranker by stochastic descent: some pages at a time, in a new order on every pass.
+"""Fit a linear pairwise ranker by stochastic gradient descent in batches of pages, in a new order on every pass.
 
-After Sculley, Large Scale Learning to Rank (NIPS workshop, 2009), with all pairs of a page instead of one pair and
-a learning rate per weight (AdaGrad: Duchi, Hazan, Singer, JMLR 2011). The cost of a step is proportional to the number
-of nonzero features of its rows.
+After Sculley, Large Scale Learning to Rank (NIPS workshop, 2009), with all pairs of a page instead of one pair and a
+learning rate per weight (AdaGrad: Duchi, Hazan, Singer, JMLR 2011). The cost of a step is proportional to the number of
+nonzero features of its rows.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ from etsyml_cli.search.model.pairs import Pages, pair_loss
 from etsyml_cli.search.model.score import Blocks, Weights, score, take
 
 PAGES_AT_ONCE = 64
-RATE = 4.0  # how far AdaGrad's first step, which moves all weights alike, may move a block's part of a score
-ROWS_SEEN = 1024  # enough to tell how large a block's rows are
+RATE = 4.0  # maximum change of a block's part of a score by AdaGrad's first step, which changes all weights equally
+ROWS_SEEN = 1024  # enough to estimate the size of a block's rows
 SETTLED = 0.01
 TINY = 1e-12  # keeps the rate of a block of zeros finite
 
 
 def descend(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Objective, *, start: Weights) -> Fitted:
-    """The weights of the blocks in `start` that `passes` over the pages lead to from there; every page holds a pair.
+    """The weights of the blocks after `passes` over the pages from `start`; every page has a pair.
 
-    They minimize what `fit` does. Of the features a batch is in memory at a time, of the weights four numbers each.
-    Rates fall linearly to nothing (Defazio et al., 2023), which spares an average of weights. The result's `passes` are
-    the mean loss of the pages when they were met plus the L2 after the pass; they were enough if the last gained less
-    than SETTLED. The same for any number of threads. Raises DataError if a feature is not a finite number.
+    They minimize the same objective as `fit`. One batch of features is in memory at a time, and four numbers per
+    weight. Rates decrease linearly to zero (Defazio et al., 2023), which makes averaging of weights unnecessary. The
+    result's `passes` are the mean loss of the pages when they were visited plus the L2 after the pass; it has converged
+    if the last pass gained less than SETTLED. The result does not depend on the number of threads. Raises DataError if
+    a feature is not a finite number.
     """
     of_blocks = {name: _start(blocks[name], w, len(pages.level)) for name, w in start.items()}
     weights = {name: of_block.w for name, of_block in of_blocks.items()}
@@ -68,17 +69,17 @@ def _loss(weights: Weights, pages: Pages, blocks: Blocks, objective: Objective) 
 
 
 class _OfBlock(NamedTuple):
-    """Where the descent of one block is: arrays of shape (width,), changed in place."""
+    """The state of the descent of one block: arrays of shape (width,), changed in place."""
 
     rate: float  # of the first step
     w: F64
     squares: F64  # the sum of the squared gradients
-    charged: F64  # the sum of the shares of the rate for which the L2 has been charged
+    charged: F64  # the sum of the shares of the rate for which the L2 was applied
     gradient: F64  # zeros between steps
 
 
 def _start(block: Block, w: F64, n_rows: int) -> _OfBlock:
-    """The rate follows from how large the block's rows are, so that none needs tuning."""
+    """Initialize the state; the rate follows from the size of the block's rows, so it needs no tuning."""
     rows = np.linspace(0, n_rows - 1, min(n_rows, ROWS_SEEN)).astype(np.int64)
     length = float(abs(block.take(rows).matrix()).sum()) / len(rows)
     return _OfBlock(RATE / max(length, TINY), w.copy(), np.zeros_like(w), np.zeros_like(w), np.zeros_like(w))
@@ -86,16 +87,16 @@ def _start(block: Block, w: F64, n_rows: int) -> _OfBlock:
 
 @njit(cache=True, nogil=True)
 def _step(columns, values, share, shares, l2, rate, w, squares, charged, gradient):  # type: ignore[no-untyped-def]
-    """AdaGrad's step on the columns whose gradient these values add up to; each is charged the L2 since its last one.
+    """Apply AdaGrad's step to the columns of these gradient addends, and the L2 since each column's last step.
 
-    Charged afterwards, not before: the same weights, but for the last gap, and no row waits for them.
+    The L2 is applied afterwards: this gives the same weights, except for the last gap, and no row waits for it.
     """
     for k in range(len(columns)):
         gradient[columns[k]] += values[k]
     for k in range(len(columns)):
         j = columns[k]
         squares[j] += gradient[j] ** 2
-        if gradient[j] != 0 and squares[j] > 0:  # a tiny gradient has no square
+        if gradient[j] != 0 and squares[j] > 0:  # the square of a tiny gradient underflows
             of_weight = rate / math.sqrt(squares[j])
             w[j] -= share * of_weight * gradient[j]
             w[j] *= math.exp(-l2 * of_weight * (shares - charged[j]))

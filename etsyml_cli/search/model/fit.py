@@ -1,4 +1,4 @@
-"""Fit a linear pairwise ranker: all pairs of each page, L1 and an L2 for each block, by L-BFGS."""
+"""Fit a linear pairwise ranker on all pairs of each page, with L1 and an L2 per block, by L-BFGS."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The weights, the objective's value there, after how many iterations or passes, and whether these were enough.
+    """The weights, the objective's value, the number of iterations or passes, and whether they converged.
 
     `passes` are the objective's values on each pass of descent.
     """
@@ -48,9 +48,9 @@ class Fitted:
 def loss_of(
     weights: Weights, pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Objective
 ) -> tuple[float, Weights]:
-    """pair_loss + Σ over blocks of l2/2 · |w|², without the L1, and its gradient for each block.
+    """Pair_loss + Σ over blocks of l2/2 · |w|², without the L1, and its gradient for each block.
 
-    A block's l2 is also its weight beside the others: scaling its features by a is dividing its l2 by a².
+    A block's l2 is also its weight relative to the others: scaling its features by a is dividing its l2 by a².
     """
     loss, of_rows = pair_loss(score(weights, blocks), pages, pairs=objective.pairs, loss=objective.loss)
     gradient = {name: blocks[name].sums(of_rows) + l2[name] * w for name, w in weights.items()}
@@ -69,10 +69,10 @@ def expect_finite(loss: float) -> None:
 
 
 def fit(pages: Pages, blocks: Blocks, l2: Mapping[str, float], objective: Objective, *, start: Weights) -> Fitted:
-    """The weights of the blocks in `start` that minimize `loss_of` + l1 · |w|₁, sought from there.
+    """The weights of the blocks that minimize `loss_of` + l1 · |w|₁, starting from `start`.
 
-    Memory grows with the rows and the features, never with the pairs. With an L1 each weight is u − v with u, v ≥ 0,
-    so that the bounds of L-BFGS-B make exact zeros. Raises DataError if a feature is not a finite number.
+    Memory grows with the rows and the features, not with the pairs. With an L1 each weight is u − v with u, v ≥ 0, so
+    that the bounds of L-BFGS-B give exact zeros. Raises DataError if a feature is not a finite number.
     """
     names = list(start)
     cuts = np.cumsum([len(start[name]) for name in names])[:-1]

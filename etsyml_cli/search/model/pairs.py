@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.types import F64, I64
 
-# all: every two rows of a page whose levels differ. adjacent: only if no row is between them on the page.
+# all: any two rows of a page whose levels differ. adjacent: only if no row is between them on the page.
 # skip-above: only if the worse row is above the better one, so that it was probably examined and skipped
 # (Joachims, KDD'02). No such pair favors a row at the top, so the model learns to reward low positions.
 PairKind = Literal["all", "adjacent", "skip-above"]
@@ -21,11 +21,15 @@ Loss = Literal["logistic", "hinge"]
 
 _ALL, _ADJACENT, _SKIP_ABOVE = range(3)
 _KINDS: dict[PairKind, int] = {"all": _ALL, "adjacent": _ADJACENT, "skip-above": _SKIP_ABOVE}
-_NEAR = 20.0  # scores so near to their page's first one have exponentials whose ratios stay finite
-_AT_ONCE = 16  # factors of up to 1 + exp(2 * _NEAR) that are multiplied before a logarithm: their product stays finite
+_MAX_DISTANCE = 20.0  # exponentials of scores this close to their page's first one have finite ratios
+_AT_ONCE = (
+    16  # number of factors, up to 1 + exp(2 * _MAX_DISTANCE), multiplied before a logarithm: their product stays finite
+)
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
-_inlined = njit(cache=True, nogil=True, error_model="numpy", inline="always")  # for a dozen pairs a call costs too much
+_inlined = njit(
+    cache=True, nogil=True, error_model="numpy", inline="always"
+)  # for a dozen pairs, a call costs too much
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,14 @@ class Pages:
 def pair_loss(s: F64, pages: Pages, *, pairs: PairKind = "all", loss: Loss = "logistic") -> tuple[float, F64]:
     """The loss of scores s = w·d, shape (N,), and λ = ∂loss/∂s, shape (N,), so that ∂loss/∂w = Dᵀλ.
 
-    A pair is two rows of one page with level_i > level_j, among those that `pairs` lets in; its margin is
-    m = s_i − s_j = w·(d⁺ − d⁻). `logistic`: log(1 + exp(−m)) (Lynch et al., KDD'16, Algorithm 2; Burges et al.,
-    ICML'05, eq. 3). `hinge`: max(0, 1 − m)² (L2-loss RankSVM of Lee & Lin, 2014); squared, it has a gradient
-    everywhere, as L-BFGS wants. The sign that Algorithm 2 draws for a pair changes no loss, so none is drawn.
+    A pair is two rows of one page with level_i > level_j that the rule `pairs` allows; its margin is m = s_i − s_j =
+    w·(d⁺ − d⁻). `logistic`: log(1 + exp(−m)) (Lynch et al., KDD'16, Algorithm 2; Burges et al., ICML'05, eq. 3).
+    `hinge`: max(0, 1 − m)² (L2-loss RankSVM of Lee & Lin, 2014); squared, it is differentiable everywhere, as L-BFGS
+    requires. The random sign of a pair in Algorithm 2 does not change the loss, so it is omitted.
 
-    Each pair weighs weight_i / (pairs of its page): pages count alike, as in the metrics, however many clicks they
-    have. The loss is the mean over the pages that have a pair, 0 if none has; NaN if a pair has a score of NaN.
+    Each pair has the weight weight_i / (pairs of its page): pages have equal weight, as in the metrics, for any number
+    of clicks. The loss is the mean over the pages that have a pair, 0 if there are none; NaN if a pair has a score of
+    NaN.
     """
     hinge = loss == "hinge"
     value, λ = _pair_loss(s, pages.level, pages.position, pages.weight, pages.offsets, _KINDS[pairs], hinge)
@@ -90,7 +95,7 @@ def iterate_pairs(pages: Pages, pairs: PairKind = "all", *, at_once: int = 1 << 
 
 
 def _pairs_before(pages: Pages, pairs: PairKind) -> I64:
-    """How many pairs have a better row before this one, shape (N + 1,)."""
+    """The number of pairs whose better row is before this one, shape (N + 1,)."""
     before = np.zeros(len(pages.level) + 1, np.int64)
     _count_worse(pages.level, pages.position, pages.offsets, _KINDS[pairs], before[1:])
     return np.cumsum(before)
@@ -98,7 +103,7 @@ def _pairs_before(pages: Pages, pairs: PairKind) -> I64:
 
 @_inlined
 def _find_worse(i, start, stop, level, position, kind, worse):  # type: ignore[no-untyped-def]
-    """Write the rows of page start:stop that make a pair with the better row i into `worse`; returns their number."""
+    """Write the rows of page start:stop that make a pair with the better row i into `worse`; return their number."""
     above, below = np.iinfo(np.int64).min, np.iinfo(np.int64).max
     if kind == _ADJACENT:
         for j in range(start, stop):
@@ -109,7 +114,7 @@ def _find_worse(i, start, stop, level, position, kind, worse):  # type: ignore[n
     n = 0
     for j in range(start, stop):
         p = position[j]
-        worse[n] = j  # kept if n moves on
+        worse[n] = j  # kept if n advances
         n += (level[j] < level[i]) & (
             (kind == _ALL)
             | ((kind == _SKIP_ABOVE) & (p < position[i]))
@@ -119,8 +124,8 @@ def _find_worse(i, start, stop, level, position, kind, worse):  # type: ignore[n
 
 
 @_kernel
-def _room(offsets):  # type: ignore[no-untyped-def]
-    """Room for the rows of any one page."""
+def _page_buffer(offsets):  # type: ignore[no-untyped-def]
+    """A buffer for the rows of any one page."""
     longest = 0
     for q in range(len(offsets) - 1):
         longest = max(longest, offsets[q + 1] - offsets[q])
@@ -129,7 +134,7 @@ def _room(offsets):  # type: ignore[no-untyped-def]
 
 @_kernel
 def _count_worse(level, position, offsets, kind, counts):  # type: ignore[no-untyped-def]
-    worse = _room(offsets)
+    worse = _page_buffer(offsets)
     for q in range(len(offsets) - 1):
         for i in range(offsets[q], offsets[q + 1]):
             if level[i] > 0:
@@ -139,7 +144,7 @@ def _count_worse(level, position, offsets, kind, counts):  # type: ignore[no-unt
 @_kernel
 def _write_pairs(level, position, offsets, kind, first, after, better, worse):  # type: ignore[no-untyped-def]
     """Write the pairs whose better row is one of first:after."""
-    found = _room(offsets)
+    found = _page_buffer(offsets)
     q = np.searchsorted(offsets, first, side="right") - 1
     written = 0
     for i in range(first, after):
@@ -155,7 +160,7 @@ def _write_pairs(level, position, offsets, kind, first, after, better, worse):  
 @_kernel
 def _pair_loss(s, level, position, weight, offsets, kind, hinge):  # type: ignore[no-untyped-def]
     loss, λ = 0.0, np.zeros(len(s))
-    worse = _room(offsets)
+    worse = _page_buffer(offsets)
     e = np.empty(len(worse))
     pages = 0
     for q in range(len(offsets) - 1):
@@ -163,13 +168,13 @@ def _pair_loss(s, level, position, weight, offsets, kind, hinge):  # type: ignor
         near = not hinge and _exponentials(s, start, stop, e)
         page_loss, pairs = 0.0, 0
         for i in range(start, stop):
-            if level[i] == 0:  # stands above nothing
+            if level[i] == 0:  # is above no other row
                 continue
             n = _find_worse(i, start, stop, level, position, kind, worse)
             if hinge:
                 page_loss += _hinge(s, i, worse, n, weight[i], λ)
             elif near:
-                page_loss += _logistic_of_near(e, start, i, worse, n, weight[i], λ)
+                page_loss += _logistic_of_close(e, start, i, worse, n, weight[i], λ)
             else:
                 page_loss += _logistic(s, i, worse, n, weight[i], λ)
             pairs += n
@@ -186,17 +191,17 @@ def _pair_loss(s, level, position, weight, offsets, kind, hinge):  # type: ignor
 
 @_inlined
 def _exponentials(s, start, stop, e):  # type: ignore[no-untyped-def]
-    """Write exp(s) of a page, beside that of its first row, into `e`; returns whether its scores are near enough."""
+    """Write exp(s) of a page, relative to that of its first row, into `e`; return if its scores are close enough."""
     for i in range(start, stop):
         away = s[i] - s[start]
-        if not abs(away) <= _NEAR:  # nor is NaN
+        if not abs(away) <= _MAX_DISTANCE:  # also excludes NaN
             return False
         e[i - start] = math.exp(away)
     return True
 
 
 @_inlined
-def _logistic_of_near(e, start, i, worse, n, weight, λ):  # type: ignore[no-untyped-def]
+def _logistic_of_close(e, start, i, worse, n, weight, λ):  # type: ignore[no-untyped-def]
     """`_logistic` with exp(−m) as a ratio of two rows' exponentials, and one logarithm for many pairs."""
     loss = pull = 0.0
     product = 1.0
@@ -217,7 +222,7 @@ def _logistic_of_near(e, start, i, worse, n, weight, λ):  # type: ignore[no-unt
 
 @_inlined
 def _logistic(s, i, worse, n, weight, λ):  # type: ignore[no-untyped-def]
-    """Σ log(1 + exp(−m)) over the n pairs of row i, times its weight; λ gets its gradient. It overflows nowhere."""
+    """Σ log(1 + exp(−m)) over the n pairs of row i, times its weight; add its gradient to λ. Never overflows."""
     loss = 0.0
     for k in range(n):
         j = worse[k]
@@ -232,12 +237,12 @@ def _logistic(s, i, worse, n, weight, λ):  # type: ignore[no-untyped-def]
 
 @_inlined
 def _hinge(s, i, worse, n, weight, λ):  # type: ignore[no-untyped-def]
-    """Σ max(0, 1 − m)² over the n pairs of row i, times its weight; λ gets its gradient."""
+    """Σ max(0, 1 − m)² over the n pairs of row i, times its weight; add its gradient to λ."""
     loss = 0.0
     for k in range(n):
         j = worse[k]
         short = 1.0 - (s[i] - s[j])
-        short = 0.0 if short < 0.0 else short  # NaN stays
+        short = 0.0 if short < 0.0 else short  # keeps NaN
         loss += short * short
         λ[i] -= weight * 2.0 * short
         λ[j] += weight * 2.0 * short

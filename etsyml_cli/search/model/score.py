@@ -1,4 +1,4 @@
-"""The linear ranker's score: a sum over blocks of features, each with its own weights."""
+"""The score of the linear ranker: a sum over blocks of features, each with its own weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reduced click matrix: beside NumPy's dense SVD, week by week, and with nothing of its own days in it."""
+"""The reduced click matrix: compared with NumPy's dense SVD, week by week, without data of the same days."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_nothing_of_a_week_is_in_it():
     assert not np.array_equal(products(svd), before)
 
 
-def test_fewer_directions_than_asked_for_are_filled_up_with_zeros():
+def test_missing_directions_are_filled_with_zeros():
     svd, matrix = learned(dim=20)
     assert svd.left.x.shape == (SHAPE[0], 20)
     assert np.count_nonzero(svd.left.x.any(axis=0)) == min(SHAPE) - 1
@@ -100,7 +100,7 @@ def test_too_few_clicks_for_a_direction(clicks):
 
 
 @given(st.integers(1, 20))
-def test_saved_and_loaded_it_goes_on_the_same(days):
+def test_a_saved_and_loaded_svd_continues_identically(days):
     rng = generator(days, "saved")
     whole = ClickSvd(4, MONDAY)
     restored = whole

@@ -50,7 +50,7 @@ def test_the_age_of_a_listing_is_whole_days_and_never_negative(dictionary):
     assert derived.add_to(rows).column("listing_age_days").to_pylist() == [3, 2, 0, None, None, None, None, None]
 
 
-def test_every_column_of_the_table_says_what_it_needs():
+def test_every_column_of_the_table_declares_its_inputs():
     assert list(derived_columns(DERIVED)) == list(DERIVED)
     assert list(computable_types(["created_at"], [])) == ["hour", "weekday"]
     assert list(computable_types(["created_at"], ["created_at"])) == list(DERIVED)

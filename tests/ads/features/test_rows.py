@@ -146,7 +146,7 @@ def test_word_pairs_are_every_word_with_every_word():
     assert rows == [expected, {}, {}, {}]
 
 
-def test_word_pairs_of_a_row_that_tells_its_own_words_are_the_same():
+def test_word_pairs_are_the_same_if_the_row_has_its_own_words():
     crossed = hasher(word_crosses=(("query", "title"),))
     looked_up = features_of(crossed, listing_id=["L1"], query=["wool"])
     assert looked_up == features_of(crossed, query=["wool"], title=["Red red scarf"]) != [{}]

@@ -1,4 +1,4 @@
-"""The truncated SVD of sparse matrices: beside NumPy's, and the same bytes every time."""
+"""The truncated SVD of sparse matrices: compared with NumPy's, and the same bytes every time."""
 
 from __future__ import annotations
 

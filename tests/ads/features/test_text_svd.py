@@ -1,4 +1,4 @@
-"""Texts as few numbers: beside scikit-learn, and near where their words are."""
+"""Reduced texts: compared with scikit-learn, and close to texts with the same words."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_a_half_each_before_anything_is_fitted(looks):
     np.testing.assert_allclose(HALVES.predict(*looks), logistic(np.log(p / (1 - p)).mean(axis=1)))
 
 
-def test_one_model_alone_is_what_it_says(looks):
+def test_the_ensemble_of_one_model_equals_the_model(looks):
     p, shown = looks
     np.testing.assert_allclose(plain_blend(1).predict(p[:, :1], shown), p[:, 0])
 

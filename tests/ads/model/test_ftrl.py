@@ -186,7 +186,7 @@ def test_rare_clicks_are_predicted_as_often_as_they_happen():
     assert sum(predicted[-2:]) / sum(observed[-2:]) == pytest.approx(1, abs=0.02)  # chance alone: 1 / √2,000
 
 
-def test_learning_goes_on_bit_for_bit_after_save_and_load():
+def test_learning_continues_bit_for_bit_after_save_and_load():
     config = CtrConfig(l1=0.1, l2=0.1)
     rows, y = drawn_rows(100)
     whole, first = new_state(BITS), new_state(BITS)

@@ -48,7 +48,7 @@ def test_it_is_the_definition(ads, reserve):
 
 
 @given(AUCTIONS, AMOUNTS)
-def test_a_price_lies_between_reserve_and_bid(ads, reserve):
+def test_a_price_is_between_reserve_and_bid(ads, reserve):
     assert all(reserve <= one.price <= one.bid for one in run_auction(ads, reserve))
 
 

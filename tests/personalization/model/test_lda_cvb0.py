@@ -122,7 +122,7 @@ def test_watching_stops_it() -> None:
     assert seen == [1, 2]
 
 
-def test_it_goes_on_from_styles_and_takes_new_listings_in() -> None:
+def test_it_continues_from_styles_and_adds_new_listings() -> None:
     rng = np.random.default_rng(7)
     beta = rng.dirichlet(np.full(60, 0.1), 5)
     counts = np.stack([rng.multinomial(30, rng.dirichlet(np.full(5, 0.2)) @ beta) for _ in range(400)]).astype(float)
@@ -135,9 +135,9 @@ def test_it_goes_on_from_styles_and_takes_new_listings_in() -> None:
     same = np.diag(_cosines(learned.beta, further.beta[:, :50]))
     assert same.min() > 0.95  # style k is still style k
     assert best_match_cosine(beta, further.beta.astype(float)).min() > 0.9
-    with pytest.raises(UsageError, match="the model to go on from has 5 styles"):
+    with pytest.raises(UsageError, match="but the model to continue from has 5 styles"):
         engines.fit(sparse.csr_matrix(counts), LdaConfig(n_topics=6), 0, start=start)
-    with pytest.raises(UsageError, match="gensim cannot go on from a model"):
+    with pytest.raises(UsageError, match="gensim cannot continue from a model"):
         engines.fit(sparse.csr_matrix(counts), LdaConfig(engine="gensim", n_topics=5), 0, start=start)
 
 

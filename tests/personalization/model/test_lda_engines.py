@@ -27,9 +27,9 @@ def planted(n_users: int = 500, n_styles: int = 6, n_listings: int = 80) -> tupl
 
 def small(n_users: int = 30, n_listings: int = 12) -> sparse.csr_matrix:
     counts = (np.random.default_rng(0).random((n_users, n_listings)) < 0.3).astype(np.float64)
-    counts[0] = 0  # nobody's favorites
+    counts[0] = 0  # without favorites
     counts[1] = np.eye(n_listings)[0]  # one favorite
-    counts[:, -1] = 0  # a listing nobody favorited
+    counts[:, -1] = 0  # a listing without favorites
     return sparse.csr_matrix(counts)
 
 
@@ -62,7 +62,7 @@ def test_a_user_without_favorites_has_the_profile_of_the_prior(engine: str) -> N
 
 
 @engines
-def test_a_listing_that_nobody_favorited_is_less_likely_than_any_other(engine: str) -> None:
+def test_a_listing_without_favorites_is_less_likely_than_any_other(engine: str) -> None:
     learned = fit(small(), LdaConfig(engine=engine, n_topics=4), seed=0)
     scores = learned.theta.mean(axis=0) @ learned.beta
     assert scores[-1] < scores[:-1].min()

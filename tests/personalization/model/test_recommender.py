@@ -26,7 +26,7 @@ recommenders = pytest.mark.parametrize("name", RECOMMENDERS)
 
 
 def training_set(seed: int = 0) -> TrainingSet:
-    """Two tastes; user 0 has no favorites, nobody favorited the last listing. One favorite per user is for validation."""
+    """Two tastes; user 0 and the last listing have no favorites. One favorite per user is for validation."""
     rng = np.random.default_rng(seed)
     taste = (np.arange(N_USERS)[:, None] % 2) == (np.arange(N_LISTINGS) % 2)
     liked = rng.random((N_USERS, N_LISTINGS)) < np.where(taste, 0.4, 0.05)

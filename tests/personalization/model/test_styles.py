@@ -14,13 +14,13 @@ from scipy import sparse
 
 from etsyml_cli.personalization.model.favorites import Favorites
 from etsyml_cli.personalization.model.styles import (
+    co_favorites,
     coherence,
     highest,
     log_odds,
     nearest_styles,
     npmi,
     styles_of_listings,
-    together,
 )
 
 counts_of_few = arrays(np.float64, st.integers(1, 8), elements=st.sampled_from([0.0, 1e-9, 0.5, 1.0, 30.0, 1e7]))
@@ -32,7 +32,7 @@ def favorites(matrix: np.ndarray) -> Favorites:
 
 
 def monroe(inside: list[float], outside: list[float]) -> list[float]:
-    """Equations 16, 20 and 22, one word at a time; the prior and the one unseen count as our docstring says."""
+    """Equations 16, 20 and 22, one word at a time; the prior and the one unseen count as in the docstring."""
     n_words, total = len(inside), [i + o + 1 for i, o in zip(inside, outside, strict=True)]
     a = [n_words * t / sum(total) for t in total]
     a_0, n_i, n_j = sum(a) + 1, sum(inside), sum(outside)
@@ -81,10 +81,10 @@ HAND = np.array([[1, 1, 0, 1], [1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 0]])  # use
 
 def test_npmi_by_hand() -> None:
     """p = (3/4, 2/4, 2/4, 1/4). Listings 0 and 1: two of four users, so (2 + 3/8) / 5."""
-    found = npmi(together(favorites(HAND), np.array([[0, 1, 2, 3]]), 4), 4)
+    found = npmi(co_favorites(favorites(HAND), np.array([[0, 1, 2, 3]]), 4), 4)
     joint = (2 + 3 / 8) / 5
     assert found[0, 0, 1] == pytest.approx(math.log(joint / (3 / 8)) / -math.log(joint))
-    joint = (0 + 1 / 4) / 5  # listings 1 and 2: nobody
+    joint = (0 + 1 / 4) / 5  # listings 1 and 2: no users
     assert found[0, 1, 2] == pytest.approx(math.log(joint / (1 / 4)) / -math.log(joint))
     assert found[0, 1, 2] < 0 < found[0, 0, 1]
 
@@ -110,7 +110,7 @@ def test_coherence_is_gensims_where_there_are_many_users() -> None:
     tops = np.array([[0, 1, 2, 3], [4, 5, 6, 11]])
     index = accumulator(set(range(12))).accumulate([[(i, 1) for i in np.flatnonzero(row)] for row in matrix])
     pairs = [list(itertools.combinations(top, 2)) for top in tops.tolist()]
-    ours = coherence(npmi(together(favorites(matrix), tops, 12), len(matrix)))
+    ours = coherence(npmi(co_favorites(favorites(matrix), tops, 12), len(matrix)))
     np.testing.assert_allclose(ours, gensim_npmi(pairs, index, normalize=True), atol=1e-3)
 
 
@@ -118,7 +118,7 @@ def test_coherence_is_gensims_where_there_are_many_users() -> None:
 def test_coherence_is_never_nan(matrix: np.ndarray, data: st.DataObject) -> None:
     n_users, n_listings = matrix.shape
     top = data.draw(st.lists(st.integers(0, n_listings - 1), min_size=1, unique=True))
-    counts = together(favorites(matrix), np.array([top]), n_listings)
+    counts = co_favorites(favorites(matrix), np.array([top]), n_listings)
     slow = [[int((matrix[:, x] & matrix[:, y]).sum()) for y in top] for x in top]
     assert counts.tolist() == [slow]
     pairs = npmi(counts, n_users)
@@ -130,7 +130,9 @@ def test_listings_favorited_together_are_more_coherent_than_by_chance_and_than_n
     block = np.repeat(rng.random((300, 1)) < 0.2, 3, axis=1)
     chance = rng.random((300, 3)) < 0.2
     never = np.eye(3, dtype=bool)[rng.integers(0, 3, 300)] & (rng.random((300, 1)) < 0.6)
-    found = coherence(npmi(together(favorites(np.hstack([block, chance, never])), np.arange(9).reshape(3, 3), 9), 300))
+    found = coherence(
+        npmi(co_favorites(favorites(np.hstack([block, chance, never])), np.arange(9).reshape(3, 3), 9), 300)
+    )
     assert found[0] > 0.9 and abs(found[1]) < 0.1 and found[2] < -0.3
 
 

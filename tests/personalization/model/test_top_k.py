@@ -47,7 +47,7 @@ def by_argsort(scores: np.ndarray, seen: list[int], k: int) -> list[int]:
 def test_the_lists_are_those_of_sorting_everything(
     levels: int, offset: float, k: int, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "FEW", few)
+    monkeypatch.setattr(module, "SHORT_LIST", few)
     rng = np.random.default_rng(0)
     scores = (rng.integers(0, levels, (70, 200)) / 8 + offset).astype(np.float32)  # few levels: many ties
     scores[3, :50], scores[4] = -np.inf, -np.inf

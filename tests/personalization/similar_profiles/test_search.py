@@ -11,7 +11,7 @@ from etsyml_cli.personalization.similar_profiles import hyperplanes
 from etsyml_cli.personalization.similar_profiles import search as module
 from etsyml_cli.personalization.similar_profiles.hyperplanes import Tables, choose_tables, lists_of_buckets
 from etsyml_cli.personalization.similar_profiles.lists import unit_rows
-from etsyml_cli.personalization.similar_profiles.search import METHODS, Found, similar_users
+from etsyml_cli.personalization.similar_profiles.search import METHODS, SearchResult, similar_users
 
 
 def profiles(n_users: int, n_styles: int = 24, seed: int = 0) -> np.ndarray:
@@ -34,7 +34,7 @@ def cosines_of(theta: np.ndarray) -> np.ndarray:
     return cosines
 
 
-def check_lists(found: Found, theta: np.ndarray, asked: np.ndarray) -> None:
+def check_lists(found: SearchResult, theta: np.ndarray, asked: np.ndarray) -> None:
     """Nobody twice nor in their own list, scores are cosines, best first, ties by the higher user."""
     cosines = cosines_of(theta)
     for user, near, scores in zip(asked, *found.lists, strict=True):
@@ -57,7 +57,7 @@ def test_exact_lists_are_those_of_sorting_everyone(k: int) -> None:
 
 
 @pytest.mark.parametrize("method", ["lsh", "minhash"])
-def test_what_is_approximate_ranks_exactly_and_tells_its_recall(method: str) -> None:
+def test_approximate_methods_rank_exactly_and_report_their_recall(method: str) -> None:
     theta = profiles(6000)
     found = similar_users(theta, everyone(theta), 10, method=method, seed=3)
     tenth = -np.sort(-cosines_of(theta), axis=1)[:, 9:10]
@@ -79,7 +79,7 @@ def test_tables_reach_their_target_and_compare_with_few() -> None:
 def test_hyperplanes_are_used_for_many_users_only(monkeypatch: pytest.MonkeyPatch) -> None:
     theta = profiles(3000)
     assert similar_users(theta, everyone(theta), 5).method == "exact"
-    monkeypatch.setattr(module, "MANY", 3000)
+    monkeypatch.setattr(module, "MIN_QUERIES_FOR_LSH", 3000)
     assert similar_users(theta, everyone(theta), 5).method == "lsh"
     assert similar_users(theta, everyone(theta)[1:], 5).method == "exact"
 
@@ -93,7 +93,7 @@ def test_a_recall_that_no_cheaper_tables_reach_takes_everyone() -> None:
 @pytest.mark.parametrize("bits", [0, 3])
 def test_buckets_are_equal_and_hold_each_user_once(bits: int) -> None:
     unit = unit_rows(profiles(1001))
-    order = hyperplanes._cut(unit, bits, 0, 0)
+    order = hyperplanes._sort_into_buckets(unit, bits, 0, 0)
     assert sorted(order) == list(range(1001))
     sizes = np.diff(hyperplanes._edges(1001, bits))
     assert len(sizes) == 2**bits and sizes.max() - sizes.min() <= 1
@@ -101,7 +101,7 @@ def test_buckets_are_equal_and_hold_each_user_once(bits: int) -> None:
 
 def test_a_list_of_buckets_is_that_of_sorting_who_shares_a_bucket() -> None:
     theta = profiles(900)
-    orders = [hyperplanes._cut(unit_rows(theta), 3, 0, table) for table in range(2)]
+    orders = [hyperplanes._sort_into_buckets(unit_rows(theta), 3, 0, table) for table in range(2)]
     asked = np.array([5, 899, 4], np.int32)
     lists = lists_of_buckets(unit_rows(theta), asked, 20, Tables(orders, 3))
     cosines = cosines_of(theta)
@@ -142,7 +142,7 @@ def test_two_identical_users_find_each_other(method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("n_users", [1, 2, 300])
-def test_one_style_makes_all_users_alike(method: str, n_users: int) -> None:
+def test_with_one_style_all_users_are_equal(method: str, n_users: int) -> None:
     theta = np.ones((n_users, 1), np.float32)
     found = similar_users(theta, everyone(theta), 3, method=method)
     assert found.lists.users.shape == (n_users, min(3, n_users - 1))
@@ -151,12 +151,12 @@ def test_one_style_makes_all_users_alike(method: str, n_users: int) -> None:
     check_lists(found, theta, everyone(theta))
 
 
-def test_nobody_asked_gets_no_list() -> None:
+def test_no_queries_give_no_lists() -> None:
     assert similar_users(profiles(30), np.empty(0, np.int32), 3).lists.users.shape == (0, 3)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_list_depends_neither_on_threads_nor_on_who_else_is_asked_for(method: str) -> None:
+def test_a_list_depends_neither_on_threads_nor_on_other_queries(method: str) -> None:
     theta = profiles(5000, n_styles=37)
     many = np.arange(2500, dtype=np.int32)
     try:

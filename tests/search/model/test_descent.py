@@ -69,7 +69,7 @@ def test_equal_to_descent_over_a_dense_matrix(name):
 
 
 @pytest.mark.parametrize("loss", ["logistic", "hinge"])
-def test_it_comes_as_near_to_the_optimum_as_is_asked_for(loss):
+def test_it_reaches_the_optimum_within_the_tolerance(loss):
     pages, blocks, _ = small_log()
     best = fit(pages, blocks, L2, Objective(loss=loss, max_iterations=2000), start=zeros(blocks)).value
     nothing = loss_of(zeros(blocks), pages, blocks, L2, Objective(loss=loss))[0]

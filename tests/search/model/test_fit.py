@@ -38,7 +38,7 @@ def pairwise_instances(d, levels, offsets, rng):
 
 
 def reference(w, d, levels, offsets, seed=0):
-    """Logistic loss and gradient over stored instances; a page's instances share the weight 1, pages count alike."""
+    """Logistic loss and gradient over stored instances; a page's instances share the weight 1, pages have equal weight."""
     pages = [page for page in pairwise_instances(d, levels, offsets, np.random.default_rng(seed)) if page]
     loss, gradient = 0.0, np.zeros(len(w))
     for page in pages:
@@ -49,7 +49,7 @@ def reference(w, d, levels, offsets, seed=0):
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-def test_a_block_is_the_dense_matrix_that_it_stands_for(monkeypatch, name):
+def test_a_block_equals_its_dense_matrix(monkeypatch, name):
     monkeypatch.setattr(blocks_module, "ROWS_AT_ONCE", 3)
     rng = np.random.default_rng(6)
     log = log_of([9, 4, 8], rng)
@@ -123,7 +123,7 @@ def test_l1_keeps_what_matters_and_makes_exact_zeros_of_the_rest():
 
 
 def test_the_optimum_under_l1_meets_its_conditions():
-    """|gradient| <= l1 where a weight is 0, gradient = -l1 * sign elsewhere."""
+    """|gradient| <= l1 if a weight is 0, gradient = -l1 * sign otherwise."""
     pages, x, _ = planted(4, n_pages=200)
     w = fitted(pages, x, l1=0.02, max_iterations=1000).weights
     _, gradient = loss_of(w, pages, {"features": Rows(x)}, {"features": 1e-4}, Objective())

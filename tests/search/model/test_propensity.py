@@ -1,4 +1,4 @@
-"""Position bias: the planted curve is found where relevance hides it, and what cannot be compared is said or lent."""
+"""Position bias: the planted curve is recovered despite relevance, and incomparable positions are reported."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_neither_the_order_of_rows_nor_the_groups_codes_matter(ranked):
     assert found.examination.tobytes() == again.examination.tobytes()
 
 
-def test_two_positions_shown_alike_differ_as_their_clicks_do():
+def test_two_positions_with_equal_impressions_differ_as_their_clicks():
     found = fit_propensities(*log_of((5, 1, 10, 4), (5, 2, 10, 3), (9, 1, 6, 4), (9, 2, 6, 1)))
     assert found.examination.tolist() == pytest.approx([1, 4 / 8])
     assert found.impressions.tolist() == [16, 16]
@@ -120,7 +120,7 @@ def test_a_position_never_beaten_by_the_others_is_not_compared_with_them():
     assert found.clicks.tolist() == [0, 6, 3]
 
 
-def test_positions_beyond_the_last_asked_for_are_left_out():
+def test_positions_beyond_the_maximum_are_ignored():
     rows = (0, 1, 10, 8), (0, 2, 10, 4)
     log = log_of(*rows, (0, 3, 10, 2), (1, 2, 4, 2), (1, 3, 4, 1))
     found = fit_propensities(*log, max_position=2)

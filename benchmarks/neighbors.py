@@ -1,6 +1,6 @@
-"""Do photos whose features are near show the same thing? Labels of the 5 nearest in the clothing data set.
+"""Label agreement of the 5 nearest photos, by their features, in the clothing data set.
 
-`python -m benchmarks neighbors`; `python -m benchmarks.neighbors SHEET.png` draws some photos beside their nearest.
+`python -m benchmarks neighbors`; `python -m benchmarks.neighbors SHEET.png` draws some photos with their nearest.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main(sheet: Path | None = None) -> None:
 
 
 def closeness_of(known: dict[str, dict[str, str]]) -> tuple[list[str], np.ndarray]:
-    """The names of the N labelled photos, and the cosine (N, N) of their features."""
+    """The names of the N labeled photos, and the cosine (N, N) of their features."""
     with tempfile.TemporaryDirectory() as scratch:
         workspace = workspace_of(CLOTHING / "images", Path(scratch) / "work")
         features = workspace / "features"
@@ -56,12 +56,12 @@ def closeness_of(known: dict[str, dict[str, str]]) -> tuple[list[str], np.ndarra
 
 
 def nearest(closeness: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    """The NEAREST columns of each row, the closest first, among those that are allowed; all (N, N)."""
+    """The NEAREST columns of each row, the closest first, among the allowed ones; all (N, N)."""
     return np.argsort(-np.where(allowed, closeness, -np.inf), axis=1)[:, :NEAREST]
 
 
 def draw(sheet: Path, names: list[str], label: np.ndarray, nearest_of: np.ndarray) -> None:
-    """Evenly chosen photos, each with its nearest to its right; what has another label has a red name."""
+    """Draw evenly spaced photos, each with its nearest to its right; different labels are red."""
     queries = np.linspace(0, len(names) - 1, ROWS_OF_SHEET).astype(int)
     picture = Image.new("RGB", ((NEAREST + 1) * SIDE, len(queries) * SIDE), "white")
     pen = ImageDraw.Draw(picture)
