@@ -60,12 +60,7 @@ def rank(
     if sum(one is not None for one in (query, searches, features)) != 1:
         hint = 'Use --query "..." for one query, --searches TABLE for logged pages, --features FILE for feature rows.'
         raise UsageError("give exactly one of --query, --searches and --features", hint=hint)
-    if query is None and (candidates or before_after or explain):
-        raise UsageError("--candidates, --before-after and --explain need --query")
-    if before_after and (candidates or explain or out):
-        raise UsageError("--before-after cannot be combined with --candidates, --explain or --out")
-    if index is not None and (query is None or candidates or before_after):
-        raise UsageError("--index needs --query, without --candidates and --before-after")
+    _check_query_options(query, candidates=candidates, before_after=before_after, explain=explain, index=index, out=out)
     if groups is not None and features is None:
         raise UsageError("--groups needs --features FILE")
     if before_after:
@@ -95,6 +90,23 @@ def rank(
             inputs, query, k=k, candidates=candidates, explain=explain, index=index or place.index("ltr")
         )
         output([found], subject="query")
+
+
+def _check_query_options(
+    query: str | None,
+    *,
+    candidates: Path | None,
+    before_after: bool,
+    explain: bool,
+    index: Path | None,
+    out: Path | None,
+) -> None:
+    if query is None and (candidates or before_after or explain):
+        raise UsageError("--candidates, --before-after and --explain need --query")
+    if before_after and (candidates or explain or out):
+        raise UsageError("--before-after cannot be combined with --candidates, --explain or --out")
+    if index is not None and (query is None or candidates or before_after):
+        raise UsageError("--index needs --query, without --candidates and --before-after")
 
 
 def _show_before_after(found: BeforeAfter) -> None:

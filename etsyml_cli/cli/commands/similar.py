@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -74,9 +75,7 @@ def similar(
     lists.refuse_without_effect(out)
     place = session.workspace
     if judge:
-        from etsyml_cli.similar.evaluate import evaluate_similar
-
-        measured = evaluate_similar(
+        _judge(
             listings=listings or place.table("listings"),
             images=images or features_to_train_on(place.all_images()),
             favorites=favorites or (None if searches else place.table_if_exists("favorites")),
@@ -84,7 +83,6 @@ def similar(
             k=k,
             seed=seed,
         )
-        show_measurements("similar", measured, {"schema_version": show.SCHEMA_VERSION, "metrics": measured})
         return
     found = run_similar(
         listings=listings or place.table("listings"),
@@ -96,3 +94,14 @@ def similar(
     if everything and out is None and show.is_interactive() and text_format is None:
         out, force = place.lists() / "similar.jsonl", True  # too many lists for a terminal
     lists.output_lists(found, subject="listing_id", out=out, text_format=text_format, force=force)
+
+
+def _judge(
+    *, listings: Path, images: Path | None, favorites: Path | None, searches: Path | None, k: int, seed: int
+) -> None:
+    from etsyml_cli.similar.evaluate import evaluate_similar
+
+    measured = evaluate_similar(
+        listings=listings, images=images, favorites=favorites, searches=searches, k=k, seed=seed
+    )
+    show_measurements("similar", measured, {"schema_version": show.SCHEMA_VERSION, "metrics": measured})
