@@ -26,6 +26,7 @@ class ModelKind:
     command: str  # `etsyml train COMMAND`; its configuration and its metrics have the same name
     config: str
     evaluate: str
+    evaluation_inputs: str  # the dataclass of inputs of `evaluate`
     inputs: tuple[str, ...]  # tables and features that `evaluate` reads
     default_metrics: tuple[str, ...]  # those that need the ground truth are skipped without it
     main_variants: tuple[str, ...]  # a gate checks the first one that was measured
@@ -40,7 +41,8 @@ KINDS = {
         system="search",
         command="ltr",
         config="etsyml_cli.search.config:LtrConfig",
-        evaluate="etsyml_cli.search.evaluate:evaluate_ltr",
+        evaluate="etsyml_cli.search.evaluate:evaluate",
+        evaluation_inputs="etsyml_cli.search.evaluate:EvaluationInputs",
         inputs=("listings", "searches", "images"),
         default_metrics=("ndcg@10", "map", "mrr"),
         main_variants=("multimodal", "text"),
@@ -52,6 +54,7 @@ KINDS = {
         command="ltr",
         config="etsyml_cli.search.config:LtrConfig",
         evaluate="etsyml_cli.search.svmlight_ranker:evaluate_rows",
+        evaluation_inputs="etsyml_cli.search.svmlight_ranker:EvaluationInputs",
         inputs=(),
         default_metrics=("ndcg@10", "map", "mrr"),
         main_variants=("features",),
@@ -62,7 +65,8 @@ KINDS = {
         system="personalization",
         command="lda",
         config="etsyml_cli.personalization.config:LdaConfig",
-        evaluate="etsyml_cli.personalization.evaluate:evaluate_lda",
+        evaluate="etsyml_cli.personalization.evaluate:evaluate",
+        evaluation_inputs="etsyml_cli.personalization.evaluate:EvaluationInputs",
         inputs=("favorites",),
         default_metrics=("recall@20", "ndcg@20", "hit@10", "coverage@20", "longtail@20", "perplexity", "style_cosine"),
         main_variants=("mix", "lda"),
@@ -73,7 +77,8 @@ KINDS = {
         system="ads",
         command="ctr",
         config="etsyml_cli.ads.config:CtrConfig",
-        evaluate="etsyml_cli.ads.evaluate:evaluate_ctr",
+        evaluate="etsyml_cli.ads.evaluate:evaluate",
+        evaluation_inputs="etsyml_cli.ads.evaluate:EvaluationInputs",
         inputs=("impressions", "searches", "listings", "images"),
         default_metrics=("auc", "logloss", "ne", "calibration"),
         main_variants=("ensemble", "content"),

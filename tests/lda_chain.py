@@ -15,7 +15,7 @@ from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.personalization import recommend as stage
 from etsyml_cli.personalization.config import LdaConfig
-from etsyml_cli.personalization.evaluate import evaluate_lda
+from etsyml_cli.personalization.evaluate import EvaluationInputs, evaluate
 from etsyml_cli.personalization.prepare import Inputs
 from etsyml_cli.personalization.store import load_model
 from etsyml_cli.personalization.train import train_lda
@@ -59,7 +59,8 @@ def figures(
     model: Path, favorites: Path, *metrics: str, truth: Path | None = None, listings: Path | None = None
 ) -> dict[tuple[str, str], Measurement]:
     asked = [parse_metric(metric) for metric in metrics]
-    measured = evaluate_lda(model=model, favorites=favorites, metrics=asked, seed=0, truth=truth, listings=listings)
+    inputs = EvaluationInputs(model=model, favorites=favorites, truth=truth, listings=listings)
+    measured = evaluate(inputs, asked, 0)
     return {(one.name, one.variant): one for one in measured}
 
 

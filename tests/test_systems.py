@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -54,10 +53,9 @@ OF_ITS_OWN = ("lda-shops", "ctr-converted", "ctr-searches", "ltr-rows")
 def test_every_kind_names_what_exists(kind: str) -> None:
     model = KINDS[kind]
     function = resolve({kind: model.evaluate}, kind, "model")
-    takes = set(inspect.signature(function).parameters)
-    if "inputs" in takes:  # `**inputs` are the fields of the dataclass
-        takes |= set(sys.modules[function.__module__].Inputs.__dataclass_fields__)
-    assert {"model", "metrics", "seed", *model.inputs, *model.options} <= takes
+    fields = resolve({kind: model.evaluation_inputs}, kind, "model").__dataclass_fields__
+    assert list(inspect.signature(function).parameters) == ["inputs", "metrics", "seed"]
+    assert {"model", *model.inputs, *model.options} <= set(fields)
     assert set(model.required) <= set(model.options)
     assert CONFIGS[model.command] == model.config
     assert all(model.command in parse_metric(name).spec.models for name in model.default_metrics)

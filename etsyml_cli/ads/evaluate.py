@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +34,7 @@ PERMUTED = {CONTENT: "permuted", ENSEMBLE: "ens-permuted"}  # variant -> its nam
 
 
 @dataclass(frozen=True)
-class Inputs:
+class EvaluationInputs:
     """The inputs of an evaluation: a model, and the tables and photo features that it was trained on.
 
     `truth` is a directory with the click probabilities of a synthetic marketplace. Differences are to the variant
@@ -68,12 +68,7 @@ class TestRun(NamedTuple):
     tested: VariantScores
 
 
-def evaluate_ctr(*, metrics: list[MetricName], seed: int, **inputs: Any) -> list[Measurement]:
-    """`evaluate` with the fields of `Inputs` as keywords."""
-    return evaluate(Inputs(**inputs), metrics, seed)
-
-
-def evaluate(inputs: Inputs, metrics: list[MetricName], seed: int) -> list[Measurement]:
+def evaluate(inputs: EvaluationInputs, metrics: list[MetricName], seed: int) -> list[Measurement]:
     """Every metric of the baseline, the parts of the model, their ensemble and, with `truth`, the true probabilities.
 
     Measured on the test days, for all rows and separately for cold and warm ads (by impressions before the test). A
@@ -97,7 +92,7 @@ def evaluate(inputs: Inputs, metrics: list[MetricName], seed: int) -> list[Measu
     return measure_days(days, metrics, seed)
 
 
-def inputs_of(inputs: Inputs) -> TrainedOn:
+def inputs_of(inputs: EvaluationInputs) -> TrainedOn:
     """Open the data that the model was trained on. Raises as `evaluate`."""
     manifest = manifest_of(inputs.model)
     listings = inputs.listings
@@ -131,7 +126,7 @@ def days_to_test(log: AdLog, number: int) -> list[int]:
     return [int(day) for day in days[-number:]]
 
 
-def _backtest_day(inputs: Inputs, trained_on: TrainedOn, day: int) -> VariantScores:
+def _backtest_day(inputs: EvaluationInputs, trained_on: TrainedOn, day: int) -> VariantScores:
     origin, log, side = trained_on
     config: CtrConfig = load_config(inputs.model, CtrConfig)
     past = log.until(day)
@@ -141,7 +136,7 @@ def _backtest_day(inputs: Inputs, trained_on: TrainedOn, day: int) -> VariantSco
     return compared_with(inputs.baseline, run.tested)
 
 
-def _log_of(inputs: Inputs) -> AdLog:
+def _log_of(inputs: EvaluationInputs) -> AdLog:
     """The log that the model was trained on. Raises InputError for another one, UsageError if there is none."""
     manifest, origin = manifest_of(inputs.model), origin_of(inputs.model)
     table = inputs.searches if origin.source == SEARCHES else inputs.impressions

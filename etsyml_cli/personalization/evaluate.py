@@ -53,31 +53,36 @@ class TestLists:
         return RecommendedLists(top, self.held_out, self.train, self.favorites, self.n_users, self.shop_of)
 
 
-def evaluate_lda(
-    *,
-    model: Path,
-    favorites: Path,
-    metrics: list[MetricName],
-    seed: int,
-    truth: Path | None = None,
-    listings: Path | None = None,
-) -> list[Measurement]:
-    """Evaluate each recommender on the users with held-out favorites, with differences to popularity.
+@dataclass(frozen=True)
+class EvaluationInputs:
+    """The inputs of an evaluation: a model and the favorites that it was trained on.
 
-    Metrics of true styles need `truth`, metrics of shops the `listings` table. Training favorites are excluded from
+    Metrics of true styles need `truth`, metrics of shops the `listings` table.
+    """
+
+    model: Path
+    favorites: Path
+    truth: Path | None = None
+    listings: Path | None = None
+
+
+def evaluate(inputs: EvaluationInputs, metrics: list[MetricName], seed: int) -> list[Measurement]:
+    """Every metric of each recommender on the users with held-out favorites, with differences to popularity.
+
+    Training favorites are excluded from
     every list, held-out favorites are relevant. Perplexity is that of the held-out favorites of listings with at least
     one training favorite, under 99% model + 1% unigram. Raises DataError if there are no held-out favorites or no
     listing has a shop, InputError if the model was trained on other favorites.
     """
-    expect_same_input(manifest_of(model), "favorites", favorites)
-    trained = load_model(model)
+    expect_same_input(manifest_of(inputs.model), "favorites", inputs.favorites)
+    trained = load_model(inputs.model)
     measurements = []
-    shop_of = None if listings is None else shops_of(trained, listings)
-    test_lists = _recommend_to_test_users(model, trained, max(map(_depth, metrics)), shop_of)
+    shop_of = None if inputs.listings is None else shops_of(trained, inputs.listings)
+    test_lists = _recommend_to_test_users(inputs.model, trained, max(map(_depth, metrics)), shop_of)
     for metric in _measurable(metrics, test_lists):
         shape = _shape(metric)
         if isinstance(shape, StyleMetric):
-            measurements += _measure_styles(metric, shape, trained, truth, seed)
+            measurements += _measure_styles(metric, shape, trained, inputs.truth, seed)
         else:
             measurements += _measure(metric, test_lists, seed)
     return measurements

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from etsyml_cli.ads.click_model import CONTENT, ENSEMBLE, HISTORICAL
-from etsyml_cli.ads.evaluate import Inputs, TestRun, inputs_of, on_test_days
+from etsyml_cli.ads.evaluate import EvaluationInputs, TestRun, inputs_of, on_test_days
 from etsyml_cli.ads.figures import DayFigures, mean_log_loss
 from etsyml_cli.ads.log.log import EVENTS
 from etsyml_cli.ads.slices import measure_slices
@@ -52,13 +52,13 @@ class Ads(msgspec.Struct, kw_only=True):
 
 
 def ads(place: Workspace) -> Ads | Missing:
-    """Metrics and plots of the click model on the held-out test set. Raises the same errors as `evaluate_ctr`."""
+    """Metrics and plots of the click model on the test set. Raises the same errors as `ads.evaluate.evaluate`."""
     model = place.model("ctr")
     if not (model / MANIFEST).is_file():
         first = "" if place.table("impressions").exists() else "etsyml ingest impressions FILE && "
         return Missing("no click model", f"{first}{MADE_BY}")
     trained_on = inputs_of(
-        Inputs(
+        EvaluationInputs(
             model=model,
             impressions=place.table("impressions"),
             searches=place.table("searches"),

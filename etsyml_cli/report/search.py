@@ -19,7 +19,7 @@ from etsyml_cli.photos.store import read_image_features
 from etsyml_cli.report.cards import NO_PHOTOS, Card, Cards
 from etsyml_cli.report.missing import SEED, Missing, measured, unless_missing
 from etsyml_cli.report.query_changes import Changes, Comparison, QueryChange, compare
-from etsyml_cli.search.evaluate import SHOWN, figures_of_pages
+from etsyml_cli.search.evaluate import SHOWN, EvaluationInputs, figures_of_pages
 from etsyml_cli.search.rank import AFTER, BEFORE, PERCENTILES, PercentileRow, RankInputs, before_and_after
 from etsyml_cli.similar.search import SimilarOptions, similar
 from etsyml_cli.systems import MODELS
@@ -113,9 +113,8 @@ def _ranking(place: Workspace, cards: Cards, queries: Sequence[str]) -> Ranking 
 
 def _compared(place: Workspace) -> Comparison:
     """The multimodal ranker compared with the text ranker; without photos, the text ranker with the logged order."""
-    pages = figures_of_pages(
-        **_sources(place), searches=place.table("searches"), metric=parse_metric(METRIC), seed=SEED
-    )
+    inputs = EvaluationInputs(**_sources(place), searches=place.table("searches"))
+    pages = figures_of_pages(inputs, parse_metric(METRIC), SEED)
     before, after = (BEFORE, AFTER) if AFTER in pages.values else (SHOWN, BEFORE)
     return compare(pages, METRIC, before, after)
 

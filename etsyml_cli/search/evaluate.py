@@ -42,41 +42,46 @@ TEXT = "text"
 UNSEEN = "unseen"
 
 
-def evaluate_ltr(
-    *,
-    model: Path,
-    listings: Path,
-    searches: Path,
-    images: Path | None,
-    metrics: list[MetricName],
-    seed: int,
-    truth: Path | None = None,
-    qrels: Path | None = None,
-    baseline: str | None = None,
-    runs: Path | None = None,
-) -> list[Measurement]:
+@dataclass(frozen=True)
+class EvaluationInputs:
+    """The inputs of an evaluation: a model, and the tables and photo features that it was trained on.
+
+    A listing's gain is its event (impression 0, click 1, cart 2, purchase 3); with `truth`, its true grade; with
+    `qrels`, its grade for the page's query (words joined by `_`), 0 without one. Differences are to the variant
+    `baseline`, by default the text ranker. If `runs` is set, the evaluated pages and every variant's ranking are
+    written there as TREC files, one query per page.
+    """
+
+    model: Path
+    listings: Path
+    searches: Path
+    images: Path | None
+    truth: Path | None = None
+    qrels: Path | None = None
+    baseline: str | None = None
+    runs: Path | None = None
+
+
+def evaluate(inputs: EvaluationInputs, metrics: list[MetricName], seed: int) -> list[Measurement]:
     """Every metric of every variant on the test pages with a relevant listing; the number of other pages is logged.
 
-    A listing's gain is its event (impression 0, click 1, cart 2, purchase 3), with `truth` its planted grade, or with
-    `qrels` its grade for the page's query (words joined by `_`), 0 without one. Differences are to `baseline`, the text
-    ranker by default. `permuted`, the mean of the controls that were trained on shuffled photos, shows the contribution
-    of photos. If `runs` is set, the evaluated pages and every variant's ranking are written there as TREC files, one
-    query per page. `pair_accuracy` is also measured on the slice `unseen`, pairs of listings that are on no training or
-    validation page. Raises InputError if the model was trained on other searches or, split by seller, other listings;
+    `permuted`, the mean of the controls that were trained on shuffled photos, shows the contribution of photos.
+    `pair_accuracy` is also measured on the slice `unseen`, pairs of listings that are on no training or validation
+    page. Raises InputError if the model was trained on other searches or, split by seller, other listings;
     DataError if no test set was held out, no test page has a relevant listing, or `truth` lacks a row.
     """
-    log, unseen, scores, controls = _load_test_set(model, listings, searches, images, seed)
-    gains = gains_of(log, truth, qrels)
+    log, unseen, scores, controls = _load_test_set(inputs, seed)
+    gains, baseline = gains_of(log, inputs.truth, inputs.qrels), inputs.baseline
     if baseline is not None and baseline not in scores:
-        raise UsageError(f"--baseline {baseline}: not a variant of {model}", hint=did_you_mean(baseline, scores))
+        raise UsageError(f"--baseline {baseline}: not a variant of {inputs.model}", hint=did_you_mean(baseline, scores))
     id_order = byte_order(log.listing_ids)[log.listing]
     rank = partial(_ranked, log, scores, controls, gains, id_order)
     ranked = rank(np.ones(len(gains), dtype=bool))
     evaluated = _has_relevant(ranked)
     if not evaluated.all():
         logger.info("%d of %d test pages have no relevant listing and are left out", (~evaluated).sum(), len(evaluated))
-    if runs is not None:
-        _write_runs(runs, log, evaluated, gains, scores, id_order)
+    if inputs.runs is not None:
+        _write_runs(inputs.runs, log, evaluated, gains, scores, id_order)
     chosen = baseline or (TEXT if TEXT in scores else SHOWN)
     measurements = []
     for metric in metrics:
@@ -100,11 +105,9 @@ class PageFigures:
     values: dict[str, F64]
 
 
-def figures_of_pages(
-    *, model: Path, listings: Path, searches: Path, images: Path | None, metric: MetricName, seed: int
-) -> PageFigures:
-    """The values per page whose means `evaluate_ltr` returns, by the log's own events. Raises the same errors."""
-    log, _, scores, controls = _load_test_set(model, listings, searches, images, seed)
+def figures_of_pages(inputs: EvaluationInputs, metric: MetricName, seed: int) -> PageFigures:
+    """The values per page whose means `evaluate` returns, by the log's own events. Raises the same errors."""
+    log, _, scores, controls = _load_test_set(inputs, seed)
     id_order = byte_order(log.listing_ids)[log.listing]
     gains = gains_of(log, None, None)
     ranked = _ranked(log, scores, controls, gains, id_order, np.ones(len(gains), dtype=bool))
@@ -157,13 +160,11 @@ def _has_relevant(ranked: Ranked) -> Bools:
     return evaluated
 
 
-def _load_test_set(
-    model: Path, listings: Path, searches: Path, images: Path | None, seed: int
-) -> tuple[SearchLog, Bools, dict[str, F64], list[F64]]:
+def _load_test_set(inputs: EvaluationInputs, seed: int) -> tuple[SearchLog, Bools, dict[str, F64], list[F64]]:
     """The test pages, which of their rows are unseen in training, and all rows' scores by variants and controls."""
-    catalog = read_listings(listings)
-    log, unseen = _test_pages(model, searches, listings, catalog)
-    return log, unseen, *_scores(log, model, catalog, images, seed)
+    catalog = read_listings(inputs.listings)
+    log, unseen = _test_pages(inputs.model, inputs.searches, inputs.listings, catalog)
+    return log, unseen, *_scores(log, inputs.model, catalog, inputs.images, seed)
 
 
 def _test_pages(model: Path, searches: Path, listings: Path, catalog: Listings) -> tuple[SearchLog, Bools]:

@@ -106,16 +106,24 @@ def _plan(inputs: Inputs) -> Plan:
     return Plan(kind=ROWS_KIND, config=settings, inputs=sources, seed=inputs.seed)
 
 
-def evaluate_rows(
-    *, model: Path, features: Path, metrics: list[MetricName], seed: int, groups: Path | None = None
-) -> list[Measurement]:
+@dataclass(frozen=True)
+class EvaluationInputs:
+    """The inputs of an evaluation: a ranker of feature rows, a file of such rows, and their page sizes if needed."""
+
+    model: Path
+    features: Path
+    groups: Path | None = None
+
+
+def evaluate_rows(inputs: EvaluationInputs, metrics: list[MetricName], seed: int) -> list[Measurement]:
     """Every metric of the ranker and of a random order on the pages of a file; of the training file, the held-out ones.
 
     Raises DataError if no page has a relevant row, InputError if `model` is not a ranker of feature rows.
     """
-    rows, scores = _scored(model, features, groups)
+    features = inputs.features
+    rows, scores = _scored(inputs.model, features, inputs.groups)
     pages = pages_of(rows, features)
-    selected = _pages_to_evaluate(model, features, rows.qids)
+    selected = _pages_to_evaluate(inputs.model, features, rows.qids)
     of_rows = pages.rows(selected)
     test_pages, gains = pages.take(selected), rows.labels[of_rows]
     variants = {"random": generator(seed, "random order").random(len(gains)), FEATURES: scores[of_rows]}

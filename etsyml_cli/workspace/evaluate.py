@@ -18,6 +18,7 @@ from etsyml_cli.metrics.registry import all_metrics
 from etsyml_cli.systems import EXPECTED_MODELS, KINDS, MODELS, train_command
 
 _EVALUATE = {name: kind.evaluate for name, kind in KINDS.items()}
+_INPUTS = {name: kind.evaluation_inputs for name, kind in KINDS.items()}
 
 
 class Evaluation(msgspec.Struct, kw_only=True):
@@ -126,13 +127,9 @@ def _evaluate(
     defaults = [m for m in map(parse_metric, model.default_metrics) if "truth" in given or not m.spec.needs_truth]
     metrics = [metric for metric in wanted if _applies(metric, kind)] or defaults
     sources = {name: inputs[name] for name in (*model.inputs, *_needed(kind, wanted))}
-    measured = resolve(_EVALUATE, kind, "model")(
-        model=directory,
-        metrics=metrics,
-        seed=seed,
-        **sources,
-        **{name: value for name, value in given.items() if name in model.options},
-    )
+    options = {name: value for name, value in given.items() if name in model.options}
+    model_inputs = resolve(_INPUTS, kind, "model")(model=directory, **sources, **options)
+    measured = resolve(_EVALUATE, kind, "model")(model_inputs, metrics, seed)
     read = {*_read_by(kind, directory, wanted), "truth"}
     data = {
         name: str(path)

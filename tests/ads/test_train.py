@@ -19,7 +19,8 @@ from sklearn.metrics import roc_auc_score
 from etsyml_cli.ads.click_model import concatenate, learn_days
 from etsyml_cli.ads.columns import resolve_columns
 from etsyml_cli.ads.config import AdFeatures, AdHistory, CtrConfig
-from etsyml_cli.ads.evaluate import evaluate_ctr
+from etsyml_cli.ads.evaluate import EvaluationInputs
+from etsyml_cli.ads.evaluate import evaluate as evaluate_ctr
 from etsyml_cli.ads.log.day_totals import Averages
 from etsyml_cli.ads.log.log import open_log
 from etsyml_cli.ads.new_model import new_model
@@ -106,7 +107,7 @@ def train(root: Path, out: Path, *, impressions: Path | None = None, listings: b
 def evaluate(root: Path, model: Path, *names: str, **options):
     inputs = {"impressions": root / "impressions.parquet", "listings": root / "listings.parquet", **options}
     metrics = [parse_metric(name) for name in names or ("auc", "logloss", "ne", "calibration")]
-    return evaluate_ctr(model=model, metrics=metrics, seed=0, **inputs)
+    return evaluate_ctr(EvaluationInputs(model=model, **inputs), metrics, 0)
 
 
 def state(model: Path, root: Path) -> bytes:

@@ -20,7 +20,7 @@ from etsyml_cli.report.missing import Missing
 from etsyml_cli.report.query_changes import compare
 from etsyml_cli.report.search import LEAST_MATCHING, QUERIES, Search, Similar, search
 from etsyml_cli.report.thumbnails import Photo
-from etsyml_cli.search.evaluate import PageFigures, figures_of_pages
+from etsyml_cli.search.evaluate import EvaluationInputs, PageFigures, figures_of_pages
 from tests.conftest import Etsyml
 from tests.report.sample_workspace import json_of, page, sample
 
@@ -60,7 +60,7 @@ def test_changes_per_query_add_up_to_the_difference_of_evaluate(
     [images] = place.all_images()
     tables = {name: place.table(name) for name in ("listings", "searches")}
     metric = parse_metric("ndcg@10")
-    pages = figures_of_pages(model=place.model("ltr"), **tables, images=images, metric=metric, seed=0)
+    pages = figures_of_pages(EvaluationInputs(model=place.model("ltr"), **tables, images=images), metric, 0)
     changes = compare(pages, "ndcg@10", "text", "multimodal").changes
     figures = json_of(etsyml, place, "evaluate", "--model", "ltr", "--metric", "ndcg@10")["evaluations"][0]["metrics"]
     multimodal = next(one for one in figures if one["variant"] == "multimodal")

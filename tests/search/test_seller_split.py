@@ -17,7 +17,7 @@ from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.photos.reduced import shuffle_photos
 from etsyml_cli.photos.svd import Svd
-from etsyml_cli.search.evaluate import evaluate_ltr
+from etsyml_cli.search.evaluate import EvaluationInputs, evaluate
 from etsyml_cli.search.features import photo_blocks, rows_of_log
 from etsyml_cli.search.log import SearchLog
 from etsyml_cli.search.prepare import load_training_data
@@ -98,7 +98,7 @@ def test_other_shops_than_those_that_were_held_out_are_refused(mall: Shop, tmp_p
     moved = [row | {"shop_id": "S1"} for row in mall.listings]
     inputs = mall.inputs() | {"listings": write_table("listings", moved, tmp_path / "moved.parquet")}
     with pytest.raises(InputError, match=r"moved\.parquet: not the listings"):
-        evaluate_ltr(model=model, **inputs, images=mall.root / "images", metrics=[parse_metric("map")], seed=0)
+        evaluate(EvaluationInputs(model=model, **inputs, images=mall.root / "images"), [parse_metric("map")], 0)
 
 
 @given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=5), min_size=1, max_size=6))
@@ -128,7 +128,8 @@ def test_a_divided_log_holds_every_row_once_among_rows_of_its_page_and_part(part
 
 def by_slice(shop: Shop, model: Path, *metrics: str, **options) -> dict[tuple[str, str, str], Measurement]:
     names = [parse_metric(metric) for metric in metrics]
-    found = evaluate_ltr(model=model, **shop.inputs(), images=shop.root / "images", metrics=names, seed=0, **options)
+    inputs = EvaluationInputs(model=model, **shop.inputs(), images=shop.root / "images", **options)
+    found = evaluate(inputs, names, 0)
     return {(one.name, one.slice, one.variant): one for one in found}
 
 

@@ -22,7 +22,7 @@ from etsyml_cli.io.truth import FOLDER, SCHEMAS, truth_writer
 from etsyml_cli.metrics.names import parse_metric
 from etsyml_cli.photos.store import FEATURES, IDS, KIND, read_image_features
 from etsyml_cli.search.config import LtrConfig
-from etsyml_cli.search.evaluate import evaluate_ltr, figures_of_pages
+from etsyml_cli.search.evaluate import EvaluationInputs, evaluate, figures_of_pages
 from etsyml_cli.search.prepare import Inputs
 from etsyml_cli.search.rank import RankInputs, rank
 from etsyml_cli.search.store import load_model
@@ -83,9 +83,9 @@ class Shop:
         return Inputs(**self.inputs(), **({"images": self.root / "images", "config": CONFIG, "seed": 0} | options))
 
     def evaluate(self, model: Path, *metrics: str, **options) -> dict[tuple[str, str], object]:
-        options = {"images": self.root / "images", "seed": 0} | options
+        options = {"images": self.root / "images"} | options
         names = [parse_metric(metric) for metric in metrics]
-        found = evaluate_ltr(model=model, **self.inputs(), metrics=names, **options)
+        found = evaluate(EvaluationInputs(model=model, **self.inputs(), **options), names, 0)
         return {(one.name, one.variant): one for one in found}
 
     def rank(self, model: Path, query: str, k: int = 10) -> dict:
@@ -151,7 +151,7 @@ def test_words_beat_the_shown_order_and_photos_add_to_words(shop: Shop, model: P
 
 def test_the_figures_of_single_pages_average_to_those_of_all(shop: Shop, model: Path) -> None:
     ndcg = parse_metric("ndcg@5")
-    pages = figures_of_pages(model=model, **shop.inputs(), images=shop.root / "images", metric=ndcg, seed=0)
+    pages = figures_of_pages(EvaluationInputs(model=model, **shop.inputs(), images=shop.root / "images"), ndcg, 0)
     found = shop.evaluate(model, "ndcg@5")
     assert set(pages.values) == {variant for _, variant in found}
     for variant, values in pages.values.items():
@@ -320,13 +320,13 @@ def test_other_searches_than_the_trained_ones_are_refused(shop: Shop, model: Pat
     other = write_table("searches", shop.searches[:-8], tmp_path / "other.parquet")
     inputs = {"listings": shop.inputs()["listings"], "images": shop.root / "images"}
     with pytest.raises(InputError, match=r"other\.parquet: not the searches"):
-        evaluate_ltr(model=model, searches=other, metrics=[parse_metric("map")], seed=0, **inputs)
+        evaluate(EvaluationInputs(model=model, searches=other, **inputs), [parse_metric("map")], 0)
 
 
 def test_missing_listings_are_reported_with_the_command_to_make_them(shop: Shop, model: Path, tmp_path: Path) -> None:
     inputs = {"listings": tmp_path / "none.parquet", "searches": shop.inputs()["searches"]}
     with pytest.raises(InputError, match=r"none\.parquet: listings table not found"):
-        evaluate_ltr(model=model, images=shop.root / "images", metrics=[parse_metric("map")], seed=0, **inputs)
+        evaluate(EvaluationInputs(model=model, images=shop.root / "images", **inputs), [parse_metric("map")], 0)
 
 
 @pytest.mark.parametrize("tensor", ["document_frequency", "multimodal.image", "text.overlap"])

@@ -23,7 +23,7 @@ from etsyml_cli.search.log import read_searches
 from etsyml_cli.search.prepare import load_training_data
 from etsyml_cli.search.rank import RankInputs, before_and_after, rank, rank_searches
 from etsyml_cli.search.store import load_model
-from etsyml_cli.search.svmlight_ranker import Inputs, evaluate_rows, rank_rows, train_on_rows
+from etsyml_cli.search.svmlight_ranker import EvaluationInputs, Inputs, evaluate_rows, rank_rows, train_on_rows
 from etsyml_cli.search.train import export_ltr
 from etsyml_cli.text.listings import read_listings
 from tests.conftest import REPOSITORY
@@ -308,14 +308,14 @@ def test_rows_of_custom_features_are_trained_on_evaluated_and_ranked(tmp_path: P
     assert not train_on_rows(Inputs(**options), out=tmp_path / "model").up_to_date
     assert train_on_rows(Inputs(**options), out=tmp_path / "model").up_to_date
     metrics = [parse_metric("ndcg@3")]
-    found = evaluate_rows(model=tmp_path / "model", features=test, groups=None, metrics=metrics, seed=0)
+    found = evaluate_rows(EvaluationInputs(tmp_path / "model", test), metrics, 0)
     assert found[1].variant == "features" and found[1].against.low > 0.1 and found[1].n == 40
     lists = list(rank_rows(model=tmp_path / "model", features=test, groups=None, k=2))
     lines = test.read_text().splitlines()
     assert len(lists) == 40 and all(len(one.items) == 2 for one in lists)
     assert all(f"qid:{one.query} " in lines[int(item.id) - 1] for one in lists for item in one.items)
     with pytest.raises(DataError, match="is the training file, and no page of it was held out"):
-        evaluate_rows(model=tmp_path / "model", features=train, groups=None, metrics=metrics, seed=0)
+        evaluate_rows(EvaluationInputs(tmp_path / "model", train), metrics, 0)
 
 
 def test_a_training_file_is_evaluated_on_its_held_out_pages(tmp_path: Path) -> None:
@@ -323,7 +323,7 @@ def test_a_training_file_is_evaluated_on_its_held_out_pages(tmp_path: Path) -> N
     options = {"features": train, "groups": None, "config": config_of(valid_share=0.2), "seed": 0}
     train_on_rows(Inputs(**options, holdout="0.25"), out=tmp_path / "model")
     metrics = [parse_metric("map")]
-    found = evaluate_rows(model=tmp_path / "model", features=train, groups=None, metrics=metrics, seed=0)
+    found = evaluate_rows(EvaluationInputs(tmp_path / "model", train), metrics, 0)
     assert 15 < found[0].n < 45
 
 
