@@ -128,7 +128,7 @@ def test_only_what_etsyml_wrote_is_replaced(tmp_path: Path) -> None:
     write(tmp_path / "full", "old", Plan(kind="test"))
     for free in (tmp_path / "empty", tmp_path / "nothing", tmp_path / "full"):
         refuse_to_overwrite(free, "test", force=False)
-    with pytest.raises(UsageError, match="holds test, not other"):
+    with pytest.raises(UsageError, match="contains test, not other"):
         refuse_to_overwrite(tmp_path / "full", "other", force=False)
     refuse_to_overwrite(tmp_path / "full", "other", force=True)
     (tmp_path / "full/manifest.json").write_text("")  # damaged, but the record of its run still names its outputs

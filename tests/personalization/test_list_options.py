@@ -143,7 +143,7 @@ def test_shops_need_listings_that_name_them(favorites: Path, tmp_path: Path) -> 
         train(favorites, tmp_path / "shops", shops=True)
     (tmp_path / "bare.csv").write_text("listing_id,title\nL00,a\n")
     ingest("listings", [str(tmp_path / "bare.csv")], out=tmp_path / "bare.parquet", config=IngestConfig())
-    with pytest.raises(DataError, match="no favorite is of a listing with a shop_id"):
+    with pytest.raises(DataError, match="no favorited listing has a shop_id"):
         train(favorites, tmp_path / "shops", listings=tmp_path / "bare.parquet", shops=True)
 
 

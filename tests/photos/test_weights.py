@@ -66,7 +66,7 @@ ODD_TENSORS: dict[str, Callable[[], torch.Tensor]] = {
 @pytest.mark.parametrize("kind", ODD_TENSORS)
 def test_odd_tensors_are_refused_by_name(tmp_path: Path, kind: str) -> None:
     torch.save({"good": torch.zeros(2), "odd": ODD_TENSORS[kind]()}, tmp_path / "odd.pt")
-    with pytest.raises(InputError, match=rf"odd\.pt: odd is {kind}, and weights are"):
+    with pytest.raises(InputError, match=rf"odd\.pt: odd is {kind}, but weights must be"):
         read_state_dict(tmp_path / "odd.pt")
 
 
@@ -144,7 +144,7 @@ def test_a_failed_download_has_a_hint(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert default_weights is not None
     with pytest.raises(MissingPartError, match="no route to host") as caught:
         default_weights()
-    assert caught.value.hint == "Fetch vgg19-dcbb9e9d.pth elsewhere and name it with: --set weights=PATH"
+    assert caught.value.hint == "Download vgg19-dcbb9e9d.pth on another machine and use it with: --set weights=PATH"
 
 
 def test_what_was_downloaded_is_not_downloaded_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -86,13 +86,13 @@ def test_a_changed_catalog_is_read_instead_and_logged(
     asked = inputs(shop, model) | {"listings": tmp_path / "listings.parquet"}
     found = rank(RankInputs(**asked), "red scarf", k=99, index=index)
     assert "new" in {item.id for item in found.items}
-    assert "made from another listings; refresh it with: etsyml index ltr" in said.text
+    assert "listings has changed), ignoring it; rebuild with: etsyml index ltr" in said.text
 
 
 def test_an_index_of_another_model_is_not_used(shop: Shop, index: Path, said: pytest.LogCaptureFixture) -> None:
     other = inputs(shop, shop.train("other", config=config_of(shape="global")))
     assert rank(RankInputs(**other), "lamp", k=5, index=index) == rank(RankInputs(**other), "lamp", k=5)
-    assert "made from another model" in said.text
+    assert "(model has changed)" in said.text
 
 
 @pytest.mark.parametrize(

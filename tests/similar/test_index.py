@@ -113,7 +113,7 @@ def test_a_stale_index_is_named_and_left_out(
     with caplog.at_level(logging.WARNING, "etsyml"):
         found = lists_of(now, index=index, listing_ids=["L001"])
     assert str(index) in caplog.text
-    assert "refresh it with: etsyml index similar" in caplog.text
+    assert "rebuild with: etsyml index similar" in caplog.text
     assert found == lists_of(now, listing_ids=["L001"])
 
 

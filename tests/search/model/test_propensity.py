@@ -134,7 +134,7 @@ def test_positions_beyond_the_maximum_are_ignored():
 )
 def test_a_log_that_compares_nothing_is_refused(rows):
     columns = [column.astype(kind) for column, kind in zip(log_of(*rows), (int, int, bool), strict=True)]
-    with pytest.raises(DataError, match="position bias cannot be learned") as refused:
+    with pytest.raises(DataError, match="position bias cannot be estimated") as refused:
         fit_propensities(*columns)
     assert "longer log" in refused.value.hint
 
