@@ -66,7 +66,7 @@ def test_the_global_shape_knows_the_listing_and_not_the_query(shop: Shop, model:
         for query in ("red scarf", "blue lamp")
     ]
     assert orders[0] == orders[1]
-    assert "Algorithms 1 and 2 to the letter" in (everywhere / CARD).read_text()
+    assert "exactly Algorithms 1 and 2" in (everywhere / CARD).read_text()
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_a_query_of_unknown_words_is_still_ranked(shop: Shop, model: Path) -> No
 def test_position_bias_is_in_the_metrics_and_on_the_card(model: Path) -> None:
     bias = load_json(model, METRICS)["position_bias"]
     assert len(bias["examination"]) == 8 and bias["examination"][0] == 1
-    assert "How likely a position is looked at" in (model / CARD).read_text()
+    assert "Examination probability of each position" in (model / CARD).read_text()
 
 
 def test_exported_pairs_are_algorithm_2s_instances(shop: Shop, tmp_path: Path) -> None:
