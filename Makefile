@@ -14,7 +14,7 @@ demo: $(VENV)/.runtime  ## run the whole job on sample_data/, from raw logs to r
 
 test: $(VENV)/.dev  ## lint, types and all tests
 	$(MAKE) --no-print-directory lint types
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-cpus: $(VENV)/.dev  ## all tests as on other CPUs; prints one line per setting
 	$(BIN)/python scripts/test_cpus.py
