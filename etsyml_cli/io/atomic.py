@@ -66,18 +66,23 @@ def only_writer(target: Path) -> Iterator[int]:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise UsageError(f"{path}: not a regular file", hint="Remove it.")
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor, target)
         yield descriptor
-    except BlockingIOError:
-        raise UsageError(
-            f"{target}: another etsyml process is writing to it", hint="Wait until it has finished."
-        ) from None
     except OSError as error:
         if error.errno == errno.ENOSPC and error.filename is None:  # so that the error can name the full disk
             error.filename = str(target)
         raise
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, target: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(
+            f"{target}: another etsyml process is writing to it", hint="Wait until it has finished."
+        ) from None
 
 
 def lock_path(target: Path) -> Path:
