@@ -108,7 +108,7 @@ def _record_facts(draft: TableDraft, tally: Tally, contract: Contract) -> None:
     }
     draft.facts = {
         "reasons": {reason.value: n for reason, n in sorted(tally.reasons.items())},
-        "trailing_empty_fields": tally.trailing_empty,
+        **{note.value.replace(" ", "_"): n for note, n in sorted(tally.notes.items())},
         "mapping": {target: source for target, source in contract.mapping.columns.items() if target != source},
         "left_out": contract.mapping.left_out,
         "image_root": _image_root(contract, draft.scratch.parent),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from etsyml_cli.core.log import progress
 from etsyml_cli.ingest.contract import Contract, Problems, check_block, drop_problems
 from etsyml_cli.ingest.duplicates import key_columns, keys_of
-from etsyml_cli.ingest.formats.cells import Block
+from etsyml_cli.ingest.formats.cells import Block, Note
 from etsyml_cli.ingest.formats.formats import read_blocks
 from etsyml_cli.ingest.sources import Inputs
 from etsyml_cli.io.rejects import Reason, Reject, encode_reject, raw_text
@@ -33,7 +33,7 @@ class Tally:
     merged: int = 0
     reasons: Counter[Reason] = field(default_factory=Counter)
     examples: list[Reject] = field(default_factory=list)
-    trailing_empty: int = 0
+    notes: Counter[Note] = field(default_factory=Counter)
     new_keys: tuple[str, ...] = ()  # JSON keys that are not in the first lines of any file
 
     def reject(self, reject: Reject, draft: TableDraft) -> None:
@@ -109,6 +109,6 @@ def _accept(
     for reject in rejects_of(block, problems, file):
         tally.reject(reject, draft)
     tally.rows_in += block.n_rows
-    tally.trailing_empty += len(block.trailing_empty)
+    tally.notes.update({note: len(lines) for note, lines in block.notes.items()})
     tally.new_keys = tuple(dict.fromkeys((*tally.new_keys, *block.new_keys)))
     return drop_problems(rows, problems), np.delete(block.lines, list(problems))

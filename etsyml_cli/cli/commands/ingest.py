@@ -44,15 +44,46 @@ def ingest(
             "--map-file", metavar="FILE", help="Read the column mapping from a YAML file of `ours: theirs` lines."
         ),
     ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(metavar="CHARACTER", help="Field delimiter [default: guessed].")
+    preset: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Read the export of a known program, such as shopify or opensearch-ubi."),
     ] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="Names of the columns of a file without a header.")
+    ] = None,
+    explode: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Read each element of the lists in COLUMN as a row.")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Field delimiter, such as ; or :: or tab [default: guessed].")
+    ] = None,
+    quote: Annotated[str | None, typer.Option(metavar="CHARACTER|none", help="Quote character of CSV.")] = None,
+    escape: Annotated[str | None, typer.Option(metavar="CHARACTER", help="Escape character of CSV.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Encoding of text files, such as latin-1 [default: utf-8].")
+    ] = None,
+    decimal: Annotated[str | None, typer.Option(metavar=".|,", help="Decimal mark of numbers.")] = None,
     tz: Annotated[
         str | None, typer.Option(metavar="ZONE", help="Time zone of local timestamps, such as Europe/Berlin.")
     ] = None,
     time_unit: Annotated[str | None, typer.Option(metavar="s|ms|us|ns", help="Unit of numeric timestamps.")] = None,
+    time_format: Annotated[
+        str | None, typer.Option(metavar="FORMAT", help="Format of timestamps, such as %d.%m.%Y %H:%M.")
+    ] = None,
     event_map: Annotated[
         list[str] | None, typer.Option(metavar="THEIRS=OURS", help="Read event THEIRS as event OURS; repeatable.")
+    ] = None,
+    weight_map: Annotated[
+        str | None,
+        typer.Option(metavar="THEIRS=NUMBER,…", help="Read the weight of a favorite from the text in its column."),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=VALUE,…", help="Take only rows with these values in COLUMN; repeatable."),
+    ] = None,
+    drop: Annotated[
+        str | None,
+        typer.Option(metavar="owner,bots", help="Leave out events of owners on their listings, and of bots."),
     ] = None,
     max_bad_rate: Annotated[
         float | None, typer.Option(metavar="SHARE", help="Fail if the share of invalid rows is higher [default: 0.01].")
@@ -91,10 +122,23 @@ def ingest(
         set_,
         {
             "map": mapping or None,
+            "columns": columns.split(",") if columns else None,
+            "explode": explode,
             "delimiter": delimiter,
+            "quote": quote,
+            "escape": escape,
+            "encoding": encoding,
+            "decimal": decimal,
             "tz": tz,
             "time_unit": time_unit,
+            "time_format": time_format,
             "event_map": pairs(event_map, "--event-map") or None,
+            "weight_map": {
+                k: float(v) for k, v in pairs(weight_map.split(",") if weight_map else None, "--weight-map").items()
+            }
+            or None,
+            "only": {k: v.split(",") for k, v in pairs(only, "--only").items()} or None,
+            "drop": drop.split(",") if drop else None,
             "max_bad_rate": max_bad_rate,
             "image_root": image_root,
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from types import NoneType
 from typing import Any
 
@@ -30,6 +31,12 @@ class Cells:
         return Cells(self.array[:n], {row: value for row, value in self.other_types.items() if row < n})
 
 
+class Note(StrEnum):
+    """What the summary of ingest counts beside rows: lines that were read in a particular way."""
+
+    TRAILING_EMPTY_FIELD = "trailing empty fields"
+
+
 @dataclass(frozen=True)
 class UnreadableRow:
     """A row that cannot be parsed."""
@@ -47,9 +54,7 @@ class Block:
     lines: NDArray[np.int64]  # (N,) 1-based line on which each row begins; in Parquet the row number
     raw: Callable[[int], bytes]  # the text of row i
     unreadable: list[UnreadableRow] = field(default_factory=list)
-    trailing_empty: list[int] = field(
-        default_factory=list
-    )  # lines with an extra empty field at the end, which was dropped
+    notes: dict[Note, list[int]] = field(default_factory=dict)  # lines that were read in a particular way
     new_keys: tuple[str, ...] = ()  # keys seen so far that are not in the header (JSON Lines)
 
     @property
@@ -69,7 +74,7 @@ class Block:
             columns={name: cells.head(kept) for name, cells in self.columns.items()},
             lines=self.lines[:kept],
             unreadable=[one for one in self.unreadable if one.line < end_line],
-            trailing_empty=[line for line in self.trailing_empty if line < end_line],
+            notes={note: [line for line in lines if line < end_line] for note, lines in self.notes.items()},
         )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from etsyml_cli.core.errors import InputError, UsageError
-from etsyml_cli.ingest.formats.cells import BATCH_ROWS, Block, Cells, UnreadableRow, concatenate
+from etsyml_cli.ingest.formats.cells import BATCH_ROWS, Block, Cells, Note, UnreadableRow, concatenate
 from etsyml_cli.ingest.formats.files import Header, InputFile, whole_lines
 from etsyml_cli.io.rejects import Reason
 
@@ -157,11 +157,11 @@ def _expect_closed_quotes(record: list[str], delimiter: str) -> None:
 
 def _block(chunk: _Chunk, n_fields: int, positions: dict[str, int]) -> Block:
     unreadable = [_unreadable(chunk, line, line + 1, Reason.UNCLOSED_QUOTE) for line in chunk.bad_lines]
-    trailing_empty: list[int] = []
+    notes: dict[Note, list[int]] = {}
     rows = list(range(len(chunk.records)))
     if any(len(record) != n_fields for record in chunk.records):
         rows, wrong, shortened = _split_by_length(chunk.records, n_fields)
-        trailing_empty = [chunk.lines_before + chunk.starts[i] + 1 for i in shortened]
+        notes = {Note.TRAILING_EMPTY_FIELD: [chunk.lines_before + chunk.starts[i] + 1 for i in shortened]}
         unreadable += [_unreadable(chunk, chunk.starts[i], chunk.ends[i], Reason.FIELD_COUNT) for i in wrong]
     if not chunk.text.isascii() and _has_escaped_bytes(chunk.text):
         not_utf8 = [i for i in rows if _has_escaped_bytes("".join(chunk.records[i]))]
@@ -170,9 +170,7 @@ def _block(chunk: _Chunk, n_fields: int, positions: dict[str, int]) -> Block:
     columns = _columns([chunk.records[i] for i in rows], positions)
     lines = np.array([chunk.starts[i] for i in rows], dtype=np.int64) + chunk.lines_before + 1
     unreadable.sort(key=lambda row: row.line)
-    return Block(
-        columns, lines, lambda i: chunk.raw(chunk.starts[rows[i]], chunk.ends[rows[i]]), unreadable, trailing_empty
-    )
+    return Block(columns, lines, lambda i: chunk.raw(chunk.starts[rows[i]], chunk.ends[rows[i]]), unreadable, notes)
 
 
 def _columns(records: list[list[str]], positions: dict[str, int]) -> dict[str, Cells]:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.ingest.formats import files as input_files
+from etsyml_cli.ingest.formats.cells import Note
 from etsyml_cli.ingest.formats.files import InputFile, detect_format, find_files
 from etsyml_cli.ingest.formats.formats import RawTexts, read_blocks, read_header
 from etsyml_cli.io.rejects import Reason
@@ -181,7 +182,7 @@ def test_one_trailing_empty_field_is_dropped_and_counted(tmp_path):
     header = read_header(file)
     (block,) = read_blocks(file, header, header.names)
     assert block.lines.tolist() == [2, 3]
-    assert block.trailing_empty == [2]
+    assert block.notes == {Note.TRAILING_EMPTY_FIELD: [2]}
     assert [(row.line, row.reason, row.raw) for row in block.unreadable] == [
         (4, Reason.FIELD_COUNT, b"5,6,7\n"),
         (5, Reason.FIELD_COUNT, b"8,9,,\n"),
