@@ -1,24 +1,35 @@
-"""Ingest JSON Lines: rows per CPU-second of the process and its peak memory, compared with a plain json.loads loop.
+"""Ingest JSON Lines, CSV and Parquet: rows per CPU-second of the process and its peak memory.
 
 Each file is ingested at two sizes: memory must not grow with it. One row in a thousand is invalid and must be rejected.
-Sizes in rows: `python -m benchmarks ingest`, or `python -m benchmarks.ingest 1000000 10000000`.
+JSON Lines are compared with a plain json.loads loop. If BASELINE is the path of another checkout, each file is also
+ingested by that version, run by run.
+Sizes in rows: `python -m benchmarks ingest`, or `BASELINE=../other python -m benchmarks.ingest 1000000 10000000`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
-from benchmarks.measure import cost_of, etsyml
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from benchmarks.measure import Cost, cost_of, etsyml
 
 SIZES = (200_000, 2_000_000)
 GOAL_ROWS_A_CPU_SECOND = 250_000
 GOAL_MB = 500
 ROWS_A_BAD_ONE = 1_000
+RUNS_AGAINST_BASELINE = 5
+ROWS_WRITTEN_AT_ONCE = 100_000
 
 JSON_LOADS = "import json, sys\nfor line in open(sys.argv[1], encoding='utf-8'): json.loads(line)"
 WORDS = ("linen", "dress", "oak", "table", "silver", "ring", "wool", "scarf", "vintage", "lamp", "mug", "print")
@@ -59,28 +70,78 @@ def favorites(n: int) -> Iterator[Row]:
 TABLES: dict[str, Callable[[int], Iterator[Row]]] = {"impressions": impressions, "favorites": favorites}
 
 
-def measure(table: str, n: int, folder: Path) -> None:
-    log, out = folder / f"{table}.jsonl", folder / f"{table}.parquet"
-    with log.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(row, separators=(",", ":")) + "\n" for row in TABLES[table](n))
-    loop = cost_of([sys.executable, "-c", JSON_LOADS, str(log)])
-    ours = cost_of(etsyml("ingest", table, str(log), "--out", str(out), "--force"))
-    rejects = len(out.with_name(f"{table}.rejects.jsonl").read_bytes().splitlines())
+def write_jsonl(rows: Iterator[Row], path: Path) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
+
+
+def write_csv(rows: Iterator[Row], path: Path) -> None:
+    tables = _tables(rows)
+    first = next(tables)
+    with pa.csv.CSVWriter(path, first.schema, write_options=pa.csv.WriteOptions(quoting_style="needed")) as writer:
+        writer.write(first)
+        for table in tables:
+            writer.write(table)
+
+
+def write_parquet(rows: Iterator[Row], path: Path) -> None:
+    tables = _tables(rows)
+    first = next(tables)
+    with pq.ParquetWriter(path, first.schema) as writer:
+        writer.write(first)
+        for table in tables:
+            writer.write(table)
+
+
+FORMATS: dict[str, Callable[[Iterator[Row], Path], None]] = {
+    "jsonl": write_jsonl,
+    "csv": write_csv,
+    "parquet": write_parquet,
+}
+
+
+def measure(table: str, form: str, n: int, folder: Path) -> None:
+    log, out = folder / f"{table}.{form}", folder / "out.parquet"
+    FORMATS[form](TABLES[table](n), log)
+    command = etsyml("ingest", table, str(log), "--out", str(out), "--force")
+    ours = cost_of(command)
+    rejects = len(out.with_name("out.rejects.jsonl").read_bytes().splitlines())
     if rejects != -(-n // ROWS_A_BAD_ONE):
         sys.exit(f"{table}: {rejects:,} rejects of {n:,} rows")
     print(
-        f"{table:12} {n:>10,} rows {log.stat().st_size / 1e6:>6.0f} MB:"
-        f" {n / ours.cpu_s:>8,.0f} rows/CPU-s (goal {GOAL_ROWS_A_CPU_SECOND:,}),"
-        f" {ours.peak_mb:.0f} MB (goal < {GOAL_MB});"
-        f" json.loads alone {n / loop.cpu_s:,.0f} rows/CPU-s, {loop.cpu_s / ours.cpu_s:.2f} of etsyml's time"
+        f"{table:12} {form:8} {n:>10,} rows {log.stat().st_size / 1e6:>6.0f} MB:"
+        f" {n / ours.cpu_s:>9,.0f} rows/CPU-s (goal {GOAL_ROWS_A_CPU_SECOND:,}),"
+        f" {ours.peak_mb:.0f} MB (goal < {GOAL_MB}){_beside_json_loads(log, ours, n) if form == 'jsonl' else ''}",
+        flush=True,
     )
+    if baseline := os.environ.get("BASELINE"):
+        _beside_baseline(command, Path(baseline).resolve())
+
+
+def _beside_json_loads(log: Path, ours: Cost, n: int) -> str:
+    loop = cost_of([sys.executable, "-c", JSON_LOADS, str(log)])
+    return f"; json.loads alone {n / loop.cpu_s:,.0f} rows/CPU-s, {loop.cpu_s / ours.cpu_s:.2f} of etsyml's time"
+
+
+def _beside_baseline(command: list[str], checkout: Path) -> None:
+    """The ratio of CPU seconds of this version and of the one in `checkout`, run in turn."""
+    other = ["env", f"PYTHONPATH={checkout}", command[0], "-P", *command[1:]]
+    pairs = [(cost_of(command), cost_of(other)) for _ in range(RUNS_AGAINST_BASELINE)]
+    ratios = sorted(ours.cpu_s / theirs.cpu_s for ours, theirs in pairs)
+    print(f"    CPU beside the baseline: {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+
+
+def _tables(rows: Iterator[Row]) -> Iterator[pa.Table]:
+    while part := list(islice(rows, ROWS_WRITTEN_AT_ONCE)):
+        yield pa.Table.from_pylist(part)
 
 
 def main(sizes: tuple[int, ...] = SIZES) -> None:
     for table in TABLES:
-        for n in sizes:
-            with tempfile.TemporaryDirectory() as folder:
-                measure(table, n, Path(folder))
+        for form in FORMATS:
+            for n in sizes:
+                with tempfile.TemporaryDirectory() as folder:
+                    measure(table, form, n, Path(folder))
 
 
 if __name__ == "__main__":
