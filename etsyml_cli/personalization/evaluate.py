@@ -77,7 +77,7 @@ def evaluate(inputs: EvaluationInputs, metrics: list[MetricName], seed: int) -> 
     expect_same_input(manifest_of(inputs.model), "favorites", inputs.favorites)
     trained = load_model(inputs.model)
     measurements = []
-    shop_of = None if inputs.listings is None else shops_of(trained, inputs.listings)
+    shop_of = None if inputs.listings is None else shops_of(inputs.model, trained, inputs.listings)
     test_lists = _recommend_to_test_users(inputs.model, trained, max(map(_depth, metrics)), shop_of)
     for metric in _measurable(metrics, test_lists):
         shape = _shape(metric)
