@@ -86,11 +86,10 @@ def write_features(
 def report_rejects(reasons: Counter[str], photos: Photos) -> None:
     """Warn of photos that cannot be read. Raises DataError if no photo can be read."""
     n_photos = len(photos.images)
-    first = photos.images[0].as_py()
     counts = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
     if reasons.total() == n_photos:
         raise DataError(
-            f"{photos.root}: none of {n_photos:,} photos could be read ({counts}), such as {first!r}",
+            f"{photos.root}: none of {n_photos:,} photos could be read ({counts}), such as {photos.images[0]}",
             hint="Set the directory of the photos with: etsyml ingest listings FILE --image-root DIR"
             if "missing" in reasons
             else None,

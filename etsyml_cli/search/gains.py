@@ -16,7 +16,8 @@ from etsyml_cli.search.log import SearchLog
 def gains_of(log: SearchLog, searches: Path, truth: Path | None, qrels: Path | None) -> F64:
     """The gain of each row of the log, shape (N,): from `qrels` if given, else the planted `truth`, else the events.
 
-    `searches` is the table of the log. Raises DataError if the truth lacks a row, or if the qrels have no query or no listing of the log.
+    `searches` is the table of the log. Raises DataError if the truth lacks a row, or if the qrels have no query or no
+    listing of the log.
     """
     if qrels is not None:
         return _qrels_grades(log, searches, qrels)

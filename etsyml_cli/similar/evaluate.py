@@ -65,7 +65,7 @@ def evaluate_similar(
 
 
 def _together(known: Ids, favorites: Path | None, searches: Path | None) -> sparse.csr_matrix:
-    """The known listings that each user favorited or that were clicked on each page: a sparse 0/1 matrix (groups, I)."""
+    """The known listings that each user favorited or that were clicked on each page: sparse (groups, I) of 0 and 1."""
     if favorites is not None:
         logger.info("related: favorited by one user")
         table = read_table(favorites, "favorites", ["user_id", "listing_id"])
