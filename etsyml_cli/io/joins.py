@@ -34,13 +34,13 @@ def check_join(
     Raises DataError with an id of each side, and `hint` or advice to compare them, if none is; if not `required`, that
     is a warning too. Says nothing if all are, or if `left` has no ids.
     """
-    ids, others = _distinct(left.values), _distinct(right.values)
+    ids, others = _distinct(left.values), _texts(right.values)
     matched, total = pc.sum(pc.is_in(ids, others)).as_py() or 0, len(ids)
     if total == 0 or matched == total:
         return
     if matched == 0 and required:
         raise DataError(
-            f"none of {total:,} {left.what} is in {right.what}{_examples(left, right, ids, others)}",
+            f"0 of {total:,} {left.what} are in {right.what}{_examples(left, right, ids, others)}",
             hint=hint or _advice(left, right),
         )
     log = logger.warning if matched == 0 or matched < least * total else logger.info
@@ -60,11 +60,13 @@ def distinct_ids(pieces: Iterable[pa.Array]) -> pa.Array:
 
 
 def _distinct(values: pa.Array | pa.ChunkedArray | Sequence[str]) -> pa.Array:
+    return _texts(pc.unique(values) if isinstance(values, pa.Array | pa.ChunkedArray) else dict.fromkeys(values))
+
+
+def _texts(values: pa.Array | pa.ChunkedArray | Iterable[str]) -> pa.Array:
     column = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, pa.large_string())
-    unique = pc.unique(column)
-    if pa.types.is_dictionary(unique.type):
-        unique = unique.dictionary_decode()
-    return unique.drop_null().cast(pa.large_string())
+    texts = column.cast(pa.large_string()).drop_null()
+    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
 def _examples(left: Ids, right: Ids, ids: pa.Array, others: pa.Array) -> str:
@@ -79,9 +81,9 @@ def _examples(left: Ids, right: Ids, ids: pa.Array, others: pa.Array) -> str:
 
 
 def _most_similar(one: str, others: list[str]) -> str:
-    inside = [other for other in others if one in other or other in one]
+    inside = [other for other in others if other and (one in other or other in one)]
     if inside:
-        return min(inside, key=lambda other: abs(len(other) - len(one)))
+        return min(inside, key=lambda other: (abs(len(other) - len(one)), other[0] != one[0]))
     return nearest_word(one, others[:MAX_IDS_COMPARED]) or others[0]
 
 
