@@ -188,9 +188,6 @@ def _no_test_set(directory: Path) -> DataError:
     split: UserSplit = load_json(directory, SPLIT, UserSplit)
     if split.rule == "none":
         return DataError(f"{directory}: trained with --holdout none, so there is no test set", hint="Train without it.")
-    if split.rule == "file":
-        name = (split.file or {})["name"]
-        return DataError(f"{directory}: no held-out favorites, because {name} contains none of the favorites")
     return DataError(
         f"{directory}: no held-out favorites, because no user has {split.min_favorites} favorites",
         hint="Give test favorites with --holdout FILE, or train on more favorites.",
