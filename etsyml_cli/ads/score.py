@@ -53,9 +53,12 @@ def score_rows(inputs: Inputs, rows: Iterable[bytes], *, explain: bool = False) 
     side = _side_inputs(inputs)
     model = load_model(inputs.model, side)
     objects = json_objects(rows)
+    checked = False
     while some := list(islice(objects, LINES_AT_ONCE)):
         batch = as_batch(some, model.config)
-        _check_listings(batch, inputs, side)
+        if not checked:
+            _check_listings(batch, inputs, side)
+            checked = True
         scores: list[dict[str, Any]] = [{"score": p} for p in model.predict(batch).tolist()]
         if explain:
             reasons = explain_rows(model, batch, side.listings)
@@ -64,7 +67,7 @@ def score_rows(inputs: Inputs, rows: Iterable[bytes], *, explain: bool = False) 
 
 
 def _check_listings(rows: pa.RecordBatch, inputs: Inputs, side: SideInputs) -> None:
-    """Warn of rows whose listings are not in the listings table; such a row may be a new listing."""
+    """Warn if few of the rows' listings are in the listings table; an error would refuse new listings."""
     if inputs.listings is not None and side.listings is not None and "listing_id" in rows.schema.names:
         shown = Ids("listings of the rows", Path("rows"), rows.column("listing_id"))
         check_join(shown, Ids("listings", inputs.listings, side.listings["listing_id"]), required=False)
