@@ -80,7 +80,7 @@ def read_image_features(path: Path) -> ImageFeatures:
 def check_photos_join(listings: Ids, images: Path | None, features: ImageFeatures | None) -> None:
     """Check that the photo features `features`, read from `images`, belong to these listings, as `check_join` does."""
     if images is not None and features is not None:
-        hint = f"Compute them for the listings table of today: {_MADE_BY}"
+        hint = f"Compute them for the current listings table: {_MADE_BY}"
         check_join(listings, Ids("images", images, features.ids), hint=hint)
 
 
