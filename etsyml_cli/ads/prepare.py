@@ -10,7 +10,7 @@ from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.features.derived.column import computable_types
 from etsyml_cli.ads.log.day_totals import totals_by_day
 from etsyml_cli.ads.log.log import CLICKED, EVENTS, IMPRESSIONS, LOGS, AdLog, open_log
-from etsyml_cli.ads.side_inputs import SideInputs, listing_columns, new_side_inputs
+from etsyml_cli.ads.side_inputs import SideInputs, check_side_inputs, listing_columns, new_side_inputs
 from etsyml_cli.ads.split import split_days
 from etsyml_cli.ads.store import side_inputs_of
 from etsyml_cli.ads.warm_start import split_new_days, warm_start_config
@@ -72,7 +72,10 @@ def resolve_inputs(inputs: Inputs) -> Inputs:
 
 
 def load_training_data(inputs: Inputs) -> TrainingData:
-    """Open the log, split it by day and read the listings and photos. `inputs` comes from `resolve_inputs`."""
+    """Open the log, split it by day and read the listings and photos. `inputs` comes from `resolve_inputs`.
+
+    Raises DataError if no listing of the log is in the listings table, or none has a photo.
+    """
     log = open_log(inputs.log, inputs.limit, inputs.label, inputs.source, inputs.seed)
     warm_start, share = inputs.warm_start, _test_share(inputs)
     split = split_new_days(warm_start, log, share) if warm_start else split_days(log.days(), share, inputs.train_days)
@@ -88,6 +91,7 @@ def load_training_data(inputs: Inputs) -> TrainingData:
         if warm_start
         else new_side_inputs(config, inputs.listings, inputs.images)
     )
+    check_side_inputs(log.listings(), side, inputs.listings, inputs.images)
     used = {*table_schema(inputs.source).names(), *config.columns(), config.weight}
     _log_columns(absent, [name for name in log.columns if name not in used])
     return TrainingData(log, split, config, side, absent)

@@ -14,6 +14,8 @@ from etsyml_cli.ads.learn import learn_model, train_incremental
 from etsyml_cli.ads.log.log import AdLog
 from etsyml_cli.ads.prepare import Inputs, TrainingData, load_training_data, resolve_inputs
 from etsyml_cli.ads.store import base_rate_of, load_model, save_model
+from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.log import logger
 from etsyml_cli.io.artifact import Plan, artifact, source_of
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_json
 from etsyml_cli.io.summary import Summary, existing_result
@@ -36,6 +38,7 @@ def train_ctr(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
     with artifact(out, plan, force=force) as draft:
         draft.rows = _rows(data.log, data.split)
         model, learned = _learn(inputs, data)
+        _expect_features(data.log, learned)
         facts = _facts(inputs, data, model, learned)
         draft.facts = msgspec.to_builtins(facts)
         used = DataFigures(
@@ -57,6 +60,18 @@ def _learn(inputs: Inputs, data: TrainingData) -> tuple[CtrModel, LearningFigure
         return learn_model(data.log, data.side, data.config, data.split, inputs.seed)
     model = load_model(inputs.warm_start, data.side, inputs.seed)
     return model, train_incremental(model, data.log, data.split, base_rate_of(inputs.warm_start))
+
+
+def _expect_features(log: AdLog, learned: LearningFigures) -> None:
+    """Warn of a part of the model that found no feature in the rows. Raises DataError if no part found one."""
+    if not learned.slots_used():
+        raise DataError(
+            f"{log.path}: no row has a value in a column of the features",
+            hint="Name columns that have values under features and history, as in: etsyml config show ctr",
+        )
+    for name, part in learned.hashing.items():
+        if not part.slots_used:
+            logger.warning("no row has a feature of the %s model: it predicts the base rate", name)
 
 
 def _facts(inputs: Inputs, data: TrainingData, model: CtrModel, learned: LearningFigures) -> Facts:

@@ -89,7 +89,7 @@ def report_rejects(reasons: Counter[str], photos: Photos) -> None:
     counts = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
     if reasons.total() == n_photos:
         raise DataError(
-            f"{photos.root}: none of {n_photos:,} photos could be read ({counts})",
+            f"{photos.root}: none of {n_photos:,} photos could be read ({counts}), such as {photos.images[0]}",
             hint="Set the directory of the photos with: etsyml ingest listings FILE --image-root DIR"
             if "missing" in reasons
             else None,

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.types import F64, I64
+from etsyml_cli.io.joins import Ids, check_join
 from etsyml_cli.io.ranked import RankedItem, RankedList, Reason
 from etsyml_cli.io.text import read_text
 from etsyml_cli.metrics.ranking import best_first, byte_order
-from etsyml_cli.photos.store import ImageFeatures
+from etsyml_cli.photos.store import ImageFeatures, check_photos_join
 from etsyml_cli.search.features import QueryListingRows, blocks_of, log_blocks
 from etsyml_cli.search.index import is_usable, load_index, search
 from etsyml_cli.search.log import read_searches
@@ -79,7 +80,8 @@ def rank(
         rows, scores = search(catalog, ranker, variant, query, k)
         best = catalog.listings(rows)
     else:
-        best, scores = _best(ranker, variant, photos, query, k, _candidates(query, inputs.listings, candidates))
+        matching = _candidates(query, _read_catalog(inputs, photos), candidates)
+        best, scores = _best(ranker, variant, photos, query, k, matching)
     if not best.ids:
         logger.warning("no listing contains a word of %r" if candidates is None else "no candidate for %r", query)
     items = _items(best, scores, np.arange(len(best.ids)))
@@ -93,10 +95,11 @@ def rank(
 def rank_searches(inputs: RankInputs, searches: Path, *, k: int) -> Iterator[RankedList]:
     """The k best listings of each logged result page of the table `searches`.
 
-    Raises InputError as `rank` does, DataError if the table is empty.
+    Raises InputError as `rank` does, DataError if the table is empty or has no listing of the listings table.
     """
     ranker, photos, catalog = _load(inputs)
     log = read_searches(searches)
+    check_join(Ids("listings of searches", searches, log.listing_ids), Ids("listings", inputs.listings, catalog.ids))
     scores = score(ranker.variants[main_variant(ranker)], log_blocks(ranker.state, catalog, photos, log))
     shown = shown_listings(catalog, log.listing_ids)
     order = best_first(scores, byte_order(log.listing_ids)[log.listing], log.page_of_row())
@@ -144,16 +147,23 @@ def main_variant(ranker: LtrModel) -> str:
 
 
 def _load(inputs: RankInputs) -> tuple[LtrModel, ImageFeatures | None, Listings]:
-    return load_model(inputs.model), photos_for(inputs.model, inputs.images), read_listings(inputs.listings)
+    ranker, photos = load_model(inputs.model), photos_for(inputs.model, inputs.images)
+    return ranker, photos, _read_catalog(inputs, photos)
+
+
+def _read_catalog(inputs: RankInputs, photos: ImageFeatures | None) -> Listings:
+    """The listings table. Raises DataError if it is empty or none of its listings is in `photos`."""
+    catalog = read_listings(inputs.listings)
+    check_photos_join(Ids("listings", inputs.listings, catalog.ids), inputs.images, photos)
+    return catalog
 
 
 def _is_usable(index: Path, inputs: RankInputs) -> bool:
     return is_usable(index, inputs.model, inputs.listings, inputs.images)
 
 
-def _candidates(query: str, listings: Path, candidates: Path | None) -> Listings:
+def _candidates(query: str, catalog: Listings, candidates: Path | None) -> Listings:
     """The listings named in the file `candidates`, or those that match the query."""
-    catalog = read_listings(listings)
     return catalog.take(_matching(query, catalog) if candidates is None else _rows_of(candidates, catalog))
 
 

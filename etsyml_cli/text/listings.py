@@ -9,7 +9,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from etsyml_cli.core.errors import DataError
-from etsyml_cli.core.log import logger
 from etsyml_cli.io.tables import read_table
 from etsyml_cli.text.words import Words, tokenize
 
@@ -69,7 +68,6 @@ def shown_listings(listings: Listings, shown_ids: list[str]) -> Listings:
     row_of = {listing_id: row for row, listing_id in enumerate(listings.ids)}
     unknown = [listing_id for listing_id in shown_ids if listing_id not in row_of]
     if unknown:
-        logger.warning("%d shown listings are not in the listings table (%s ...)", len(unknown), unknown[0])
         row_of |= {listing_id: row for row, listing_id in enumerate(unknown, start=len(listings.ids))}
         listings = listings.with_unknown(unknown)
     return listings.take([row_of[listing_id] for listing_id in shown_ids])
