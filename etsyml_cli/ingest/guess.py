@@ -8,8 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from etsyml_cli.ingest.mapping import complete_groups, plain_name, suggest
-from etsyml_cli.ingest.rules import Rules
-from etsyml_cli.ingest.values import BadValueError, parse
+from etsyml_cli.ingest.rules import BadValueError, Rules
+from etsyml_cli.ingest.values import parse
 from etsyml_cli.io.schema import EVENTS, Column, Kind, TableSchema
 
 MIN_SHARE = 0.9  # of the values that must be of a kind
