@@ -21,6 +21,7 @@ MAX_TIME = 4_102_444_800_000_000  # 2100-01-01 in microseconds
 MICROSECONDS = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0, "ns": 0.001}  # per unit
 EXCEL_DAY_OF_1970 = 25_569  # Excel counts days from 1899-12-30
 MILLISECONDS_PER_DAY = 86_400_000
+MAX_DIGITS = 300  # Python refuses to read integers of thousands of digits
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
@@ -96,7 +97,7 @@ def is_number(value: Any) -> bool:
 
 
 def compact_date(value: str | float | Decimal) -> datetime | None:
-    """The date or time that the digits of a number spell, as 20240301 or 24030110 (an hour); None if they spell none."""
+    """The time that the digits of a number spell, such as 20240301 or 24030110 (an hour); None if they spell none."""
     return _from_iso(_rewritten(_digits(value), COMPACT_REWRITES, expect_change=True))
 
 
@@ -166,10 +167,10 @@ def _in_utc(value: date, tz: ZoneInfo | None) -> int:
 
 
 def _from_number(value: str | float | Decimal, unit: TimeUnit) -> int | datetime:
-    if isinstance(value, str) and _INTEGER.fullmatch(value):
+    if isinstance(value, str) and _INTEGER.fullmatch(value) and len(value) < MAX_DIGITS:
         value = int(value)
     number = value if isinstance(value, int) else float(value)
-    if not math.isfinite(number):
+    if isinstance(number, float) and not math.isfinite(number):
         raise BadValueError(Reason.NOT_FINITE)
     if unit == "excel":
         return _from_excel(number)

@@ -259,6 +259,12 @@ def test_days_of_excel_are_local_times_to_the_millisecond(days):
     assert both([days], Rules(time_unit="excel")) == [Reason.NAIVE_TIME]
 
 
+def test_digits_without_end_are_rejected():
+    assert both(["9" * 5_000], IN_UTC) == [Reason.BARE_NUMBER_TIME]
+    for unit in ("s", "ns", "excel"):
+        assert both(["9" * 5_000, "1" * 250], Rules(time_unit=unit))[0] is Reason.NOT_FINITE
+
+
 def test_excel_days_in_a_zone():
     rules = Rules(tz=ZoneInfo("Europe/Berlin"), time_unit="excel")
     assert both(["45352.5", "45474.25"], rules) == [
