@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,8 +19,6 @@ from etsyml_cli.ingest.times import (
     MAX_TIME,
     MICROSECONDS,
     MILLISECONDS_PER_DAY,
-    MONTH_NAME,
-    MONTH_REWRITES,
     REWRITES,
     Rewrite,
 )
@@ -30,7 +29,25 @@ END_OF_DAYLIGHT_RULES = datetime(2037, 1, 1)
 MAX_EXACT_INTEGER = 2**53  # a float represents every integer below it
 SIMPLE_CODES = set("YmdHMS")  # of time formats: their times are written in one way only
 
+PROBE = 64  # rows
+
+_DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_LOCAL = f"{_DAY}(?:[T ][0-9:.]+)?$"
+_ZONED = f"{_DAY}[T ][0-9:.]+(?:Z|[-+][0-9:]+)$"
+_INTEGER = "^[-+]?[0-9]+$"
+_NUMBER = "^[-+]?[0-9]+[0-9.eE+-]*$"
+
 Conversion = Callable[[pa.Array], pa.Array]
+
+
+class Cast(NamedTuple):
+    """A cast, and a regular expression of the texts for which it is tried."""
+
+    pattern: str
+    convert: Conversion
+
+
+TO_UTC = Cast(_ZONED, partial(pc.cast, target_type=UTC))
 
 
 def fast_time(array: pa.Array, rules: Rules) -> pa.Array:
@@ -44,7 +61,8 @@ def _times(array: pa.Array, rules: Rules) -> pa.Array:
     casts = list(_casts(array.type, rules))
     for cast in casts:
         try:
-            return cast(array)
+            cast.convert(array[:PROBE])  # a cast that fails costs far more than one that succeeds
+            return cast.convert(array)
         except pa.ArrowInvalid:
             continue
     times = _first_that_fits(array, casts)
@@ -56,61 +74,70 @@ def _times(array: pa.Array, rules: Rules) -> pa.Array:
     return times
 
 
-def _first_that_fits(array: pa.Array, casts: list[Conversion]) -> pa.Array:
+def _first_that_fits(array: pa.Array, casts: list[Cast]) -> pa.Array:
     """For each value the result of the first cast that applies; null if none does."""
-    return pc.coalesce(pa.nulls(len(array), UTC), *[cast_if_possible(array, cast, UTC) for cast in casts])
+    return pc.coalesce(pa.nulls(len(array), UTC), *[_cast_what_fits(array, cast) for cast in casts])
 
 
-def _casts(kind: pa.DataType, rules: Rules) -> Iterator[Conversion]:
+def _cast_what_fits(array: pa.Array, cast: Cast) -> pa.Array:
+    if pa.types.is_string(array.type):
+        array = pc.if_else(pc.match_substring_regex(array, cast.pattern), array, None)
+    return cast_if_possible(array, cast.convert, UTC)
+
+
+def _casts(kind: pa.DataType, rules: Rules) -> Iterator[Cast]:
     """The casts that apply to a column of this type; each raises ArrowInvalid if one value cannot be cast."""
     if pa.types.is_timestamp(kind) and kind.tz is not None:
-        yield partial(pc.cast, target_type=UTC)
+        yield TO_UTC
     elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        yield from _local_cast(rules)
+        yield from _local_casts(rules)
     elif rules.time_format is None and (pa.types.is_string(kind) or _is_number(kind)):
         if rules.time_unit == "excel":
-            yield from (partial(_from_excel, cast=cast) for cast in _local_cast(rules))
+            yield from (Cast(_NUMBER, partial(_from_excel, cast=cast.convert)) for cast in _local_casts(rules))
         elif rules.time_unit is not None:
-            yield partial(_from_units, factor=MICROSECONDS[rules.time_unit])
+            yield Cast(_INTEGER, partial(_from_units, factor=MICROSECONDS[rules.time_unit]))
         if pa.types.is_string(kind):
             yield from _iso_casts(rules)
 
 
-def _iso_casts(rules: Rules) -> list[Conversion]:
-    return [partial(pc.cast, target_type=UTC), *_local_cast(rules)]
+def _iso_casts(rules: Rules) -> list[Cast]:
+    return [TO_UTC, *_local_casts(rules)]
 
 
-def _local_cast(rules: Rules) -> list[Conversion]:
-    return [] if rules.tz is None else [partial(_from_local, zone=str(rules.tz))]
+def _local_casts(rules: Rules) -> list[Cast]:
+    return [] if rules.tz is None else [Cast(_LOCAL, partial(_from_local, zone=str(rules.tz)))]
 
 
 def _rewrites(kind: pa.DataType, rules: Rules) -> Iterator[Conversion]:
     """Conversions of other forms to text in ISO 8601; texts of unknown forms stay as they are, or become null."""
-    if not (pa.types.is_string(kind) or _is_number(kind)):
+    text = pa.types.is_string(kind)
+    if not (text or _is_number(kind)):
         return
     if rules.time_format is not None:
         if set(re.findall("%(.)", rules.time_format)) <= SIMPLE_CODES:
             yield partial(_rewrite_format, time_format=rules.time_format)
         return
-    if pa.types.is_string(kind):
-        yield _rewrite_text
-    if rules.time_unit is None:
-        yield _rewrite_digits
+    forms = [COMPACT_REWRITES] * (rules.time_unit is None) + [REWRITES] * text
+    yield from (partial(_rewrite_like_the_first, rewrites=rewrites) for rewrites in forms)
+    yield from (partial(_rewrite, rewrites=rewrites) for rewrites in forms)
 
 
-def _rewrite_text(array: pa.Array) -> pa.Array:
-    has_month = pc.any(pc.match_substring_regex(array, MONTH_NAME)).as_py()
-    return _rewrite(array, [one for one in REWRITES if has_month or one not in MONTH_REWRITES])
-
-
-def _rewrite_digits(array: pa.Array) -> pa.Array:
-    return _rewrite(_as_text(array), COMPACT_REWRITES)
+def _rewrite_like_the_first(array: pa.Array, rewrites: list[Rewrite]) -> pa.Array:
+    """Rewrite as the first values need it: most columns have one form, and each pattern costs time."""
+    first, needed = _as_text(array[:PROBE]), []
+    for one in rewrites:
+        rewritten = _rewrite(first, [one])
+        if not rewritten.equals(first):
+            first = rewritten
+            needed.append(one)
+    return _rewrite(array, needed)
 
 
 def _rewrite(array: pa.Array, rewrites: list[Rewrite]) -> pa.Array:
+    texts = _as_text(array)
     for pattern, replacement in rewrites:
-        array = pc.replace_substring_regex(array, pattern, replacement)
-    return array
+        texts = pc.replace_substring_regex(texts, pattern, replacement)
+    return texts
 
 
 def _rewrite_format(array: pa.Array, time_format: str) -> pa.Array:
@@ -118,7 +145,7 @@ def _rewrite_format(array: pa.Array, time_format: str) -> pa.Array:
     texts = _as_text(array)
     times = pc.strptime(texts, format=time_format, unit="s", error_is_null=True)
     same = pc.equal(pc.strftime(times, format=time_format), texts)
-    return pc.if_else(same, pc.strftime(times, format="%Y-%m-%dT%H:%M:%S"), None)
+    return pc.if_else(same, times.cast(pa.string()), None)
 
 
 def _as_text(array: pa.Array) -> pa.Array:

@@ -42,8 +42,7 @@ _TWO = "([0-9]{2})"
 _ZEROS = r"(?:\.0*)?$"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-MONTH_NAME = "^(?:[A-Z][a-z]{2},? +)?[0-9]{2}[/ -][A-Z][A-Za-z]{2}[/ -][0-9]{4}"
-MONTH_REWRITES = [  # 01/Mar/2024:10:00:00 and Fri, 01 Mar 2024 10:00:00
+_MONTH_REWRITES = [  # 01/Mar/2024:10:00:00 and Fri, 01 Mar 2024 10:00:00
     Rewrite(
         f"^(?:[A-Z][a-z]{{2}},? +)?{_TWO}[/ -](?:{name}|{name.upper()})[/ -]([0-9]{{4}})[: ]",
         rf"\2-{number:02}-\1T",
@@ -57,7 +56,7 @@ REWRITES = [  # in this order
     Rewrite("([0-9]) *(?:UTC|GMT|utc|gmt| Z| z)$", r"\1Z"),
     Rewrite(f"(:[0-9]{{2}}(?:[.,][0-9]+)?|T[0-9]{{6}}) +({_OFFSET})$", r"\1\2"),
     Rewrite("^(?:[A-Z][a-z]{2},? +)?([0-9][/ -][A-Z][A-Za-z]{2}[/ -])", r"0\1"),
-    *MONTH_REWRITES,
+    *_MONTH_REWRITES,
     Rewrite("^([0-9]{4})[/-]([0-9])[/-]", r"\1-0\2-"),
     Rewrite("^([0-9]{4})[/-]([0-9]{2})[/-]([0-9])($|[T ])", r"\1-\2-0\3\4"),
     Rewrite(f"^([0-9]{{4}})/{_TWO}/{_TWO}", r"\1-\2-\3"),
