@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -13,13 +12,12 @@ import msgspec
 
 from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.contract import check_block
-from etsyml_cli.ingest.formats.cells import Block
-from etsyml_cli.ingest.formats.formats import read_blocks
-from etsyml_cli.ingest.guess import Samples, guess_event_map, guess_kind, guess_map, guess_time_unit, is_naive
+from etsyml_cli.ingest.guess import Samples, guess_event_map, guess_kind, guess_map, is_naive
 from etsyml_cli.ingest.ingest import contract_for
 from etsyml_cli.ingest.mapping import Mapping, check_names, map_columns, missing_columns
 from etsyml_cli.ingest.rows import rejects_of
-from etsyml_cli.ingest.sources import Inputs, open_inputs
+from etsyml_cli.ingest.sources import Inputs, first_blocks, open_inputs
+from etsyml_cli.ingest.time_unit import check_time_unit, unit_that_fits
 from etsyml_cli.io.rejects import Reject
 from etsyml_cli.io.schema import TableSchema, table_schema
 
@@ -87,21 +85,9 @@ def check(table: str, files: list[str], *, config: IngestConfig) -> CheckReport:
         )
 
 
-def _first_blocks(inputs: Inputs, columns: list[str] | None = None) -> Iterator[tuple[str, Block]]:
-    """Blocks of the first 10,000 rows with their file name; all columns by default."""
-    n_left = MAX_ROWS
-    for file, header in inputs.files:
-        for block in read_blocks(file, header, header.names if columns is None else columns):
-            block = block.head(n_left)
-            n_left -= block.n_rows
-            yield file.name, block
-            if not n_left:
-                return
-
-
 def _samples(inputs: Inputs) -> Samples:
     samples: Samples = {}
-    for _, block in _first_blocks(inputs):
+    for _, block in first_blocks(inputs, MAX_ROWS):
         for name, cells in block.columns.items():
             values = [cells.other_types.get(row, value) for row, value in enumerate(cells.array.to_pylist())]
             samples.setdefault(name, []).extend(value for value in values if value not in (None, ""))
@@ -117,12 +103,12 @@ def _guess_config(schema: TableSchema, header: list[str], samples: Samples, conf
     mapping = map_columns(schema, header, column_map)
     times = samples.get(mapping.columns.get("created_at", ""), [])
     events = samples.get(mapping.columns.get("event", ""), [])
-    unit = config.time_unit or guess_time_unit(times)
+    unit = config.time_unit or (None if config.time_format else unit_that_fits(times))
     return msgspec.structs.replace(
         config,
         map=column_map,
         time_unit=unit,
-        tz=config.tz or ("UTC" if not unit and is_naive(times) else None),
+        tz=config.tz or ("UTC" if is_naive(times, unit, config.time_format) else None),
         event_map=guess_event_map(events, config.event_map),
     )
 
@@ -130,8 +116,9 @@ def _guess_config(schema: TableSchema, header: list[str], samples: Samples, conf
 def _trial_run(schema: TableSchema, inputs: Inputs, config: IngestConfig) -> tuple[int, list[Reject]]:
     """The number of rows read, and all rejects among them."""
     contract = contract_for(schema, inputs, config)
+    check_time_unit(inputs, contract)
     rows, rejects = 0, []
-    for name, block in _first_blocks(inputs, list(contract.mapping.columns.values())):
+    for name, block in first_blocks(inputs, MAX_ROWS, list(contract.mapping.columns.values())):
         _, problems = check_block(block, contract)
         rows += block.n_rows
         rejects += rejects_of(block, problems, name)
@@ -157,7 +144,7 @@ def _command(table: str, files: list[str], config: IngestConfig, missing: list[s
     for source, target in config.event_map.items():
         words += ["--event-map", f"{source}={target}"]
     default = IngestConfig()
-    for name in ("delimiter", "tz", "time_unit", "image_root", "max_bad_rate"):
+    for name in ("delimiter", "tz", "time_unit", "time_format", "image_root", "max_bad_rate"):
         if getattr(config, name) != getattr(default, name):
             words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
     return shlex.join(words)

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etsyml_cli.ingest.casts import cast_if_possible, null_unless
 from etsyml_cli.ingest.formats.cells import Cells
-from etsyml_cli.ingest.rules import Rules
+from etsyml_cli.ingest.rules import BadValueError, Rules
+from etsyml_cli.ingest.time_columns import fast_time
 from etsyml_cli.ingest.values import (
     CONTROL,
     MAX_EXACT_INTEGER,
     MAX_ID_BYTES,
-    MAX_TIME,
-    MICROSECONDS,
     NUMBER_RANGES,
-    BadValueError,
     parse,
 )
 from etsyml_cli.io.rejects import Reason
 from etsyml_cli.io.schema import ARROW_TYPES, Column, Kind
-
-MIN_ROWS_TO_SPLIT = 64  # if a cast fails on more rows than this, each half is tried
 
 Reasons = dict[int, Reason]
 
@@ -93,7 +90,7 @@ def _fast_id(array: pa.Array, _rules: Rules) -> pa.Array:
     fits = pc.and_(pc.greater(pc.binary_length(trimmed), 0), pc.less_equal(pc.binary_length(trimmed), MAX_ID_BYTES))
     if _may_have_control(trimmed):
         fits = pc.and_not(fits, pc.match_substring_regex(trimmed, CONTROL))
-    return _null_unless(fits, trimmed)
+    return null_unless(fits, trimmed)
 
 
 def _fast_text(array: pa.Array, _rules: Rules) -> pa.Array:
@@ -107,7 +104,7 @@ def _fast_text(array: pa.Array, _rules: Rules) -> pa.Array:
         return pc.coalesce(counts.cast(pa.string()), array.cast(pa.string()))
     if not pa.types.is_string(kind):
         return pa.nulls(len(array), pa.string())
-    return _null_unless(pc.greater(pc.binary_length(pc.utf8_trim_whitespace(array)), 0), array)
+    return null_unless(pc.greater(pc.binary_length(pc.utf8_trim_whitespace(array)), 0), array)
 
 
 def _fast_number(kind: Kind) -> Callable[[pa.Array, Rules], pa.Array]:
@@ -115,7 +112,7 @@ def _fast_number(kind: Kind) -> Callable[[pa.Array, Rules], pa.Array]:
 
     def fast(array: pa.Array, _rules: Rules) -> pa.Array:
         if pa.types.is_string(array.type):
-            array = _cast_if_possible(array, lambda part: pc.cast(part, pa.float64()), pa.float64())
+            array = cast_if_possible(array, lambda part: pc.cast(part, pa.float64()), pa.float64())
         elif pa.types.is_integer(array.type):
             array = pc.cast(array, pa.int64() if whole else pa.float64(), safe=False)
         elif pa.types.is_decimal(array.type) or pa.types.is_floating(array.type):
@@ -125,74 +122,9 @@ def _fast_number(kind: Kind) -> Callable[[pa.Array, Rules], pa.Array]:
         fits = pc.and_(pc.greater_equal(array, low), pc.less_equal(array, high))
         if whole and not pa.types.is_integer(array.type):
             fits = pc.and_(fits, pc.equal(pc.floor(array), array))
-        return pc.cast(_null_unless(fits, array), ARROW_TYPES[kind], safe=False)
+        return pc.cast(null_unless(fits, array), ARROW_TYPES[kind], safe=False)
 
     return fast
-
-
-def _fast_time(array: pa.Array, rules: Rules) -> pa.Array:
-    times = _times(array, rules)
-    counts = times.cast(pa.int64())
-    return _null_unless(pc.and_(pc.greater_equal(counts, 0), pc.less(counts, MAX_TIME)), times)
-
-
-def _times(array: pa.Array, rules: Rules) -> pa.Array:
-    casts = list(_casts_to_time(array.type, rules))
-    for cast in casts:
-        try:
-            return cast(array)
-        except pa.ArrowInvalid:
-            continue
-    utc = ARROW_TYPES["time"]
-    return pc.coalesce(*[_cast_if_possible(array, cast, utc) for cast in casts]) if casts else pa.nulls(len(array), utc)
-
-
-def _casts_to_time(kind: pa.DataType, rules: Rules) -> Iterator[Callable[[pa.Array], pa.Array]]:
-    """The casts that apply to a column of this type; each raises ArrowInvalid if one value cannot be cast."""
-    text, zoned = pa.types.is_string(kind), pa.types.is_timestamp(kind) and kind.tz is not None
-    if rules.time_unit and (text or pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        factor = MICROSECONDS[rules.time_unit]
-        yield lambda array: _from_units(array, factor)
-    if text or zoned:
-        yield lambda array: pc.cast(array, ARROW_TYPES["time"])
-    if rules.tz and not zoned and (text or pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
-        zone = str(rules.tz)
-        yield lambda array: _from_local(array, zone)
-
-
-def _from_units(array: pa.Array, factor: float) -> pa.Array:
-    if pa.types.is_string(array.type) and pc.any(pc.match_substring(array, "x", ignore_case=True)).as_py():
-        raise pa.ArrowInvalid("a hexadecimal number is not a time")
-    floating = pa.types.is_floating(array.type)
-    array = array.cast(pa.float64()) if floating else array
-    if floating and factor >= 1:
-        micros = pc.cast(pc.round(pc.multiply(array, factor)), pa.int64())
-    elif factor < 1:
-        counts = pc.cast(pc.floor(array) if floating else array, pa.int64())
-        micros = pc.if_else(pc.less(counts, 0), -1, pc.divide(counts, 1000))  # divide() would round -1 to 0
-    else:
-        micros = pc.multiply_checked(pc.cast(array, pa.int64()), int(factor))
-    return micros.cast(ARROW_TYPES["time"])
-
-
-def _from_local(array: pa.Array, zone: str) -> pa.Array:
-    """Cast local times. Raises ArrowInvalid for ambiguous and nonexistent times, which values.py handles."""
-    return pc.assume_timezone(pc.cast(array, pa.timestamp("us")), zone).cast(ARROW_TYPES["time"])
-
-
-def _cast_if_possible(array: pa.Array, cast: Callable[[pa.Array], pa.Array], kind: pa.DataType) -> pa.Array:
-    """Cast the values that can be cast, trying each half if a cast fails; others (and possibly more) are null."""
-    try:
-        return cast(array)
-    except pa.ArrowInvalid:
-        if len(array) <= MIN_ROWS_TO_SPLIT:
-            return pa.nulls(len(array), kind)
-    middle = len(array) // 2
-    return pa.concat_arrays([_cast_if_possible(part, cast, kind) for part in (array[:middle], array[middle:])])
-
-
-def _null_unless(fits: pa.Array, array: pa.Array) -> pa.Array:
-    return array if pc.all(fits, skip_nulls=True).as_py() is not False else pc.if_else(fits, array, None)
 
 
 def _may_have_control(array: pa.Array) -> bool:
@@ -209,7 +141,7 @@ _FAST: dict[Kind, Callable[[pa.Array, Rules], pa.Array]] = {
     "id": _fast_id,
     "text": _fast_text,
     "feature": _fast_text,
-    "time": _fast_time,
+    "time": fast_time,
     "price": _fast_number("price"),
     "number": _fast_number("number"),
     "count": _fast_number("count"),

@@ -8,7 +8,7 @@ import msgspec
 
 from etsyml_cli.core.config import Config
 
-TimeUnit = Literal["s", "ms", "us", "ns"]
+TimeUnit = Literal["s", "ms", "us", "ns", "excel"]  # excel: days since 1899-12-30
 Dropped = Literal["owner", "bots"]
 
 

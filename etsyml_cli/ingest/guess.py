@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from etsyml_cli.ingest.config import TimeUnit
 from etsyml_cli.ingest.mapping import complete_groups, plain_name, suggest
-from etsyml_cli.ingest.rules import Rules
-from etsyml_cli.ingest.values import BadValueError, parse
+from etsyml_cli.ingest.rules import BadValueError, Rules
+from etsyml_cli.ingest.time_unit import are_compact_dates, unit_that_fits
+from etsyml_cli.ingest.values import parse
 from etsyml_cli.io.schema import EVENTS, Column, Kind, TableSchema
 
 MIN_SHARE = 0.9  # of the values that must be of a kind
@@ -22,16 +25,16 @@ _EVENT_WORDS = {
     "cart": ("cart", "add_to_cart", "addtocart", "add", "basket", "cart_add"),
     "purchase": ("purchase", "purchased", "buy", "order", "transaction", "sale", "conversion"),
 }
-_MIN_SECONDS = 100_000_000  # 1973; ids and years are usually smaller
-_UNITS = (("s", 1.0), ("ms", 1e3), ("us", 1e6), ("ns", 1e9))
 
 
 def guess_kind(values: Sequence[Any]) -> str:
     """The narrowest kind that fits at least 90% of the values."""
     if not values:
         return "empty"
-    if guess_time_unit(values):
+    if unit_that_fits(values) not in (None, "excel"):  # many numbers are no more than a few ten thousands
         return "time as number"
+    if are_compact_dates(values):
+        return "time without zone"
     kinds: dict[str, Kind] = {"flag": "flag", "whole number": "count", "number": "number"}
     for name, kind in kinds.items():
         if _share(values, partial(_parses, kind=kind, rules=Rules())) >= MIN_SHARE:
@@ -43,18 +46,11 @@ def guess_kind(values: Sequence[Any]) -> str:
     return "list" if isinstance(values[0], list) else "text"
 
 
-def guess_time_unit(values: Sequence[Any]) -> str | None:
-    """The unit in which the median of these numbers is a time between 1973 and 2100; None if there is none."""
-    if _share(values, lambda value: _parses(value, "number", Rules())) < 1:
-        return None
-    numbers = sorted(float(value) for value in values)
-    middle = numbers[len(numbers) // 2] if numbers else 0.0
-    return next((unit for unit, scale in _UNITS if _MIN_SECONDS * scale <= middle < 4_102_444_800 * scale), None)
-
-
-def is_naive(values: Sequence[Any]) -> bool:
+def is_naive(values: Sequence[Any], unit: TimeUnit | None = None, time_format: str | None = None) -> bool:
     """Whether some of the values are times without a time zone."""
-    return any(_is_time(value) and not _parses(value, "time", Rules()) for value in values)
+    without_zone = Rules(time_unit=unit, time_format=time_format)
+    with_zone = replace(without_zone, tz=ZoneInfo("UTC"))
+    return any(_parses(value, "time", with_zone) and not _parses(value, "time", without_zone) for value in values)
 
 
 def guess_event(value: Any) -> str | None:
@@ -83,7 +79,7 @@ def guess_map(schema: TableSchema, header: Sequence[str], samples: Samples, user
 def is_compatible(values: Sequence[Any], column: Column) -> bool:
     """Whether at least 90% of the values fit the column, given the right time zone, unit and event names."""
     if column.kind == "time":
-        return bool(guess_time_unit(values)) or _share(values, _is_time) >= MIN_SHARE
+        return unit_that_fits(values) is not None or _share(values, _is_time) >= MIN_SHARE
     if column.kind == "event":
         return _share(values, lambda value: guess_event(value) is not None) >= MIN_SHARE
     return _share(values, lambda value: _parses(value, column.kind, Rules(image_root="/"))) >= MIN_SHARE

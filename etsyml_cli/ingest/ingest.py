@@ -16,8 +16,9 @@ from etsyml_cli.ingest.resolve_duplicates import resolve_duplicates
 from etsyml_cli.ingest.rows import Tally, read_rows
 from etsyml_cli.ingest.rules import build_rules
 from etsyml_cli.ingest.sources import Inputs, common_mapping, open_inputs
+from etsyml_cli.ingest.time_unit import check_time_unit, time_hint
 from etsyml_cli.io.artifact import Plan
-from etsyml_cli.io.rejects import HINTS, Reject
+from etsyml_cli.io.rejects import Reject
 from etsyml_cli.io.schema import TableSchema, table_schema
 from etsyml_cli.io.summary import Summary, up_to_date
 from etsyml_cli.io.tables import TableDraft, seal, table_draft, table_is_up_to_date, table_manifest
@@ -47,6 +48,7 @@ def ingest(
         plan = _plan(inputs, contract, config, limit, out)
         if not force and table_is_up_to_date(out, plan):
             return up_to_date(out, table_manifest(out))
+        check_time_unit(inputs, contract)
         with table_draft(out, plan, force=force) as draft:
             _fill(draft, inputs, contract, config, limit)
             if not may_shrink:
@@ -94,7 +96,7 @@ def _fill(draft: TableDraft, inputs: Inputs, contract: Contract, config: IngestC
         contract = replace(contract, mapping=extended.mapping)
     table = resolve_duplicates(table, tally, inputs, contract, draft)
     _record_facts(draft, tally, contract)
-    _check_bad_rate(draft, tally, inputs, config)
+    _check_bad_rate(draft, tally, inputs, contract, config)
     seal(table.writer, draft)
 
 
@@ -115,7 +117,7 @@ def _record_facts(draft: TableDraft, tally: Tally, contract: Contract) -> None:
     }
 
 
-def _check_bad_rate(draft: TableDraft, tally: Tally, inputs: Inputs, config: IngestConfig) -> None:
+def _check_bad_rate(draft: TableDraft, tally: Tally, inputs: Inputs, contract: Contract, config: IngestConfig) -> None:
     """Raise DataError if too many rows are rejected or no row is left."""
     rows_in, rejected = draft.rows["in"], draft.rows["rejected"]
     if not rows_in:
@@ -128,7 +130,7 @@ def _check_bad_rate(draft: TableDraft, tally: Tally, inputs: Inputs, config: Ing
     most_common = tally.reasons.most_common(1)[0][0]
     raise DataError(
         f"{rejected:,} of {rows_in:,} rows are bad ({share}): {reasons}\n{examples}",
-        hint=HINTS.get(most_common, "Inspect the file with --check, or raise --max-bad-rate."),
+        hint=time_hint(most_common, inputs, contract) or "Inspect the file with --check, or raise --max-bad-rate.",
     )
 
 

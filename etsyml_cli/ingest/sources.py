@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +11,9 @@ from pathlib import Path
 import msgspec
 
 from etsyml_cli.core.errors import DataError, InputError
+from etsyml_cli.ingest.formats.cells import Block
 from etsyml_cli.ingest.formats.files import Header, InputFile, detect_format, find_files
-from etsyml_cli.ingest.formats.formats import read_header
+from etsyml_cli.ingest.formats.formats import read_blocks, read_header
 from etsyml_cli.ingest.mapping import Mapping, resolve_mapping
 from etsyml_cli.io.artifact import Source, source_of
 from etsyml_cli.io.atomic import scratch_file
@@ -56,6 +57,17 @@ def open_inputs(patterns: list[str], spool: Path, delimiter: str | None) -> Iter
         folder = Path.cwd() if paths[0] == spool else paths[0].absolute().parent
         keys = [name for file, header in with_headers if file.format == "jsonl" for name in header.names]
         yield Inputs(with_headers, folder).with_keys(keys)
+
+
+def first_blocks(inputs: Inputs, n_rows: int, columns: Sequence[str] | None = None) -> Iterator[tuple[str, Block]]:
+    """Blocks of the first `n_rows` rows with the name of their file; all columns by default."""
+    for file, header in inputs.files:
+        for block in read_blocks(file, header, header.names if columns is None else columns):
+            block = block.head(n_rows)
+            n_rows -= block.n_rows
+            yield file.name, block
+            if not n_rows:
+                return
 
 
 def common_mapping(schema: TableSchema, inputs: Inputs, user_map: dict[str, str]) -> Mapping:

@@ -9,7 +9,7 @@ import math
 import os
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -17,14 +17,13 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etsyml_cli.ingest.rules import Rules
+from etsyml_cli.ingest.rules import BadValueError, Rules
+from etsyml_cli.ingest.times import parse_time
 from etsyml_cli.io.rejects import Reason
 from etsyml_cli.io.schema import Kind
 
 MAX_ID_BYTES = 512
 MAX_EXACT_INTEGER = 2**53  # a float represents every integer below it
-MAX_TIME = 4_102_444_800_000_000  # 2100-01-01 in microseconds
-MICROSECONDS = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0, "ns": 0.001}  # per unit
 
 # lowest and highest value, and whether it must be an integer
 NUMBER_RANGES: dict[str, tuple[float, float, bool]] = {
@@ -34,21 +33,11 @@ NUMBER_RANGES: dict[str, tuple[float, float, bool]] = {
     "position": (1, 2**31 - 1, True),
     "flag": (0, 1, True),
 }
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[-+]?(inf|infinity|nan)", re.IGNORECASE)
 CONTROL = r"[\x00-\x1f\x7f]"
 _CONTROL = re.compile(CONTROL)
 _FLAGS = {"true": 1, "t": 1, "yes": 1, "y": 1, "false": 0, "f": 0, "no": 0, "n": 0}
-
-
-class BadValueError(Exception):
-    """A value that does not fit its column."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 def parse(value: Any, kind: Kind, rules: Rules) -> Any:
@@ -167,47 +156,6 @@ def _event(value: Any, rules: Rules) -> str:
     return event
 
 
-def _time(value: Any, rules: Rules) -> int:
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal | date):
-        raise BadValueError(Reason.NOT_A_TIME)
-    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
-        value = _parse_iso(value.strip())
-    micros = _from_date(value, rules) if isinstance(value, date) else _from_number(value, rules)
-    if not 0 <= micros < MAX_TIME:
-        raise BadValueError(Reason.TIME_OUT_OF_RANGE)
-    return micros
-
-
-def _parse_iso(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text.upper())  # fromisoformat does not accept a lower-case z
-    except ValueError:
-        raise BadValueError(Reason.NOT_A_TIME) from None
-
-
-def _from_date(value: date, rules: Rules) -> int:
-    when = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
-    if when.tzinfo is None:
-        if rules.tz is None:
-            raise BadValueError(Reason.NAIVE_TIME)
-        when = when.replace(tzinfo=rules.tz)  # ambiguous: the earlier; nonexistent: shifted forward
-    return (when - _EPOCH) // timedelta(microseconds=1)
-
-
-def _from_number(value: str | float | Decimal, rules: Rules) -> int:
-    if rules.time_unit is None:
-        raise BadValueError(Reason.BARE_NUMBER_TIME)
-    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
-        value = int(value.strip())
-    number = value if isinstance(value, int) else _number(value)
-    if rules.time_unit == "ns":
-        return math.floor(number) // 1000
-    if isinstance(number, int):
-        return number * int(MICROSECONDS[rules.time_unit])
-    micros = number * MICROSECONDS[rules.time_unit]
-    return round(micros) if abs(micros) < MAX_TIME * 2 else -1
-
-
 def _path(value: Any, rules: Rules) -> str:
     if isinstance(value, list):
         raise BadValueError(Reason.LIST_OF_PATHS)
@@ -233,7 +181,7 @@ _PARSERS: dict[Kind, Callable[[Any, Rules], Any]] = {
     "text": _text,
     "feature": _feature,
     "tags": _tags,
-    "time": _time,
+    "time": parse_time,
     "price": _number_parser("price"),
     "number": _number_parser("number"),
     "count": _number_parser("count"),

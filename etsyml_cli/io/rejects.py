@@ -47,7 +47,9 @@ class Reason(StrEnum):
 
 HINTS = {
     Reason.NAIVE_TIME: "Give the time zone: --tz UTC, or --tz America/New_York.",
-    Reason.BARE_NUMBER_TIME: "Give the unit of the times: --time-unit s (or ms, us, ns).",
+    Reason.NOT_A_TIME: "Times are read in these forms: 2024-03-01T10:00:00Z, 2024-03-01 10:00:00 UTC, "
+    "2024/03/01 10:00, 20240301, 01/Mar/2024:10:00:00 +0000 and Fri, 01 Mar 2024 10:00:00 GMT. For another form, "
+    "such as 01.03.2024 10:00, give --time-format '%d.%m.%Y %H:%M'.",
     Reason.UNKNOWN_EVENT: "Map the event names: --event-map view=impression.",
     Reason.NOT_A_PATH: "Expected paths below the image root, not URLs. To leave images out: --map image= --map images=",
     Reason.LIST_OF_PATHS: "Map the list to images: --map images=COLUMN",

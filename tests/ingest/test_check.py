@@ -11,8 +11,9 @@ import pytest
 from etsyml_cli.core.errors import UsageError
 from etsyml_cli.ingest.check import check
 from etsyml_cli.ingest.config import IngestConfig
-from etsyml_cli.ingest.guess import guess_event_map, guess_kind, guess_time_unit
+from etsyml_cli.ingest.guess import guess_event_map, guess_kind
 from etsyml_cli.ingest.ingest import ingest
+from etsyml_cli.ingest.time_unit import unit_that_fits
 from tests.conftest import REPOSITORY
 from tests.places import names_in
 
@@ -108,6 +109,11 @@ def test_an_invalid_map_is_a_usage_error(tmp_path):
         (["2014-05-01T00:00:00Z"], "time"),
         (["2014-05-01"], "time without zone"),
         ([1398902403000], "time as number"),
+        ([20140501, "20140502"], "time without zone"),
+        (["14102100", "14102123"], "time without zone"),
+        (["2014102100", "2014102101"], "time without zone"),
+        (["2014-05-01 10:00:00 UTC"], "time"),
+        ([45352, 45353], "whole number"),
         (["view", "click"], "event"),
         ([["a"]], "list"),
         (["a word"], "text"),
@@ -120,8 +126,8 @@ def test_kinds(values, kind):
 @pytest.mark.parametrize("unit", [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
 def test_units_are_guessed_from_the_magnitude(unit):
     name, scale = unit
-    assert guess_time_unit([881250949 * scale, str(1398902403 * scale)]) == name
-    assert guess_time_unit([201308, 201309]) is None
+    assert unit_that_fits([881250949 * scale, str(1398902403 * scale)]) == name
+    assert unit_that_fits([201308, 201309]) is None
 
 
 def test_the_user_event_map_is_kept():

@@ -66,9 +66,13 @@ def ingest(
     tz: Annotated[
         str | None, typer.Option(metavar="ZONE", help="Time zone of local timestamps, such as Europe/Berlin.")
     ] = None,
-    time_unit: Annotated[str | None, typer.Option(metavar="s|ms|us|ns", help="Unit of numeric timestamps.")] = None,
+    time_unit: Annotated[
+        str | None,
+        typer.Option(metavar="s|ms|us|ns|excel", help="Unit of numeric timestamps; excel: days, as Excel writes them."),
+    ] = None,
     time_format: Annotated[
-        str | None, typer.Option(metavar="FORMAT", help="Format of timestamps, such as %d.%m.%Y %H:%M.")
+        str | None,
+        typer.Option(metavar="FORMAT", help="Format of timestamps, as in Python's strptime, such as '%d.%m.%Y %H:%M'."),
     ] = None,
     event_map: Annotated[
         list[str] | None, typer.Option(metavar="THEIRS=OURS", help="Read event THEIRS as event OURS; repeatable.")
