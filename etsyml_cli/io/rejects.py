@@ -33,6 +33,7 @@ class Reason(StrEnum):
     POSITION_BELOW_1 = "position below 1"
     NOT_A_FLAG = "not 0 or 1"
     UNKNOWN_EVENT = "unknown event"
+    NO_WEIGHT = "no weight for this text"
     NOT_A_TIME = "not a time"
     NAIVE_TIME = "time without zone"
     BARE_NUMBER_TIME = "number as time without unit"
@@ -49,6 +50,8 @@ HINTS = {
     Reason.NAIVE_TIME: "Give the time zone: --tz UTC, or --tz America/New_York.",
     Reason.BARE_NUMBER_TIME: "Give the unit of the times: --time-unit s (or ms, us, ns).",
     Reason.UNKNOWN_EVENT: "Map the event names: --event-map view=impression.",
+    Reason.NO_WEIGHT: "Add the text to --weight-map, such as --weight-map view=1,purchase=5, or leave its rows out: "
+    "--only COLUMN=VALUE,VALUE.",
     Reason.NOT_A_PATH: "Expected paths below the image root, not URLs. To leave images out: --map image= --map images=",
     Reason.LIST_OF_PATHS: "Map the list to images: --map images=COLUMN",
     Reason.PATH_OUTSIDE_ROOT: "Give the directory that contains the images: --image-root DIR.",
