@@ -5,7 +5,8 @@ sum of the weights) are kept, of searches the strongest event, the earliest time
 columns the smallest value. An empty cell is filled from the other rows.
 
 Listings and impressions are merged if they are equal. Of different rows with the same id, the latest is kept (of
-equally late ones, the first if sorted by their columns, empty cells last), and the others are rejected.
+equally late ones, the first if sorted by their columns in
+alphabetical order, empty cells last), and the others are rejected.
 
 Out of core: SQL over the keys, then over the rows with repeated keys only.
 """
@@ -99,6 +100,7 @@ def _merged(column: Column, schema: TableSchema, merge_weights: MergeWeights) ->
 
 
 def _reject_query(schema: TableSchema, columns: Sequence[str]) -> str:
+    columns = sorted(columns)
     content = _quoted(columns)
     latest = ["created_at DESC NULLS LAST"] if "created_at" in columns else []
     order = ", ".join([*latest, *(f'"{column}" NULLS LAST' for column in columns), '"row"'])

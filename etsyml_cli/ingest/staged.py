@@ -20,12 +20,13 @@ def scan(
 ) -> list[str]:
     """Let the next query read the table `staged`: these columns of `path` (by default all), and the number of the row.
 
-    Returns the names of the columns in SQL. Columns of the schema keep their name; others get a number, because SQL
-    ignores the case of names.
+    Returns the names of the columns in SQL. Columns of the schema keep their name; others get a number (in the order
+    of their names, which does not depend on the file), because SQL ignores the case of names.
     """
     file = pq.ParquetFile(path)
     columns = columns or file.schema_arrow.names
-    names = [name if schema.column(name) else f"other {i}" for i, name in enumerate(columns)]
+    others = sorted(set(columns) - set(schema.names()))
+    names = [name if schema.column(name) else f"other {others.index(name)}" for name in columns]
     fields = [file.schema_arrow.field(column).with_name(name) for column, name in zip(columns, names, strict=True)]
     read = pa.schema([*fields, pa.field("row", pa.int64())])
     sql.register("staged", pa.RecordBatchReader.from_batches(read, _batches(file, columns, read)))
