@@ -189,7 +189,10 @@ def _command(table: str, files: list[str], config: IngestConfig, missing: list[s
         words += ["--event-map", f"{source}={target}"]
     words += [word for column, values in config.only.items() for word in ("--only", f"{column}={','.join(values)}")]
     if config.weight_map:
-        words += ["--weight-map", ",".join(f"{text}={weight!r}".removesuffix(".0") for text, weight in config.weight_map.items())]
+        words += [
+            "--weight-map",
+            ",".join(f"{text}={weight!r}".removesuffix(".0") for text, weight in config.weight_map.items()),
+        ]
     if config.drop:
         words += ["--drop", ",".join(config.drop)]
     default = IngestConfig()

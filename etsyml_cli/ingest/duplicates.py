@@ -5,8 +5,7 @@ sum of the weights) are kept, of searches the strongest event, the earliest time
 columns the smallest value. An empty cell is filled from the other rows.
 
 Listings and impressions are merged if they are equal. Of different rows with the same id, the latest is kept (of
-equally late ones, the first if sorted by their columns in
-alphabetical order, empty cells last), and the others are rejected.
+equally late ones, the first if sorted by their columns, empty cells last), and the others are rejected.
 
 Out of core: SQL over the keys, then over the rows with repeated keys only.
 """

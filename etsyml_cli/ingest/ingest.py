@@ -164,7 +164,8 @@ def _check_bad_rate(draft: TableDraft, tally: Tally, inputs: Inputs, config: Ing
 def _nothing_left(tally: Tally, config: IngestConfig) -> DataError:
     if not tally.excluded.keys() - {"only"}:
         return nothing_taken(config.only, tally.seen)
-    counts = ", ".join(f"{n:,} by {option}" for option, n in tally.excluded.items() if n)
+    options = {"only": "--only", "owner": "--drop owner", "bots": "--drop bots"}
+    counts = ", ".join(f"{n:,} by {options[option]}" for option, n in sorted(tally.excluded.items()) if n)
     return DataError(
         f"all {tally.rows_in:,} rows are excluded: {counts}",
         hint="Leave out --drop, or allow more events of a user: --set max_events_per_day=NUMBER.",

@@ -27,7 +27,15 @@ def check_rows(folder: Path, table: str, rows: list[dict], **config):
 
 def test_map_unit_and_events_are_guessed(tmp_path):
     rows = [
-        {"queryId": f"s{i}", "visit": f"v{i}", "searchTerm": "mug", "ItemID": i, "Rank": i + 1, "action": action, "ts": 1398902403 + i}
+        {
+            "queryId": f"s{i}",
+            "visit": f"v{i}",
+            "searchTerm": "mug",
+            "ItemID": i,
+            "Rank": i + 1,
+            "action": action,
+            "ts": 1398902403 + i,
+        }
         for i, action in enumerate(["view", "add_to_cart", "click", "Buy"])
     ]
     report = check_rows(tmp_path, "searches", rows)

@@ -85,9 +85,7 @@ def ingest(
     ] = None,
     weight_map: Annotated[
         str | None,
-        typer.Option(
-            metavar="THEIRS=NUMBER,…", help="Weight of each text in the column read as weight."
-        ),
+        typer.Option(metavar="THEIRS=NUMBER,…", help="Weight of each text in the column read as weight."),
     ] = None,
     only: Annotated[
         list[str] | None,
@@ -150,7 +148,7 @@ def ingest(
             "event_map": pairs(event_map, "--event-map") or None,
             "weight_map": _weights(weight_map) if weight_map is not None else None,
             "only": {column: _parts(values) for column, values in pairs(only, "--only").items()} or None,
-            "drop": _parts(drop) if drop is not None else None,
+            "drop": _kinds(drop) if drop is not None else None,
             "max_bad_rate": max_bad_rate,
             "image_root": image_root,
         },
@@ -191,6 +189,18 @@ def _refuse_without_effect(table: str) -> None:
 
 def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()] or [text]
+
+
+def _kinds(text: str) -> list[str]:
+    from typing import get_args
+
+    from etsyml_cli.core.errors import UsageError, did_you_mean
+    from etsyml_cli.ingest.config import Dropped
+
+    for kind in _parts(text):
+        if kind not in get_args(Dropped):
+            raise UsageError(f"--drop {kind}: invalid value", hint=did_you_mean(kind, get_args(Dropped)))
+    return _parts(text)
 
 
 def _weights(text: str) -> dict[str, float]:
