@@ -301,3 +301,11 @@ def test_a_table_without_sessions_is_read_with_empty_ones(tmp_path, etsyml: Etsy
     assert etsyml("-w", tmp_path, "ingest", "favorites", write(tmp_path, EVENTS), *IDS).code == 0
     table = read_table(tmp_path / "tables/favorites.parquet", "favorites", ["user_id", "session_id"])
     assert table["session_id"].null_count == table.num_rows
+
+
+def test_check_on_a_terminal_says_what_can_be_excluded(tmp_path, etsyml: Etsyml, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("etsyml_cli.cli.show.is_interactive", lambda: True)
+    options = (*BOTS, "--only", "user_id=busy,crawler")
+    out = etsyml("-w", tmp_path, "ingest", "favorites", write(tmp_path, log()), "--check", *options).out
+    assert "4 of the first 16 rows would be excluded by --only" in out
+    assert "6 of the first 16 rows can be excluded by --drop bots: events of users with too many a day" in out
