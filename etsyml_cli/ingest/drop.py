@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etsyml_cli.core.errors import InputError
+from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.ingest.config import Dropped
 from etsyml_cli.ingest.staged import scan
 from etsyml_cli.io.schema import TableSchema
@@ -88,6 +88,22 @@ def _knows_owners(listings: Path | None) -> bool:
         return listings is not None and has_owners(listings)
     except InputError:  # not ingested yet
         return False
+
+
+def expect_known_listings(sql: duckdb.DuckDBPyConnection, staged: Path, schema: TableSchema, listings: Path) -> None:
+    """Raise DataError if no event is of a listing of the listings table, so that owners cannot be found."""
+    known = sql.read_parquet(str(listings)).select("listing_id")
+    known.create_view("known")
+    scan(sql, staged, schema, ["listing_id"])
+    if sql.sql("SELECT 1 FROM staged JOIN known USING (listing_id) LIMIT 1").fetchall():
+        return
+    scan(sql, staged, schema, ["listing_id"])
+    event, listing = sql.sql("SELECT listing_id FROM staged LIMIT 1").fetchall(), known.limit(1).fetchall()
+    if event and listing:
+        raise DataError(
+            f"--drop owner: no listing of these events is in {listings}",
+            hint=f"Ids must be equal in both: {event[0][0]} in the events, {listing[0][0]} in the table.",
+        )
 
 
 def find_excluded(

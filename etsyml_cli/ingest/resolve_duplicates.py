@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from etsyml_cli.ingest.changes import Changes, ChangeStream, apply_changes
 from etsyml_cli.ingest.contract import Contract
-from etsyml_cli.ingest.drop import find_excluded
+from etsyml_cli.ingest.drop import expect_known_listings, find_excluded
 from etsyml_cli.ingest.duplicates import find_changes, find_repeated, key_columns
 from etsyml_cli.ingest.formats.formats import RawTexts
 from etsyml_cli.ingest.rows import ACTIVITY, KEYS, Tally, table_writer
@@ -35,6 +35,8 @@ def resolve_duplicates(
             return table
         table.writer.close()
         staged = draft.table.rename(draft.scratch / "staged.parquet")
+        if listings := contract.drop.owners():
+            expect_known_listings(sql, staged, contract.schema, listings)
         tally.excluded += find_excluded(sql, staged, contract.schema, draft.scratch / ACTIVITY, contract.drop)
         changes = _changes(sql, staged, contract, repeated=repeated)
         return _copy(staged, ChangeStream(changes.to_arrow_reader(ROW_GROUP_ROWS)), tally, inputs, contract, draft)

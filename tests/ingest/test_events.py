@@ -267,6 +267,15 @@ def test_owners_need_a_listings_table_and_bots_need_times(tmp_path, etsyml: Etsy
     assert "--drop bots: missing column created_at" in ended.err
 
 
+def test_listings_of_another_shop_are_refused_with_an_id_of_each_side(tmp_path, etsyml: Etsyml):
+    add_listings(tmp_path, etsyml)
+    rows = [{**row, "listing_id": row["listing_id"].replace("L", "item-")} for row in log()]
+    ended = etsyml("-w", tmp_path, "ingest", "favorites", write(tmp_path, rows), "--drop", "owner")
+    assert ended.code == 4
+    assert "--drop owner: no listing of these events is in" in ended.err
+    assert "item-0 in the events, L1 in the table" in ended.err
+
+
 def test_nothing_left_is_an_error_with_the_counts(tmp_path, etsyml: Etsyml):
     path = write(tmp_path, log()[:6])
     ended = etsyml("-w", tmp_path, "ingest", "favorites", path, "--drop", "bots", *BOTS)
