@@ -37,10 +37,20 @@ def show_check(report: CheckReport) -> None:
         typer.echo(f"{rejected:,} of the first {report.rows_looked_at:,} rows would be rejected")
         if rejected > report.config.max_bad_rate * report.rows_looked_at:
             typer.echo("too many: fix them, skip a column (--map COLUMN=), or raise --max-bad-rate")
+    _show_excluded(report)
     for reject in report.rejects:
         field = f"{reject.field}: " if reject.field else ""
         typer.echo(f"  {reject.file}:{reject.line}: {field}{reject.reason}: {_cut(reject.raw)}")
     typer.echo(f"\nNext: {report.command}")
+
+
+def _show_excluded(report: CheckReport) -> None:
+    if report.excluded:
+        typer.echo(f"{report.excluded:,} of the first {report.rows_looked_at:,} rows would be excluded by --only")
+    for kind, number in report.events.items():
+        by = "owners on their own listings" if kind == "owner" else "users with too many a day"
+        state = "would be excluded" if kind in report.config.drop else "can be excluded"
+        typer.echo(f"{number:,} of the first {report.rows_looked_at:,} rows {state} by --drop {kind}: events of {by}")
 
 
 def _cut(text: str) -> str:

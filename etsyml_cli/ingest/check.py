@@ -5,17 +5,21 @@ from __future__ import annotations
 import shlex
 import tempfile
 from collections import Counter
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
 
 from etsyml_cli.ingest.config import IngestConfig
-from etsyml_cli.ingest.contract import check_block
+from etsyml_cli.ingest.contract import check_block, drop_problems
+from etsyml_cli.ingest.drop import ACTIVITY_SCHEMA, count_events
 from etsyml_cli.ingest.guess import Samples, guess_event_map, guess_kind, guess_map, is_naive
 from etsyml_cli.ingest.ingest import contract_for
 from etsyml_cli.ingest.mapping import Mapping, check_names, map_columns, missing_columns
-from etsyml_cli.ingest.rows import rejects_of
+from etsyml_cli.ingest.only import take_only
+from etsyml_cli.ingest.rows import activity, rejects_of
 from etsyml_cli.ingest.sources import Inputs, first_blocks, open_inputs
 from etsyml_cli.ingest.time_unit import check_time_unit, unit_that_fits
 from etsyml_cli.io.rejects import Reject
@@ -55,11 +59,16 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     rows_looked_at: int
     rejected: dict[str, int]  # count by reason with the guessed configuration; empty if columns are missing
     rejects: list[Reject]  # the first rejects
+    excluded: int  # number of rows without the values of `only`
+    events: dict[str, int]  # number of events of owners on their own listings and of bots among the other rows
     command: str  # the command to run next; `?` marks values that the user must supply
 
 
-def check(table: str, files: list[str], *, config: IngestConfig) -> CheckReport:
-    """Inspect the first 10,000 rows of `files` as rows of `table`, and propose how to ingest them."""
+def check(table: str, files: list[str], *, config: IngestConfig, listings: Path | None = None) -> CheckReport:
+    """Inspect the first 10,000 rows of `files` as rows of `table`, and propose how to ingest them.
+
+    Events of owners are counted if the table `listings` exists.
+    """
     schema = table_schema(table)
     with (
         tempfile.TemporaryDirectory() as scratch,
@@ -71,16 +80,18 @@ def check(table: str, files: list[str], *, config: IngestConfig) -> CheckReport:
         guessed = _guess_config(schema, header, samples, config)
         mapping = map_columns(schema, header, guessed.map)
         missing = missing_columns(schema, mapping.columns)
-        rows, rejects = (0, list[Reject]()) if missing else _trial_run(schema, inputs, guessed)
+        trial = Trial() if missing else _trial_run(schema, inputs, guessed, listings, Path(scratch))
         return CheckReport(
             table=table,
             files=[FileInfo(file.name, file.format, file.gzipped) for file, _ in inputs.files],
             columns=_column_infos(header, samples, mapping),
             config=guessed,
             missing=missing,
-            rows_looked_at=rows,
-            rejected=dict(sorted(Counter(reject.reason.value for reject in rejects).items())),
-            rejects=rejects[:N_REJECTS_IN_REPORT],
+            rows_looked_at=trial.rows,
+            rejected=dict(sorted(Counter(reject.reason.value for reject in trial.rejects).items())),
+            rejects=trial.rejects[:N_REJECTS_IN_REPORT],
+            excluded=trial.excluded,
+            events=trial.events,
             command=_command(table, files, guessed, missing),
         )
 
@@ -113,16 +124,36 @@ def _guess_config(schema: TableSchema, header: list[str], samples: Samples, conf
     )
 
 
-def _trial_run(schema: TableSchema, inputs: Inputs, config: IngestConfig) -> tuple[int, list[Reject]]:
-    """The number of rows read, and all rejects among them."""
-    contract = contract_for(schema, inputs, config)
+@dataclass
+class Trial:
+    """Counts of the rows read, all rejects among them, and the counts of excluded rows of a CheckReport."""
+
+    rows: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+    excluded: int = 0
+    events: dict[str, int] = field(default_factory=dict)
+
+
+def _trial_run(
+    schema: TableSchema, inputs: Inputs, config: IngestConfig, listings: Path | None, scratch: Path
+) -> Trial:
+    contract = contract_for(schema, inputs, config, listings)
     check_time_unit(inputs, contract)
-    rows, rejects = 0, []
-    for name, block in first_blocks(inputs, MAX_ROWS, list(contract.mapping.columns.values())):
-        _, problems = check_block(block, contract)
-        rows += block.n_rows
-        rejects += rejects_of(block, problems, name)
-    return rows, rejects
+    trial = Trial()
+    tables, active = [], [ACTIVITY_SCHEMA.empty_table()]
+    for name, block in first_blocks(inputs, MAX_ROWS, contract.input_columns()):
+        taken = take_only(block, contract.only, {})
+        rows, problems = check_block(taken, contract)
+        trial.rows += block.n_rows
+        trial.excluded += block.n_rows - taken.n_rows
+        trial.rejects += rejects_of(taken, problems, name)
+        tables.append(drop_problems(rows, problems))
+        if {"user_id", "created_at"} <= contract.mapping.columns.keys():
+            active.append(activity(block, contract))
+    if "user_id" in schema.names() and tables:
+        events, days = pa.concat_tables(tables), pa.concat_tables(active)
+        trial.events = count_events(events, days, schema, contract.drop, scratch)
+    return trial
 
 
 def _column_infos(header: list[str], samples: Samples, mapping: Mapping) -> list[ColumnInfo]:
@@ -143,6 +174,14 @@ def _command(table: str, files: list[str], config: IngestConfig, missing: list[s
         words += ["--map", f"{target}={source}"]
     for source, target in config.event_map.items():
         words += ["--event-map", f"{source}={target}"]
+    words += [word for column, values in config.only.items() for word in ("--only", f"{column}={','.join(values)}")]
+    if config.weight_map:
+        words += [
+            "--weight-map",
+            ",".join(f"{text}={weight!r}".removesuffix(".0") for text, weight in config.weight_map.items()),
+        ]
+    if config.drop:
+        words += ["--drop", ",".join(config.drop)]
     default = IngestConfig()
     for name in ("delimiter", "tz", "time_unit", "time_format", "image_root", "max_bad_rate"):
         if getattr(config, name) != getattr(default, name):

@@ -10,6 +10,7 @@ from etsyml_cli.core.config import Config
 
 TimeUnit = Literal["s", "ms", "us", "ns", "excel"]  # excel: days since 1899-12-30
 Dropped = Literal["owner", "bots"]
+MergeWeights = Literal["max", "sum"]
 
 
 class IngestConfig(Config, frozen=True, kw_only=True):
@@ -37,5 +38,6 @@ class IngestConfig(Config, frozen=True, kw_only=True):
     only: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # input column -> values of the rows to take
     drop: tuple[Dropped, ...] = ()
     max_events_per_day: Annotated[int, msgspec.Meta(ge=1)] = 2_000  # of a user; above it, `bots` are dropped
+    merge_weights: MergeWeights = "max"  # weight of a favorite that is repeated
     max_bad_rate: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
     max_emptied_rate: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1  # of the values of an optional column

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from etsyml_cli.ingest.columns import convert
+from etsyml_cli.ingest.config import MergeWeights
+from etsyml_cli.ingest.drop import Drop
 from etsyml_cli.ingest.formats.cells import Block
 from etsyml_cli.ingest.mapping import Mapping, complete_groups
+from etsyml_cli.ingest.only import Only
 from etsyml_cli.ingest.rules import Rules
+from etsyml_cli.ingest.weights import look_up_weights
 from etsyml_cli.io.rejects import Reason
 from etsyml_cli.io.schema import TableSchema, arrow_schema
 
@@ -26,6 +30,14 @@ class Contract:
     mapping: Mapping
     rules: Rules
     space_separated: frozenset[str] = frozenset()  # input columns whose lists are separated by spaces
+    weights: dict[str, float] = field(default_factory=dict)  # text in the input column of `weight` -> weight
+    only: Only = field(default_factory=dict)
+    drop: Drop = field(default_factory=Drop)
+    merge_weights: MergeWeights = "max"
+
+    def input_columns(self) -> list[str]:
+        """The columns to read."""
+        return list(dict.fromkeys([*self.mapping.columns.values(), *self.only]))
 
 
 def check_block(block: Block, contract: Contract) -> tuple[pa.Table, Problems]:
@@ -34,7 +46,10 @@ def check_block(block: Block, contract: Contract) -> tuple[pa.Table, Problems]:
     arrays = {}
     for target, source in contract.mapping.columns.items():
         rules = contract.rules.with_space_separated_tags() if source in contract.space_separated else contract.rules
-        arrays[target], reasons = convert(block.columns[source], contract.schema.column_or_feature(target), rules)
+        if target == "weight" and contract.weights:
+            arrays[target], reasons = look_up_weights(block.columns[source], contract.weights)
+        else:
+            arrays[target], reasons = convert(block.columns[source], contract.schema.column_or_feature(target), rules)
         for row, reason in reasons.items():
             problems.setdefault(row, (reason, target))
     table = pa.table(arrays, schema=arrow_schema(contract.schema, list(arrays)))

@@ -1,20 +1,28 @@
-"""Find rows with equal keys, and the changes that leave one row per key. Out of core: SQL over the keys only."""
+"""Find rows with equal keys, and the changes that leave one row per key, whatever the order of the rows.
+
+Rows of favorites and searches are merged column by column: of favorites the latest time and the largest weight (or the
+sum of the weights) are kept, of searches the strongest event, the earliest time and the smallest position, of other
+columns the smallest value. An empty cell is filled from the other rows.
+
+Listings and impressions are merged if they are equal. Of different rows with the same id, the latest is kept (of
+equally late ones, the first if sorted by their columns, empty cells last), and the others are rejected.
+
+Out of core: SQL over the keys, then over the rows with repeated keys only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypeAlias
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from etsyml_cli.io.schema import EVENTS, TableSchema
-
-# row (position in the staged table), file, line, dropped, strongest; ordered by row
-Changes: TypeAlias = pa.Table
-
-_NO_CHANGES = pa.table({"row": pa.array([], pa.int64())})
+from etsyml_cli.ingest.config import MergeWeights
+from etsyml_cli.ingest.staged import scan
+from etsyml_cli.io.schema import EVENTS, Column, TableSchema
 
 
 def key_columns(schema: TableSchema, columns: Iterable[str]) -> list[str]:
@@ -22,78 +30,93 @@ def key_columns(schema: TableSchema, columns: Iterable[str]) -> list[str]:
     return list(schema.key) if set(schema.key) <= set(columns) else []
 
 
-def keys_of(rows: pa.Table, key: list[str], file: int, lines: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Table:
-    """The keys of N rows, the strengths of their events, and the file and line of each row."""
-    strength = pc.index_in(rows["event"], pa.array(EVENTS)) if "event" in rows.column_names else None
+def keys_of(rows: pa.Table, key: list[str], file: int, lines: NDArray[np.int64]) -> pa.Table:
+    """The keys of N rows, and the file and line of each row."""
     return pa.table(
         {
             **{f"k{i}": rows[name] for i, name in enumerate(key)},
-            "strength": strength if strength is not None else pa.nulls(len(lines), pa.int32()),
             "file": pa.array(np.full(len(lines), file, dtype=np.int32)),
             "line": pa.array(lines),
         }
     )
 
 
-def changes_query(n_key_columns: int) -> str:
-    """SQL that selects the rows to drop or to change; `$keys` is the Parquet file of keys in row order.
+def find_repeated(sql: duckdb.DuckDBPyConnection, keys: Path, n_key_columns: int) -> bool:
+    """Make the SQL tables `keys` (of all rows) and `repeated` (hashes of repeated keys); return whether a key is.
 
-    Keys are compared only if their hashes are equal. A row with a null in its key is never a duplicate.
+    `keys` is the Parquet file of keys in row order. A row with a null in its key is never a duplicate.
     """
-    key = ", ".join(f"k{i}" for i in range(n_key_columns))
-    not_null = " AND ".join(f"k{i} IS NOT NULL" for i in range(n_key_columns))
+    sql.read_parquet(str(keys), file_row_number=True).create_view("keys")
+    names = [f"k{i}" for i in range(n_key_columns)]
+    sql.execute(
+        f"""CREATE TEMP TABLE repeated AS
+            SELECT hash({", ".join(names)}) AS h FROM keys WHERE {_not_null(names)}
+            GROUP BY h HAVING count(*) > 1"""  # noqa: S608  contains no user input
+    )
+    return bool(sql.sql("SELECT 1 FROM repeated LIMIT 1").fetchall())
+
+
+def find_changes(sql: duckdb.DuckDBPyConnection, staged: Path, schema: TableSchema, merge_weights: MergeWeights) -> str:
+    """The query for the changes of rows whose key is in `repeated`, except the rows in `excluded`.
+
+    Columns: row (in the staged table), outcome; of a rejected row its file and line; of a changed row its new values.
+    """
+    columns = scan(sql, staged, schema)
+    sql.execute(
+        f"""CREATE TEMP TABLE repeats AS SELECT * FROM staged
+            WHERE {_not_null(schema.key)} AND hash({_quoted(schema.key)}) IN (SELECT h FROM repeated)
+                  AND "row" NOT IN (SELECT "row" FROM excluded)"""  # noqa: S608  contains no user input
+    )
+    if schema.on_duplicate == "merge":
+        return _merge_query(schema, columns, merge_weights)
+    return _reject_query(schema, columns)
+
+
+def _merge_query(schema: TableSchema, columns: Sequence[str], merge_weights: MergeWeights) -> str:
+    key = _quoted(schema.key)
+    others = [column for column in schema.columns if column.name in columns and column.name not in schema.key]
+    values = "".join(f', {_merged(column, schema, merge_weights)} AS "{column.name}"' for column in others)
     return f"""
-        WITH candidates AS (
-            SELECT hash({key}) AS h FROM read_parquet($keys) WHERE {not_null} GROUP BY h HAVING count(*) > 1
-        ), ranked AS (
-            SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY file_row_number) AS nth,
-                   max(strength) OVER (PARTITION BY {key}) AS strongest
-            FROM read_parquet($keys, file_row_number = true)
-            WHERE {not_null} AND hash({key}) IN (SELECT h FROM candidates)
+        WITH merged AS MATERIALIZED (
+            SELECT {key}, min("row") AS kept{values} FROM repeats GROUP BY {key} HAVING count(*) > 1
         )
-        SELECT file_row_number AS "row", file, line, nth > 1 AS dropped, strongest
-        FROM ranked WHERE nth > 1 OR strongest > strength ORDER BY file_row_number
-    """  # noqa: S608  contains no user input
+        SELECT * EXCLUDE ({key}, kept), kept AS "row", 'changed' AS outcome FROM merged
+        UNION ALL BY NAME
+        SELECT "row", 'merged' AS outcome FROM repeats JOIN merged USING ({key}) WHERE "row" > kept
+    """  # noqa: S608
 
 
-class ChangeStream:
-    """A stream of changes in row order; each change is returned once."""
-
-    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
-        self._batches = batches
-        self._buffer = _NO_CHANGES
-
-    def is_empty(self) -> bool:
-        """Whether no change is left."""
-        while not self._buffer.num_rows and (following := next(self._batches, None)) is not None:
-            self._buffer = pa.Table.from_batches([following])
-        return not self._buffer.num_rows
-
-    def take_before(self, row: int) -> Changes:
-        """Take the remaining changes of rows before `row`."""
-        parts: list[Changes] = []
-        while not self.is_empty() and (part := self._take_buffered(row)).num_rows:
-            parts.append(part)
-        return pa.concat_tables(parts) if parts else _NO_CHANGES
-
-    def _take_buffered(self, row: int) -> Changes:
-        n = int(np.searchsorted(self._buffer["row"].to_numpy(), row))
-        part, self._buffer = self._buffer.slice(0, n), self._buffer.slice(n)
-        return part
+def _merged(column: Column, schema: TableSchema, merge_weights: MergeWeights) -> str:
+    """The SQL of a column's value in a merged row; nulls are ignored."""
+    name = f'"{column.name}"'
+    if column.kind == "event":
+        return f"list_extract({list(EVENTS)}, max(list_position({list(EVENTS)}, {name})))"
+    if column.name == "weight" and merge_weights == "sum":
+        return f"sum({name} ORDER BY {name})"  # the order, because a sum of floats depends on it
+    if schema.name == "favorites" and column.kind in ("time", "number"):
+        return f"max({name})"
+    return f"min({name})"
 
 
-def apply_changes(rows: pa.Table, first: int, changes: Changes) -> pa.Table:
-    """Drop duplicates from `rows` (rows `first` and following of the staged table) and set the strongest events."""
-    if not changes.num_rows:
-        return rows
-    positions = changes["row"].to_numpy() - first
-    dropped = changes["dropped"].to_numpy()
-    if "event" in rows.column_names and not dropped.all():
-        stronger = np.zeros(rows.num_rows, dtype=bool)
-        stronger[positions[~dropped]] = True
-        events = pa.array(EVENTS).take(changes["strongest"].filter(pa.array(~dropped)).combine_chunks())
-        event = pc.replace_with_mask(rows["event"].combine_chunks(), stronger, events)
-        rows = rows.set_column(rows.column_names.index("event"), rows.schema.field("event"), event)
-    keep = np.ones(rows.num_rows, dtype=bool)
-    keep[positions[dropped]] = False
-    return rows.filter(pa.array(keep))
+def _reject_query(schema: TableSchema, columns: Sequence[str]) -> str:
+    columns = sorted(columns)
+    content = _quoted(columns)
+    latest = ["created_at DESC NULLS LAST"] if "created_at" in columns else []
+    order = ", ".join([*latest, *(f'"{column}" NULLS LAST' for column in columns), '"row"'])
+    return f"""
+        SELECT "row", IF(content = kept, 'merged', 'rejected') AS outcome, file, line
+        FROM (
+            SELECT "row", hash({content}) AS content,
+                   row_number() OVER best AS nth, first_value(hash({content})) OVER best AS kept
+            FROM repeats WINDOW best AS (PARTITION BY {_quoted(schema.key)} ORDER BY {order})
+        ) JOIN keys ON "row" = file_row_number
+        WHERE nth > 1
+    """  # noqa: S608
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _not_null(names: Iterable[str]) -> str:
+    return " AND ".join(f'"{name}" IS NOT NULL' for name in names)

@@ -12,12 +12,15 @@ from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.contract import Contract
+from etsyml_cli.ingest.drop import Drop, check_drop
+from etsyml_cli.ingest.only import check_only, nothing_taken
 from etsyml_cli.ingest.resolve_duplicates import resolve_duplicates
 from etsyml_cli.ingest.rows import Tally, read_rows
 from etsyml_cli.ingest.rules import build_rules
 from etsyml_cli.ingest.sources import Inputs, common_mapping, open_inputs
 from etsyml_cli.ingest.time_unit import check_time_unit, time_hint
-from etsyml_cli.io.artifact import Plan
+from etsyml_cli.ingest.weights import check_weights
+from etsyml_cli.io.artifact import Plan, source_of
 from etsyml_cli.io.rejects import Reject
 from etsyml_cli.io.schema import TableSchema, table_schema
 from etsyml_cli.io.summary import Summary, up_to_date
@@ -35,16 +38,18 @@ def ingest(
     force: bool = False,
     limit: int | None = None,
     may_shrink: bool = True,
+    listings: Path | None = None,
 ) -> Summary:
     """Import `files` (paths, globs, `-` for stdin; the first `limit` rows) into the table `table` at `out`.
 
-    Each row is written, merged into another row, or written to the rejects file with a reason.
+    Each row is written, merged into another row, excluded by `only` or `drop` (whose owners are those of the table
+    `listings`), or written to the rejects file with a reason.
     Raises DataError, without changing `out`, if more than `max_bad_rate` of the rows are rejected, or if the new table
     would have fewer rows and `may_shrink` is false.
     """
     schema = table_schema(table)
     with open_inputs(files, out.parent / f".{out.stem}.stdin", config.delimiter) as inputs:
-        contract = contract_for(schema, inputs, config)
+        contract = contract_for(schema, inputs, config, listings)
         plan = _plan(inputs, contract, config, limit, out)
         if not force and table_is_up_to_date(out, plan):
             return up_to_date(out, table_manifest(out))
@@ -56,8 +61,11 @@ def ingest(
     return Summary(kind=plan.kind, path=str(out), rows=draft.rows, facts=draft.facts)
 
 
-def contract_for(schema: TableSchema, inputs: Inputs, config: IngestConfig) -> Contract:
-    """The contract for the rows of `inputs`. Raises UsageError or InputError if the columns cannot be mapped."""
+def contract_for(schema: TableSchema, inputs: Inputs, config: IngestConfig, listings: Path | None = None) -> Contract:
+    """The contract for the rows of `inputs`; `listings` is the table with the owners.
+
+    Raises UsageError or InputError if the columns cannot be mapped or an option does not fit them.
+    """
     mapping = common_mapping(schema, inputs, config.map)
     image_root = os.path.abspath(config.image_root or inputs.folder)  # noqa: PTH100  resolve() would follow links
     if PHOTOS & mapping.columns.keys() and not os.path.isdir(image_root):  # noqa: PTH112  False without permission
@@ -66,12 +74,28 @@ def contract_for(schema: TableSchema, inputs: Inputs, config: IngestConfig) -> C
             hint="Give the directory that contains the images.",
         )
     space_separated = frozenset().union(*(header.space_separated for _, header in inputs.files))
-    return Contract(schema, mapping, build_rules(config, image_root), space_separated)
+    drop = Drop(config.drop, config.max_events_per_day, listings)
+    check_drop(drop, mapping.columns)
+    check_only(config.only, inputs)
+    check_weights(config.weight_map, mapping.columns)
+    return Contract(
+        schema,
+        mapping,
+        build_rules(config, image_root),
+        space_separated,
+        config.weight_map,
+        config.only,
+        drop,
+        config.merge_weights,
+    )
 
 
 def _plan(inputs: Inputs, contract: Contract, config: IngestConfig, limit: int | None, out: Path) -> Plan:
     settings = msgspec.to_builtins(config) | {"image_root": _image_root(contract, out.parent), "limit": limit}
-    return Plan(kind=f"table:{contract.schema.name}", config=settings, inputs={"files": inputs.sources()})
+    sources = {"files": inputs.sources()}
+    if listings := contract.drop.owners():
+        sources["listings"] = [source_of(listings)]
+    return Plan(kind=f"table:{contract.schema.name}", config=settings, inputs=sources)
 
 
 def _image_root(contract: Contract, folder: Path) -> str | None:
@@ -89,7 +113,7 @@ def _fill(draft: TableDraft, inputs: Inputs, contract: Contract, config: IngestC
     if tally.new_keys:
         logger.info("keys not in the first lines: %s", ", ".join(tally.new_keys))
         inputs = inputs.with_keys(list(tally.new_keys))
-        extended = contract_for(contract.schema, inputs, config)
+        extended = contract_for(contract.schema, inputs, config, contract.drop.listings)
         if extended.mapping.columns != contract.mapping.columns:  # they belong in the table: read again
             table.writer.close()
             table, tally = read_rows(inputs, extended, draft, limit)
@@ -101,15 +125,18 @@ def _fill(draft: TableDraft, inputs: Inputs, contract: Contract, config: IngestC
 
 
 def _record_facts(draft: TableDraft, tally: Tally, contract: Contract) -> None:
-    rejected = tally.reasons.total()
+    rejected, excluded = tally.reasons.total(), tally.excluded.total()
     draft.rows = {
         "in": tally.rows_in,
-        "out": tally.rows_in - tally.merged - rejected,
+        "out": tally.rows_in - tally.merged - rejected - excluded,
         "merged": tally.merged,
         "rejected": rejected,
     }
+    if contract.only or contract.drop.kinds:
+        draft.rows["excluded"] = excluded
     draft.facts = {
         "reasons": {reason.value: n for reason, n in sorted(tally.reasons.items())},
+        "excluded": {option: n for option, n in sorted(tally.excluded.items()) if n},
         **{note.value.replace(" ", "_"): n for note, n in sorted(tally.notes.items())},
         "mapping": {target: source for target, source in contract.mapping.columns.items() if target != source},
         "left_out": contract.mapping.left_out,
@@ -119,9 +146,11 @@ def _record_facts(draft: TableDraft, tally: Tally, contract: Contract) -> None:
 
 def _check_bad_rate(draft: TableDraft, tally: Tally, inputs: Inputs, contract: Contract, config: IngestConfig) -> None:
     """Raise DataError if too many rows are rejected or no row is left."""
-    rows_in, rejected = draft.rows["in"], draft.rows["rejected"]
-    if not rows_in:
+    rows_in, rejected = draft.rows["in"] - tally.excluded.total(), draft.rows["rejected"]
+    if not draft.rows["in"]:
         raise DataError(f"{', '.join(file.name for file, _ in inputs.files)}: no rows")
+    if not rows_in:
+        raise _nothing_left(tally, config)
     if draft.rows["out"] and rejected <= config.max_bad_rate * rows_in:
         return
     share = f"{rejected / rows_in:.1%}, allowed {config.max_bad_rate:.1%}"
@@ -131,6 +160,17 @@ def _check_bad_rate(draft: TableDraft, tally: Tally, inputs: Inputs, contract: C
     raise DataError(
         f"{rejected:,} of {rows_in:,} rows are bad ({share}): {reasons}\n{examples}",
         hint=time_hint(most_common, inputs, contract) or "Inspect the file with --check, or raise --max-bad-rate.",
+    )
+
+
+def _nothing_left(tally: Tally, config: IngestConfig) -> DataError:
+    if not tally.excluded.keys() - {"only"}:
+        return nothing_taken(config.only, tally.seen)
+    options = {"only": "--only", "owner": "--drop owner", "bots": "--drop bots"}
+    counts = ", ".join(f"{n:,} by {options[option]}" for option, n in sorted(tally.excluded.items()) if n)
+    return DataError(
+        f"all {tally.rows_in:,} rows are excluded: {counts}",
+        hint="Leave out --drop, or allow more events of a user: --set max_events_per_day=NUMBER.",
     )
 
 

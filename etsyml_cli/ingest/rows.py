@@ -12,16 +12,20 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from etsyml_cli.core.log import progress
+from etsyml_cli.ingest.columns import convert
 from etsyml_cli.ingest.contract import Contract, Problems, check_block, drop_problems
+from etsyml_cli.ingest.drop import ACTIVITY_SCHEMA, activity_of
 from etsyml_cli.ingest.duplicates import key_columns, keys_of
 from etsyml_cli.ingest.formats.cells import Block, Note
 from etsyml_cli.ingest.formats.formats import read_blocks
+from etsyml_cli.ingest.only import Seen, take_only
 from etsyml_cli.ingest.sources import Inputs
 from etsyml_cli.io.rejects import Reason, Reject, encode_reject, raw_text
 from etsyml_cli.io.schema import arrow_schema
 from etsyml_cli.io.tables import RowGroups, TableDraft, parquet_writer
 
 KEYS = "keys.parquet"
+ACTIVITY = "activity.parquet"
 EXAMPLES = 3
 
 
@@ -31,6 +35,8 @@ class Tally:
 
     rows_in: int = 0
     merged: int = 0
+    excluded: Counter[str] = field(default_factory=Counter)  # by option: only, owner, bots
+    seen: Seen = field(default_factory=dict)
     reasons: Counter[Reason] = field(default_factory=Counter)
     examples: list[Reject] = field(default_factory=list)
     notes: Counter[Note] = field(default_factory=Counter)
@@ -52,16 +58,20 @@ def read_rows(inputs: Inputs, contract: Contract, draft: TableDraft, limit: int 
     table = RowGroups(table_writer(draft, contract))
     key = key_columns(contract.schema, contract.mapping.columns)
     keys = RowGroups(_keys_writer(draft, contract, key)) if key else None
+    active = RowGroups(_scratch_writer(draft, ACTIVITY, ACTIVITY_SCHEMA)) if "bots" in contract.drop.kinds else None
     with progress(f"ingest {contract.schema.name}") as advance:
         for number, block in _blocks(inputs, contract, limit):
+            if active:
+                active.write(activity(block, contract))
             rows, lines = _accept(block, contract, draft, tally, inputs.files[number][0].name)
             table.write(rows)
             if keys:
                 keys.write(keys_of(rows, key, number, lines))
             advance(len(block.lines))
-    if keys:
-        keys.flush()
-        keys.writer.close()
+    for scratch in (keys, active):
+        if scratch:
+            scratch.flush()
+            scratch.writer.close()
     return table, tally
 
 
@@ -74,13 +84,26 @@ def table_writer(draft: TableDraft, contract: Contract) -> pq.ParquetWriter:
 
 def _keys_writer(draft: TableDraft, contract: Contract, key: list[str]) -> pq.ParquetWriter:
     rows = arrow_schema(contract.schema, list(contract.mapping.columns)).empty_table()
-    schema = keys_of(rows, key, 0, np.zeros(0, dtype=np.int64)).schema
-    return pq.ParquetWriter(draft.scratch / KEYS, schema, compression="lz4", use_dictionary=False)
+    return _scratch_writer(draft, KEYS, keys_of(rows, key, 0, np.zeros(0, dtype=np.int64)).schema)
+
+
+def _scratch_writer(draft: TableDraft, name: str, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(draft.scratch / name, schema, compression="lz4", use_dictionary=False)
+
+
+def activity(block: Block, contract: Contract) -> pa.Table:
+    """The users and the days of all rows of the block that have both; see drop.py."""
+    return activity_of(_values(block, contract, "user_id"), _values(block, contract, "created_at"))
+
+
+def _values(block: Block, contract: Contract, name: str) -> pa.Array:
+    cells = block.columns[contract.mapping.columns[name]]
+    return convert(cells, contract.schema.column_or_feature(name), contract.rules)[0]
 
 
 def _blocks(inputs: Inputs, contract: Contract, limit: int | None) -> Iterator[tuple[int, Block]]:
     """Blocks of all files with the file's index, up to `limit` rows."""
-    columns = list(contract.mapping.columns.values())
+    columns = contract.input_columns()
     for number, (file, header) in enumerate(inputs.files):
         for block in read_blocks(file, header, columns):
             if limit is not None:
@@ -105,10 +128,12 @@ def _accept(
     block: Block, contract: Contract, draft: TableDraft, tally: Tally, file: str
 ) -> tuple[pa.Table, NDArray[np.int64]]:
     """The valid rows and their lines; rejects the other rows in file order."""
-    rows, problems = check_block(block, contract)
-    for reject in rejects_of(block, problems, file):
-        tally.reject(reject, draft)
     tally.rows_in += block.n_rows
     tally.notes.update({note: len(lines) for note, lines in block.notes.items()})
     tally.new_keys = tuple(dict.fromkeys((*tally.new_keys, *block.new_keys)))
-    return drop_problems(rows, problems), np.delete(block.lines, list(problems))
+    taken = take_only(block, contract.only, tally.seen)
+    tally.excluded.update({"only": block.n_rows - taken.n_rows})
+    rows, problems = check_block(taken, contract)
+    for reject in rejects_of(taken, problems, file):
+        tally.reject(reject, draft)
+    return drop_problems(rows, problems), np.delete(taken.lines, list(problems))

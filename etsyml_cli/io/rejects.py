@@ -33,6 +33,7 @@ class Reason(StrEnum):
     POSITION_BELOW_1 = "position below 1"
     NOT_A_FLAG = "not 0 or 1"
     UNKNOWN_EVENT = "unknown event"
+    NO_WEIGHT = "no weight for this text"
     NOT_A_TIME = "not a time"
     NAIVE_TIME = "time without zone"
     BARE_NUMBER_TIME = "number as time without unit"
@@ -51,6 +52,8 @@ HINTS = {
     "2024/03/01 10:00, 20240301, 01/Mar/2024:10:00:00 +0000 and Fri, 01 Mar 2024 10:00:00 GMT. For another form, "
     "such as 01.03.2024 10:00, give --time-format '%d.%m.%Y %H:%M'.",
     Reason.UNKNOWN_EVENT: "Map the event names: --event-map view=impression.",
+    Reason.NO_WEIGHT: "Add the text to --weight-map, such as --weight-map view=1,purchase=5, or leave its rows out: "
+    "--only COLUMN=VALUE,VALUE.",
     Reason.NOT_A_PATH: "Expected paths below the image root, not URLs. To leave images out: --map image= --map images=",
     Reason.LIST_OF_PATHS: "Map the list to images: --map images=COLUMN",
     Reason.PATH_OUTSIDE_ROOT: "Give the directory that contains the images: --image-root DIR.",

@@ -49,12 +49,12 @@ class Column:
 
 @dataclass(frozen=True)
 class TableSchema:
-    """A table: its columns, its key, and what to do with duplicate rows."""
+    """A table: its columns, its key, and what to do with rows of equal keys (see ingest/duplicates.py)."""
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    on_duplicate: Literal["reject", "merge", "strongest_event"]
+    on_duplicate: Literal["reject", "merge"]
     keeps_other_columns: bool = False
     one_of: tuple[tuple[str, ...], ...] = ()  # alternative groups of columns: a file must have exactly one
 
@@ -78,6 +78,10 @@ def _listing_id() -> Column:
 
 def _user_id(*, required: bool = False) -> Column:
     return _id("user_id", "user", "uid", "customer_id", "buyer_id", "visitor_id", required=required)
+
+
+def _session_id() -> Column:
+    return _id("session_id", "session", "visit_id", "visit")
 
 
 def _created_at(*, required: bool = False) -> Column:
@@ -110,16 +114,17 @@ TABLES: dict[str, TableSchema] = {
     "searches": TableSchema(
         "searches",
         (
-            _id("search_id", "session_id", "query_id", "page_id", required=True),
+            _id("search_id", "query_id", "page_id", required=True),
             Column("query", "text", True, ("query_text", "search_term", "keywords", "q")),
             _listing_id(),
             Column("position", "position", True, _POSITION_ALIASES),
             Column("event", "event", True, ("action", "event_type", "interaction")),
             _user_id(),
             _created_at(),
+            _session_id(),
         ),
         key=("search_id", "listing_id"),
-        on_duplicate="strongest_event",
+        on_duplicate="merge",
     ),
     "favorites": TableSchema(
         "favorites",
@@ -128,6 +133,7 @@ TABLES: dict[str, TableSchema] = {
             _listing_id(),
             _created_at(),
             Column("weight", "number", aliases=("rating", "score", "strength")),
+            _session_id(),
         ),
         key=("user_id", "listing_id"),
         on_duplicate="merge",
@@ -148,6 +154,7 @@ TABLES: dict[str, TableSchema] = {
             Column("price", "price", aliases=("cost",)),
             Column("bid", "price", aliases=("max_bid",)),
             Column("converted", "flag", aliases=("conversion", "purchased")),
+            _session_id(),
         ),
         key=("impression_id",),
         on_duplicate="reject",

@@ -28,19 +28,27 @@ def check_rows(folder: Path, table: str, rows: list[dict], **config):
 
 def test_map_unit_and_events_are_guessed(tmp_path):
     rows = [
-        {"sessionId": f"s{i}", "searchTerm": "mug", "ItemID": i, "Rank": i + 1, "action": action, "ts": 1398902403 + i}
+        {
+            "queryId": f"s{i}",
+            "visit": f"v{i}",
+            "searchTerm": "mug",
+            "ItemID": i,
+            "Rank": i + 1,
+            "action": action,
+            "ts": 1398902403 + i,
+        }
         for i, action in enumerate(["view", "add_to_cart", "click", "Buy"])
     ]
     report = check_rows(tmp_path, "searches", rows)
     assert report.config.map == {
-        "search_id": "sessionId", "query": "searchTerm", "listing_id": "ItemID", "position": "Rank", "event": "action",
-        "created_at": "ts",
+        "search_id": "queryId", "query": "searchTerm", "listing_id": "ItemID", "position": "Rank", "event": "action",
+        "created_at": "ts", "session_id": "visit",
     }  # fmt: skip
     assert report.config.time_unit == "s"
     assert report.config.event_map == {"view": "impression", "add_to_cart": "cart", "Buy": "purchase"}
     assert (report.missing, report.rejected, report.rows_looked_at) == ([], {}, 4)
     assert {column.name: column.kind for column in report.columns} == {
-        "sessionId": "text", "searchTerm": "text", "ItemID": "whole number", "Rank": "whole number", "action": "event",
+        "queryId": "text", "visit": "text", "searchTerm": "text", "ItemID": "whole number", "Rank": "whole number", "action": "event",
         "ts": "time as number",
     }  # fmt: skip
     assert (

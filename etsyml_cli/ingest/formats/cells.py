@@ -30,6 +30,13 @@ class Cells:
     def head(self, n: int) -> Cells:
         return Cells(self.array[:n], {row: value for row, value in self.other_types.items() if row < n})
 
+    def take(self, rows: NDArray[np.int64]) -> Cells:
+        """The values of these rows, which are in ascending order."""
+        if not self.other_types:
+            return Cells(self.array.take(rows))
+        others = {i: self.other_types[row] for i, row in enumerate(rows.tolist()) if row in self.other_types}
+        return Cells(self.array.take(rows), others)
+
 
 class Note(StrEnum):
     """What the summary of ingest counts beside rows: lines that were read in a particular way."""
@@ -76,6 +83,14 @@ class Block:
             unreadable=[one for one in self.unreadable if one.line < end_line],
             notes={note: [line for line in lines if line < end_line] for note, lines in self.notes.items()},
         )
+
+    def select(self, kept: NDArray[np.bool_]) -> Block:
+        """A block of the readable rows that are `kept`, (N,), and all unreadable rows."""
+        rows = np.flatnonzero(kept)
+        if len(rows) == len(kept):
+            return self
+        columns = {name: cells.take(rows) for name, cells in self.columns.items()}
+        return replace(self, columns=columns, lines=self.lines[rows], raw=lambda i: self.raw(int(rows[i])))
 
 
 def to_cells(values: list[Any]) -> Cells:
