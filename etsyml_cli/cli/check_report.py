@@ -37,6 +37,8 @@ def show_check(report: CheckReport) -> None:
         typer.echo(f"{rejected:,} of the first {report.rows_looked_at:,} rows would be rejected")
         if rejected > report.config.max_bad_rate * report.rows_looked_at:
             typer.echo("too many: fix them, skip a column (--map COLUMN=), or raise --max-bad-rate")
+    for reason, number in report.emptied.items():
+        typer.echo(f"{number:,} cells would be emptied: {reason}")
     for reject in report.rejects:
         field = f"{reject.field}: " if reject.field else ""
         typer.echo(f"  {reject.file}:{reject.line}: {field}{reject.reason}: {_cut(reject.raw)}")

@@ -13,6 +13,7 @@ import msgspec
 
 from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.contract import check_block
+from etsyml_cli.ingest.emptied import EmptiedCells
 from etsyml_cli.ingest.formats.cells import Block
 from etsyml_cli.ingest.formats.formats import read_blocks
 from etsyml_cli.ingest.guess import Samples, guess_event_map, guess_kind, guess_map, guess_time_unit, is_naive
@@ -57,6 +58,7 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     rows_looked_at: int
     rejected: dict[str, int]  # count by reason with the guessed configuration; empty if columns are missing
     rejects: list[Reject]  # the first rejects
+    emptied: dict[str, int]  # count of bad cells by optional column and reason; their rows are kept
     command: str  # the command to run next; `?` marks values that the user must supply
 
 
@@ -73,7 +75,7 @@ def check(table: str, files: list[str], *, config: IngestConfig) -> CheckReport:
         guessed = _guess_config(schema, header, samples, config)
         mapping = map_columns(schema, header, guessed.map)
         missing = missing_columns(schema, mapping.columns)
-        rows, rejects = (0, list[Reject]()) if missing else _trial_run(schema, inputs, guessed)
+        rows, rejects, emptied = (0, list[Reject](), EmptiedCells()) if missing else _trial_run(schema, inputs, guessed)
         return CheckReport(
             table=table,
             files=[FileInfo(file.name, file.format, file.gzipped) for file, _ in inputs.files],
@@ -83,6 +85,7 @@ def check(table: str, files: list[str], *, config: IngestConfig) -> CheckReport:
             rows_looked_at=rows,
             rejected=dict(sorted(Counter(reject.reason.value for reject in rejects).items())),
             rejects=rejects[:N_REJECTS_IN_REPORT],
+            emptied=emptied.by_reason(),
             command=_command(table, files, guessed, missing),
         )
 
@@ -127,15 +130,16 @@ def _guess_config(schema: TableSchema, header: list[str], samples: Samples, conf
     )
 
 
-def _trial_run(schema: TableSchema, inputs: Inputs, config: IngestConfig) -> tuple[int, list[Reject]]:
-    """The number of rows read, and all rejects among them."""
+def _trial_run(schema: TableSchema, inputs: Inputs, config: IngestConfig) -> tuple[int, list[Reject], EmptiedCells]:
+    """The number of rows read, all rejects among them, and the emptied cells of the others."""
     contract = contract_for(schema, inputs, config)
-    rows, rejects = 0, []
+    rows, rejects, emptied = 0, [], EmptiedCells()
     for name, block in _first_blocks(inputs, list(contract.mapping.columns.values())):
-        _, problems = check_block(block, contract)
+        checked = check_block(block, contract)
         rows += block.n_rows
-        rejects += rejects_of(block, problems, name)
-    return rows, rejects
+        rejects += rejects_of(block, checked.problems, name)
+        emptied.count(checked, checked.accepted(), block, contract, name)
+    return rows, rejects, emptied
 
 
 def _column_infos(header: list[str], samples: Samples, mapping: Mapping) -> list[ColumnInfo]:

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from etsyml_cli.ingest.mapping import complete_groups, plain_name, suggest
 from etsyml_cli.ingest.rules import Rules
-from etsyml_cli.ingest.values import BadValueError, parse
+from etsyml_cli.ingest.values import parse
+from etsyml_cli.io.rejects import BadValueError
 from etsyml_cli.io.schema import EVENTS, Column, Kind, TableSchema
 
 MIN_SHARE = 0.9  # of the values that must be of a kind
@@ -47,7 +48,7 @@ def guess_time_unit(values: Sequence[Any]) -> str | None:
     """The unit in which the median of these numbers is a time between 1973 and 2100; None if there is none."""
     if _share(values, lambda value: _parses(value, "number", Rules())) < 1:
         return None
-    numbers = sorted(float(value) for value in values)
+    numbers = sorted(parse(value, "number", Rules()) for value in values)
     middle = numbers[len(numbers) // 2] if numbers else 0.0
     return next((unit for unit, scale in _UNITS if _MIN_SECONDS * scale <= middle < 4_102_444_800 * scale), None)
 

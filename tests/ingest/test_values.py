@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from etsyml_cli.ingest.columns import convert
 from etsyml_cli.ingest.formats.cells import Cells, to_cells
 from etsyml_cli.ingest.rules import Rules
-from etsyml_cli.ingest.values import BadValueError, parse
-from etsyml_cli.io.rejects import Reason
+from etsyml_cli.ingest.values import parse
+from etsyml_cli.io.rejects import BadValueError, Reason
 from etsyml_cli.io.schema import ARROW_TYPES, Column
 
 PLAIN = Rules()
@@ -98,7 +98,7 @@ def test_good_values(kind, value, rules, expected):
         ("price", "nan", PLAIN, Reason.NOT_FINITE),
         ("price", float("inf"), PLAIN, Reason.NOT_FINITE),
         ("price", "1e400", PLAIN, Reason.NOT_FINITE),
-        ("price", "$5", PLAIN, Reason.NOT_A_NUMBER),
+        ("price", "POA", PLAIN, Reason.NOT_A_NUMBER),
         ("price", "1_000", PLAIN, Reason.NOT_A_NUMBER),
         ("price", "0x10", PLAIN, Reason.NOT_A_NUMBER),
         ("price", True, PLAIN, Reason.NOT_A_NUMBER),
@@ -124,12 +124,12 @@ def test_good_values(kind, value, rules, expected):
         ("path", "a/../../photos2/x.jpg", ROOT, Reason.PATH_OUTSIDE_ROOT),
         ("path", "/etc/passwd", ROOT, Reason.PATH_OUTSIDE_ROOT),
         ("path", ".", ROOT, Reason.PATH_OUTSIDE_ROOT),
-        ("path", "http://shop/x.jpg", ROOT, Reason.NOT_A_PATH),
+        ("path", "http://shop/x.jpg", ROOT, Reason.URL),
         ("path", ["a.jpg"], ROOT, Reason.LIST_OF_PATHS),
         ("path", [], ROOT, Reason.LIST_OF_PATHS),
         ("paths", "a.jpg|../secret.jpg", ROOT, Reason.PATH_OUTSIDE_ROOT),
         ("paths", ["a.jpg", "/etc/passwd"], ROOT, Reason.PATH_OUTSIDE_ROOT),
-        ("paths", "a.jpg|http://shop/x.jpg", ROOT, Reason.NOT_A_PATH),
+        ("paths", "a.jpg|http://shop/x.jpg", ROOT, Reason.URL),
         ("paths", ["a.jpg", 5], ROOT, Reason.NOT_A_PATH),
         ("paths", ["a.jpg", ["b.jpg"]], ROOT, Reason.NOT_A_PATH),
         ("paths", {"a": "a.jpg"}, ROOT, Reason.NOT_A_PATH),
