@@ -15,7 +15,7 @@ CONTROL = r"[\x00-\x1f\x7f]"
 
 _CONTROL = re.compile(CONTROL)
 _URL = re.compile(r"\s*(?:[a-z][a-z0-9+.-]*:)?//[^/]|\s*data:", re.IGNORECASE)
-_PHOTO = re.compile(r".+\.(?:jpe?g|jfif|png|webp|gif|bmp|avif|tiff?|heic|heif)\s*", re.IGNORECASE | re.DOTALL)
+_PHOTO = re.compile(r".+\.(?:jpe?g|jfif|png|webp|gif|bmp|avif|tiff?|heic|heif)(?:\?.*)?\s*", re.IGNORECASE | re.DOTALL)
 
 
 def photo_path(value: Any, image_root: str) -> str:

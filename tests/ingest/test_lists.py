@@ -33,7 +33,7 @@ def _postgres_element(element: str | None) -> str:
     return '"' + element.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-@given(st.lists(ELEMENTS | st.integers(-9, 9) | st.none(), max_size=5), st.booleans())
+@given(st.lists(ELEMENTS | st.integers() | st.none(), max_size=5), st.booleans())
 def test_json_lists_come_back(elements, ascii_only):
     assert list_in_text(json.dumps(elements, ensure_ascii=ascii_only)) == elements
 
