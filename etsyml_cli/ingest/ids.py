@@ -38,18 +38,22 @@ def id_forms(cells: Cells, *, may_shorten: bool = True) -> IdForms:
 
 def _forms_of(texts: pa.Array) -> IdForms:
     content = text_bytes(texts)
-    if (content - ord("0") < 10).all():  # unsigned: other characters wrap around or stay above
-        return IdForms()
+    if ord(".") in content:
+        ids = _trimmed(texts)
+        pointed = pc.sum(pc.match_substring_regex(ids, f"^{POINT_ZERO}$")).as_py()
+        return IdForms(pointed or 0, other=_first_other(ids))
+    first = _first_other(_trimmed(texts[:1]))  # decides most columns
+    if first or not len(content) or (content - ord("0") < 10).all():  # unsigned: characters before 0 wrap around
+        return IdForms(other=first)
+    return IdForms(other=_first_other(_trimmed(texts)))
+
+
+def _trimmed(texts: pa.Array) -> pa.Array:
     ids = pc.utf8_trim_whitespace(texts)
-    ids = ids.filter(pc.not_equal(ids, ""))
-    pointed = pc.sum(pc.match_substring_regex(ids, f"^{POINT_ZERO}$")).as_py() if (content == ord(".")).any() else 0
-    return IdForms(pointed or 0, other=_first_other(ids))
+    return ids.filter(pc.not_equal(ids, ""))
 
 
 def _first_other(ids: pa.Array) -> str | None:
-    """An id that is not a whole number; the first is looked at before all."""
-    for some in (ids[:1], ids):
-        others = some.filter(pc.invert(pc.match_substring_regex(some, _WHOLE)))
-        if len(others):
-            return str(others[0])
-    return None
+    """The first id that is not a whole number."""
+    others = ids.filter(pc.invert(pc.match_substring_regex(ids, _WHOLE)))
+    return str(others[0]) if len(others) else None
