@@ -107,9 +107,10 @@ def _read(text: str, decimal: DecimalMark, currency: bool) -> str | None:
 @cache
 def _notation(decimal: DecimalMark) -> re.Pattern[str]:
     """Numbers with this decimal mark: groups of three digits, or as in India `1,23,456`, with one kind of mark."""
+    comma = re.escape(_OTHER_MARK[decimal])
     thousands = f"[{_OTHER_MARK[decimal]}'’ \u00a0\u2009\u202f]"
-    grouped = rf"[0-9]{{1,3}}(?P<mark>{thousands})[0-9]{{3}}(?:(?P=mark)[0-9]{{3}})*"
-    lakhs = rf"[0-9]{{1,2}}(?:{re.escape(_OTHER_MARK[decimal])}[0-9]{{2}})+{re.escape(_OTHER_MARK[decimal])}[0-9]{{3}}"
+    grouped = rf"[1-9][0-9]{{0,2}}(?P<mark>{thousands})[0-9]{{3}}(?:(?P=mark)[0-9]{{3}})*"
+    lakhs = rf"[1-9][0-9]?(?:{comma}[0-9]{{2}})+{comma}[0-9]{{3}}"
     mark = re.escape(decimal)
     digits = rf"(?=[0-9]|{mark}[0-9])(?P<whole>{grouped}|{lakhs}|[0-9]*)(?:{mark}(?P<fraction>[0-9]*))?"
     currency = rf"[^\W\d_]{{0,4}}[{_SIGNS}]|[^\W\d_]{{2,4}}\.?"

@@ -51,7 +51,7 @@ HINTS = {
     Reason.NAIVE_TIME: "Give the time zone: --tz UTC, or --tz America/New_York.",
     Reason.BARE_NUMBER_TIME: "Give the unit of the times: --time-unit s (or ms, us, ns).",
     Reason.OTHER_DECIMAL_MARK: "Give the decimal mark of the numbers: --decimal , (or --decimal .)",
-    Reason.NOT_A_PATH: "Expected paths below the image root. To leave images out: --map image= --map images=",
+    Reason.NOT_A_PATH: "Expected paths below the image root.",
     Reason.LIST_OF_PATHS: "Map the list to images: --map images=COLUMN",
     Reason.PATH_OUTSIDE_ROOT: "Give the directory that contains the images: --image-root DIR.",
 }

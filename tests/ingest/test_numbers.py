@@ -76,6 +76,8 @@ def test_notations(text, decimal, expected):
     ("text", "decimal", "reason"),
     [
         ("12,5", ".", Reason.OTHER_DECIMAL_MARK),
+        ("0,500", ".", Reason.OTHER_DECIMAL_MARK),
+        ("0.500", ",", Reason.OTHER_DECIMAL_MARK),
         ("1.234,56", ".", Reason.OTHER_DECIMAL_MARK),
         ("1.234.567", ".", Reason.OTHER_DECIMAL_MARK),
         ("1,234.56", ",", Reason.OTHER_DECIMAL_MARK),
