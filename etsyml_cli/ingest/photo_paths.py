@@ -73,7 +73,7 @@ def download_hint(file: InputFile) -> str:
     content = f"zcat -f {shlex.quote(str(file.path))}"
     urls = r"""'https?://[^" ,;|<]+\.(jpe?g|png|webp|gif)[^" ,;|<]*'"""
     return (
-        f"Photos are read from files. Download them, and give their paths with --image-root photos:\n"
-        f"{content} | grep -oE {urls} | sort -u | wget -x -P photos -i -\n"
-        f"{content} | sed -E 's#https?://##g' > with_photos.{file.format}\n"
+        f"Photos are read from files. Download them, and give their paths with --image-root photos:\n  "
+        f"{content} | grep -oE {urls} | sort -u | wget -x -P photos -i -\n  "
+        f"{content} | sed -E 's#https?://##g' > with_photos.{file.format}\n "
     )

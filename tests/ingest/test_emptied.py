@@ -108,7 +108,8 @@ def test_the_advice_for_urls_of_photos_works_to_the_letter(tmp_path: Path, etsym
     ended = etsyml("-w", "w", "ingest", "listings", file)
     assert ended.code == 4
     assert "URL, expected a file" in ended.err
-    commands = [line for line in ended.err.splitlines() if line.startswith("zcat")]
+    commands = [line for line in ended.err.splitlines() if line.strip().startswith("zcat")]
+    assert len(commands) == 2
     for command in commands:
         subprocess.run(["bash", "-c", command.replace("wget", "wget -q")], check=True)
     server.shutdown()
