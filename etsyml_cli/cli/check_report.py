@@ -38,6 +38,8 @@ def show_check(report: CheckReport) -> None:
         if rejected > report.config.max_bad_rate * report.rows_looked_at:
             typer.echo("too many: fix them, skip a column (--map COLUMN=), or raise --max-bad-rate")
     _show_excluded(report)
+    for reason, number in report.emptied.items():
+        typer.echo(f"{number:,} cells would be emptied: {reason}")
     for reject in report.rejects:
         field = f"{reject.field}: " if reject.field else ""
         typer.echo(f"  {reject.file}:{reject.line}: {field}{reject.reason}: {_cut(reject.raw)}")

@@ -13,8 +13,9 @@ import msgspec
 import pyarrow as pa
 
 from etsyml_cli.ingest.config import IngestConfig
-from etsyml_cli.ingest.contract import check_block, drop_problems
+from etsyml_cli.ingest.contract import check_block
 from etsyml_cli.ingest.drop import ACTIVITY_SCHEMA, count_events
+from etsyml_cli.ingest.emptied import EmptiedCells
 from etsyml_cli.ingest.guess import Samples, guess_event_map, guess_kind, guess_map, is_naive
 from etsyml_cli.ingest.ingest import contract_for
 from etsyml_cli.ingest.mapping import Mapping, check_names, map_columns, missing_columns
@@ -61,6 +62,7 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     rejects: list[Reject]  # the first rejects
     excluded: int  # number of rows without the values of `only`
     events: dict[str, int]  # number of events of owners on their own listings and of bots among the other rows
+    emptied: dict[str, int]  # count of bad cells by optional column and reason; their rows are kept
     command: str  # the command to run next; `?` marks values that the user must supply
 
 
@@ -92,6 +94,7 @@ def check(table: str, files: list[str], *, config: IngestConfig, listings: Path 
             rejects=trial.rejects[:N_REJECTS_IN_REPORT],
             excluded=trial.excluded,
             events=trial.events,
+            emptied=trial.emptied.by_reason(),
             command=_command(table, files, guessed, missing),
         )
 
@@ -126,12 +129,13 @@ def _guess_config(schema: TableSchema, header: list[str], samples: Samples, conf
 
 @dataclass
 class Trial:
-    """Counts of the rows read, all rejects among them, and the counts of excluded rows of a CheckReport."""
+    """Counts of the rows read, all rejects among them, excluded rows and emptied cells."""
 
     rows: int = 0
     rejects: list[Reject] = field(default_factory=list)
     excluded: int = 0
     events: dict[str, int] = field(default_factory=dict)
+    emptied: EmptiedCells = field(default_factory=EmptiedCells)
 
 
 def _trial_run(
@@ -143,11 +147,13 @@ def _trial_run(
     tables, active = [], [ACTIVITY_SCHEMA.empty_table()]
     for name, block in first_blocks(inputs, MAX_ROWS, contract.input_columns()):
         taken = take_only(block, contract.only, {})
-        rows, problems = check_block(taken, contract)
+        checked = check_block(taken, contract)
+        rows = checked.accepted()
         trial.rows += block.n_rows
         trial.excluded += block.n_rows - taken.n_rows
-        trial.rejects += rejects_of(taken, problems, name)
-        tables.append(drop_problems(rows, problems))
+        trial.rejects += rejects_of(taken, checked.problems, name)
+        trial.emptied.count(checked, rows, taken, contract, name)
+        tables.append(rows)
         if {"user_id", "created_at"} <= contract.mapping.columns.keys():
             active.append(activity(block, contract))
     if "user_id" in schema.names() and tables:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -10,28 +11,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etsyml_cli.ingest.casts import cast_if_possible, null_unless
-from etsyml_cli.ingest.formats.cells import Cells
-from etsyml_cli.ingest.rules import BadValueError, Rules
+from etsyml_cli.ingest.formats.cells import Cells, Note, text_bytes
+from etsyml_cli.ingest.notes import notes_of
+from etsyml_cli.ingest.numbers import MAX_EXACT_INTEGER, NUMBER_RANGES
+from etsyml_cli.ingest.photo_paths import CONTROL
+from etsyml_cli.ingest.rules import Rules
 from etsyml_cli.ingest.time_columns import fast_time
-from etsyml_cli.ingest.values import (
-    CONTROL,
-    MAX_EXACT_INTEGER,
-    MAX_ID_BYTES,
-    NUMBER_RANGES,
-    parse,
-)
-from etsyml_cli.io.rejects import Reason
+from etsyml_cli.ingest.values import MAX_ID_BYTES, parse
+from etsyml_cli.io.rejects import BadValueError, Reason
 from etsyml_cli.io.schema import ARROW_TYPES, Column, Kind
 
 Reasons = dict[int, Reason]
 
 
-def convert(cells: Cells, column: Column, rules: Rules) -> tuple[pa.Array, Reasons]:
-    """Convert a column to the table's type, shape (N,), with null for bad values; also return their reasons by row."""
+def convert(cells: Cells, column: Column, rules: Rules, notes: Counter[Note] | None = None) -> tuple[pa.Array, Reasons]:
+    """Convert a column to the table's type, shape (N,), with null for bad values; also return their reasons by row.
+
+    Counts in `notes` the values that were read in a particular way.
+    """
     kind = column.kind
     fast = _FAST.get(kind)
     converted = fast(cells.array, rules) if fast else pa.nulls(len(cells.array), ARROW_TYPES[kind])
-    values, reasons = _parse_each(_undecided(cells, converted), kind, rules)
+    values, reasons = _parse_each(_undecided(cells, converted), kind, rules, Counter() if notes is None else notes)
     if values:
         converted = _fill_in(converted, values)
     if column.required and converted.null_count:
@@ -48,26 +49,31 @@ def _undecided(cells: Cells, converted: pa.Array) -> dict[int, Any]:
     return dict(zip(open_rows.tolist(), cells.array.take(open_rows).to_pylist(), strict=True)) | cells.other_types
 
 
-def _parse_each(undecided: dict[int, Any], kind: Kind, rules: Rules) -> tuple[dict[int, Any], Reasons]:
-    cache: dict[tuple[type, Hashable], Any] = {}
+def _parse_each(
+    undecided: dict[int, Any], kind: Kind, rules: Rules, notes: Counter[Note]
+) -> tuple[dict[int, Any], Reasons]:
+    cache: dict[tuple[type, Hashable], tuple[Any, tuple[Note, ...]]] = {}
     values, reasons = {}, {}
     for row, value in undecided.items():
         key = (type(value), value) if isinstance(value, str | int) else None
-        result = cache.get(key) if key in cache else _value_or_reason(value, kind, rules)
+        result, remarks = cache[key] if key in cache else _value_or_reason(value, kind, rules)
         if key:
-            cache[key] = result
+            cache[key] = result, remarks
         if isinstance(result, Reason):
             reasons[row] = result
         elif result is not None:
             values[row] = result
+            if remarks:
+                notes.update(remarks)
     return values, reasons
 
 
-def _value_or_reason(value: Any, kind: Kind, rules: Rules) -> Any:
+def _value_or_reason(value: Any, kind: Kind, rules: Rules) -> tuple[Any, tuple[Note, ...]]:
     try:
-        return parse(value, kind, rules)
+        parsed = parse(value, kind, rules)
+        return parsed, notes_of(value, parsed, kind, rules)
     except BadValueError as error:
-        return error.reason
+        return error.reason, ()
 
 
 def _fill_in(array: pa.Array, values: dict[int, Any]) -> pa.Array:
@@ -81,7 +87,7 @@ def _fill_in(array: pa.Array, values: dict[int, Any]) -> pa.Array:
 # Vectorized conversions: each returns null for the values that it cannot decide.
 
 
-def _fast_id(array: pa.Array, _rules: Rules) -> pa.Array:
+def _fast_id(array: pa.Array, rules: Rules) -> pa.Array:
     if pa.types.is_integer(array.type):
         return array.cast(pa.string())
     if not pa.types.is_string(array.type):
@@ -90,6 +96,8 @@ def _fast_id(array: pa.Array, _rules: Rules) -> pa.Array:
     fits = pc.and_(pc.greater(pc.binary_length(trimmed), 0), pc.less_equal(pc.binary_length(trimmed), MAX_ID_BYTES))
     if _may_have_control(trimmed):
         fits = pc.and_not(fits, pc.match_substring_regex(trimmed, CONTROL))
+    if rules.whole_ids:
+        trimmed = pc.replace_substring_regex(trimmed, r"^(-?[0-9]+)\.0+$", r"\1")
     return null_unless(fits, trimmed)
 
 
@@ -110,8 +118,9 @@ def _fast_text(array: pa.Array, _rules: Rules) -> pa.Array:
 def _fast_number(kind: Kind) -> Callable[[pa.Array, Rules], pa.Array]:
     low, high, whole = NUMBER_RANGES[kind]
 
-    def fast(array: pa.Array, _rules: Rules) -> pa.Array:
+    def fast(array: pa.Array, rules: Rules) -> pa.Array:
         if pa.types.is_string(array.type):
+            array = array if rules.decimal == "." else _with_decimal_point(array)
             array = cast_if_possible(array, lambda part: pc.cast(part, pa.float64()), pa.float64())
         elif pa.types.is_integer(array.type):
             array = pc.cast(array, pa.int64() if whole else pa.float64(), safe=False)
@@ -127,13 +136,14 @@ def _fast_number(kind: Kind) -> Callable[[pa.Array, Rules], pa.Array]:
     return fast
 
 
+def _with_decimal_point(array: pa.Array) -> pa.Array:
+    """Numbers with a decimal comma, with a point instead; null if they have a point already."""
+    return pc.replace_substring(null_unless(pc.invert(pc.match_substring(array, ".")), array), ",", ".")
+
+
 def _may_have_control(array: pa.Array) -> bool:
     """Whether the bytes of the texts hold a control character."""
-    _, offsets, data = array.buffers()
-    if data is None:
-        return False
-    bounds = np.frombuffer(offsets, np.int32)
-    content = np.frombuffer(data, np.uint8)[bounds[array.offset] : bounds[array.offset + len(array)]]
+    content = text_bytes(array)
     return bool((content < 0x20).any() or (content == 0x7F).any())
 
 

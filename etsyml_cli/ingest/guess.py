@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from etsyml_cli.ingest.config import TimeUnit
 from etsyml_cli.ingest.mapping import complete_groups, plain_name, suggest
-from etsyml_cli.ingest.rules import BadValueError, Rules
+from etsyml_cli.ingest.rules import Rules
 from etsyml_cli.ingest.time_unit import are_compact_dates, unit_that_fits
 from etsyml_cli.ingest.values import parse
+from etsyml_cli.io.rejects import BadValueError
 from etsyml_cli.io.schema import EVENTS, Column, Kind, TableSchema
 
 MIN_SHARE = 0.9  # of the values that must be of a kind

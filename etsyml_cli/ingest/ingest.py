@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.contract import Contract
 from etsyml_cli.ingest.drop import Drop, check_drop
+from etsyml_cli.ingest.emptied import check_emptied_rate
+from etsyml_cli.ingest.guess import guess_event
 from etsyml_cli.ingest.only import check_only, nothing_taken
 from etsyml_cli.ingest.resolve_duplicates import resolve_duplicates
 from etsyml_cli.ingest.rows import Tally, read_rows
@@ -21,12 +25,14 @@ from etsyml_cli.ingest.sources import Inputs, common_mapping, open_inputs
 from etsyml_cli.ingest.time_unit import check_time_unit, time_hint
 from etsyml_cli.ingest.weights import check_weights
 from etsyml_cli.io.artifact import Plan, source_of
-from etsyml_cli.io.rejects import Reject
-from etsyml_cli.io.schema import TableSchema, table_schema
+from etsyml_cli.io.rejects import Reason, Reject
+from etsyml_cli.io.schema import EVENTS, TableSchema, table_schema
 from etsyml_cli.io.summary import Summary, up_to_date
-from etsyml_cli.io.tables import TableDraft, seal, table_draft, table_is_up_to_date, table_manifest
+from etsyml_cli.io.tables import RowGroups, TableDraft, seal, table_draft, table_is_up_to_date, table_manifest
 
 PHOTOS = {"image", "images"}
+MAX_EVENTS_IN_HINT = 5
+FLAG_EVENTS = {"1": "click", "true": "click", "0": "impression", "false": "impression"}
 
 
 def ingest(
@@ -109,19 +115,46 @@ def _image_root(contract: Contract, folder: Path) -> str | None:
 
 
 def _fill(draft: TableDraft, inputs: Inputs, contract: Contract, config: IngestConfig, limit: int | None) -> None:
-    table, tally = read_rows(inputs, contract, draft, limit)
-    if tally.new_keys:
-        logger.info("keys not in the first lines: %s", ", ".join(tally.new_keys))
-        inputs = inputs.with_keys(list(tally.new_keys))
-        extended = contract_for(contract.schema, inputs, config, contract.drop.listings)
-        if extended.mapping.columns != contract.mapping.columns:  # they belong in the table: read again
-            table.writer.close()
-            table, tally = read_rows(inputs, extended, draft, limit)
-        contract = replace(contract, mapping=extended.mapping)
+    table, tally, inputs, contract = _read(draft, inputs, contract, config, limit)
     table = resolve_duplicates(table, tally, inputs, contract, draft)
     _record_facts(draft, tally, contract)
     _check_bad_rate(draft, tally, inputs, contract, config)
+    check_emptied_rate(tally.emptied, config.max_emptied_rate, contract.schema, inputs.files[0][0])
+    _report_readings(tally)
     seal(table.writer, draft)
+
+
+def _read(
+    draft: TableDraft, inputs: Inputs, contract: Contract, config: IngestConfig, limit: int | None
+) -> tuple[RowGroups, Tally, Inputs, Contract]:
+    """Read the rows; again if only all of them show which columns there are, or how ids are written."""
+    while True:
+        table, tally = read_rows(inputs, contract, draft, limit)
+        columns = contract.mapping.columns
+        if tally.new_keys:
+            logger.info("keys not in the first lines: %s", ", ".join(tally.new_keys))
+            inputs = inputs.with_keys(list(tally.new_keys))
+            extended = contract_for(contract.schema, inputs, config, contract.drop.listings)
+            contract = replace(extended, ids_as_written=contract.ids_as_written)
+        mixed = {name for name, forms in tally.ids.items() if forms.shortened and forms.other}
+        if contract.mapping.columns == columns and not mixed:
+            return table, tally, inputs, contract
+        contract = replace(contract, ids_as_written=contract.ids_as_written | mixed)
+        table.writer.close()
+
+
+def _report_readings(tally: Tally) -> None:
+    """Log examples of emptied cells, and ids that look like numbers of a float column but are kept."""
+    for example in tally.emptied.all_examples():
+        logger.info("emptied %s", example)
+    for name, forms in tally.ids.items():
+        if forms.pointed and forms.other:
+            logger.warning(
+                "%s: %s ids such as 196.0 are kept as they are, because others, such as %s, are not whole numbers",
+                name,
+                f"{forms.pointed:,}",
+                forms.other,
+            )
 
 
 def _record_facts(draft: TableDraft, tally: Tally, contract: Contract) -> None:
@@ -137,6 +170,8 @@ def _record_facts(draft: TableDraft, tally: Tally, contract: Contract) -> None:
     draft.facts = {
         "reasons": {reason.value: n for reason, n in sorted(tally.reasons.items())},
         "excluded": {option: n for option, n in sorted(tally.excluded.items()) if n},
+        "emptied": tally.emptied.by_reason(),
+        "ids_without_decimals": {name: forms.shortened for name, forms in tally.ids.items() if forms.shortened},
         **{note.value.replace(" ", "_"): n for note, n in sorted(tally.notes.items())},
         "mapping": {target: source for target, source in contract.mapping.columns.items() if target != source},
         "left_out": contract.mapping.left_out,
@@ -157,9 +192,10 @@ def _check_bad_rate(draft: TableDraft, tally: Tally, inputs: Inputs, contract: C
     reasons = ", ".join(f"{n:,} {reason}" for reason, n in tally.reasons.most_common(3))
     examples = "; ".join(_format_reject(reject) for reject in tally.examples)
     most_common = tally.reasons.most_common(1)[0][0]
+    hint = time_hint(most_common, inputs, contract) or "Inspect the file with --check, or raise --max-bad-rate."
     raise DataError(
         f"{rejected:,} of {rows_in:,} rows are bad ({share}): {reasons}\n{examples}",
-        hint=time_hint(most_common, inputs, contract) or "Inspect the file with --check, or raise --max-bad-rate.",
+        hint=_event_hint(tally.unknown_events) if most_common is Reason.UNKNOWN_EVENT else hint,
     )
 
 
@@ -172,6 +208,15 @@ def _nothing_left(tally: Tally, config: IngestConfig) -> DataError:
         f"all {tally.rows_in:,} rows are excluded: {counts}",
         hint="Leave out --drop, or allow more events of a user: --set max_events_per_day=NUMBER.",
     )
+
+
+def _event_hint(events: Counter[str]) -> str:
+    """Name the texts of unknown events, and options that map them."""
+    texts = [text for text, _ in events.most_common(MAX_EVENTS_IN_HINT)]
+    guesses = {text: guess_event(text) or FLAG_EVENTS.get(text.casefold(), EVENTS[0]) for text in texts}
+    options = " ".join(f"--event-map {shlex.quote(f'{text}={event}')}" for text, event in guesses.items())
+    more = f" (and {len(events) - len(texts):,} others)" if len(events) > len(texts) else ""
+    return f"Map each event{more} to {', '.join(EVENTS[:-1])} or {EVENTS[-1]}, for example: {options}"
 
 
 def _expect_no_fewer_rows(out: Path, rows: int) -> None:

@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.log import progress
 from etsyml_cli.ingest.columns import convert
-from etsyml_cli.ingest.contract import Contract, Problems, check_block, drop_problems
+from etsyml_cli.ingest.contract import Checked, Contract, Problems, check_block
 from etsyml_cli.ingest.drop import ACTIVITY_SCHEMA, activity_of
 from etsyml_cli.ingest.duplicates import key_columns, keys_of
+from etsyml_cli.ingest.emptied import EmptiedCells
 from etsyml_cli.ingest.formats.cells import Block, Note
 from etsyml_cli.ingest.formats.formats import read_blocks
+from etsyml_cli.ingest.ids import IdForms
 from etsyml_cli.ingest.only import Seen, take_only
 from etsyml_cli.ingest.sources import Inputs
+from etsyml_cli.ingest.values import text_of
 from etsyml_cli.io.rejects import Reason, Reject, encode_reject, raw_text
 from etsyml_cli.io.schema import arrow_schema
 from etsyml_cli.io.tables import RowGroups, TableDraft, parquet_writer
@@ -27,6 +30,7 @@ from etsyml_cli.io.tables import RowGroups, TableDraft, parquet_writer
 KEYS = "keys.parquet"
 ACTIVITY = "activity.parquet"
 EXAMPLES = 3
+MAX_EVENTS = 1_000  # that a message may choose from
 
 
 @dataclass
@@ -39,6 +43,9 @@ class Tally:
     seen: Seen = field(default_factory=dict)
     reasons: Counter[Reason] = field(default_factory=Counter)
     examples: list[Reject] = field(default_factory=list)
+    emptied: EmptiedCells = field(default_factory=EmptiedCells)
+    unknown_events: Counter[str] = field(default_factory=Counter)  # texts of unknown events
+    ids: dict[str, IdForms] = field(default_factory=dict)  # column -> forms of its ids
     notes: Counter[Note] = field(default_factory=Counter)
     new_keys: tuple[str, ...] = ()  # JSON keys that are not in the first lines of any file
 
@@ -128,12 +135,24 @@ def _accept(
     block: Block, contract: Contract, draft: TableDraft, tally: Tally, file: str
 ) -> tuple[pa.Table, NDArray[np.int64]]:
     """The valid rows and their lines; rejects the other rows in file order."""
+    taken = take_only(block, contract.only, tally.seen)
+    checked = check_block(taken, contract)
+    for reject in rejects_of(taken, checked.problems, file):
+        tally.reject(reject, draft)
+    rows = checked.accepted()
+    tally.excluded.update({"only": block.n_rows - taken.n_rows})
+    tally.emptied.count(checked, rows, taken, contract, file)
+    if len(tally.unknown_events) < MAX_EVENTS:
+        tally.unknown_events += _unknown_events(taken, checked, contract)
+    tally.ids = {name: tally.ids.get(name, IdForms()) + forms for name, forms in checked.ids.items()}
     tally.rows_in += block.n_rows
+    tally.notes.update(checked.notes)
     tally.notes.update({note: len(lines) for note, lines in block.notes.items()})
     tally.new_keys = tuple(dict.fromkeys((*tally.new_keys, *block.new_keys)))
-    taken = take_only(block, contract.only, tally.seen)
-    tally.excluded.update({"only": block.n_rows - taken.n_rows})
-    rows, problems = check_block(taken, contract)
-    for reject in rejects_of(taken, problems, file):
-        tally.reject(reject, draft)
-    return drop_problems(rows, problems), np.delete(taken.lines, list(problems))
+    return rows, np.delete(taken.lines, list(checked.problems))
+
+
+def _unknown_events(block: Block, checked: Checked, contract: Contract) -> Counter[str]:
+    """The texts of the unknown events in the block."""
+    rows = [row for row, (reason, _) in checked.problems.items() if reason is Reason.UNKNOWN_EVENT]
+    return Counter(text_of(block.columns[contract.mapping.columns["event"]].at(row)) for row in rows)

@@ -1,4 +1,4 @@
-"""How values are parsed: time zone, time unit and format, event names, image root."""
+"""How values are parsed: decimal mark, time zone, time unit and format, event names, image root."""
 
 from __future__ import annotations
 
@@ -9,18 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from etsyml_cli.core.errors import UsageError, did_you_mean
 from etsyml_cli.ingest.config import IngestConfig, TimeUnit
-from etsyml_cli.io.rejects import Reason
+from etsyml_cli.ingest.numbers import DecimalMark
 from etsyml_cli.io.schema import EVENTS
 
 _FORMAT_HINT = "Use the codes of Python's strptime with year, month and day, such as '%d.%m.%Y %H:%M'."
-
-
-class BadValueError(Exception):
-    """A value that does not fit its column."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -35,9 +27,14 @@ class Rules:
     )  # event in the input, case-folded -> event in the table
     image_root: str = "."  # absolute
     space_separated_tags: bool = False
+    decimal: DecimalMark = "."
+    whole_ids: bool = False  # the id `196.0` is 196
 
     def with_space_separated_tags(self) -> Rules:
         return replace(self, space_separated_tags=True)
+
+    def with_whole_ids(self) -> Rules:
+        return replace(self, whole_ids=True)
 
 
 def build_rules(config: IngestConfig, image_root: str) -> Rules:
@@ -47,8 +44,13 @@ def build_rules(config: IngestConfig, image_root: str) -> Rules:
             raise UsageError(
                 f"--event-map {source}={target}: unknown event {target!r}", hint=did_you_mean(target, EVENTS)
             )
-    events = {event: event for event in EVENTS} | {k.strip().casefold(): v for k, v in config.event_map.items()}
-    return Rules(_zone(config.tz), config.time_unit, _time_format(config), events, image_root)
+    events = {event: event for event in EVENTS} | {event_key(k): v for k, v in config.event_map.items()}
+    return Rules(_zone(config.tz), config.time_unit, _time_format(config), events, image_root, decimal=config.decimal)
+
+
+def event_key(text: str) -> str:
+    """The text of an event without case; 1.0 is 1."""
+    return re.sub(r"^(-?[0-9]+)\.0+$", r"\1", text.strip().casefold())
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from etsyml_cli.ingest.config import TimeUnit
-from etsyml_cli.ingest.rules import BadValueError, Rules
-from etsyml_cli.io.rejects import Reason
+from etsyml_cli.ingest.rules import Rules
+from etsyml_cli.io.rejects import BadValueError, Reason
 
 MAX_TIME = 4_102_444_800_000_000  # 2100-01-01 in microseconds
 MICROSECONDS = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0, "ns": 0.001}  # per unit

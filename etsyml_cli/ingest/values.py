@@ -5,38 +5,29 @@
 
 from __future__ import annotations
 
-import math
-import os
 import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from types import NoneType
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etsyml_cli.ingest.rules import BadValueError, Rules
+from etsyml_cli.ingest.lists import list_in_text
+from etsyml_cli.ingest.numbers import MAX_EXACT_INTEGER, number_of_kind
+from etsyml_cli.ingest.photo_paths import CONTROL, expect_one_path, photo_parts, photo_path
+from etsyml_cli.ingest.rules import Rules, event_key
 from etsyml_cli.ingest.times import parse_time
-from etsyml_cli.io.rejects import Reason
+from etsyml_cli.io.rejects import BadValueError, Reason
 from etsyml_cli.io.schema import Kind
 
 MAX_ID_BYTES = 512
-MAX_EXACT_INTEGER = 2**53  # a float represents every integer below it
-
-# lowest and highest value, and whether it must be an integer
-NUMBER_RANGES: dict[str, tuple[float, float, bool]] = {
-    "price": (0, 1e300, False),
-    "number": (-1e300, 1e300, False),
-    "count": (0, MAX_EXACT_INTEGER, True),
-    "position": (1, 2**31 - 1, True),
-    "flag": (0, 1, True),
-}
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
-_NOT_FINITE = re.compile(r"[-+]?(inf|infinity|nan)", re.IGNORECASE)
-CONTROL = r"[\x00-\x1f\x7f]"
+POINT_ZERO = r"-?[0-9]+\.0+"  # a whole number as a float column is written
 _CONTROL = re.compile(CONTROL)
+_POINT_ZERO = re.compile(POINT_ZERO)
 _FLAGS = {"true": 1, "t": 1, "yes": 1, "y": 1, "false": 0, "f": 0, "no": 0, "n": 0}
 
 
@@ -45,21 +36,31 @@ def parse(value: Any, kind: Kind, rules: Rules) -> Any:
 
     Raises BadValueError.
     """
-    if isinstance(value, bytes):
-        value = _decode(value)
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    return _PARSERS[kind](value, rules)
+    value = _decode(value)
+    return None if _is_empty(value) else _PARSERS[kind](value, rules)
 
 
-def _decode(value: bytes) -> str:
+def text_of(value: Any) -> str:
+    """The text of a cell as an event or another text is read; for a message if it has none."""
     try:
-        return value.decode()
+        return _text(value, Rules()).strip()
+    except BadValueError:
+        return str(value)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _decode(value: Any) -> Any:
+    """Bytes as text, other values as they are."""
+    try:
+        return value.decode() if isinstance(value, bytes) else value
     except UnicodeDecodeError:
         raise BadValueError(Reason.NOT_UTF8) from None
 
 
-def _id(value: Any, _rules: Rules) -> str:
+def _id(value: Any, rules: Rules) -> str:
     if isinstance(value, float | Decimal) and value == value // 1:
         value = int(value)  # pandas stores integers as floats in a column with missing values
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -69,7 +70,7 @@ def _id(value: Any, _rules: Rules) -> str:
         raise BadValueError(Reason.CONTROL_CHARACTER)
     if len(text.encode()) > MAX_ID_BYTES:
         raise BadValueError(Reason.ID_TOO_LONG)
-    return text
+    return text.partition(".")[0] if rules.whole_ids and _POINT_ZERO.fullmatch(text) else text
 
 
 def _text(value: Any, _rules: Rules) -> str:
@@ -94,86 +95,53 @@ def _feature(value: Any, rules: Rules) -> str:
 
 def _tags(value: Any, rules: Rules) -> list[str] | None:
     """A list, or text split at `|`, or at `,` and `;` if it has no `|` (RecBole's lists: at spaces)."""
-    if isinstance(value, str):
-        separator = r"\s+" if rules.space_separated_tags else r"\|" if "|" in value else "[,;]"
-        tags = re.split(separator, value)
-    elif isinstance(value, list) and all(isinstance(tag, str | int) and not isinstance(tag, bool) for tag in value):
-        tags = [str(tag) for tag in value]
-    else:
+    tags = _listed_tags(value, rules) if isinstance(value, str) else value
+    if not isinstance(tags, list) or not {*map(type, tags)} <= {str, int, float, NoneType}:
         raise BadValueError(Reason.NOT_TAGS)
-    return [tag.strip() for tag in tags if tag.strip()] or None
+    texts = [_text(tag, rules).strip() for tag in tags if tag is not None]
+    return [text for text in texts if text] or None
 
 
-def _number(value: Any) -> float:
-    if isinstance(value, str):
-        text = value.strip()
-        if _NOT_FINITE.fullmatch(text):
-            raise BadValueError(Reason.NOT_FINITE)
-        if not _NUMBER.fullmatch(text):
-            raise BadValueError(Reason.NOT_A_NUMBER)
-        value = text
-    elif isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise BadValueError(Reason.NOT_A_NUMBER)
-    try:
-        number = float(value)
-    except OverflowError:
-        raise BadValueError(Reason.TOO_LARGE) from None
-    if not math.isfinite(number):
-        raise BadValueError(Reason.NOT_FINITE)
-    return number
+def _listed_tags(text: str, rules: Rules) -> list[Any]:
+    elements = list_in_text(text)
+    if elements is not None:
+        return elements
+    return re.split(r"\s+" if rules.space_separated_tags else r"\|" if "|" in text else "[,;]", text)
 
 
 def _number_parser(kind: Kind) -> Callable[[Any, Rules], float | int]:
-    low, high, whole = NUMBER_RANGES[kind]
-    too_low = Reason.POSITION_BELOW_1 if kind == "position" else Reason.NEGATIVE
-
-    def parse_number(value: Any, _rules: Rules) -> float | int:
-        number = _number(value)
-        if number < low:
-            raise BadValueError(too_low)
-        if number > high:
-            raise BadValueError(Reason.TOO_LARGE)
-        if whole and number != int(number):
-            raise BadValueError(Reason.NOT_WHOLE)
-        return int(number) if whole else number
-
-    return parse_number
+    return lambda value, rules: number_of_kind(value, kind, rules.decimal)
 
 
 def _flag(value: Any, rules: Rules) -> int:
     if isinstance(value, str | bool) and str(value).strip().lower() in _FLAGS:
         return _FLAGS[str(value).strip().lower()]
     try:
-        return int(_number_parser("flag")(value, rules))
+        return int(number_of_kind(value, "flag", rules.decimal))
     except BadValueError:
         raise BadValueError(Reason.NOT_A_FLAG) from None
 
 
 def _event(value: Any, rules: Rules) -> str:
-    event = rules.events.get(value.strip().casefold()) if isinstance(value, str) else None
+    try:
+        event = rules.events.get(event_key(_text(value, rules)))
+    except BadValueError:
+        event = None
     if event is None:
         raise BadValueError(Reason.UNKNOWN_EVENT)
     return event
 
 
 def _path(value: Any, rules: Rules) -> str:
-    if isinstance(value, list):
-        raise BadValueError(Reason.LIST_OF_PATHS)
-    if not isinstance(value, str) or _CONTROL.search(value.strip()) or "://" in value:
-        raise BadValueError(Reason.NOT_A_PATH)
-    absolute = os.path.normpath(os.path.join(rules.image_root, value.strip()))  # noqa: PTH118  a string operation
-    if os.path.commonpath([absolute, rules.image_root]) != rules.image_root or absolute == rules.image_root:
-        raise BadValueError(Reason.PATH_OUTSIDE_ROOT)
-    return os.path.relpath(absolute, rules.image_root)
+    expect_one_path(value, rules.image_root)
+    return photo_path(value, rules.image_root)
 
 
 def _paths(value: Any, rules: Rules) -> list[str] | None:
-    """A list, or text split at `|` only, because file names may contain commas, semicolons and spaces."""
-    parts = value.split("|") if isinstance(value, str) else value
-    if not isinstance(parts, list) or any(isinstance(part, list) for part in parts):
-        raise BadValueError(Reason.NOT_A_PATH)
-    paths = [parse(part, "path", rules) for part in parts]
-    return list(dict.fromkeys(path for path in paths if path)) or None
+    """A list, or text split at `|`, or at `,` and `;` if it names no file and each part looks like a photo."""
+    parts = map(_decode, photo_parts(value, rules.image_root))
+    paths = [photo_path(part, rules.image_root) for part in parts if not _is_empty(part)]
+    return list(dict.fromkeys(paths)) or None
 
 
 _PARSERS: dict[Kind, Callable[[Any, Rules], Any]] = {

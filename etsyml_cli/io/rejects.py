@@ -10,7 +10,7 @@ RAW_BYTES = 2048
 
 
 class Reason(StrEnum):
-    """All reasons for rejecting a row. Scripts rely on these strings: do not change them."""
+    """All reasons for rejecting a row or emptying a cell. Scripts rely on these strings: do not change them."""
 
     # the row cannot be parsed
     NOT_UTF8 = "not UTF-8"
@@ -26,6 +26,7 @@ class Reason(StrEnum):
     NOT_TEXT = "not text"
     NOT_TAGS = "not tags"
     NOT_A_NUMBER = "not a number"
+    OTHER_DECIMAL_MARK = "another decimal mark"
     NOT_FINITE = "not a finite number"
     NEGATIVE = "negative number"
     NOT_WHOLE = "not a whole number"
@@ -39,6 +40,7 @@ class Reason(StrEnum):
     BARE_NUMBER_TIME = "number as time without unit"
     TIME_OUT_OF_RANGE = "time out of range"
     NOT_A_PATH = "not a path"
+    URL = "URL, expected a file"
     LIST_OF_PATHS = "list of paths, meant for images"
     PATH_OUTSIDE_ROOT = "path outside the image root"
     # the row contradicts itself or another row
@@ -51,13 +53,21 @@ HINTS = {
     Reason.NOT_A_TIME: "Times are read in these forms: 2024-03-01T10:00:00Z, 2024-03-01 10:00:00 UTC, "
     "2024/03/01 10:00, 20240301, 01/Mar/2024:10:00:00 +0000 and Fri, 01 Mar 2024 10:00:00 GMT. For another form, "
     "such as 01.03.2024 10:00, give --time-format '%d.%m.%Y %H:%M'.",
-    Reason.UNKNOWN_EVENT: "Map the event names: --event-map view=impression.",
     Reason.NO_WEIGHT: "Add the text to --weight-map, such as --weight-map view=1,purchase=5, or leave its rows out: "
     "--only COLUMN=VALUE,VALUE.",
-    Reason.NOT_A_PATH: "Expected paths below the image root, not URLs. To leave images out: --map image= --map images=",
+    Reason.OTHER_DECIMAL_MARK: "Give the decimal mark of the numbers: --decimal , (or --decimal .)",
+    Reason.NOT_A_PATH: "Expected paths below the image root.",
     Reason.LIST_OF_PATHS: "Map the list to images: --map images=COLUMN",
     Reason.PATH_OUTSIDE_ROOT: "Give the directory that contains the images: --image-root DIR.",
 }
+
+
+class BadValueError(Exception):
+    """A value that does not fit its column."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Reject(msgspec.Struct, frozen=True):

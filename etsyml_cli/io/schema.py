@@ -64,6 +64,10 @@ class TableSchema:
     def column_or_feature(self, name: str) -> Column:
         return self.column(name) or Column(name, "feature")
 
+    def is_optional(self, name: str) -> bool:
+        """Whether rows may lack a value in this column: not required, and not of a group."""
+        return not self.column_or_feature(name).required and not any(name in group for group in self.one_of)
+
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
 

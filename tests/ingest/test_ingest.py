@@ -66,46 +66,71 @@ GOOD = {
     },
 }  # fmt: skip
 
-BAD = [
+REJECTED = [
     ("listings", "listing_id", "", "missing value"),
     ("listings", "listing_id", ["L"], "not an id"),
     ("listings", "listing_id", "x" * 600, "id too long"),
     ("listings", "listing_id", "a\nb", "control character in id"),
     ("listings", "title", {"a": 1}, "not text"),
-    ("listings", "price", -1, "negative number"),
-    ("listings", "price", "NaN", "not a finite number"),
-    ("listings", "price", "cheap", "not a number"),
-    ("listings", "quantity", 1.5, "not a whole number"),
-    ("listings", "quantity", 2**60, "number too large"),
-    ("listings", "image", "../b.jpg", "path outside the image root"),
-    ("listings", "image", "https://b.jpg", "not a path"),
-    ("listings", "image", ["a.jpg"], "list of paths, meant for images"),
-    ("listings", "images", "a.jpg|../b.jpg", "path outside the image root"),
-    ("listings", "images", ["a.jpg", "https://b.jpg"], "not a path"),
     ("searches", "position", 0, "position below 1"),
     ("searches", "event", "hover", "unknown event"),
+    ("impressions", "clicks", 4, "clicks above impressions"),
+    ("impressions", "clicks", None, "missing value"),
+    ("impressions", "clicks", "many", "not a number"),
+    ("impressions", "impressions", None, "missing value"),
+    ("impressions", "impressions", -1, "negative number"),
+    ("impressions", "created_at", None, "missing value"),
+    ("impressions", "created_at", "soon", "not a time"),
+]
+EMPTIED = [
+    ("listings", "price", -1, "negative number"),
+    ("listings", "price", "NaN", "not a finite number"),
+    ("listings", "price", "POA", "not a number"),
+    ("listings", "price", "12,5", "another decimal mark"),
+    ("listings", "quantity", 1.5, "not a whole number"),
+    ("listings", "quantity", 2**60, "number too large"),
+    ("listings", "shop_id", "Ann Author; " * 60, "id too long"),
+    ("listings", "tags", {"a": 1}, "not tags"),
+    ("listings", "image", "../b.jpg", "path outside the image root"),
+    ("listings", "image", "https://b.jpg", "URL, expected a file"),
+    ("listings", "image", ["a.jpg"], "list of paths, meant for images"),
+    ("listings", "images", "a.jpg|../b.jpg", "path outside the image root"),
+    ("listings", "images", ["a.jpg", "https://b.jpg"], "URL, expected a file"),
+    ("searches", "user_id", "u\n1", "control character in id"),
     ("favorites", "created_at", "soon", "not a time"),
     ("favorites", "created_at", "2014-05-01T00:00:00", "time without zone"),
     ("favorites", "created_at", 1398902403, "number as time without unit"),
     ("favorites", "created_at", "1914-05-01T00:00:00Z", "time out of range"),
-    ("impressions", "clicks", 4, "clicks above impressions"),
-    ("impressions", "clicks", None, "missing value"),
-    ("impressions", "impressions", None, "missing value"),
-    ("impressions", "created_at", None, "missing value"),
+    ("favorites", "weight", "inf", "not a finite number"),
+    ("impressions", "bid", "much", "not a number"),
 ]
 
 
-@pytest.mark.parametrize(("table", "field", "value", "reason"), BAD)
-def test_each_bad_value_is_rejected_with_its_reason(tmp_path, table, field, value, reason):
+@pytest.mark.parametrize(("table", "field", "value", "reason"), REJECTED)
+def test_each_bad_value_of_a_required_column_is_rejected_with_its_reason(tmp_path, table, field, value, reason):
     bad = {**GOOD[table], field: value}
     file = lines_file(tmp_path, [GOOD[table], bad])
     out = tmp_path / "out.parquet"
     summary = run(table, file, out, max_bad_rate=0.5)
     assert summary.rows == {"in": 2, "out": 1, "merged": 0, "rejected": 1}
     assert summary.facts["reasons"] == {reason: 1}
+    assert summary.facts["emptied"] == {}
     assert rejects_of(out) == [
         {"file": "log.jsonl", "line": 2, "reason": reason, "field": field, "raw": json.dumps(bad)[:2048]}
     ]
+
+
+@pytest.mark.parametrize(("table", "field", "value", "reason"), EMPTIED)
+def test_each_bad_value_of_an_optional_column_empties_its_cell(tmp_path, table, field, value, reason):
+    ids = {name: f"{value}2" for name, value in GOOD[table].items() if name in ("listing_id", "search_id")}
+    file = lines_file(tmp_path, [GOOD[table], {**GOOD[table], **ids, field: value}])
+    out = tmp_path / "out.parquet"
+    summary = run(table, file, out, max_emptied_rate=1)
+    assert summary.rows == {"in": 2, "out": 2, "merged": 0, "rejected": 0}
+    assert summary.facts["emptied"] == {f"{field}: {reason}": 1}
+    rows = read_table(out, table).to_pylist()
+    assert rows[1][field] is None
+    assert {**rows[1], **{name: rows[0][name] for name in [*ids, field]}} == rows[0]
 
 
 def test_an_invalid_flag_is_rejected(tmp_path):
@@ -115,10 +140,10 @@ def test_an_invalid_flag_is_rejected(tmp_path):
 
 
 def test_the_reason_is_that_of_the_first_bad_column(tmp_path):
-    file = lines_file(tmp_path, [GOOD["listings"], {"listing_id": "L2", "title": " ", "price": -1}])
+    file = lines_file(tmp_path, [GOOD["searches"], {"search_id": "S2", "query": " ", "listing_id": "L", "event": "x"}])
     out = tmp_path / "out.parquet"
-    run("listings", file, out, max_bad_rate=0.5)
-    assert [(reject["field"], reject["reason"]) for reject in rejects_of(out)] == [("title", "missing value")]
+    run("searches", file, out, max_bad_rate=0.5)
+    assert [(reject["field"], reject["reason"]) for reject in rejects_of(out)] == [("query", "missing value")]
 
 
 def test_raw_text_is_cut_at_2_kib_between_characters(tmp_path):

@@ -15,9 +15,9 @@ from etsyml_cli.core.errors import UsageError
 from etsyml_cli.ingest.columns import convert
 from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.formats.cells import Cells
-from etsyml_cli.ingest.rules import BadValueError, Rules, build_rules
+from etsyml_cli.ingest.rules import Rules, build_rules
 from etsyml_cli.ingest.times import parse_time
-from etsyml_cli.io.rejects import Reason
+from etsyml_cli.io.rejects import BadValueError, Reason
 from etsyml_cli.io.schema import ARROW_TYPES, Column
 
 PLAIN = Rules()

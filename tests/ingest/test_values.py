@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from etsyml_cli.ingest.columns import convert
 from etsyml_cli.ingest.formats.cells import Cells, to_cells
-from etsyml_cli.ingest.rules import BadValueError, Rules
+from etsyml_cli.ingest.rules import Rules
 from etsyml_cli.ingest.values import parse
-from etsyml_cli.io.rejects import Reason
+from etsyml_cli.io.rejects import BadValueError, Reason
 from etsyml_cli.io.schema import ARROW_TYPES, Column
 
 PLAIN = Rules()
@@ -55,6 +55,15 @@ def micros(text: str) -> int:
         ("flag", "Yes", PLAIN, 1),
         ("flag", False, PLAIN, 0),
         ("event", " Click ", PLAIN, "click"),
+        ("id", "17.0", PLAIN, "17.0"),
+        ("id", " 17.00", PLAIN.with_whole_ids(), "17"),
+        ("id", "17.5", PLAIN.with_whole_ids(), "17.5"),
+        ("tags", '["red, blue", null, 5]', PLAIN, ["red, blue", "5"]),
+        ("tags", "[]", PLAIN, None),
+        ("tags", [1.0, None, "a"], PLAIN, ["1", "a"]),
+        ("price", "$1,234.50", PLAIN, 1234.5),
+        ("price", "1.234,50 €", Rules(decimal=","), 1234.5),
+        ("count", "1,234", PLAIN, 1234),
         ("event", "VIEW", Rules(events={"view": "impression"}), "impression"),
         ("time", "2014-05-01T00:00:03Z", PLAIN, micros("2014-05-01T00:00:03+00:00")),
         ("time", "2014-05-01 02:00:03.25+02:00", PLAIN, micros("2014-05-01T00:00:03.25+00:00")),
@@ -98,7 +107,12 @@ def test_good_values(kind, value, rules, expected):
         ("price", "nan", PLAIN, Reason.NOT_FINITE),
         ("price", float("inf"), PLAIN, Reason.NOT_FINITE),
         ("price", "1e400", PLAIN, Reason.NOT_FINITE),
-        ("price", "$5", PLAIN, Reason.NOT_A_NUMBER),
+        ("price", "POA", PLAIN, Reason.NOT_A_NUMBER),
+        ("price", "-$5", PLAIN, Reason.NEGATIVE),
+        ("price", "12,5", PLAIN, Reason.OTHER_DECIMAL_MARK),
+        ("count", "$5", PLAIN, Reason.NOT_A_NUMBER),
+        ("tags", '["a", ["b"]]', PLAIN, Reason.NOT_TAGS),
+        ("tags", [True], PLAIN, Reason.NOT_TAGS),
         ("price", "1_000", PLAIN, Reason.NOT_A_NUMBER),
         ("price", "0x10", PLAIN, Reason.NOT_A_NUMBER),
         ("price", True, PLAIN, Reason.NOT_A_NUMBER),
@@ -124,12 +138,12 @@ def test_good_values(kind, value, rules, expected):
         ("path", "a/../../photos2/x.jpg", ROOT, Reason.PATH_OUTSIDE_ROOT),
         ("path", "/etc/passwd", ROOT, Reason.PATH_OUTSIDE_ROOT),
         ("path", ".", ROOT, Reason.PATH_OUTSIDE_ROOT),
-        ("path", "http://shop/x.jpg", ROOT, Reason.NOT_A_PATH),
+        ("path", "http://shop/x.jpg", ROOT, Reason.URL),
         ("path", ["a.jpg"], ROOT, Reason.LIST_OF_PATHS),
         ("path", [], ROOT, Reason.LIST_OF_PATHS),
         ("paths", "a.jpg|../secret.jpg", ROOT, Reason.PATH_OUTSIDE_ROOT),
         ("paths", ["a.jpg", "/etc/passwd"], ROOT, Reason.PATH_OUTSIDE_ROOT),
-        ("paths", "a.jpg|http://shop/x.jpg", ROOT, Reason.NOT_A_PATH),
+        ("paths", "a.jpg|http://shop/x.jpg", ROOT, Reason.URL),
         ("paths", ["a.jpg", 5], ROOT, Reason.NOT_A_PATH),
         ("paths", ["a.jpg", ["b.jpg"]], ROOT, Reason.NOT_A_PATH),
         ("paths", {"a": "a.jpg"}, ROOT, Reason.NOT_A_PATH),
@@ -151,6 +165,11 @@ TIMES_AS_TEXT = [
     "0x34", "1969-01-01T00:00:00Z", "2014-02-30T00:00:00Z", "-5", "999999999999999999999",
 ]  # fmt: skip
 ODD_TEXTS = ["\u00a0L1\u3000", "\x1fL1", "\x85L1", "a\u0085b", "a\x7fb", "é", "x" * 512, "é" * 256, "é" * 257]
+AMOUNTS_AS_TEXT = [
+    "1,234", "1.234", "12,5", "12.5", "1.234,56", "1,234.56", "1.234.567", "$5", "5 €", "-5 kr", "1 000", "1,", ",5",
+    "196.0", "7.00", "-3.0", "1.0.0",
+]  # fmt: skip
+LISTS_AS_TEXT = ['["a.jpg", "b"]', "['a' 'b']", "{a,b c}", "(1, 2)", "[]", "a.jpg, b.png", "a.jpg; b", "[a, b]", "(a)"]
 PATHS = [
     "a.jpg",
     "./a.jpg",
@@ -178,7 +197,7 @@ VALUES = st.one_of(
     st.text(max_size=5),
     st.lists(st.text(max_size=3), max_size=2),
     st.sampled_from(["", " ", "true", "No", "click", "view", "a|b", "x/y.jpg", "../x"]),
-    st.sampled_from(NUMBERS_AS_TEXT + TIMES_AS_TEXT + ODD_TEXTS),
+    st.sampled_from(NUMBERS_AS_TEXT + TIMES_AS_TEXT + ODD_TEXTS + AMOUNTS_AS_TEXT + LISTS_AS_TEXT),
     PHOTOS,
 )
 RULES = st.builds(
@@ -186,6 +205,8 @@ RULES = st.builds(
     tz=st.sampled_from([None, ZoneInfo("UTC"), ZoneInfo("America/New_York")]),
     time_unit=st.sampled_from([None, "s", "ms", "us", "ns"]),
     image_root=st.just("/shop/photos"),
+    decimal=st.sampled_from([".", ","]),
+    whole_ids=st.booleans(),
 )
 
 
@@ -212,7 +233,13 @@ def test_a_converted_column_equals_its_parsed_values(kind, values, rules):
 
 @pytest.mark.parametrize("kind", list(ARROW_TYPES))
 @settings(deadline=None)
-@given(values=st.lists(st.sampled_from(NUMBERS_AS_TEXT + TIMES_AS_TEXT + ODD_TEXTS + [None]), max_size=12), rules=RULES)
+@given(
+    values=st.lists(
+        st.sampled_from(NUMBERS_AS_TEXT + TIMES_AS_TEXT + ODD_TEXTS + AMOUNTS_AS_TEXT + LISTS_AS_TEXT + [None]),
+        max_size=12,
+    ),
+    rules=RULES,
+)
 def test_a_converted_text_column_equals_its_parsed_values(kind, values, rules):
     got, reasons = convert(Cells(pa.array(values, pa.string())), Column("column", kind), rules)
     expected, expected_reasons = one_by_one(values, kind, rules)

@@ -27,6 +27,9 @@ class Cells:
     array: pa.Array
     other_types: dict[int, Any] = field(default_factory=dict)
 
+    def at(self, row: int) -> Any:
+        return self.other_types[row] if row in self.other_types else self.array[row].as_py()
+
     def head(self, n: int) -> Cells:
         return Cells(self.array[:n], {row: value for row, value in self.other_types.items() if row < n})
 
@@ -42,6 +45,10 @@ class Note(StrEnum):
     """What the summary of ingest counts beside rows: lines that were read in a particular way."""
 
     TRAILING_EMPTY_FIELD = "trailing empty fields"
+    CURRENCY = "amounts with a currency"
+    THOUSANDS = "numbers with thousands marks"
+    LIST_IN_TEXT = "lists in text"
+    PATHS_AT_COMMAS = "lists of photos split at commas"
 
 
 @dataclass(frozen=True)
@@ -134,3 +141,12 @@ def concatenate(parts: Iterable[Cells]) -> Cells:
         other_types.update({start + i: v for i, v in (others | part.other_types).items() if v is not None})
         start += len(part.array)
     return Cells(pa.concat_arrays(arrays) if arrays else pa.nulls(0), other_types)
+
+
+def text_bytes(texts: pa.Array) -> NDArray[np.uint8]:
+    """The bytes of all texts of a string array, one after another."""
+    _, offsets, data = texts.buffers()
+    if data is None:
+        return np.zeros(0, dtype=np.uint8)
+    bounds = np.frombuffer(offsets, np.int32)
+    return np.frombuffer(data, np.uint8)[bounds[texts.offset] : bounds[texts.offset + len(texts)]]
