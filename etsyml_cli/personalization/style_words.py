@@ -14,6 +14,7 @@ from scipy import sparse
 from etsyml_cli.core.log import logger
 from etsyml_cli.io.tables import read_table
 from etsyml_cli.personalization.store import LdaModel
+from etsyml_cli.text.language import tokenizer_for
 from etsyml_cli.text.listings import LISTING_COLUMNS, listings_of
 
 
@@ -49,7 +50,7 @@ def read_catalog(model: LdaModel, listings: Path | None) -> Catalog:
             row.null_count,
             len(ids),
         )
-    rows = listings_of(table.take(row))
+    rows = listings_of(table.take(row), tokenizer_for("auto", table["title"].to_pylist()))
     return Catalog(
         [title or trained for title, trained in zip(rows.titles, titles, strict=True)],
         groups_of([{*title, *tags} for title, tags in zip(rows.title_words, rows.tag_words, strict=True)]),

@@ -23,7 +23,7 @@ from etsyml_cli.search.log import read_searches
 from etsyml_cli.search.model.score import OVERLAP, Blocks, Weights, score
 from etsyml_cli.search.store import LtrModel, load_model, photos_for
 from etsyml_cli.text.listings import Listings, read_listings, shown_listings
-from etsyml_cli.text.words import OVERLAP_FEATURES, tokenize
+from etsyml_cli.text.words import OVERLAP_FEATURES
 
 PERCENTILES = (90, 80, 70, 60, 50)
 BEFORE, AFTER = "text", "multimodal"
@@ -77,9 +77,9 @@ def rank(
     if use_index and index is not None:
         catalog = load_index(index, ranker)
         rows, scores = search(catalog, ranker, variant, query, k)
-        best = catalog.listings(rows)
+        best = catalog.listings(rows, ranker.state.words.tokenize)
     else:
-        best, scores = _best(ranker, variant, photos, query, k, _candidates(query, inputs.listings, candidates))
+        best, scores = _best(ranker, variant, photos, query, k, _candidates(query, inputs.listings, candidates, ranker))
     if not best.ids:
         logger.warning("no listing contains a word of %r" if candidates is None else "no candidate for %r", query)
     items = _items(best, scores, np.arange(len(best.ids)))
@@ -144,16 +144,21 @@ def main_variant(ranker: LtrModel) -> str:
 
 
 def _load(inputs: RankInputs) -> tuple[LtrModel, ImageFeatures | None, Listings]:
-    return load_model(inputs.model), photos_for(inputs.model, inputs.images), read_listings(inputs.listings)
+    ranker = load_model(inputs.model)
+    return ranker, photos_for(inputs.model, inputs.images), _catalog(ranker, inputs.listings)
+
+
+def _catalog(ranker: LtrModel, listings: Path) -> Listings:
+    return read_listings(listings, ranker.state.config.text.plurals)
 
 
 def _is_usable(index: Path, inputs: RankInputs) -> bool:
     return is_usable(index, inputs.model, inputs.listings, inputs.images)
 
 
-def _candidates(query: str, listings: Path, candidates: Path | None) -> Listings:
+def _candidates(query: str, listings: Path, candidates: Path | None, ranker: LtrModel) -> Listings:
     """The listings named in the file `candidates`, or those that match the query."""
-    catalog = read_listings(listings)
+    catalog = _catalog(ranker, listings)
     return catalog.take(_matching(query, catalog) if candidates is None else _rows_of(candidates, catalog))
 
 
@@ -209,6 +214,6 @@ def _rows_of(candidates: Path, catalog: Listings) -> list[int]:
 
 def _matching(query: str, catalog: Listings) -> list[int]:
     """The rows of the listings that contain a word of the query."""
-    words = set(tokenize(query))
+    words = set(catalog.tokenize(query))
     texts = zip(catalog.title_words, catalog.tag_words, strict=True)
     return [row for row, (title, tags) in enumerate(texts) if not words.isdisjoint([*title, *tags])]

@@ -50,7 +50,7 @@ class SimilarityCatalog:
 
 def read_catalog(listings: Path, images: Path | None) -> SimilarityCatalog:
     """Read the catalog of a listings table and, if given, photo features. Raises InputError if one is damaged."""
-    catalog = read_listings(listings)
+    catalog = read_listings(listings, "auto")
     words = [terms_of(t, g, 1) for t, g in zip(catalog.title_words, catalog.tag_words, strict=True)]
     terms = build_terms(words, min_count=1, hash_bits=None)
     return SimilarityCatalog(
