@@ -18,6 +18,7 @@ from etsyml_cli.ingest.formats.formats import read_blocks
 from etsyml_cli.ingest.guess import Samples, guess_event_map, guess_kind, guess_map, guess_time_unit, is_naive
 from etsyml_cli.ingest.ingest import contract_for
 from etsyml_cli.ingest.mapping import Mapping, check_names, map_columns, missing_columns
+from etsyml_cli.ingest.markup import decode_block
 from etsyml_cli.ingest.rows import rejects_of
 from etsyml_cli.ingest.sources import Inputs, open_inputs
 from etsyml_cli.io.rejects import Reject
@@ -132,7 +133,7 @@ def _trial_run(schema: TableSchema, inputs: Inputs, config: IngestConfig) -> tup
     contract = contract_for(schema, inputs, config)
     rows, rejects = 0, []
     for name, block in _first_blocks(inputs, list(contract.mapping.columns.values())):
-        _, problems = check_block(block, contract)
+        _, problems = check_block(decode_block(block, contract.mapping.columns), contract)
         rows += block.n_rows
         rejects += rejects_of(block, problems, name)
     return rows, rejects

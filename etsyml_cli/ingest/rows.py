@@ -16,6 +16,7 @@ from etsyml_cli.ingest.contract import Contract, Problems, check_block, drop_pro
 from etsyml_cli.ingest.duplicates import key_columns, keys_of
 from etsyml_cli.ingest.formats.cells import Block, Note
 from etsyml_cli.ingest.formats.formats import read_blocks
+from etsyml_cli.ingest.markup import decode_block
 from etsyml_cli.ingest.sources import Inputs
 from etsyml_cli.io.rejects import Reason, Reject, encode_reject, raw_text
 from etsyml_cli.io.schema import arrow_schema
@@ -86,7 +87,7 @@ def _blocks(inputs: Inputs, contract: Contract, limit: int | None) -> Iterator[t
             if limit is not None:
                 block = block.head(limit)
                 limit -= block.n_rows
-            yield number, block
+            yield number, decode_block(block, contract.mapping.columns)
             if limit == 0:
                 return
 

@@ -35,6 +35,10 @@ class Note(StrEnum):
     """What the summary of ingest counts beside rows: lines that were read in a particular way."""
 
     TRAILING_EMPTY_FIELD = "trailing empty fields"
+    HTML_IN_TITLE = "html decoded in title"
+    HTML_IN_DESCRIPTION = "html decoded in description"
+    HTML_IN_TAGS = "html decoded in tags"
+    HTML_IN_CATEGORY = "html decoded in category"
 
 
 @dataclass(frozen=True)
@@ -119,3 +123,12 @@ def concatenate(parts: Iterable[Cells]) -> Cells:
         other_types.update({start + i: v for i, v in (others | part.other_types).items() if v is not None})
         start += len(part.array)
     return Cells(pa.concat_arrays(arrays) if arrays else pa.nulls(0), other_types)
+
+
+def text_bytes(texts: pa.Array) -> NDArray[np.uint8]:
+    """The bytes of all texts of a string array, one after another."""
+    _, offsets, data = texts.buffers()
+    if data is None:
+        return np.zeros(0, dtype=np.uint8)
+    bounds = np.frombuffer(offsets, np.int32)
+    return np.frombuffer(data, np.uint8)[bounds[texts.offset] : bounds[texts.offset + len(texts)]]
