@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from html.entities import html5
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from etsyml_cli.ingest.formats.cells import Block, Cells, Note, text_bytes
 
@@ -90,25 +93,47 @@ def _decode_value(value: Any) -> Any:
 def _decode_cells(cells: Cells) -> tuple[Cells, list[int]]:
     """The cells with HTML decoded, and the rows that changed."""
     array, rows = _decode_array(cells.array)
-    others = {row: _decode_value(value) for row, value in cells.other_types.items()}
-    rows += [row for row, value in others.items() if value != cells.other_types[row]]
-    return Cells(array, others), sorted(rows)
+    others = cells.other_types
+    changed = _changed(others) if _has_signs(others.values()) else {}
+    return Cells(array, others | changed if changed else others), sorted([*rows, *changed])
 
 
 def _decode_array(array: pa.Array) -> tuple[pa.Array, list[int]]:
-    if not _has_signs(array):
+    rows = _rows_with_signs(array)
+    changed = _changed(dict(zip(rows.tolist(), array.take(rows).to_pylist(), strict=True))) if len(rows) else {}
+    if not changed:
         return array, []
-    texts = array.to_pylist()
-    decoded = [_decode_value(text) for text in texts]
-    rows = [row for row, (before, after) in enumerate(zip(texts, decoded, strict=True)) if before != after]
-    return pa.array(decoded, array.type) if rows else array, rows
+    values = pa.array(list(changed.values()), array.type)
+    places = np.arange(len(array))
+    places[list(changed)] = len(array) + np.arange(len(changed))
+    return pa.concat_arrays([array, values]).take(pa.array(places)), list(changed)
 
 
-def _has_signs(array: pa.Array) -> bool:
-    """Whether the bytes of the texts, or of lists of texts, have a sign that begins an entity or a tag."""
+def _changed(values: dict[int, Any]) -> dict[int, Any]:
+    """The values, by row, that decoding changes."""
+    decoded = {row: _decode_value(value) for row, value in values.items()}
+    return {row: value for row, value in decoded.items() if value != values[row]}
+
+
+def _rows_with_signs(array: pa.Array) -> NDArray[np.int64]:
+    """The rows whose text, or list of texts, has a sign that begins an entity or a tag, ascending."""
     if pa.types.is_list(array.type):
-        return _has_signs(array.flatten())
+        return np.arange(len(array)) if len(_rows_with_signs(array.flatten())) else np.empty(0, np.int64)
     if not pa.types.is_string(array.type):
-        return False
+        return np.empty(0, np.int64)
     content = text_bytes(array)
-    return bool((content == ord("&")).any() or (content == ord("<")).any())
+    raw = content.tobytes()
+    if b"&" not in raw and b"<" not in raw:  # a quick search, for most texts
+        return np.empty(0, np.int64)
+    signs = np.flatnonzero((content == ord("&")) | (content == ord("<")))
+    bounds = np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1]
+    return np.unique(np.searchsorted(bounds[1:] - bounds[0], signs, side="right"))
+
+
+def _has_signs(values: Collection[Any]) -> bool:
+    """Whether one of the values, mostly lists of texts, may have such a sign."""
+    try:
+        text = "".join(chain.from_iterable(values))
+    except TypeError:  # other values than texts
+        return True
+    return "&" in text or "<" in text

@@ -120,3 +120,23 @@ def test_decoded_quotes_do_not_end_the_strings_of_a_list() -> None:
     assert json.loads(texts[0]) == ['6" nails', "it's new", "a\\b & c"]
     assert ast.literal_eval(texts[1]) == ['6"', "it's"]
     assert list(decoded.notes.values()) == [[2, 3]]
+
+
+cells = st.none() | st.lists(st.sampled_from(["&amp;", "<b>", "<br>", "a", "é", " ", "&", "<"])).map("".join)
+
+
+@given(st.lists(cells, min_size=1, max_size=8), st.data())
+def test_columns_are_decoded_as_each_value_is(values, data):
+    start = data.draw(st.integers(0, len(values) - 1))
+    lines = np.arange(start, len(values))
+    texts = pa.array(values, pa.string())[start:]
+    lists = pa.array([None if value is None else [value, "x"] for value in values], pa.list_(pa.string()))[start:]
+    others = {row: [value, "x"] for row, value in enumerate(values[start:]) if value is not None}
+    columns = {"title": Cells(texts), "tags": Cells(lists), "category": Cells(pa.nulls(len(lines)), others)}
+    decoded = decode_block(Block(columns, lines, lambda row: b""), {name: name for name in columns})
+    expected = [value if value is None else decode_html(value) for value in values[start:]]
+    assert decoded.columns["title"].array.to_pylist() == expected
+    assert decoded.columns["tags"].array.to_pylist() == [text if text is None else [text, "x"] for text in expected]
+    assert decoded.columns["category"].other_types == {row: [expected[row], "x"] for row in others}
+    changed = [start + row for row, text in enumerate(expected) if text != values[start + row]]
+    assert [*decoded.notes.values()] == ([changed] * 3 if changed else [])

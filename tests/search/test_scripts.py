@@ -14,7 +14,16 @@ from etsyml_cli.io.artifact import MANIFEST, read_manifest, to_json
 from etsyml_cli.search.store import load_model
 from tests.conftest import Etsyml
 
-TITLES = ["crème brûlée café", "लाल साड़ी सूती", "ผ้าไหมไทย", "שִׂמְלָה אדומה", "İPEK ŞAL mavi", "手作り陶器", "Áo dài lụa", "bols bleus"]
+TITLES = [
+    "crème brûlée café",
+    "लाल साड़ी सूती",
+    "ผ้าไหมไทย",
+    "שִׂמְלָה אדומה",
+    "İPEK ŞAL mavi",
+    "手作り陶器",
+    "Áo dài lụa",
+    "bols bleus",
+]
 QUERIES = ["café", "साड़ी", "ไหม", "שמלה", "ipek", "陶器", "ÁO", "bols"]
 N = 40
 

@@ -13,7 +13,12 @@ ENGLISH_TITLES = [
     ["red mug", "blue mug", "red thing"],
 ]
 OTHER_TITLES = {
-    "German": ["Halskette mit Anhänger aus Silber", "Ring 925 Silber Damen", "Geschenk für die Frau", "Tasse Black Cat"],
+    "German": [
+        "Halskette mit Anhänger aus Silber",
+        "Ring 925 Silber Damen",
+        "Geschenk für die Frau",
+        "Tasse Black Cat",
+    ],
     "German without umlauts": ["Ohrringe Gold", "Vintage Ring Silber", "Tasse weiss", "Kissen 40x40", "Baby Set Boho"],
     "French": ["Robe d'été à fleurs", "Boucles d'oreilles en argent", "Sac vintage cuir", "Tasse pour le café"],
     "Spanish": ["Camiseta de algodón", "Zapatillas deportivas hombre", "Collar para mujer", "Bolso Black vintage"],
@@ -53,9 +58,7 @@ def test_no_word_speaks_for_both():
     assert not ENGLISH & OTHERS
 
 
-@pytest.mark.parametrize(
-    ("setting", "decided"), [("auto", "english"), ("english", "english"), ("none", "none")]
-)
+@pytest.mark.parametrize(("setting", "decided"), [("auto", "english"), ("english", "english"), ("none", "none")])
 def test_the_setting_decides_and_auto_asks_the_titles(setting, decided):
     tokenize = tokenizer_for(setting, ["Blue wool scarf with pockets"])
     assert tokenize("mugs") == [{"english": "mug", "none": "mugs"}[decided]]

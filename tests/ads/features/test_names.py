@@ -54,7 +54,9 @@ ROWS = st.lists(
 
 
 def names_of(row, listings=LISTINGS, **roles):
-    hasher = RowHasher(**(dict.fromkeys(ROLES, ()) | roles), bits=20, listings=listings, tokenize=Tokenizer(english=True))
+    hasher = RowHasher(
+        **(dict.fromkeys(ROLES, ()) | roles), bits=20, listings=listings, tokenize=Tokenizer(english=True)
+    )
     (features,) = named_features(hasher, pa.RecordBatch.from_pylist([row]), listings)
     return [feature.name for feature in features]
 
