@@ -37,6 +37,7 @@ _BLOCK_TAG = re.compile(rf"</?(?:{_BLOCKS}){_ATTRIBUTES}/?>", re.IGNORECASE)
 _INLINE_TAG = re.compile(rf"</?(?:{_INLINE}){_ATTRIBUTES}/?>", re.IGNORECASE)
 _SPACES = re.compile(r"[ \t]{2,}")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|([A-Za-z][A-Za-z0-9]{1,31}));")
+_LIST = re.compile(r"\s*\[\s*[\"'{].*\]\s*", re.DOTALL)  # written as JSON or Python
 _UNSAFE_IN_LISTS = re.compile(r"[\"'\\\x00-\x1f]")
 
 
@@ -47,8 +48,9 @@ def decode_block(block: Block, sources: Mapping[str, str]) -> Block:
     """
     kept = {source for target, source in sources.items() if target not in NOTES}
     columns, notes = dict(block.columns), dict(block.notes)
-    for target in NOTES.keys() & sources.keys():
-        if (source := sources[target]) in kept:
+    for target in NOTES:
+        source = sources.get(target)
+        if source is None or source in kept:
             continue
         columns[source], rows = _decode_cells(block.columns[source])
         if rows:
@@ -85,9 +87,11 @@ def _character(entity: re.Match[str]) -> str:
 def _decode_value(value: Any) -> Any:
     if isinstance(value, list):
         return [_decode_value(element) for element in value]
+    if isinstance(value, dict):
+        return {key: _decode_value(element) for key, element in value.items()}
     if not isinstance(value, str):
         return value
-    return _decode_list(value) if value.lstrip().startswith("[") else decode_html(value)
+    return _decode_list(value) if _LIST.fullmatch(value) else decode_html(value)
 
 
 def _decode_cells(cells: Cells) -> tuple[Cells, list[int]]:

@@ -19,20 +19,23 @@ WORDS_VERSION = 2  # of the words; a model or an index with words of another ver
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
 _ASCII_HYPHEN = re.compile(r"-(?<=\b[a-z]-)(?=[a-z0-9])")  # t-shirt, v-neck: also written without a hyphen
 
-# A separate word in NFKC, where 5¼ is 51⁄4 and Lego™ is LegoTM.
-_APART = {ord("™"): " ", ord("℠"): " "} | {ord(fraction): f" {fraction}" for fraction in "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⅟↉"}
-_ALIKE = {ord("‐"): "-", ord("ʻ"): "'", ord("ʼ"): "'", ord("ı"): "i"}  # Turkish capital ı is I
-_DROPPED = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+# Apart from the word before, because NFKC makes 5¼ 51⁄4 and Lego™ LegoTM.
+_SIGNS, _FRACTIONS = "™℠", "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⅟↉"
+_APART = re.compile(f"[{_SIGNS}{_FRACTIONS}]")
+_ALIKE = {"‐": "-", "ʻ": "'", "ʼ": "'", "ı": "i"}  # in Turkish, ı is the lower case of I
+_DROPPED = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\U000e0000-\U000e0fff"  # invisible: soft hyphens, joiners, marks of direction, variation selectors
     "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"  # Hebrew points, which most texts leave out
-    "\u0610-\u061a\u0640\u064b-\u0652\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed]"  # Arabic points and tatweel
+    "\u0610-\u061a\u0640\u064b-\u0652\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed"  # Arabic points and tatweel
 )
+_CHANGED = re.compile(f"[{''.join(_ALIKE)}{_DROPPED}]")
 _SPACELESS = (
     "\u0e00-\u0eff\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f\u1780-\u17ff"  # Thai, Lao, Myanmar, Khmer
     "\u3005-\u3007\u3021-\u3029\u3031-\u3035\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
     "\u3041-\u30ff\u31f0-\u31ff\U0001aff0-\U0001b16f\u3105-\u312f\u31a0-\u31bf"  # kana, Bopomofo
 )
+_SPACELESS_CHARACTER = re.compile(f"[{_SPACELESS}]")
 _LAST_MARK = 0x1FFFF  # above it, all marks are variation selectors
 
 _TWO_LETTER_PLURALS = ("ches", "shes", "sses", "xes")
@@ -40,10 +43,11 @@ _NO_PLURALS = ("ss", "us", "is")
 
 
 class _Patterns(NamedTuple):
-    """A hyphen to leave out, a run of one kind of script, a character with its marks in a spaceless script."""
+    """A hyphen to leave out, a word, its parts inside and outside the spaceless scripts, a character of these."""
 
     hyphen: re.Pattern[str]
-    run: re.Pattern[str]
+    word: re.Pattern[str]
+    part: re.Pattern[str]
     character: re.Pattern[str]
 
 
@@ -70,9 +74,13 @@ def normalize(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    text = unicodedata.normalize("NFKC", text.translate(_APART))
-    text = _DROPPED.sub("", text).translate(_ALIKE).casefold().replace("i\u0307", "i")
+    text = unicodedata.normalize("NFKC", _APART.sub(_apart, text))
+    text = _CHANGED.sub(lambda found: _ALIKE.get(found[0], ""), text).casefold().replace("i\u0307", "i")
     return unicodedata.normalize("NFKC", text)
+
+
+def _apart(found: re.Match[str]) -> str:
+    return " " if found[0] in _SIGNS else f" {found[0]}"
 
 
 @lru_cache(1 << 16)  # words are repeated often
@@ -93,10 +101,19 @@ def _words(text: str) -> Words:
     if text.isascii():
         return _ASCII_WORD.findall(_ASCII_HYPHEN.sub("", text) if "-" in text else text)
     patterns = _patterns()
-    words: Words = []
-    for run in patterns.run.finditer(patterns.hyphen.sub("", text)):
-        words += _pairs(patterns.character.findall(run[0])) if run["spaceless"] else [run[0]]
-    return words
+    text = patterns.hyphen.sub("", text).replace("_", " ")
+    words: Words = patterns.word.findall(text)
+    if not _SPACELESS_CHARACTER.search(text):
+        return words
+    return [part for word in words for part in _parts(word, patterns)]
+
+
+def _parts(word: str, patterns: _Patterns) -> Words:
+    """The word, divided where it enters or leaves the spaceless scripts, and those parts into pairs."""
+    parts: Words = []
+    for spaceless, spaced in patterns.part.findall(word):
+        parts += [spaced] if spaced else _pairs(patterns.character.findall(spaceless))
+    return parts
 
 
 def _pairs(characters: Words) -> Words:
@@ -107,10 +124,10 @@ def _pairs(characters: Words) -> Words:
 def _patterns() -> _Patterns:
     """The patterns for other text than ASCII; Python's `\\w` has no marks."""
     marks = "".join(chr(code) for code in range(_LAST_MARK + 1) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
-    spaceless = rf"(?=[^\W_])[{_SPACELESS}][{marks}]*"
-    spaced = rf"[^\W_{_SPACELESS}]"
+    character = rf"(?=\w)[{_SPACELESS}][{marks}]*"
     return _Patterns(
         hyphen=re.compile(rf"-(?<=(?<![\w{marks}])[^\W\d_]-)(?=[^\W_])"),
-        run=re.compile(rf"(?P<spaceless>(?:{spaceless})+)|{spaced}(?:{spaced}|[{marks}])*"),
-        character=re.compile(spaceless),
+        word=re.compile(rf"[^\W_][\w{marks}]*"),
+        part=re.compile(rf"((?:{character})+)|((?:[^{_SPACELESS}]|[{marks}])+)"),
+        character=re.compile(character),
     )

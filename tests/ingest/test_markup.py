@@ -122,6 +122,11 @@ def test_decoded_quotes_do_not_end_the_strings_of_a_list() -> None:
     assert list(decoded.notes.values()) == [[2, 3]]
 
 
+def test_a_title_in_brackets_is_not_a_list() -> None:
+    block = Block({"t": Cells(pa.array(["[New] &quot;Fern&quot; mug"]))}, np.array([2]), lambda row: b"")
+    assert decode_block(block, {"title": "t"}).columns["t"].array.to_pylist() == ['[New] "Fern" mug']
+
+
 cells = st.none() | st.lists(st.sampled_from(["&amp;", "<b>", "<br>", "a", "é", " ", "&", "<"])).map("".join)
 
 

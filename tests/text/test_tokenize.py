@@ -80,6 +80,7 @@ def test_words_of_scripts_with_spaces(written, words):
         ("iPhoneケース3個", ["iphone", "ケー", "ース", "3", "個"]),
         ("ﾊﾞｯｸﾞ", ["バッ", "ッグ"]),
         ("ผ้าไหม", ["ผ้า", "าไ", "ไห", "หม"]),
+        ("1\u102d23 က\u102dလ", ["1\u102d23", "က\u102dလ"]),  # a mark of another script
         ("เสื้อ silk", ["เสื้", "สื้อ", "silk"]),
         ("ເສື້ອ", ["ເສື້", "ສື້ອ"]),
     ],
