@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
+from msgspec import structs
+
 from etsyml_cli.ads.columns import check_weight, resolve_columns
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.features.derived.column import computable_types
@@ -17,8 +20,10 @@ from etsyml_cli.ads.warm_start import split_new_days, warm_start_config
 from etsyml_cli.core.errors import UsageError, did_you_mean
 from etsyml_cli.core.log import logger
 from etsyml_cli.io.schema import table_schema
+from etsyml_cli.io.tables import read_table
 from etsyml_cli.splits.days import DaySplit, held_out_share
 from etsyml_cli.splits.small_parts import warn_of_few_events, warn_of_few_rows
+from etsyml_cli.text.language import plurals_of, tokenizer_for
 
 MAX_NAMES_IN_MESSAGE = 8  # columns in a message
 
@@ -84,7 +89,7 @@ def load_training_data(inputs: Inputs) -> TrainingData:
     derived = computable_types(log.columns, of_listings)
     available = derived | log.columns | of_listings  # the types of the listings table are stricter
     absent = [column for column in inputs.config.columns() if column not in available]
-    config = inputs.config if warm_start else resolve_columns(inputs.config, available)
+    config = inputs.config if warm_start else _with_plurals(resolve_columns(inputs.config, available), log, inputs)
     check_weight(config.weight, log.columns)
     side = (
         side_inputs_of(warm_start, inputs.listings, inputs.images)
@@ -95,6 +100,19 @@ def load_training_data(inputs: Inputs) -> TrainingData:
     used = {*table_schema(inputs.source).names(), *config.columns(), config.weight}
     _log_columns(absent, [name for name in log.columns if name not in used])
     return TrainingData(log, split, config, side, absent)
+
+
+def _with_plurals(config: CtrConfig, log: AdLog, inputs: Inputs) -> CtrConfig:
+    """Decide by the titles of the listings or, without a table, by the first texts of the log."""
+    if config.plurals != "auto":
+        return config
+    if inputs.listings is not None:
+        texts = read_table(inputs.listings, "listings", ["title"])["title"].to_pylist()
+    else:
+        columns = [name for name in config.features.text if pa.types.is_string(log.columns.get(name, pa.null()))]
+        rows = next(log.unordered(columns, int(log.days()[0]), int(log.days()[-1]) + 1))
+        texts = [text for column in columns for text in rows.column(column).unique().to_pylist()]
+    return structs.replace(config, plurals=plurals_of(tokenizer_for("auto", texts)))
 
 
 def _test_share(inputs: Inputs) -> float | None:

@@ -22,6 +22,7 @@ from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.io.tables import table_source
 from etsyml_cli.photos.store import made_by
 from etsyml_cli.splits.days import DaySplit
+from etsyml_cli.text.tokenize import WORDS_VERSION
 
 
 def train_ctr(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
@@ -93,7 +94,8 @@ def _plan(inputs: Inputs) -> Plan:
     sources = {name: [table_source(path, name)] for name, path in tables.items() if path is not None}
     sources |= {name: [source_of(path)] for name, path in artifacts.items() if path is not None}
     options = {name: getattr(inputs, name) for name in ("label", "holdout", "train_days", "limit")}
-    return Plan(kind=KIND, config=msgspec.to_builtins(inputs.config) | options, inputs=sources, seed=inputs.seed)
+    config = msgspec.to_builtins(inputs.config) | options
+    return Plan(kind=KIND, config=config, inputs=sources, seed=inputs.seed, format_version=WORDS_VERSION)
 
 
 def _rows(log: AdLog, split: DaySplit) -> dict[str, int]:

@@ -19,6 +19,7 @@ from etsyml_cli.ingest.emptied import EmptiedCells
 from etsyml_cli.ingest.guess import Samples, guess_event_map, guess_kind, guess_map, is_naive
 from etsyml_cli.ingest.ingest import contract_for
 from etsyml_cli.ingest.mapping import Mapping, check_names, map_columns, missing_columns
+from etsyml_cli.ingest.markup import decode_block
 from etsyml_cli.ingest.only import take_only
 from etsyml_cli.ingest.rows import activity, rejects_of
 from etsyml_cli.ingest.sources import Inputs, first_blocks, open_inputs
@@ -147,7 +148,7 @@ def _trial_run(
     tables, active = [], [ACTIVITY_SCHEMA.empty_table()]
     for name, block in first_blocks(inputs, MAX_ROWS, contract.input_columns()):
         taken = take_only(block, contract.only, {})
-        checked = check_block(taken, contract)
+        checked = check_block(decode_block(taken, contract.mapping.columns), contract)
         rows = checked.accepted()
         trial.rows += block.n_rows
         trial.excluded += block.n_rows - taken.n_rows

@@ -20,6 +20,7 @@ from etsyml_cli.ingest.emptied import EmptiedCells
 from etsyml_cli.ingest.formats.cells import Block, Note
 from etsyml_cli.ingest.formats.formats import read_blocks
 from etsyml_cli.ingest.ids import IdForms
+from etsyml_cli.ingest.markup import decode_block
 from etsyml_cli.ingest.only import Seen, take_only
 from etsyml_cli.ingest.sources import Inputs
 from etsyml_cli.ingest.values import text_of
@@ -116,7 +117,7 @@ def _blocks(inputs: Inputs, contract: Contract, limit: int | None) -> Iterator[t
             if limit is not None:
                 block = block.head(limit)
                 limit -= block.n_rows
-            yield number, block
+            yield number, decode_block(block, contract.mapping.columns)
             if limit == 0:
                 return
 

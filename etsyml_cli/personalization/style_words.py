@@ -15,6 +15,7 @@ from etsyml_cli.core.log import logger
 from etsyml_cli.io.joins import Ids, check_join
 from etsyml_cli.io.tables import read_table
 from etsyml_cli.personalization.store import SHOPS, LdaModel
+from etsyml_cli.text.language import tokenizer_for
 from etsyml_cli.text.listings import LISTING_COLUMNS, listings_of
 
 
@@ -51,7 +52,7 @@ def read_catalog(directory: Path, model: LdaModel, listings: Path | None) -> Cat
     table = read_table(listings, "listings", LISTING_COLUMNS)
     check_join(Ids("listings of the model", directory, ids), Ids("listings", listings, table["listing_id"]))
     row = pc.index_in(pa.array(ids, pa.string()), value_set=table["listing_id"].combine_chunks())
-    rows = listings_of(table.take(row))
+    rows = listings_of(table.take(row), tokenizer_for("auto", table["title"].to_pylist()))
     return Catalog(
         [title or trained for title, trained in zip(rows.titles, titles, strict=True)],
         groups_of([{*title, *tags} for title, tags in zip(rows.title_words, rows.tag_words, strict=True)]),

@@ -66,7 +66,7 @@ def _write(directory: Path, ranker: LtrModel, photos: ImageFeatures | None, list
     with catalog, progress("listings", n_listings) as advance:
         for table in chain([first], pieces):
             catalog.write_table(table)
-            piece = listings_of(table)
+            piece = listings_of(table, state.words.tokenize)
             here = slice(len(ids), len(ids) + len(piece.ids))
             static[:, here] = _static(ranker, piece, photos)
             if z is not None and photos is not None:

@@ -164,11 +164,16 @@ def _has_relevant(ranked: Ranked) -> Bools:
 
 def _load_test_set(inputs: EvaluationInputs, seed: int) -> tuple[SearchLog, Bools, dict[str, F64], list[F64]]:
     """The test pages, which of their rows are unseen in training, and all rows' scores by variants and controls."""
-    catalog = read_listings(inputs.listings)
+    ranker = load_model(inputs.model)
+    catalog = read_listings(inputs.listings, ranker.state.config.text.plurals)
     log, unseen = _test_pages(inputs.model, inputs.searches, inputs.listings, catalog)
     photos = photos_for(inputs.model, inputs.images)
     check_photos_join(Ids("listings", inputs.listings, catalog.ids), inputs.images, photos)
-    return log, unseen, *_scores(log, inputs.model, catalog, photos, seed)
+    blocks = log_blocks(ranker.state, catalog, photos, log)
+    controls: list[F64] = []
+    if photos is not None:
+        controls = _control_scores(ranker, photos, log, blocks, manifest_of(inputs.model).plan.seed)
+    return log, unseen, _scores(ranker, log, blocks, seed), controls
 
 
 def _test_pages(model: Path, searches: Path, listings: Path, catalog: Listings) -> tuple[SearchLog, Bools]:
@@ -197,12 +202,8 @@ def _test_pages(model: Path, searches: Path, listings: Path, catalog: Listings) 
     return test, np.array([listing_id not in seen for listing_id in test.listing_ids])[test.listing]
 
 
-def _scores(
-    log: SearchLog, model: Path, catalog: Listings, photos: ImageFeatures | None, seed: int
-) -> tuple[dict[str, F64], list[F64]]:
-    """The score of every row, shape (N,), by each baseline and variant of the model, and by each of its controls."""
-    ranker = load_model(model)
-    blocks = log_blocks(ranker.state, catalog, photos, log)
+def _scores(ranker: LtrModel, log: SearchLog, blocks: Blocks, seed: int) -> dict[str, F64]:
+    """The score of every row, shape (N,), by each baseline and variant of the model."""
     scores = {
         SHOWN: -log.position.astype(np.float64),
         "random": generator(seed, "random order").random(len(log.listing)),
@@ -210,8 +211,7 @@ def _scores(
     overlap = blocks.get("overlap")
     if isinstance(overlap, Rows):
         scores["bm25"] = overlap.x[:, OVERLAP_FEATURES.index("bm25")]
-    scores |= {variant: score(weights, blocks) for variant, weights in ranker.variants.items()}
-    return scores, [] if photos is None else _control_scores(ranker, photos, log, blocks, manifest_of(model).plan.seed)
+    return scores | {variant: score(weights, blocks) for variant, weights in ranker.variants.items()}
 
 
 def _control_scores(

@@ -67,7 +67,7 @@ def load_training_data(inputs: Inputs) -> TrainingData:
     """
     config = inputs.config
     test_share = _test_share(inputs.holdout, config)
-    catalog = read_listings(inputs.listings)
+    catalog = read_listings(inputs.listings, config.text.plurals)
     if config.split == BY_SELLER and not any(catalog.shops):
         raise InputError(
             f"{inputs.listings}: no listing has a shop_id, which `split: {BY_SELLER}` needs",

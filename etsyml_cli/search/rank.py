@@ -24,7 +24,7 @@ from etsyml_cli.search.log import read_searches
 from etsyml_cli.search.model.score import OVERLAP, Blocks, Weights, score
 from etsyml_cli.search.store import LtrModel, load_model, photos_for
 from etsyml_cli.text.listings import Listings, read_listings, shown_listings
-from etsyml_cli.text.words import OVERLAP_FEATURES, tokenize
+from etsyml_cli.text.words import OVERLAP_FEATURES
 
 PERCENTILES = (90, 80, 70, 60, 50)
 BEFORE, AFTER = "text", "multimodal"
@@ -78,9 +78,9 @@ def rank(
     if use_index and index is not None:
         catalog = load_index(index, ranker)
         rows, scores = search(catalog, ranker, variant, query, k)
-        best = catalog.listings(rows)
+        best = catalog.listings(rows, ranker.state.words.tokenize)
     else:
-        matching = _candidates(query, _read_catalog(inputs, photos), candidates)
+        matching = _candidates(query, _read_catalog(inputs, ranker, photos), candidates)
         best, scores = _best(ranker, variant, photos, query, k, matching)
     if not best.ids:
         logger.warning("no listing contains a word of %r" if candidates is None else "no candidate for %r", query)
@@ -148,12 +148,12 @@ def main_variant(ranker: LtrModel) -> str:
 
 def _load(inputs: RankInputs) -> tuple[LtrModel, ImageFeatures | None, Listings]:
     ranker, photos = load_model(inputs.model), photos_for(inputs.model, inputs.images)
-    return ranker, photos, _read_catalog(inputs, photos)
+    return ranker, photos, _read_catalog(inputs, ranker, photos)
 
 
-def _read_catalog(inputs: RankInputs, photos: ImageFeatures | None) -> Listings:
+def _read_catalog(inputs: RankInputs, ranker: LtrModel, photos: ImageFeatures | None) -> Listings:
     """The listings table. Raises DataError if it is empty or none of its listings is in `photos`."""
-    catalog = read_listings(inputs.listings)
+    catalog = read_listings(inputs.listings, ranker.state.config.text.plurals)
     check_photos_join(Ids("listings", inputs.listings, catalog.ids), inputs.images, photos)
     return catalog
 
@@ -219,6 +219,6 @@ def _rows_of(candidates: Path, catalog: Listings) -> list[int]:
 
 def _matching(query: str, catalog: Listings) -> list[int]:
     """The rows of the listings that contain a word of the query."""
-    words = set(tokenize(query))
+    words = set(catalog.tokenize(query))
     texts = zip(catalog.title_words, catalog.tag_words, strict=True)
     return [row for row, (title, tags) in enumerate(texts) if not words.isdisjoint([*title, *tags])]

@@ -54,7 +54,7 @@ def read_catalog(listings: Path, images: Path | None) -> SimilarityCatalog:
 
     Raises InputError if one is damaged, DataError if the table is empty or none of its listings has a photo.
     """
-    catalog = read_listings(listings)
+    catalog = read_listings(listings, "auto")
     words = [terms_of(t, g, 1) for t, g in zip(catalog.title_words, catalog.tag_words, strict=True)]
     terms = build_terms(words, min_count=1, hash_bits=None)
     return SimilarityCatalog(

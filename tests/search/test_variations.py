@@ -360,7 +360,7 @@ def test_a_ranker_of_rows_of_an_older_version_is_to_be_trained_again(shop: Shop,
 def test_blocks_of_a_log_do_not_depend_on_what_else_it_shows(shop: Shop) -> None:
     ready = load_training_data(shop.to_learn(images=None, config=config_of(), holdout="none"))
     first = np.arange(400) < 5
-    few = log_blocks(ready.state, read_listings(shop.inputs()["listings"]), None, ready.log.take(first))
+    few = log_blocks(ready.state, read_listings(shop.inputs()["listings"], "english"), None, ready.log.take(first))
     for name, block in few.items():
         whole = ready.blocks[name].take(ready.pages.rows(first))
         np.testing.assert_allclose(block.matrix().toarray(), whole.matrix().toarray(), atol=1e-12)

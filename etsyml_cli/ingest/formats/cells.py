@@ -49,6 +49,10 @@ class Note(StrEnum):
     THOUSANDS = "numbers with thousands marks"
     LIST_IN_TEXT = "lists in text"
     PATHS_AT_COMMAS = "lists of photos split at commas"
+    HTML_IN_TITLE = "html decoded in title"
+    HTML_IN_DESCRIPTION = "html decoded in description"
+    HTML_IN_TAGS = "html decoded in tags"
+    HTML_IN_CATEGORY = "html decoded in category"
 
 
 @dataclass(frozen=True)
