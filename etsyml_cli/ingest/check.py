@@ -13,6 +13,7 @@ import msgspec
 
 from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.contract import check_block
+from etsyml_cli.ingest.empty import words_by_column
 from etsyml_cli.ingest.formats.cells import Block
 from etsyml_cli.ingest.formats.formats import read_blocks
 from etsyml_cli.ingest.guess import Samples, guess_event_map, guess_kind, guess_map, guess_time_unit, is_naive
@@ -20,7 +21,7 @@ from etsyml_cli.ingest.ingest import contract_for
 from etsyml_cli.ingest.mapping import Mapping, check_names, map_columns, missing_columns
 from etsyml_cli.ingest.rows import rejects_of
 from etsyml_cli.ingest.sources import Inputs, open_inputs
-from etsyml_cli.io.rejects import Reject
+from etsyml_cli.io.rejects import HINTS, Reject
 from etsyml_cli.io.schema import TableSchema, table_schema
 
 MAX_ROWS = 10_000
@@ -57,6 +58,7 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     rows_looked_at: int
     rejected: dict[str, int]  # count by reason with the guessed configuration; empty if columns are missing
     rejects: list[Reject]  # the first rejects
+    hints: list[str]  # what to do about the reasons
     command: str  # the command to run next; `?` marks values that the user must supply
 
 
@@ -65,7 +67,7 @@ def check(table: str, files: list[str], *, config: IngestConfig) -> CheckReport:
     schema = table_schema(table)
     with (
         tempfile.TemporaryDirectory() as scratch,
-        open_inputs(files, Path(scratch) / "stdin", config.delimiter) as inputs,
+        open_inputs(files, Path(scratch) / "stdin", schema, config) as inputs,
     ):
         header = list(dict.fromkeys(name for _, header in inputs.files for name in header.names))
         check_names(schema, header, config.map, files[0])
@@ -83,6 +85,7 @@ def check(table: str, files: list[str], *, config: IngestConfig) -> CheckReport:
             rows_looked_at=rows,
             rejected=dict(sorted(Counter(reject.reason.value for reject in rejects).items())),
             rejects=rejects[:N_REJECTS_IN_REPORT],
+            hints=[HINTS[reason] for reason in dict.fromkeys(reject.reason for reject in rejects) if reason in HINTS],
             command=_command(table, files, guessed, missing),
         )
 
@@ -130,6 +133,7 @@ def _guess_config(schema: TableSchema, header: list[str], samples: Samples, conf
 def _trial_run(schema: TableSchema, inputs: Inputs, config: IngestConfig) -> tuple[int, list[Reject]]:
     """The number of rows read, and all rejects among them."""
     contract = contract_for(schema, inputs, config)
+    inputs = inputs.with_words(words_by_column(schema, contract.mapping, config))
     rows, rejects = 0, []
     for name, block in _first_blocks(inputs, list(contract.mapping.columns.values())):
         _, problems = check_block(block, contract)
@@ -156,8 +160,10 @@ def _command(table: str, files: list[str], config: IngestConfig, missing: list[s
         words += ["--map", f"{target}={source}"]
     for source, target in config.event_map.items():
         words += ["--event-map", f"{source}={target}"]
+    if config.columns:
+        words += ["--columns", ",".join(config.columns)]
     default = IngestConfig()
-    for name in ("delimiter", "tz", "time_unit", "image_root", "max_bad_rate"):
+    for name in ("delimiter", "quote", "escape", "encoding", "tz", "time_unit", "image_root", "max_bad_rate"):
         if getattr(config, name) != getattr(default, name):
             words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
     return shlex.join(words)

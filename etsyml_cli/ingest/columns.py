@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from etsyml_cli.ingest.formats.cells import Cells
 from etsyml_cli.ingest.rules import Rules
@@ -18,6 +19,7 @@ from etsyml_cli.ingest.values import (
     MAX_TIME,
     MICROSECONDS,
     NUMBER_RANGES,
+    POWER_OF_TEN,
     BadValueError,
     parse,
 )
@@ -91,8 +93,11 @@ def _fast_id(array: pa.Array, _rules: Rules) -> pa.Array:
         return pa.nulls(len(array), pa.string())
     trimmed = pc.utf8_trim_whitespace(array)
     fits = pc.and_(pc.greater(pc.binary_length(trimmed), 0), pc.less_equal(pc.binary_length(trimmed), MAX_ID_BYTES))
-    if _may_have_control(trimmed):
+    content = _bytes_of(trimmed)
+    if (content < 0x20).any() or (content == 0x7F).any():
         fits = pc.and_not(fits, pc.match_substring_regex(trimmed, CONTROL))
+    if (content == ord("+")).any():
+        fits = pc.and_not(fits, pc.match_substring_regex(trimmed, POWER_OF_TEN))
     return _null_unless(fits, trimmed)
 
 
@@ -195,14 +200,13 @@ def _null_unless(fits: pa.Array, array: pa.Array) -> pa.Array:
     return array if pc.all(fits, skip_nulls=True).as_py() is not False else pc.if_else(fits, array, None)
 
 
-def _may_have_control(array: pa.Array) -> bool:
-    """Whether the bytes of the texts hold a control character."""
+def _bytes_of(array: pa.Array) -> NDArray[np.uint8]:
+    """The bytes of all texts."""
     _, offsets, data = array.buffers()
     if data is None:
-        return False
+        return np.zeros(0, np.uint8)
     bounds = np.frombuffer(offsets, np.int32)
-    content = np.frombuffer(data, np.uint8)[bounds[array.offset] : bounds[array.offset + len(array)]]
-    return bool((content < 0x20).any() or (content == 0x7F).any())
+    return np.frombuffer(data, np.uint8)[bounds[array.offset] : bounds[array.offset + len(array)]]
 
 
 _FAST: dict[Kind, Callable[[pa.Array, Rules], pa.Array]] = {

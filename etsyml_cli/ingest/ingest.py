@@ -12,6 +12,7 @@ from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.contract import Contract
+from etsyml_cli.ingest.empty import words_by_column
 from etsyml_cli.ingest.resolve_duplicates import resolve_duplicates
 from etsyml_cli.ingest.rows import Tally, read_rows
 from etsyml_cli.ingest.rules import build_rules
@@ -42,8 +43,9 @@ def ingest(
     would have fewer rows and `may_shrink` is false.
     """
     schema = table_schema(table)
-    with open_inputs(files, out.parent / f".{out.stem}.stdin", config.delimiter) as inputs:
+    with open_inputs(files, out.parent / f".{out.stem}.stdin", schema, config) as inputs:
         contract = contract_for(schema, inputs, config)
+        inputs = inputs.with_words(words_by_column(schema, contract.mapping, config))
         plan = _plan(inputs, contract, config, limit, out)
         if not force and table_is_up_to_date(out, plan):
             return up_to_date(out, table_manifest(out))

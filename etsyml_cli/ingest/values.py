@@ -40,6 +40,8 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[-+]?(inf|infinity|nan)", re.IGNORECASE)
 CONTROL = r"[\x00-\x1f\x7f]"
 _CONTROL = re.compile(CONTROL)
+POWER_OF_TEN = r"^\d+([.,]\d+)?[eE]\+\d+$"  # 1.23E+12, what spreadsheets make of long numbers
+_POWER_OF_TEN = re.compile(POWER_OF_TEN, re.ASCII)
 _FLAGS = {"true": 1, "t": 1, "yes": 1, "y": 1, "false": 0, "f": 0, "no": 0, "n": 0}
 
 
@@ -78,6 +80,8 @@ def _id(value: Any, _rules: Rules) -> str:
     text = str(value).strip()
     if _CONTROL.search(text):
         raise BadValueError(Reason.CONTROL_CHARACTER)
+    if isinstance(value, str) and _POWER_OF_TEN.fullmatch(text):
+        raise BadValueError(Reason.ID_AS_POWER_OF_TEN)
     if len(text.encode()) > MAX_ID_BYTES:
         raise BadValueError(Reason.ID_TOO_LONG)
     return text

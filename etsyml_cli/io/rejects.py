@@ -23,6 +23,7 @@ class Reason(StrEnum):
     NOT_AN_ID = "not an id"
     ID_TOO_LONG = "id too long"
     CONTROL_CHARACTER = "control character in id"
+    ID_AS_POWER_OF_TEN = "id in scientific notation, damaged by a spreadsheet"
     NOT_TEXT = "not text"
     NOT_TAGS = "not tags"
     NOT_A_NUMBER = "not a number"
@@ -46,6 +47,9 @@ class Reason(StrEnum):
 
 
 HINTS = {
+    Reason.NOT_UTF8: "Give the encoding of the file: --encoding windows-1252 (Western Europe), or the name of another.",
+    Reason.ID_AS_POWER_OF_TEN: "Digits are lost: export the file again, and do not save it in a spreadsheet.",
+    Reason.POSITION_BELOW_1: "Positions are counted from 1. If yours are counted from 0, add 1 to each position.",
     Reason.NAIVE_TIME: "Give the time zone: --tz UTC, or --tz America/New_York.",
     Reason.BARE_NUMBER_TIME: "Give the unit of the times: --time-unit s (or ms, us, ns).",
     Reason.UNKNOWN_EVENT: "Map the event names: --event-map view=impression.",

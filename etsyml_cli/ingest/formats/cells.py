@@ -35,6 +35,9 @@ class Note(StrEnum):
     """What the summary of ingest counts beside rows: lines that were read in a particular way."""
 
     TRAILING_EMPTY_FIELD = "trailing empty fields"
+    STRAY_QUOTE = "lines with a stray quote"
+    REPEATED_HEADER = "repeated headers"
+    COMMENT = "comment lines above the header"
 
 
 @dataclass(frozen=True)

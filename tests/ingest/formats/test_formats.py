@@ -15,15 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.formats import files as input_files
 from etsyml_cli.ingest.formats.cells import Note
+from etsyml_cli.ingest.formats.csv_options import csv_options
 from etsyml_cli.ingest.formats.files import InputFile, detect_format, find_files
 from etsyml_cli.ingest.formats.formats import RawTexts, read_blocks, read_header
 from etsyml_cli.io.rejects import Reason
 
 
 def detect(path: Path, delimiter: str | None = None) -> InputFile:
-    return detect_format(path, path.name, delimiter)
+    return detect_format(path, path.name, csv_options(IngestConfig(delimiter=delimiter)))
 
 
 def write_file(folder: Path, name: str, content: str | bytes) -> InputFile:
