@@ -21,13 +21,14 @@ def to_cells(
 ) -> dict[str, Cells]:
     """Columns of N rows, which are these records of the chunk, by name; texts in `empty`, if not quoted, are null."""
     columns = {}
+    has_formula = '="' in chunk.text
     for (name, texts), array in zip(empty.items(), arrays, strict=True):
         if pa.types.is_string(array.type):
-            if '="' in chunk.text:
+            if has_formula:
                 array = pc.replace_substring_regex(array, _FORMULA, _REPLACED_BY)
             is_empty = pc.is_in(array, pa.array(texts, pa.string()))
             if is_empty.true_count:
-                array = pc.if_else(_without_quoted(is_empty, texts, chunk, rows), None, array)
+                array = pc.if_else(_without_quoted(is_empty, array, chunk, rows), None, array)
         columns[name] = Cells(array)
     return columns
 
@@ -50,14 +51,13 @@ def _collected(records: list[list[str]], last: int) -> list[tuple[object, ...]]:
     return [(*record[:last], [field for field in record[last:] if field]) for record in records]
 
 
-def _without_quoted(is_empty: pa.Array, texts: list[str], chunk: Chunk, rows: Sequence[int]) -> pa.Array:
+def _without_quoted(is_empty: pa.Array, array: pa.Array, chunk: Chunk, rows: Sequence[int]) -> pa.Array:
     """Empty cells without those in quotes. The csv module does not tell them apart: the text of each row is searched."""
     quote = chunk.dialect.quote
-    quoted = [f"{quote}{text}{quote}" for text in texts] if quote and quote in chunk.text else []
-    if not any(one in chunk.text for one in quoted):
+    if chunk.arrays is not None or not quote or quote not in chunk.text:
         return is_empty
     mask = is_empty.to_numpy(zero_copy_only=False).copy()
     for i in np.flatnonzero(mask).tolist():
         text = "".join(chunk.lines[chunk.starts[rows[i]] : chunk.ends[rows[i]]])
-        mask[i] = not any(one in text for one in quoted)
+        mask[i] = f"{quote}{array[i]}{quote}" not in text
     return pa.array(mask)

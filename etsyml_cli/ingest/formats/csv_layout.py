@@ -77,7 +77,8 @@ def compare(first: Sequence[str], rows: Rows, empty: Sequence[str] = ()) -> Lite
         values = {row[i].strip() for row in rows if i < len(row)} - {"", *empty}
         kinds = {_kind(value) for value in values}
         if len(kinds) == 1 and None not in kinds and cell and cell not in empty:
-            same.append(_kind(cell) in kinds)
+            kind = _kind(cell)
+            same += [kind in kinds] if kind in kinds or kind is None else []
     if not same or any(same) != all(same):
         return None
     return "row" if same[0] else "header"
@@ -187,7 +188,8 @@ def _expect_row(file: InputFile, record: list[str], evidence: str | None) -> Non
 def _expect_no_title(file: InputFile, lines: list[str], end: int, n_fields: int, dialect: Dialect) -> None:
     """Raise InputError if the header seems to be further below: all lines from there on have the same, larger number
     of fields."""
-    delimiters = DELIMITERS if n_fields == 1 and file.csv.delimiter is None else (dialect.delimiter,)
+    fits = n_fields > 1 and any(len(row) == n_fields for row in _rows_with_lines(lines, end, dialect)[0])
+    delimiters = (dialect.delimiter,) if fits or file.csv.delimiter else DELIMITERS
     for delimiter in delimiters:
         rows, starts = _rows_with_lines(lines, end, replace(dialect, delimiter=delimiter))
         sizes = [len(row) for row in rows]

@@ -15,6 +15,7 @@ from itertools import islice
 
 import pyarrow as pa
 
+from etsyml_cli.ingest.formats.cells import BATCH_ROWS
 from etsyml_cli.ingest.formats.csv_dialect import Dialect
 from etsyml_cli.ingest.formats.csv_layout import Layout
 from etsyml_cli.ingest.formats.csv_plain import read_plain
@@ -42,9 +43,7 @@ class Chunk:
 
     @cached_property
     def n_lines(self) -> int:
-        if self.arrays is None:
-            return len(self.lines)
-        return self.text.count("\n") + (not self.text.endswith("\n"))
+        return len(self.lines)
 
     def line_number(self, line: int) -> int:
         """The 1-based number in the file of a line of this chunk."""
@@ -70,8 +69,10 @@ def read_chunks(file: InputFile, layout: Layout, positions: Sequence[int]) -> It
             text, n = _without_lines(text, layout.first_line - lines_before)
             lines_before += n
         chunk = Chunk(remainder + layout.dialect.mark(text), lines_before, layout.dialect)
-        chunk.arrays = read_plain(chunk.text, layout, positions)
-        if chunk.arrays is None:
+        plain = read_plain(chunk.text, layout, positions, file.csv.empty)
+        if plain:
+            chunk.arrays, chunk.n_lines = plain
+        else:
             _read_records(chunk, layout, at_end=following is None)
             _unmark(chunk)
             _skip_blanks_before_quotes(chunk)
@@ -81,19 +82,27 @@ def read_chunks(file: InputFile, layout: Layout, positions: Sequence[int]) -> It
 
 
 def _read_records(chunk: Chunk, layout: Layout, *, at_end: bool) -> None:
-    if chunk.dialect.is_plain(chunk.text) and _read_unquoted(chunk):
+    if _read_lines(chunk):
         return
     start = 0
     while start < len(chunk.lines):
         start = _read_quoted(chunk, start, layout, at_end)
 
 
-def _read_unquoted(chunk: Chunk) -> bool:
-    """Read text without quotes: one record per non-empty line. Return False if a field is too long."""
+def _read_lines(chunk: Chunk) -> bool:
+    """Read text in which each line is a record. Return False for any other."""
+    end = "\n" if not chunk.text or chunk.text.endswith("\n") else "\n\n"  # a blank line: in an open quote, no record
+    reader = chunk.dialect.reader(io.StringIO(chunk.text + end, newline=""))
     try:
-        records = list(chunk.dialect.reader(io.StringIO(chunk.text, newline="")))
+        records = list(islice(reader, BATCH_ROWS))
+        if reader.line_num > len(records):  # do not read all in vain
+            return False
+        records += reader
     except csv.Error:
         return False
+    if reader.line_num != len(records) or records.pop():
+        return False
+    chunk.n_lines = len(records)
     chunk.starts = [line for line, record in enumerate(records) if record]
     chunk.ends = [line + 1 for line in chunk.starts]
     chunk.records = [record for record in records if record]
@@ -147,9 +156,12 @@ def _is_record(lines: list[str], layout: Layout) -> bool:
 def _are_rows(lines: list[str], layout: Layout) -> bool:
     """Whether each line is a row by itself, with quotes as text."""
     dialect = layout.dialect
+    if not dialect.quote or len(layout.header) == 1:
+        return False
     if not dialect.escape and lines[0].count(dialect.separator) < len(layout.header) - 1:
         return False  # as of most texts of several lines
-    return all(_fits(record, layout) for record in dialect.reader(lines, "unquoted"))
+    records = list(dialect.reader(lines, "unquoted"))
+    return len(records) == len(lines) and all(_fits(record, layout) for record in records)
 
 
 def _read_stray_quote(chunk: Chunk, line: int, layout: Layout) -> None:
