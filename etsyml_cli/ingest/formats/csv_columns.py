@@ -52,7 +52,7 @@ def _collected(records: list[list[str]], last: int) -> list[tuple[object, ...]]:
 
 
 def _without_quoted(is_empty: pa.Array, array: pa.Array, chunk: Chunk, rows: Sequence[int]) -> pa.Array:
-    """Empty cells without those in quotes. The csv module does not tell them apart: the text of each row is searched."""
+    """Empty cells without those in quotes: the text of the row is searched, for the csv module does not tell."""
     quote = chunk.dialect.quote
     if chunk.arrays is not None or not quote or quote not in chunk.text:
         return is_empty
