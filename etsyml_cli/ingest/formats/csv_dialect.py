@@ -51,7 +51,7 @@ class Dialect:
         }
         return {style: csv.reader([], **one).dialect for style, one in options.items()}
 
-    @property
+    @cached_property
     def separator(self) -> str:
         """The delimiter in marked text: a single character."""
         return self.delimiter if len(self.delimiter) == 1 else _DELIMITER_MARK
