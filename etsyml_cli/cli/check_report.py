@@ -43,6 +43,8 @@ def show_check(report: CheckReport) -> None:
     for reject in report.rejects:
         field = f"{reject.field}: " if reject.field else ""
         typer.echo(f"  {reject.file}:{reject.line}: {field}{reject.reason}: {_cut(reject.raw)}")
+    for hint in report.hints:
+        typer.echo(hint)
     typer.echo(f"\nNext: {report.command}")
 
 

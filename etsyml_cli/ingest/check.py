@@ -16,6 +16,7 @@ from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.contract import check_block
 from etsyml_cli.ingest.drop import ACTIVITY_SCHEMA, count_events
 from etsyml_cli.ingest.emptied import EmptiedCells
+from etsyml_cli.ingest.empty import words_by_column
 from etsyml_cli.ingest.guess import Samples, guess_event_map, guess_kind, guess_map, is_naive
 from etsyml_cli.ingest.ingest import contract_for
 from etsyml_cli.ingest.mapping import Mapping, check_names, map_columns, missing_columns
@@ -24,7 +25,7 @@ from etsyml_cli.ingest.only import take_only
 from etsyml_cli.ingest.rows import activity, rejects_of
 from etsyml_cli.ingest.sources import Inputs, first_blocks, open_inputs
 from etsyml_cli.ingest.time_unit import check_time_unit, unit_that_fits
-from etsyml_cli.io.rejects import Reject
+from etsyml_cli.io.rejects import HINTS, Reject
 from etsyml_cli.io.schema import TableSchema, table_schema
 
 MAX_ROWS = 10_000
@@ -64,6 +65,7 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     excluded: int  # number of rows without the values of `only`
     events: dict[str, int]  # number of events of owners on their own listings and of bots among the other rows
     emptied: dict[str, int]  # count of bad cells by optional column and reason; their rows are kept
+    hints: list[str]  # what to do about the reasons
     command: str  # the command to run next; `?` marks values that the user must supply
 
 
@@ -75,7 +77,7 @@ def check(table: str, files: list[str], *, config: IngestConfig, listings: Path 
     schema = table_schema(table)
     with (
         tempfile.TemporaryDirectory() as scratch,
-        open_inputs(files, Path(scratch) / "stdin", config.delimiter) as inputs,
+        open_inputs(files, Path(scratch) / "stdin", schema, config) as inputs,
     ):
         header = list(dict.fromkeys(name for _, header in inputs.files for name in header.names))
         check_names(schema, header, config.map, files[0])
@@ -93,6 +95,7 @@ def check(table: str, files: list[str], *, config: IngestConfig, listings: Path 
             rows_looked_at=trial.rows,
             rejected=dict(sorted(Counter(reject.reason.value for reject in trial.rejects).items())),
             rejects=trial.rejects[:N_REJECTS_IN_REPORT],
+            hints=[HINTS[one] for one in dict.fromkeys(reject.reason for reject in trial.rejects) if one in HINTS],
             excluded=trial.excluded,
             events=trial.events,
             emptied=trial.emptied.by_reason(),
@@ -143,6 +146,7 @@ def _trial_run(
     schema: TableSchema, inputs: Inputs, config: IngestConfig, listings: Path | None, scratch: Path
 ) -> Trial:
     contract = contract_for(schema, inputs, config, listings)
+    inputs = inputs.with_words(words_by_column(schema, contract.mapping, config))
     check_time_unit(inputs, contract)
     trial = Trial()
     tables, active = [], [ACTIVITY_SCHEMA.empty_table()]
@@ -189,8 +193,20 @@ def _command(table: str, files: list[str], config: IngestConfig, missing: list[s
         ]
     if config.drop:
         words += ["--drop", ",".join(config.drop)]
+    if config.columns:
+        words += ["--columns", ",".join(config.columns)]
     default = IngestConfig()
-    for name in ("delimiter", "tz", "time_unit", "time_format", "image_root", "max_bad_rate"):
+    for name in (
+        "delimiter",
+        "quote",
+        "escape",
+        "encoding",
+        "tz",
+        "time_unit",
+        "time_format",
+        "image_root",
+        "max_bad_rate",
+    ):
         if getattr(config, name) != getattr(default, name):
             words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
     return shlex.join(words)

@@ -17,7 +17,7 @@ from etsyml_cli.ingest.numbers import MAX_EXACT_INTEGER, NUMBER_RANGES
 from etsyml_cli.ingest.photo_paths import CONTROL
 from etsyml_cli.ingest.rules import Rules
 from etsyml_cli.ingest.time_columns import fast_time
-from etsyml_cli.ingest.values import MAX_ID_BYTES, parse
+from etsyml_cli.ingest.values import MAX_ID_BYTES, POWER_OF_TEN, parse
 from etsyml_cli.io.rejects import BadValueError, Reason
 from etsyml_cli.io.schema import ARROW_TYPES, Column, Kind
 
@@ -94,8 +94,11 @@ def _fast_id(array: pa.Array, rules: Rules) -> pa.Array:
         return pa.nulls(len(array), pa.string())
     trimmed = pc.utf8_trim_whitespace(array)
     fits = pc.and_(pc.greater(pc.binary_length(trimmed), 0), pc.less_equal(pc.binary_length(trimmed), MAX_ID_BYTES))
-    if _may_have_control(trimmed):
+    content = text_bytes(trimmed)
+    if (content < 0x20).any() or (content == 0x7F).any():
         fits = pc.and_not(fits, pc.match_substring_regex(trimmed, CONTROL))
+    if (content == ord("+")).any():
+        fits = pc.and_not(fits, pc.match_substring_regex(trimmed, POWER_OF_TEN))
     if rules.whole_ids:
         trimmed = pc.replace_substring_regex(trimmed, r"^(-?[0-9]+)\.0+$", r"\1")
     return null_unless(fits, trimmed)
@@ -139,12 +142,6 @@ def _fast_number(kind: Kind) -> Callable[[pa.Array, Rules], pa.Array]:
 def _with_decimal_point(array: pa.Array) -> pa.Array:
     """Numbers with a decimal comma, with a point instead; null if they have a point already."""
     return pc.replace_substring(null_unless(pc.invert(pc.match_substring(array, ".")), array), ",", ".")
-
-
-def _may_have_control(array: pa.Array) -> bool:
-    """Whether the bytes of the texts hold a control character."""
-    content = text_bytes(array)
-    return bool((content < 0x20).any() or (content == 0x7F).any())
 
 
 _FAST: dict[Kind, Callable[[pa.Array, Rules], pa.Array]] = {

@@ -16,6 +16,7 @@ from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.contract import Contract
 from etsyml_cli.ingest.drop import Drop, check_drop
 from etsyml_cli.ingest.emptied import check_emptied_rate
+from etsyml_cli.ingest.empty import words_by_column
 from etsyml_cli.ingest.guess import guess_event
 from etsyml_cli.ingest.only import check_only, nothing_taken
 from etsyml_cli.ingest.resolve_duplicates import resolve_duplicates
@@ -54,8 +55,9 @@ def ingest(
     would have fewer rows and `may_shrink` is false.
     """
     schema = table_schema(table)
-    with open_inputs(files, out.parent / f".{out.stem}.stdin", config.delimiter) as inputs:
+    with open_inputs(files, out.parent / f".{out.stem}.stdin", schema, config) as inputs:
         contract = contract_for(schema, inputs, config, listings)
+        inputs = inputs.with_words(words_by_column(schema, contract.mapping, config))
         plan = _plan(inputs, contract, config, limit, out)
         if not force and table_is_up_to_date(out, plan):
             return up_to_date(out, table_manifest(out))

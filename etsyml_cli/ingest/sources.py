@@ -10,8 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from etsyml_cli.core.errors import DataError, InputError
+from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.formats.cells import Block
+from etsyml_cli.ingest.formats.csv_options import csv_options
 from etsyml_cli.ingest.formats.files import Header, InputFile, detect_format, find_files
 from etsyml_cli.ingest.formats.formats import read_blocks, read_header
 from etsyml_cli.ingest.mapping import Mapping, resolve_mapping
@@ -44,16 +46,26 @@ class Inputs:
         ]
         return replace(self, files=files)
 
+    def with_words(self, words: dict[str, tuple[str, ...]]) -> Inputs:
+        """A copy in which these texts, by input column, are not read as empty cells."""
+        return replace(self, files=[(file, replace(header, words=words)) for file, header in self.files])
+
 
 @contextmanager
-def open_inputs(patterns: list[str], spool: Path, delimiter: str | None) -> Iterator[Inputs]:
-    """Open the files that match `patterns`; stdin is copied to `spool`. Raises DataError if all files are empty."""
+def open_inputs(patterns: list[str], spool: Path, schema: TableSchema, config: IngestConfig) -> Iterator[Inputs]:
+    """Open the files that match `patterns`; stdin is copied to `spool`.
+
+    Raises DataError if all files are empty, InputError if a header is a row, UsageError for options that do not fit.
+    """
+    options = csv_options(config)
     with scratch_file(spool) if STDIN in patterns else nullcontext():
         paths = find_files(patterns, spool)
-        files = [detect_format(path, name, delimiter) for path, name in zip(paths, _names(paths, spool), strict=True)]
+        files = [detect_format(path, name, options) for path, name in zip(paths, _names(paths, spool), strict=True)]
+        _expect_no_columns_of_their_own(files)
         with_headers = [(file, header) for file in files if (header := read_header(file)) is not None]
         if not with_headers:
             raise DataError(f"{', '.join(patterns)}: no rows")
+        _expect_headers(schema, with_headers)
         folder = Path.cwd() if paths[0] == spool else paths[0].absolute().parent
         keys = [name for file, header in with_headers if file.format == "jsonl" for name in header.names]
         yield Inputs(with_headers, folder).with_keys(keys)
@@ -85,6 +97,38 @@ def common_mapping(schema: TableSchema, inputs: Inputs, user_map: dict[str, str]
             )
         left_out |= dict.fromkeys(mapping.left_out)
     return Mapping(first[1].columns, list(left_out))
+
+
+def _expect_no_columns_of_their_own(files: list[InputFile]) -> None:
+    """Raise UsageError if `--columns` names the columns of a file whose format has names."""
+    file = next((file for file in files if file.csv.columns and file.format != "csv"), None)
+    if file:
+        raise UsageError(
+            f"--columns: {file.name} is not CSV ({file.format}), and its columns have names",
+            hint="Leave out --columns, and give names with --map OURS=THEIRS.",
+        )
+
+
+def _expect_headers(schema: TableSchema, files: list[tuple[InputFile, Header]]) -> None:
+    """Raise InputError if a file has a row in place of a header."""
+    for file, header in files:
+        if not header.is_data:
+            continue
+        n = len(header.names)
+        alike = (other.names for _, other in files if not other.is_data and len(other.names) == n)
+        names = ",".join(next(alike, _example_names(schema, n)))
+        cells = ", ".join(header.names[:5])
+        raise InputError(
+            f"{file.name}: the first line looks like a row, not like a header: {cells}{', …' * (n > 5)}",
+            hint=f"If there is no header, name the columns in the order of the file, such as --columns {names}",
+        )
+
+
+def _example_names(schema: TableSchema, n: int) -> tuple[str, ...]:
+    """Names for n columns: first those that the table requires; the others, such as `column_5`, are left out."""
+    required = [column.name for column in schema.columns if column.required]
+    names = [*required, *(schema.one_of[0] if schema.one_of else ())]
+    return tuple(names[i] if i < len(names) else f"column_{i + 1}" for i in range(n))
 
 
 def _names(paths: list[Path], spool: Path) -> list[str]:

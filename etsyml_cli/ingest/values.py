@@ -28,6 +28,8 @@ MAX_ID_BYTES = 512
 POINT_ZERO = r"-?[0-9]+\.0+"  # a whole number as a float column is written
 _CONTROL = re.compile(CONTROL)
 _POINT_ZERO = re.compile(POINT_ZERO)
+POWER_OF_TEN = r"^\d+([.,]\d+)?[eE]\+\d+$"  # 1.23E+12, what spreadsheets make of long numbers
+_POWER_OF_TEN = re.compile(POWER_OF_TEN, re.ASCII)
 _FLAGS = {"true": 1, "t": 1, "yes": 1, "y": 1, "false": 0, "f": 0, "no": 0, "n": 0}
 
 
@@ -68,6 +70,8 @@ def _id(value: Any, rules: Rules) -> str:
     text = str(value).strip()
     if _CONTROL.search(text):
         raise BadValueError(Reason.CONTROL_CHARACTER)
+    if isinstance(value, str) and _POWER_OF_TEN.fullmatch(text):
+        raise BadValueError(Reason.ID_AS_POWER_OF_TEN)
     if len(text.encode()) > MAX_ID_BYTES:
         raise BadValueError(Reason.ID_TOO_LONG)
     return text.partition(".")[0] if rules.whole_ids and _POINT_ZERO.fullmatch(text) else text

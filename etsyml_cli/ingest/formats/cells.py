@@ -53,6 +53,9 @@ class Note(StrEnum):
     HTML_IN_DESCRIPTION = "html decoded in description"
     HTML_IN_TAGS = "html decoded in tags"
     HTML_IN_CATEGORY = "html decoded in category"
+    STRAY_QUOTE = "lines with a stray quote"
+    REPEATED_HEADER = "repeated headers"
+    COMMENT = "comment lines above the header"
 
 
 @dataclass(frozen=True)

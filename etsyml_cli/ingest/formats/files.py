@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import gzip
 import os
@@ -10,11 +11,15 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, Literal
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.ingest.formats.csv_options import CsvOptions
+from etsyml_cli.io.rejects import HINTS, Reason
 
 STDIN = "-"
 CHUNK_BYTES = 4 << 20
@@ -34,6 +39,7 @@ _FORMATS: dict[str, Format] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _GZIP, _PARQUET, _UTF8_BOM = b"\x1f\x8b", b"PAR1", b"\xef\xbb\xbf"
 
 
@@ -45,15 +51,17 @@ class InputFile:
     name: str  # name in messages and rejects
     format: Format
     gzipped: bool
-    delimiter: str | None = None  # None: detected from the extension or the header
+    csv: CsvOptions = field(default_factory=CsvOptions)
 
 
 @dataclass(frozen=True)
 class Header:
-    """A file's column names, and the columns whose lists are separated by spaces (RecBole's token_seq)."""
+    """A file's column names, and how its columns are read."""
 
     names: tuple[str, ...]
-    space_separated: frozenset[str] = frozenset()
+    space_separated: frozenset[str] = frozenset()  # columns whose lists are separated by spaces (RecBole's token_seq)
+    is_data: bool = False  # whether the names look like a row: a CSV file without a header
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)  # column -> texts that are not empty cells in it
 
 
 def find_files(patterns: list[str], spool: Path) -> list[Path]:
@@ -76,13 +84,13 @@ def find_files(patterns: list[str], spool: Path) -> list[Path]:
     return paths
 
 
-def detect_format(path: Path, name: str, delimiter: str | None) -> InputFile:
+def detect_format(path: Path, name: str, csv: CsvOptions) -> InputFile:
     """Detect the format from the extension before `.gz`, else from the first bytes; gzip from its first bytes."""
     with path.open("rb") as content:
         gzipped = content.read(2) == _GZIP
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in (".gz", ".gzip")]
     known_format = _FORMATS.get(suffixes[-1]) if suffixes else None
-    file = InputFile(path, name, known_format or "csv", gzipped, delimiter)
+    file = InputFile(path, name, known_format or "csv", gzipped, csv)
     with open_file(file) as stream:
         start = stream.read(4096)
     file = replace(file, format=known_format or _sniff_format(start))
@@ -92,10 +100,8 @@ def detect_format(path: Path, name: str, delimiter: str | None) -> InputFile:
 
 def _check_supported(file: InputFile, start: bytes) -> None:
     """Raise InputError if the format is recognized but not supported."""
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise InputError(
-            f"{file.name}: UTF-16 text is not supported", hint="Convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW"
-        )
+    if start[:2] in _UTF16_BOMS and file.csv.encoding == "utf-8":
+        raise InputError(f"{file.name}: UTF-16 text", hint="Give its encoding: --encoding utf-16")
     if file.format == "jsonl" and start.removeprefix(_UTF8_BOM).lstrip()[:1] == b"[":
         raise InputError(
             f"{file.name}: one JSON array, expected JSON Lines", hint="Convert it: jq -c '.[]' FILE > NEW.jsonl"
@@ -118,13 +124,13 @@ def open_file(file: InputFile) -> Iterator[IO[bytes]]:
 
 
 def whole_lines(file: InputFile) -> Iterator[bytes]:
-    """Chunks of about 4 MiB that end with a complete line, without a byte order mark.
+    """Chunks of about 4 MiB of UTF-8 that end with a complete line, without a byte order mark.
 
     Raises DataError if a line is longer than 64 MiB.
     """
     with open_file(file) as stream:
         remainder, at_start = b"", True
-        while chunk := stream.read(CHUNK_BYTES):
+        for chunk in _utf8_chunks(file, stream):
             if at_start:
                 chunk, at_start = chunk.removeprefix(_UTF8_BOM), False
             cut = chunk.rfind(b"\n") + 1
@@ -137,6 +143,21 @@ def whole_lines(file: InputFile) -> Iterator[bytes]:
                 raise DataError(f"{file.name}: a line is longer than 64 MiB", hint="Expected one record per line.")
         if remainder:
             yield remainder
+
+
+def _utf8_chunks(file: InputFile, stream: IO[bytes]) -> Iterator[bytes]:
+    """The content as UTF-8; bytes that the file's encoding does not have stay as they are."""
+    chunks = iter(partial(stream.read, CHUNK_BYTES), b"")
+    encoding = codecs.lookup(file.csv.encoding).name
+    if encoding == "utf-8":
+        yield from chunks
+        return
+    decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
+    try:
+        for chunk in chain(chunks, [b""]):
+            yield decoder.decode(chunk, final=not chunk).encode("utf-8", "surrogateescape")
+    except UnicodeError as error:
+        raise InputError(f"{file.name}: not {encoding} ({error})", hint=HINTS[Reason.NOT_UTF8]) from None
 
 
 def _sniff_format(start: bytes) -> Format:

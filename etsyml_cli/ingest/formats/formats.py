@@ -22,7 +22,7 @@ def read_header(file: InputFile) -> Header | None:
     """The file's columns; None if the file has no lines. Raises InputError if a column name is duplicated."""
     header: Header | None = _reader(file).read_header(file)
     duplicates = [name for name, n in Counter(header.names if header else ()).items() if n > 1]
-    if duplicates:
+    if header and duplicates and not header.is_data:
         raise InputError(
             f"{file.name}: duplicate column {duplicates[0]!r} in the header", hint="Rename one of these columns."
         )

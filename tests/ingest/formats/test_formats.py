@@ -15,15 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.formats import files as input_files
 from etsyml_cli.ingest.formats.cells import Note
+from etsyml_cli.ingest.formats.csv_options import csv_options
 from etsyml_cli.ingest.formats.files import InputFile, detect_format, find_files
 from etsyml_cli.ingest.formats.formats import RawTexts, read_blocks, read_header
 from etsyml_cli.io.rejects import Reason
 
 
 def detect(path: Path, delimiter: str | None = None) -> InputFile:
-    return detect_format(path, path.name, delimiter)
+    return detect_format(path, path.name, csv_options(IngestConfig(delimiter=delimiter)))
 
 
 def write_file(folder: Path, name: str, content: str | bytes) -> InputFile:
@@ -59,7 +61,7 @@ ROWS = st.lists(st.tuples(FIELDS | TRICKY, FIELDS | TRICKY), min_size=1, max_siz
 def test_csv_round_trips_with_any_chunk_size(tmp_path_factory, rows, chunk, delimiter, ending):
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter, lineterminator=ending, quoting=csv.QUOTE_ALL)
-    writer.writerow(["a", "b"])
+    writer.writerow(["first", "second"])
     starts = []
     for row in rows:
         starts.append(len(io.StringIO(text.getvalue(), newline="").readlines()) + 1)
@@ -142,12 +144,12 @@ def test_line_numbers_after_quoted_newlines(tmp_path):
     assert unreadable == [(7, Reason.FIELD_COUNT)]
 
 
-def test_an_unclosed_quote_rejects_one_line(tmp_path):
-    file = write_file(tmp_path, "x.csv", 'id,title\n1,"open\n2,plain\n3,plain\n')
+def test_an_unclosed_quote_is_text_if_its_line_is_a_row_and_else_rejects_it(tmp_path):
+    file = write_file(tmp_path, "x.csv", 'id,title\n1,"open\n2,plain\n3,"open, plain\n4,plain\n')
     rows, lines, unreadable = rows_of(file)
-    assert unreadable == [(2, Reason.UNCLOSED_QUOTE)]
-    assert lines == [3, 4]
-    assert rows[0] == {"id": "2", "title": "plain"}
+    assert unreadable == [(4, Reason.UNCLOSED_QUOTE)]
+    assert lines == [2, 3, 5]
+    assert [row["title"] for row in rows] == ['"open', "plain", "plain"]
 
 
 WORDS = st.text("ab ", min_size=1, max_size=4).map(lambda word: f"x{word}x")
@@ -155,16 +157,17 @@ WORDS = st.text("ab ", min_size=1, max_size=4).map(lambda word: f"x{word}x")
 
 @settings(deadline=None)
 @given(rows=st.lists(st.tuples(WORDS, WORDS), min_size=2, max_size=8), stray=st.data(), chunk=st.integers(1, 40))
-def test_a_stray_quote_rejects_only_its_line(tmp_path_factory, rows, stray, chunk):
+def test_a_stray_quote_changes_only_its_line(tmp_path_factory, rows, stray, chunk):
     bad = stray.draw(st.integers(0, len(rows) - 1))
     lines = [f'"{a}","{b}"\n' if i != bad else f'{a},"{b}\n' for i, (a, b) in enumerate(rows)]
     file = write_file(tmp_path_factory.mktemp("csv"), "x.csv", "a,b\n" + "".join(lines))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(input_files, "CHUNK_BYTES", chunk)
         got, numbers, unreadable = rows_of(file)
-    assert unreadable == [(bad + 2, Reason.UNCLOSED_QUOTE)]
-    assert numbers == [i + 2 for i in range(len(rows)) if i != bad]
-    assert [tuple(row.values()) for row in got] == [row for i, row in enumerate(rows) if i != bad]
+    assert unreadable == []
+    assert numbers == [i + 2 for i in range(len(rows))]
+    expected = [(a, f'"{b}') if i == bad else (a, b) for i, (a, b) in enumerate(rows)]
+    assert [tuple(row.values()) for row in got] == expected
 
 
 def test_text_after_a_quoted_word_is_accepted_on_one_line(tmp_path):
@@ -300,12 +303,17 @@ def test_a_duplicate_parquet_column_is_refused(tmp_path):
         read_header(detect(tmp_path / "x.parquet"))
 
 
-def test_a_delimiter_is_one_character(tmp_path):
+@pytest.mark.parametrize("delimiter", [":", "::", " - ", "\u2028"])
+def test_a_delimiter_is_one_or_several_characters(tmp_path, delimiter):
     path = tmp_path / "x.csv"
-    path.write_text("a:b\n1:2\n")
-    assert rows_of(detect(path, ":"))[0] == [{"a": "1", "b": "2"}]
+    path.write_text(f'a{delimiter}b\n1{delimiter}"x{delimiter}y"\n')
+    assert rows_of(detect(path, delimiter))[0] == [{"a": "1", "b": f"x{delimiter}y"}]
+
+
+@pytest.mark.parametrize("delimiter", ["", "\n", '"', ',"'])
+def test_a_delimiter_without_quotes_and_line_breaks(tmp_path, delimiter):
     with pytest.raises(UsageError, match="--delimiter"):
-        read_header(detect(path, "::"))
+        detect(tmp_path / "x.csv", delimiter)
 
 
 def test_a_line_that_is_too_long_is_refused(tmp_path, monkeypatch):
