@@ -14,12 +14,22 @@ import msgspec
 from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.contract import check_block
 from etsyml_cli.ingest.formats.cells import Block
+from etsyml_cli.ingest.formats.files import InputFile
 from etsyml_cli.ingest.formats.formats import read_blocks
-from etsyml_cli.ingest.guess import Samples, guess_event_map, guess_kind, guess_map, guess_time_unit, is_naive
+from etsyml_cli.ingest.formats.selection import has_column
+from etsyml_cli.ingest.guess import (
+    Samples,
+    guess_event_map,
+    guess_inside,
+    guess_kind,
+    guess_map,
+    guess_time_unit,
+    is_naive,
+)
 from etsyml_cli.ingest.ingest import contract_for
 from etsyml_cli.ingest.mapping import Mapping, check_names, map_columns, missing_columns
 from etsyml_cli.ingest.rows import rejects_of
-from etsyml_cli.ingest.sources import Inputs, open_inputs
+from etsyml_cli.ingest.sources import Inputs, expect_rows_on_lines, open_inputs
 from etsyml_cli.io.rejects import Reject
 from etsyml_cli.io.schema import TableSchema, table_schema
 
@@ -35,6 +45,7 @@ class FileInfo(msgspec.Struct, frozen=True):
     name: str
     format: str
     gzipped: bool
+    compression: str | None
 
 
 class ColumnInfo(msgspec.Struct, frozen=True):
@@ -65,19 +76,24 @@ def check(table: str, files: list[str], *, config: IngestConfig) -> CheckReport:
     schema = table_schema(table)
     with (
         tempfile.TemporaryDirectory() as scratch,
-        open_inputs(files, Path(scratch) / "stdin", config.delimiter) as inputs,
+        open_inputs(files, Path(scratch) / "stdin", config.delimiter, config.explode) as inputs,
     ):
         header = list(dict.fromkeys(name for _, header in inputs.files for name in header.names))
-        check_names(schema, header, config.map, files[0])
-        samples = _samples(inputs)
-        guessed = _guess_config(schema, header, samples, config)
+        expect_rows_on_lines(schema, inputs, config.map)
+        paths = inputs.paths()
+        check_names(schema, header, config.map, files[0], paths)
+        samples = _samples(inputs, [*header, *paths])
+        guessed = _guess_config(schema, [*header, *paths], samples, config)
         mapping = map_columns(schema, header, guessed.map)
         missing = missing_columns(schema, mapping.columns)
         rows, rejects = (0, list[Reject]()) if missing else _trial_run(schema, inputs, guessed)
         return CheckReport(
             table=table,
-            files=[FileInfo(file.name, file.format, file.gzipped) for file, _ in inputs.files],
-            columns=_column_infos(header, samples, mapping),
+            files=[
+                FileInfo(file.name, file.format, file.compression == "gzip", file.compression)
+                for file, _ in inputs.files
+            ],
+            columns=_column_infos([*header, *paths], samples, mapping),
             config=guessed,
             missing=missing,
             rows_looked_at=rows,
@@ -87,11 +103,15 @@ def check(table: str, files: list[str], *, config: IngestConfig) -> CheckReport:
         )
 
 
-def _first_blocks(inputs: Inputs, columns: list[str] | None = None) -> Iterator[tuple[str, Block]]:
-    """Blocks of the first 10,000 rows with their file name; all columns by default."""
+def _file_info(file: InputFile) -> FileInfo:
+    return FileInfo(file.name, file.format, file.compression == "gzip", file.compression)
+
+
+def _first_blocks(inputs: Inputs, columns: list[str]) -> Iterator[tuple[str, Block]]:
+    """Blocks of the first 10,000 rows, with their file name and those of the columns that the file has."""
     n_left = MAX_ROWS
     for file, header in inputs.files:
-        for block in read_blocks(file, header, header.names if columns is None else columns):
+        for block in read_blocks(file, header, [name for name in columns if has_column(header, name)]):
             block = block.head(n_left)
             n_left -= block.n_rows
             yield file.name, block
@@ -99,9 +119,9 @@ def _first_blocks(inputs: Inputs, columns: list[str] | None = None) -> Iterator[
                 return
 
 
-def _samples(inputs: Inputs) -> Samples:
+def _samples(inputs: Inputs, columns: list[str]) -> Samples:
     samples: Samples = {}
-    for _, block in _first_blocks(inputs):
+    for _, block in _first_blocks(inputs, columns):
         for name, cells in block.columns.items():
             values = [cells.other_types.get(row, value) for row, value in enumerate(cells.array.to_pylist())]
             samples.setdefault(name, []).extend(value for value in values if value not in (None, ""))
@@ -113,7 +133,7 @@ def _samples(inputs: Inputs) -> Samples:
 
 def _guess_config(schema: TableSchema, header: list[str], samples: Samples, config: IngestConfig) -> IngestConfig:
     """Complete the configuration with guesses from the names and the values of the columns."""
-    column_map = guess_map(schema, header, samples, config.map)
+    column_map = guess_inside(schema, header, samples, guess_map(schema, header, samples, config.map))
     mapping = map_columns(schema, header, column_map)
     times = samples.get(mapping.columns.get("created_at", ""), [])
     events = samples.get(mapping.columns.get("event", ""), [])
@@ -144,7 +164,7 @@ def _column_infos(header: list[str], samples: Samples, mapping: Mapping) -> list
             name,
             guess_kind(samples.get(name, [])),
             [str(value) for value in samples.get(name, [])[:N_SAMPLES_IN_REPORT]],
-            [target for target, source in mapping.columns.items() if source == name],
+            [target for target in mapping.columns if name in mapping.parts(target)],
         )
         for name in header
     ]

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etsyml_cli.ingest.columns import convert
+from etsyml_cli.ingest.combine import combine_parts
 from etsyml_cli.ingest.formats.cells import Block
 from etsyml_cli.ingest.mapping import Mapping, complete_groups
 from etsyml_cli.ingest.rules import Rules
@@ -30,6 +31,7 @@ class Contract:
 
 def check_block(block: Block, contract: Contract) -> tuple[pa.Table, Problems]:
     """Convert all N rows of the block to table rows; also return the problems by row."""
+    block = combine_parts(block, contract.mapping, contract.schema, contract.rules)
     problems: Problems = {}
     arrays = {}
     for target, source in contract.mapping.columns.items():

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from etsyml_cli.ingest.mapping import complete_groups, plain_name, suggest
+from etsyml_cli.ingest.mapping import complete_groups, likely_path, plain_name, suggest
 from etsyml_cli.ingest.rules import Rules
 from etsyml_cli.ingest.values import BadValueError, parse
 from etsyml_cli.io.schema import EVENTS, Column, Kind, TableSchema
@@ -40,7 +40,7 @@ def guess_kind(values: Sequence[Any]) -> str:
         return "time without zone" if is_naive(values) else "time"
     if _share(values, lambda value: guess_event(value) is not None) >= MIN_SHARE:
         return "event"
-    return "list" if isinstance(values[0], list) else "text"
+    return "list" if isinstance(values[0], list) else "object" if isinstance(values[0], dict) else "text"
 
 
 def guess_time_unit(values: Sequence[Any]) -> str | None:
@@ -77,6 +77,19 @@ def guess_map(schema: TableSchema, header: Sequence[str], samples: Samples, user
         if source:
             column_map[column.name] = source
             free.remove(source)
+    return column_map
+
+
+def guess_inside(
+    schema: TableSchema, names: Sequence[str], samples: Samples, user_map: dict[str, str]
+) -> dict[str, str]:
+    """Extend `user_map` with the likely path in each column of objects that has the name of a table column."""
+    column_map = dict(user_map)
+    for column in schema.columns:
+        inside = [name for name in names if name.startswith(f"{column.name}.")]
+        if column.name in names and column.name not in column_map and inside:
+            path = likely_path(schema, column.name, inside)
+            column_map[column.name] = path if is_compatible(samples.get(path, []), column) else ""
     return column_map
 
 

@@ -42,7 +42,7 @@ def ingest(
     would have fewer rows and `may_shrink` is false.
     """
     schema = table_schema(table)
-    with open_inputs(files, out.parent / f".{out.stem}.stdin", config.delimiter) as inputs:
+    with open_inputs(files, out.parent / f".{out.stem}.stdin", config.delimiter, config.explode) as inputs:
         contract = contract_for(schema, inputs, config)
         plan = _plan(inputs, contract, config, limit, out)
         if not force and table_is_up_to_date(out, plan):

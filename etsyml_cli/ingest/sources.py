@@ -10,10 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from etsyml_cli.core.errors import DataError, InputError
-from etsyml_cli.ingest.formats.files import Header, InputFile, detect_format, find_files
-from etsyml_cli.ingest.formats.formats import read_header
-from etsyml_cli.ingest.mapping import Mapping, resolve_mapping
+from etsyml_cli.core.errors import DataError, InputError, UsageError, did_you_mean
+from etsyml_cli.ingest.formats.files import Header, InputFile, detect_format, find_files, refusal
+from etsyml_cli.ingest.formats.foreign import object_kind
+from etsyml_cli.ingest.formats.formats import read_header, sample
+from etsyml_cli.ingest.formats.paths import Place, decoded, origin_of, parts_of, paths_in, place_of
+from etsyml_cli.ingest.formats.selection import exploded
+from etsyml_cli.ingest.mapping import Mapping, expect_values, map_columns, missing_columns, resolve_mapping
 from etsyml_cli.io.artifact import Source, source_of
 from etsyml_cli.io.atomic import scratch_file
 from etsyml_cli.io.schema import TableSchema
@@ -43,10 +46,40 @@ class Inputs:
         ]
         return replace(self, files=files)
 
+    def exploded(self, column: str) -> Inputs:
+        """A copy whose rows are the elements of the lists in `column`. Raises UsageError if it holds none."""
+        for file, header in self.files:
+            if place_of(column, header.names) is None:
+                raise UsageError(
+                    f"--explode {column}: {file.name} has no column {column!r}",
+                    hint=did_you_mean(column, [*header.names, *self.paths()]),
+                )
+        values = [value for file, header in self.files for value in sample(file, header, [column]).get(column, ())]
+        found = [decoded(value) for value in values if value is not None]
+        if not any(isinstance(value, list | dict | str) for value in found) and (found or "." in column):
+            raise UsageError(
+                f"--explode {column}: no lists in the first rows", hint=did_you_mean(column, _above(self.paths()))
+            )
+        return replace(self, files=[(file, exploded(header, column)) for file, header in self.files])
+
+    def paths(self) -> list[str]:
+        """The paths to the values in the columns of objects, by the first rows of each file."""
+        found: dict[str, None] = {}
+        for file, header in self.files:
+            names = [name for name in header.names if name not in header.added or name == header.explode]
+            for name, values in sample(file, header, names).items():
+                found |= dict.fromkeys(paths_in(name, values))
+        return list(found)
+
 
 @contextmanager
-def open_inputs(patterns: list[str], spool: Path, delimiter: str | None) -> Iterator[Inputs]:
-    """Open the files that match `patterns`; stdin is copied to `spool`. Raises DataError if all files are empty."""
+def open_inputs(
+    patterns: list[str], spool: Path, delimiter: str | None, explode: str | None = None
+) -> Iterator[Inputs]:
+    """Open the files that match `patterns`; stdin is copied to `spool`.
+
+    With `explode`, the rows are the elements of the lists in this column. Raises DataError if all files are empty.
+    """
     with scratch_file(spool) if STDIN in patterns else nullcontext():
         paths = find_files(patterns, spool)
         files = [detect_format(path, name, delimiter) for path, name in zip(paths, _names(paths, spool), strict=True)]
@@ -55,13 +88,16 @@ def open_inputs(patterns: list[str], spool: Path, delimiter: str | None) -> Iter
             raise DataError(f"{', '.join(patterns)}: no rows")
         folder = Path.cwd() if paths[0] == spool else paths[0].absolute().parent
         keys = [name for file, header in with_headers if file.format == "jsonl" for name in header.names]
-        yield Inputs(with_headers, folder).with_keys(keys)
+        inputs = Inputs(with_headers, folder).with_keys(keys)
+        yield inputs.exploded(explode) if explode else inputs
 
 
 def common_mapping(schema: TableSchema, inputs: Inputs, user_map: dict[str, str]) -> Mapping:
     """The common mapping of all files. Raises InputError if a file's columns differ from those of the first file."""
+    expect_rows_on_lines(schema, inputs, user_map)
+    paths = inputs.paths() if _has_paths(inputs, user_map) else ()
     first, *others = [
-        (file.name, resolve_mapping(schema, header.names, user_map, file.name)) for file, header in inputs.files
+        (file.name, resolve_mapping(schema, header.names, user_map, file.name, paths)) for file, header in inputs.files
     ]
     left_out = dict.fromkeys(first[1].left_out)
     for name, mapping in others:
@@ -72,7 +108,35 @@ def common_mapping(schema: TableSchema, inputs: Inputs, user_map: dict[str, str]
                 hint="Ingest the files separately, or leave the column out with --map COLUMN=",
             )
         left_out |= dict.fromkeys(mapping.left_out)
-    return Mapping(first[1].columns, list(left_out))
+    nested = frozenset().union(*(header.nested for _, header in inputs.files))
+    if nested & {part for target in first[1].columns for part in first[1].parts(target)} or paths:
+        expect_values(schema, first[1], paths or inputs.paths(), first[0])
+    return replace(first[1], left_out=list(left_out))
+
+
+def _has_paths(inputs: Inputs, user_map: dict[str, str]) -> bool:
+    """Whether a part of a source is a path into a column."""
+    origins = (
+        origin_of(part, header.names)
+        for _, header in inputs.files
+        for source in user_map.values()
+        for part in parts_of(source, header.names)
+    )
+    return any(isinstance(origin, Place) and bool(origin.keys) for origin in origins)
+
+
+def expect_rows_on_lines(schema: TableSchema, inputs: Inputs, user_map: dict[str, str]) -> None:
+    """Raise InputError if a file is one object that lacks required columns and holds a list of objects."""
+    for file, header in inputs.files:
+        if header.rows_in and not header.explode:
+            known = {target: source for target, source in user_map.items() if not source or source in header.names}
+            if known != user_map or missing_columns(schema, map_columns(schema, header.names, known).columns):
+                raise refusal(file, object_kind(header.rows_in))
+
+
+def _above(paths: list[str]) -> list[str]:
+    """All that contain something: `a` and `a.b` of the path `a.b.c`."""
+    return list(dict.fromkeys(path[:dot] for path in paths for dot in range(len(path)) if path[dot] == "."))
 
 
 def _names(paths: list[Path], spool: Path) -> list[str]:
