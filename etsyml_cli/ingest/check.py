@@ -177,7 +177,7 @@ def _command(table: str, files: list[str], config: IngestConfig, missing: list[s
     for source, target in config.event_map.items():
         words += ["--event-map", f"{source}={target}"]
     default = IngestConfig()
-    for name in ("delimiter", "tz", "time_unit", "image_root", "max_bad_rate"):
+    for name in ("explode", "delimiter", "tz", "time_unit", "image_root", "max_bad_rate"):
         if getattr(config, name) != getattr(default, name):
             words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
     return shlex.join(words)

@@ -13,7 +13,8 @@ from etsyml_cli.core.errors import InputError, UsageError, did_you_mean
 from etsyml_cli.ingest.formats.paths import MAX_PATHS, Place, has_path, origin_of, parts_of
 from etsyml_cli.io.schema import Kind, TableSchema
 
-_UNNAMED = re.compile(r"column_\d+|.*\.#")  # also the position of an exploded element
+_UNNAMED = re.compile(r"column_\d+")
+_ADDED = ".#"  # the end of the name of a column that is not in the file: the position of an exploded element
 _KEYS_OF: dict[Kind, tuple[str, ...]] = {  # the usual key of a value of this kind in an object
     "id": ("id",),
     "text": ("name", "title", "value", "text"),
@@ -117,10 +118,11 @@ def map_columns(schema: TableSchema, header: Sequence[str], user_map: dict[str, 
     source_by_target = {name: name for name in own_names} | user_map
     columns = {name: source_by_target[name] for name in schema.names() if source_by_target.get(name)}
     used |= set(columns.values())
-    other = [name for name in header if name not in used and schema.column(name) is None]
-    kept = [name for name in other if schema.keeps_other_columns and not _UNNAMED.fullmatch(name)]
+    unused = [name for name in header if name not in used and not name.endswith(_ADDED)]
+    other = [name for name in unused if schema.column(name) is None and not _UNNAMED.fullmatch(name)]
+    kept = other if schema.keeps_other_columns else []
     columns |= {name: name for name in kept}
-    left_out = [name for name in header if name not in used and name not in kept]
+    left_out = [name for name in unused if name not in kept]
     return Mapping(columns, left_out, {source: one for source, one in parts.items() if len(one) > 1})
 
 

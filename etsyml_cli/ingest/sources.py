@@ -22,6 +22,9 @@ from etsyml_cli.io.atomic import scratch_file
 from etsyml_cli.io.schema import TableSchema
 from etsyml_cli.io.text import STDIN
 
+SAMPLED_ROWS = 10_000  # of all files
+MIN_SAMPLED_ROWS = 100  # of each
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -54,8 +57,8 @@ class Inputs:
                     f"--explode {column}: {file.name} has no column {column!r}",
                     hint=did_you_mean(column, [*header.names, *self.paths()]),
                 )
-        values = [value for file, header in self.files for value in sample(file, header, [column]).get(column, ())]
-        found = [decoded(value) for value in values if value is not None]
+        samples = [sample(file, header, [column], self._sampled_rows()) for file, header in self.files]
+        found = [decoded(value) for one in samples for value in one.get(column, ()) if value is not None]
         if not any(isinstance(value, list | dict | str) for value in found) and (found or "." in column):
             raise UsageError(
                 f"--explode {column}: no lists in the first rows", hint=did_you_mean(column, _above(self.paths()))
@@ -67,9 +70,12 @@ class Inputs:
         found: dict[str, None] = {}
         for file, header in self.files:
             names = [name for name in header.names if name not in header.added or name == header.explode]
-            for name, values in sample(file, header, names).items():
+            for name, values in sample(file, header, names, self._sampled_rows()).items():
                 found |= dict.fromkeys(paths_in(name, values))
         return list(found)
+
+    def _sampled_rows(self) -> int:
+        return max(MIN_SAMPLED_ROWS, SAMPLED_ROWS // len(self.files))
 
 
 @contextmanager

@@ -46,6 +46,7 @@ class Reason(StrEnum):
 
 
 HINTS = {
+    Reason.NOT_AN_ID: "Expected a text or a whole number. Of lists, each element can be a row: --explode COLUMN",
     Reason.NAIVE_TIME: "Give the time zone: --tz UTC, or --tz America/New_York.",
     Reason.BARE_NUMBER_TIME: "Give the unit of the times: --time-unit s (or ms, us, ns).",
     Reason.UNKNOWN_EVENT: "Map the event names: --event-map view=impression.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -15,7 +16,15 @@ from typing import IO, Literal
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.ingest.formats.compression import SUFFIXES, Compression, compression_of, open_decompressed
-from etsyml_cli.ingest.formats.foreign import HEAD_BYTES, Foreign, foreign_kind, json_kind
+from etsyml_cli.ingest.formats.foreign import (
+    ARROW,
+    COMPRESSED_COLUMNS,
+    HEAD_BYTES,
+    PARQUET,
+    Foreign,
+    foreign_kind,
+    json_kind,
+)
 from etsyml_cli.ingest.formats.json_shape import is_object
 
 STDIN = "-"
@@ -40,7 +49,9 @@ _FORMATS: dict[str, Format] = {
     ".arrows": "arrow",
     ".ipc": "arrow",
 }
-_PARQUET, _ARROW, _UTF8_BOM = b"PAR1", (b"ARROW1", b"FEA1", b"\xff\xff\xff\xff"), b"\xef\xbb\xbf"
+_UTF8_BOM = b"\xef\xbb\xbf"
+
+_JSON = re.compile(r'\[\s*\{|\{\s*"')
 
 
 @dataclass(frozen=True)
@@ -114,10 +125,11 @@ def _check_supported(file: InputFile, start: bytes) -> None:
         raise InputError(
             f"{file.name}: UTF-16 text is not supported", hint="Convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW"
         )
-    if file.format == "jsonl" and (foreign := json_kind(_text(start))):
+    may_be_json = file.format == "jsonl" or (file.format == "csv" and _JSON.match(_text(start)))
+    if may_be_json and (foreign := json_kind(_text(start))):
         raise refusal(file, foreign)
     if file.format in ("parquet", "arrow") and file.compression:
-        raise refusal(file, Foreign("a compressed Parquet or Arrow file"))
+        raise refusal(file, COMPRESSED_COLUMNS)
 
 
 def refusal(file: InputFile, foreign: Foreign) -> InputError:
@@ -153,9 +165,9 @@ def whole_lines(file: InputFile) -> Iterator[bytes]:
 
 
 def _format_of(path: Path, start: bytes) -> Format:
-    if start.startswith(_PARQUET):
+    if start.startswith(PARQUET):
         return "parquet"
-    if start.startswith(_ARROW):
+    if start.startswith(ARROW):
         return "arrow"
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in SUFFIXES]
     known_format = _FORMATS.get(suffixes[-1]) if suffixes else None

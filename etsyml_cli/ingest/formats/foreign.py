@@ -13,6 +13,7 @@ from etsyml_cli.ingest.formats.compression import Compression, compression_of, d
 from etsyml_cli.ingest.formats.json_shape import lines_filter, spans_lines
 
 HEAD_BYTES = 1 << 16
+PARQUET, ARROW = b"PAR1", (b"ARROW1", b"FEA1", b"\xff\xff\xff\xff")
 
 SPREADSHEET = "Open it in a spreadsheet program and save it as CSV UTF-8."
 _FROM_ORC = "import sys, pyarrow.orc as o, pyarrow.parquet as p; p.write_table(o.read_table(sys.argv[1]), sys.argv[2])"
@@ -39,13 +40,16 @@ class Foreign:
         return self.advice.replace("{file}", file)
 
 
+COMPRESSED_COLUMNS = Foreign("a compressed Parquet or Arrow file")
+
+
 def foreign_kind(start: bytes, path: Path, compression: Compression | None) -> Foreign | None:
     """The kind of a file whose (decompressed) first bytes are `start`; None if it may be a file that is read."""
     inner = compression_of(start)
     if compression and inner:
         return Foreign(f"a file compressed twice, with {inner} and {compression}")
-    if compression and start.startswith((b"PAR1", b"ARROW1", b"FEA1", b"\xff\xff\xff\xff")):
-        return Foreign("a compressed Parquet or Arrow file")
+    if start.startswith((PARQUET, *ARROW)):
+        return COMPRESSED_COLUMNS if compression else None
     by_magic = next((kind for offset, magic, kind in _MAGIC if start[offset:].startswith(magic)), None)
     return by_magic or next((found for find in _FINDERS if (found := find(start, path, compression))), None)
 

@@ -19,7 +19,6 @@ READERS = {
     "parquet": "etsyml_cli.ingest.formats.arrow",
     "arrow": "etsyml_cli.ingest.formats.arrow",
 }
-SAMPLED_ROWS = 1_000
 
 
 def read_header(file: InputFile) -> Header | None:
@@ -48,12 +47,12 @@ def read_blocks(file: InputFile, header: Header, columns: Sequence[str]) -> Iter
             yield from selection.blocks(block)
 
 
-def sample(file: InputFile, header: Header, columns: Sequence[str]) -> dict[str, list[Any]]:
-    """The values of these columns in at most 1,000 of the first rows."""
+def sample(file: InputFile, header: Header, columns: Sequence[str], rows: int) -> dict[str, list[Any]]:
+    """The values of these columns in at most so many of the first rows."""
     block = next(read_blocks(file, header, columns), None) if columns else None
     if block is None:
         return {}
-    return {name: values_of(cells) for name, cells in block.head(SAMPLED_ROWS).columns.items()}
+    return {name: values_of(cells) for name, cells in block.head(rows).columns.items()}
 
 
 class RawTexts:
