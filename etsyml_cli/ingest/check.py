@@ -19,6 +19,7 @@ from etsyml_cli.ingest.formats.formats import read_blocks
 from etsyml_cli.ingest.formats.selection import has_column
 from etsyml_cli.ingest.guess import (
     Samples,
+    guess_elements,
     guess_event_map,
     guess_inside,
     guess_kind,
@@ -133,7 +134,8 @@ def _samples(inputs: Inputs, columns: list[str]) -> Samples:
 
 def _guess_config(schema: TableSchema, header: list[str], samples: Samples, config: IngestConfig) -> IngestConfig:
     """Complete the configuration with guesses from the names and the values of the columns."""
-    column_map = guess_inside(schema, header, samples, guess_map(schema, header, samples, config.map))
+    column_map = guess_elements(schema, samples, config.map, config.explode) if config.explode else config.map
+    column_map = guess_inside(schema, header, samples, guess_map(schema, header, samples, column_map))
     mapping = map_columns(schema, header, column_map)
     times = samples.get(mapping.columns.get("created_at", ""), [])
     events = samples.get(mapping.columns.get("event", ""), [])

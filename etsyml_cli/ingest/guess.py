@@ -93,6 +93,17 @@ def guess_inside(
     return column_map
 
 
+def guess_elements(schema: TableSchema, samples: Samples, user_map: dict[str, str], exploded: str) -> dict[str, str]:
+    """Extend `user_map` with the values in the elements of exploded lists, and their position."""
+    by_key = {name.removeprefix(f"{exploded}."): name for name in samples if name.startswith(f"{exploded}.")}
+    if "#" in by_key and schema.column("position"):
+        by_key["position"] = by_key["#"]
+    in_elements = {key: samples[name] for key, name in by_key.items()}
+    own = {name: name for name in schema.names() if name in samples or name in user_map}
+    guessed = guess_map(schema, list(by_key), in_elements, own) | {key: key for key in by_key if schema.column(key)}
+    return user_map | {target: by_key[key] for target, key in guessed.items() if target not in own}
+
+
 def is_compatible(values: Sequence[Any], column: Column) -> bool:
     """Whether at least 90% of the values fit the column, given the right time zone, unit and event names."""
     if column.kind == "time":

@@ -121,14 +121,14 @@ def common_mapping(schema: TableSchema, inputs: Inputs, user_map: dict[str, str]
 
 
 def _has_paths(inputs: Inputs, user_map: dict[str, str]) -> bool:
-    """Whether a part of a source is a path into a column."""
+    """Whether a part of a source is a path into a column, or wrong: the paths then belong in the error."""
     origins = (
         origin_of(part, header.names)
         for _, header in inputs.files
-        for source in user_map.values()
+        for source in filter(None, user_map.values())
         for part in parts_of(source, header.names)
     )
-    return any(isinstance(origin, Place) and bool(origin.keys) for origin in origins)
+    return any(origin is None or (isinstance(origin, Place) and bool(origin.keys)) for origin in origins)
 
 
 def expect_rows_on_lines(schema: TableSchema, inputs: Inputs, user_map: dict[str, str]) -> None:

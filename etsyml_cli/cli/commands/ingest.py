@@ -34,7 +34,8 @@ def ingest(
         typer.Option(
             "--map",
             metavar="OURS=THEIRS",
-            help="Read column OURS from THEIRS: a column, a path such as price.amount, or several: a,b. `OURS=` skips it; repeatable.",
+            help="Read column OURS from THEIRS: a column, a path (price.amount) or several (a,b); `OURS=` skips it; "
+            "repeatable.",
             autocompletion=complete.columns,
         ),
     ] = None,

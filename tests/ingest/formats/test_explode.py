@@ -140,7 +140,8 @@ def test_every_format_explodes_alike(tmp_path_factory, kind, rows, size):
             columns = ["id", f"{column}.#", column, *names]
             got, lines, notes = read(file, header, columns)
             if kind == "csv":
-                got = [(None if one[0] in (None, "") else int(one[0]), *one[1:]) for one in got]
+                got = [(int(one[0]) if one[0] else None, *one[1:]) for one in got]
+                lines, notes = [line - 1 for line in lines], [line - 1 for line in notes]  # the header is line 1
             assert (got, lines, notes) == loop(rows, at, keys)
 
 
