@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -14,8 +15,8 @@ from etsyml_cli.core.errors import DataError, InputError, UsageError, did_you_me
 from etsyml_cli.ingest.formats.files import Header, InputFile, detect_format, find_files, refusal
 from etsyml_cli.ingest.formats.foreign import object_kind
 from etsyml_cli.ingest.formats.formats import read_header, sample
-from etsyml_cli.ingest.formats.paths import Place, decoded, origin_of, parts_of, paths_in, place_of
-from etsyml_cli.ingest.formats.selection import exploded
+from etsyml_cli.ingest.formats.paths import Place, decoded, is_nested, origin_of, parts_of, paths_in, place_of
+from etsyml_cli.ingest.formats.selection import exploded, has_column
 from etsyml_cli.ingest.mapping import Mapping, expect_values, map_columns, missing_columns, resolve_mapping
 from etsyml_cli.io.artifact import Source, source_of
 from etsyml_cli.io.atomic import scratch_file
@@ -74,6 +75,18 @@ class Inputs:
                 found |= dict.fromkeys(paths_in(name, values))
         return list(found)
 
+    def nested(self, parts: Iterable[str]) -> frozenset[str]:
+        """Those of the columns and paths that mostly hold objects or lists of objects."""
+        nested = frozenset().union(*(header.nested for _, header in self.files)).intersection(parts)
+        names = {name for _, header in self.files for name in header.names}
+        inside = [part for part in parts if part not in names and part[0] != "="]
+        values: dict[str, list[Any]] = {part: [] for part in inside}
+        for file, header in self.files if inside else ():
+            here = [part for part in inside if has_column(header, part)]
+            for part, found in sample(file, header, here, self._sampled_rows()).items():
+                values[part] += [value for value in found if value not in (None, [])]
+        return nested | {part for part, found in values.items() if 2 * sum(map(is_nested, found)) > len(found)}
+
     def _sampled_rows(self) -> int:
         return max(MIN_SAMPLED_ROWS, SAMPLED_ROWS // len(self.files))
 
@@ -114,9 +127,9 @@ def common_mapping(schema: TableSchema, inputs: Inputs, user_map: dict[str, str]
                 hint="Ingest the files separately, or leave the column out with --map COLUMN=",
             )
         left_out |= dict.fromkeys(mapping.left_out)
-    nested = frozenset().union(*(header.nested for _, header in inputs.files))
-    if nested & {part for target in first[1].columns for part in first[1].parts(target)} or paths:
-        expect_values(schema, first[1], paths or inputs.paths(), first[0])
+    nested = inputs.nested([part for target in first[1].columns for part in first[1].parts(target)])
+    if nested:
+        expect_values(schema, first[1], [path for path in paths or inputs.paths() if _is_in(path, nested)], first[0])
     return replace(first[1], left_out=list(left_out))
 
 
@@ -135,9 +148,13 @@ def expect_rows_on_lines(schema: TableSchema, inputs: Inputs, user_map: dict[str
     """Raise InputError if a file is one object that lacks required columns and holds a list of objects."""
     for file, header in inputs.files:
         if header.rows_in and not header.explode:
-            known = {target: source for target, source in user_map.items() if not source or source in header.names}
+            known = {target: source for target, source in user_map.items() if not source or has_column(header, source)}
             if known != user_map or missing_columns(schema, map_columns(schema, header.names, known).columns):
                 raise refusal(file, object_kind(header.rows_in))
+
+
+def _is_in(path: str, parts: Iterable[str]) -> bool:
+    return any(path.startswith(f"{part}.") for part in parts)
 
 
 def _above(paths: list[str]) -> list[str]:

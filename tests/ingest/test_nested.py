@@ -76,6 +76,18 @@ def test_columns_of_objects_are_refused_with_a_map_that_works(etsyml, tmp_path):
     assert etsyml("-w", tmp_path / "w", "ingest", "listings", file, *left_out, "--replace").code == 0
 
 
+def test_a_path_to_objects_is_refused_and_one_odd_object_is_not(etsyml, tmp_path):
+    rows = [{"listing_id": f"L{i}", "title": "Mug", "of": {"price": {"amount": i}, "note": "n"}} for i in range(9)]
+    rows[3]["of"]["note"] = {"odd": 1}
+    file = lines_file(tmp_path / "x.jsonl", rows)
+    refused = etsyml("-w", tmp_path, "ingest", "listings", file, *maps(price="of.price"))
+    assert refused.code == 3
+    assert "of.price holds objects with the key amount\n  Try --map price=of.price.amount, or" in refused.err
+    columns = maps(price="of.price.amount", description="of.note")
+    ended = etsyml("-w", tmp_path, "ingest", "listings", file, *columns, "--max-bad-rate", "0.2")
+    assert "holds objects" not in ended.err
+
+
 def test_check_lists_paths_and_proposes_a_command_that_works(etsyml, tmp_path):
     rows = [row | {"listing_id": f"L{i}", "title": "Mug"} for i, row in enumerate(PRODUCTS)]
     file = lines_file(tmp_path / "x.jsonl", rows)

@@ -50,7 +50,7 @@ def foreign_kind(start: bytes, path: Path, compression: Compression | None) -> F
         return Foreign(f"a file compressed twice, with {inner} and {compression}")
     if start.startswith((PARQUET, *ARROW)):
         return COMPRESSED_COLUMNS if compression else None
-    by_magic = next((kind for offset, magic, kind in _MAGIC if start[offset:].startswith(magic)), None)
+    by_magic = next((kind for magic, kind in _MAGIC if start.startswith(magic)), None)
     return by_magic or next((found for find in _FINDERS if (found := find(start, path, compression))), None)
 
 
@@ -115,9 +115,15 @@ def _orc(start: bytes, _path: Path, _compression: Compression | None) -> Foreign
     return Foreign("an ORC file", f"Convert it: python3 -c {shlex.quote(_FROM_ORC)} {{file}} NEW.parquet")
 
 
+def _duckdb(start: bytes, _path: Path, _compression: Compression | None) -> Foreign | None:
+    if start[8:12] != b"DUCK" or start[13:20] != bytes(7):
+        return None
+    return Foreign("a DuckDB database", "Export a table: duckdb -csv {file} 'FROM TABLE' > NEW.csv")
+
+
 def _image(start: bytes, _path: Path, _compression: Compression | None) -> Foreign | None:
     riff = start.startswith(b"RIFF") and start[8:12] == b"WEBP"
-    heif = start[4:8] == b"ftyp"
+    heif = start[:3] == bytes(3) and start[4:8] == b"ftyp"
     return _PHOTO if riff or heif or start.startswith(_IMAGE_MAGIC) else None
 
 
@@ -131,9 +137,9 @@ def _pickle(start: bytes, _path: Path, _compression: Compression | None) -> Fore
 def _binary(start: bytes, _path: Path, _compression: Compression | None) -> Foreign | None:
     """Any other file with many bytes that no text in UTF-8 or UTF-16 contains."""
     sample = start[:4096]
-    if sample.startswith((b"\xff\xfe", b"\xfe\xff")) or re.search(rb"\x00[,;\t\n]|[,;\t\n]\x00", sample):
+    if b"\x00" not in sample or re.search(rb"\x00[,;\t\n]|[,;\t\n]\x00", sample):
         return None
-    if 20 * len(re.findall(rb"[\x01-\x08\x0e-\x1a\x7f]", sample)) <= len(sample):
+    if len(re.findall(rb"[\x01-\x08\x0e-\x1a\x7f]", sample)) < max(32, len(sample) / 10):
         return None
     return Foreign("a binary file of an unknown kind", "Export the table as CSV, JSON Lines or Parquet.")
 
@@ -149,20 +155,19 @@ def _suffix(names: list[str]) -> str:
     return Path(names[0]).suffix if names and re.fullmatch(r"\.\w+", Path(names[0]).suffix) else ".csv"
 
 
-_IMAGE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*")
+_IMAGE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*")
 _PHOTO = Foreign("an image", "Expected a table: give the paths of images in its column image or images.")
 _AVRO = "Convert it: duckdb -c \"INSTALL avro; LOAD avro; COPY (FROM read_avro('\"{file}\"')) TO 'NEW.parquet'\""
 _MAGIC = (
-    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Foreign("an Excel workbook of an old format (.xls)", SPREADSHEET)),
-    (0, b"7z\xbc\xaf\x27\x1c", Foreign("a 7z archive", "Unpack it: 7z x -so {file} > NEW.csv")),
-    (0, b"Rar!\x1a\x07", Foreign("a RAR archive", "Unpack it: unrar p -inul {file} > NEW.csv")),
-    (0, b"%PDF", Foreign("a PDF document", "Export the table as CSV instead.")),
-    (0, b"Obj\x01", Foreign("an Avro file", _AVRO)),
-    (0, b"\x93NUMPY", Foreign("a NumPy array", "Write it as CSV or Parquet, with a name for each column.")),
-    (0, b"\x89HDF", Foreign("an HDF5 file", "Write its table as CSV or Parquet.")),
-    (8, b"DUCK", Foreign("a DuckDB database", "Export a table: duckdb {file} -csv -c 'FROM TABLE' > NEW.csv")),
-    (0, b"version https://git-lfs", Foreign("a Git LFS pointer, not the file itself", "Fetch the file: git lfs pull")),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Foreign("an Excel workbook of an old format (.xls)", SPREADSHEET)),
+    (b"7z\xbc\xaf\x27\x1c", Foreign("a 7z archive", "Unpack it: 7z x -so {file} > NEW.csv")),
+    (b"Rar!\x1a\x07", Foreign("a RAR archive", "Unpack it: unrar p -inul {file} > NEW.csv")),
+    (b"%PDF-", Foreign("a PDF document", "Export the table as CSV instead.")),
+    (b"Obj\x01", Foreign("an Avro file", _AVRO)),
+    (b"\x93NUMPY", Foreign("a NumPy array", "Write it as CSV or Parquet, with a name for each column.")),
+    (b"\x89HDF", Foreign("an HDF5 file", "Write its table as CSV or Parquet.")),
+    (b"version https://git-lfs", Foreign("a Git LFS pointer, not the file itself", "Fetch the file: git lfs pull")),
 )
 _FINDERS: tuple[Callable[[bytes, Path, Compression | None], Foreign | None], ...] = (
-    _zip, _tar, _sqlite, _markup, _orc, _image, _pickle, _binary,
+    _zip, _tar, _sqlite, _duckdb, _markup, _orc, _image, _pickle, _binary,
 )  # fmt: skip

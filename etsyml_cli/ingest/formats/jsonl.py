@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.ingest.formats.cells import BATCH_ROWS, Block, Cells, UnreadableRow, concatenate, to_cells
-from etsyml_cli.ingest.formats.files import Header, InputFile, whole_lines
+from etsyml_cli.ingest.formats.files import Header, InputFile, open_file, refusal, whole_lines
+from etsyml_cli.ingest.formats.foreign import HEAD_BYTES, object_kind
 from etsyml_cli.ingest.formats.json_shape import elements_filter, shape_of
 from etsyml_cli.io.rejects import Reason
 
@@ -42,7 +43,7 @@ def read_header(file: InputFile) -> Header | None:
     seen: Counter[str] = Counter()  # values that are not null, by key
     nested: Counter[str] = Counter()  # objects and lists of objects, by key
     objects = 0
-    lines = [line for line in next(whole_lines(file), b"").split(b"\n")[:SAMPLED_ROWS] if line.strip()]
+    lines = [line for line in _first_chunk(file).split(b"\n")[:SAMPLED_ROWS] if line.strip()]
     for line in lines:
         try:
             values = _KEYS.decode(_finite(line))
@@ -57,6 +58,18 @@ def read_header(file: InputFile) -> Header | None:
         raise InputError(f"{file.name}: no JSON object in the first lines", hint="Expected one object per line.")
     mostly_nested = frozenset(key for key, n in nested.items() if 2 * n > seen[key])
     return Header(tuple(names), nested=mostly_nested, rows_in=_rows_in(lines)) if lines else None
+
+
+def _first_chunk(file: InputFile) -> bytes:
+    """The first lines. Raises InputError, with a conversion, if the first is an endless object with a list of rows."""
+    try:
+        return next(whole_lines(file), b"")
+    except DataError:
+        with open_file(file) as stream:
+            rows = _rows_in([stream.read(HEAD_BYTES)])
+        if rows is None:
+            raise
+        raise refusal(file, object_kind(rows)) from None
 
 
 def _rows_in(lines: list[bytes]) -> str | None:

@@ -100,6 +100,12 @@ def value_at(value: Any, keys: Sequence[str]) -> Any:
     return value
 
 
+def is_nested(value: Any) -> bool:
+    """Whether the value is an object or a list of objects."""
+    value = decoded(value)
+    return isinstance(value, dict) or (isinstance(value, list) and any(map(is_nested, value)))
+
+
 def paths_in(name: str, values: Iterable[Any]) -> list[str]:
     """The paths to the values in the objects of a column with this name, in order of appearance, without places."""
     paths: dict[str, None] = {}
@@ -123,7 +129,7 @@ def _add_paths(paths: dict[str, None], prefix: str, value: Any, depth: int) -> N
         for key, inner in value.items():
             if "." not in key:
                 _add_paths(paths, f"{prefix}.{key}", inner, depth - 1)
-    elif isinstance(value, list) and any(isinstance(element, dict | list) for element in value):
+    elif isinstance(value, list) and is_nested(value):
         for element in value:
             _add_paths(paths, prefix, element, depth)
     else:

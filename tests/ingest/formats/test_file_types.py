@@ -16,13 +16,16 @@ import tarfile
 import warnings
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import duckdb
 import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.orc as orc
 import pyarrow.parquet as pq
 import pytest
 
+from etsyml_cli.ingest.formats import files as input_files
 from tests.conftest import REPOSITORY, Etsyml
 
 ROWS = [{"listing_id": f"L{i}", "title": f'Mug <{i}> & é, "ü"', "price": i + 0.5} for i in range(50)]
@@ -201,6 +204,12 @@ def as_orc() -> bytes:
     return target.getvalue()
 
 
+def duckdb_file() -> bytes:
+    with TemporaryDirectory() as folder:
+        duckdb.connect(f"{folder}/x.db").close()
+        return Path(f"{folder}/x.db").read_bytes()
+
+
 PRETTY = json.dumps({"count": 2, "data": {"my results": ROWS, "more": [{"a": 1}]}}, indent=1).encode()
 # name -> content, what the message says, the tool of the conversion, the name of its result
 CONVERSIONS = {
@@ -279,7 +288,8 @@ def test_the_conversion_in_the_hint_works(etsyml, tmp_path, monkeypatch, name):
         (b"<table><tr><th>a</th></tr></table>", "an HTML page"),
         (b"<?xml version='1.0'?>\n<!-- x --><html xmlns='x'></html>", "an HTML page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
-        (bytes(range(1, 32)) * 20, "a binary file of an unknown kind"),
+        (duckdb_file(), "a DuckDB database"),
+        (bytes(range(1, 9)) * 20 + bytes(9), "a binary file of an unknown kind"),
     ],
 )
 @pytest.mark.parametrize("name", ["x.csv", "x"])
@@ -296,11 +306,25 @@ def test_other_kinds_are_named_and_refused(etsyml, tmp_path, name, content, mess
 
 
 @pytest.mark.parametrize(
-    "header", ["<DATE>,<OPEN>", "<a>;<b>", "ORCID,b", "BZh9,b", "PKEY,b", "GIF,b", "%PD,b", "7z,b", "[a],[b]", "{a},b"]
+    "header",
+    [
+        "<DATE>,<OPEN>",
+        "<a>;<b>",
+        "ORCID,b",
+        "BZh9,b",
+        "PKEY,b",
+        "GIF,b",
+        "%PD,b",
+        "7z,b",
+        "animals,DUCK",
+        "abc,ftyp",
+        "[a],[b]",
+        "{a},b",
+    ],
 )
 def test_a_header_that_looks_like_another_kind_is_read(etsyml, tmp_path, header):
     mark = ";" if ";" in header else ","
-    lines = [[header, "listing_id", "title"], ["1", "2", "L1", "Mug"]]
+    lines = [[header, "listing_id", "title"], ["1", "2", "L1", "Mug"]]  # all headers are two columns
     (tmp_path / "x.csv").write_text("".join(mark.join(line) + "\n" for line in lines))
     ended = etsyml("-w", tmp_path / "w", "ingest", "listings", tmp_path / "x.csv")
     assert ended.code == 0, ended.err
@@ -312,6 +336,15 @@ def test_json_lines_with_a_damaged_first_line_are_read(etsyml, tmp_path):
     ended = etsyml("-w", tmp_path / "w", "ingest", "listings", tmp_path / "x.jsonl", "--max-bad-rate", "0.1")
     assert ended.code == 0, ended.err
     assert rows_in(tmp_path / "w") == ROWS
+
+
+def test_an_object_on_one_line_that_is_too_long_is_named(etsyml, tmp_path, monkeypatch):
+    monkeypatch.setattr(input_files, "MAX_LINE_BYTES", 900)
+    monkeypatch.setattr(input_files, "CHUNK_BYTES", 100)
+    (tmp_path / "x.json").write_text(json.dumps({"ok": 1, "my rows": ROWS}))
+    ended = etsyml("-w", tmp_path / "w", "ingest", "listings", tmp_path / "x.json")
+    assert ended.code == 3
+    assert "jq -c '.\"my rows\"[]' < " in ended.err
 
 
 def test_a_single_line_with_the_columns_and_a_list_is_a_row(etsyml, tmp_path):
