@@ -76,7 +76,10 @@ def _zip(start: bytes, path: Path, compression: Compression | None) -> Foreign |
     names = [] if compression else containers.zip_members(path)
     if any(name.startswith("xl/") for name in names):
         return Foreign("an Excel workbook", SPREADSHEET)
-    return Foreign("a zip archive", f"Unpack it: unzip -p {{file}}{_member(names, unzip=True)} > NEW{_suffix(names)}")
+    several = f" (its files: {', '.join(names[:5])}{', …' * (len(names) > 5)})" if len(names) > 1 else ""
+    return Foreign(
+        f"a zip archive{several}", f"Unpack it: unzip -p {{file}}{_member(names, unzip=True)} > NEW{_suffix(names)}"
+    )
 
 
 def _tar(start: bytes, path: Path, compression: Compression | None) -> Foreign | None:
@@ -116,7 +119,7 @@ def _orc(start: bytes, _path: Path, _compression: Compression | None) -> Foreign
 
 
 def _duckdb(start: bytes, _path: Path, _compression: Compression | None) -> Foreign | None:
-    if start[8:12] != b"DUCK" or start[13:20] != bytes(7):
+    if start[8:12] != b"DUCK" or start[14:20] != bytes(6):
         return None
     return Foreign("a DuckDB database", "Export a table: duckdb -csv {file} 'FROM TABLE' > NEW.csv")
 
