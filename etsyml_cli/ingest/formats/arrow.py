@@ -18,6 +18,7 @@ from etsyml_cli.ingest.formats.files import Header, InputFile
 
 BLOCK_BYTES = 8 << 20
 MAX_BLOCK_ROWS = 1 << 16
+DAMAGED = (pa.ArrowException, OSError, UnicodeDecodeError)
 NAMES = {"parquet": "Parquet", "arrow": "Arrow or Feather"}
 
 Reader: TypeAlias = pq.ParquetFile | pa.RecordBatchFileReader | pa.RecordBatchReader  # the last: a stream
@@ -27,7 +28,11 @@ def read_header(file: InputFile) -> Header | None:
     """The column names, and those of structs and of lists of structs."""
     reader = _open(file, None)
     schema = reader.schema_arrow if isinstance(reader, pq.ParquetFile) else reader.schema
-    return Header(tuple(schema.names), nested=frozenset(field.name for field in schema if _is_nested(field.type)))
+    try:
+        names = tuple(schema.names)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file.name}: damaged {NAMES[file.format]} file ({error})") from None
+    return Header(names, nested=frozenset(field.name for field in schema if _is_nested(field.type)))
 
 
 def read_blocks(file: InputFile, header: Header, columns: Sequence[str]) -> Iterator[Block]:
@@ -38,7 +43,7 @@ def read_blocks(file: InputFile, header: Header, columns: Sequence[str]) -> Iter
         for batch in _batches(_open(file, columns), columns):
             yield _block(batch, before)
             before += batch.num_rows
-    except (pa.ArrowInvalid, OSError) as error:
+    except DAMAGED as error:
         raise InputError(f"{file.name}: damaged {NAMES[file.format]} file ({_first_line(error)})") from None
 
 
@@ -47,7 +52,7 @@ def _open(file: InputFile, columns: Sequence[str] | None) -> Reader:
         if file.format == "parquet":
             return pq.ParquetFile(file.path)
         return _open_arrow(file, columns)
-    except (pa.ArrowInvalid, OSError) as error:
+    except DAMAGED as error:
         raise InputError(f"{file.name}: not a {NAMES[file.format]} file ({_first_line(error)})") from None
 
 
@@ -79,6 +84,7 @@ def _batches(reader: Reader, columns: Sequence[str]) -> Iterator[pa.RecordBatch]
         batches = iter(reader)
     for batch in batches:
         part = batch.select(list(columns))
+        part.validate(full=True)  # an offset that is damaged would end the process
         n = _rows_of(part.nbytes / max(part.num_rows, 1))
         for start in range(0, part.num_rows, n):
             yield part.slice(start, n)
