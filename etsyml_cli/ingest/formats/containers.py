@@ -16,7 +16,7 @@ def zip_members(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not _is_hidden(member.filename, member.is_dir())]
-    except (zipfile.BadZipFile, OSError, NotImplementedError):
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError):
         return []
     by_size = sorted(members, key=lambda member: member.file_size, reverse=True)
     return _tables_first([member.filename for member in by_size])
@@ -48,7 +48,7 @@ def sqlite_tables(path: Path) -> list[str]:
                 "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'"
             )
             return [str(name) for (name,) in rows]
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return []
 
 
