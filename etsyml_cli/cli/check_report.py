@@ -24,7 +24,8 @@ def show_check(report: CheckReport) -> None:
         show.print_json({"schema_version": show.SCHEMA_VERSION, **msgspec.to_builtins(report)})
         return
     for file in report.files:
-        typer.echo(f"{file.name}: {file.format}{', gzipped' if file.gzipped else ''}")
+        compression = "gzipped" if file.gzipped else f"compressed with {file.compression}"
+        typer.echo(f"{file.name}: {file.format}{f', {compression}' if file.compression else ''}")
     rows = (
         [column.name, _becomes(column), column.kind, _cut(", ".join(dict.fromkeys(column.samples)))]
         for column in report.columns

@@ -17,13 +17,21 @@ from etsyml_cli.ingest.contract import check_block
 from etsyml_cli.ingest.drop import ACTIVITY_SCHEMA, count_events
 from etsyml_cli.ingest.emptied import EmptiedCells
 from etsyml_cli.ingest.empty import words_by_column
-from etsyml_cli.ingest.guess import Samples, guess_event_map, guess_kind, guess_map, is_naive
+from etsyml_cli.ingest.guess import (
+    Samples,
+    guess_elements,
+    guess_event_map,
+    guess_inside,
+    guess_kind,
+    guess_map,
+    is_naive,
+)
 from etsyml_cli.ingest.ingest import contract_for
 from etsyml_cli.ingest.mapping import Mapping, check_names, map_columns, missing_columns
 from etsyml_cli.ingest.markup import decode_block
 from etsyml_cli.ingest.only import take_only
 from etsyml_cli.ingest.rows import activity, rejects_of
-from etsyml_cli.ingest.sources import Inputs, first_blocks, open_inputs
+from etsyml_cli.ingest.sources import Inputs, expect_rows_on_lines, first_blocks, open_inputs
 from etsyml_cli.ingest.time_unit import check_time_unit, unit_that_fits
 from etsyml_cli.io.rejects import HINTS, Reject
 from etsyml_cli.io.schema import TableSchema, table_schema
@@ -40,6 +48,7 @@ class FileInfo(msgspec.Struct, frozen=True):
     name: str
     format: str
     gzipped: bool
+    compression: str | None
 
 
 class ColumnInfo(msgspec.Struct, frozen=True):
@@ -80,16 +89,21 @@ def check(table: str, files: list[str], *, config: IngestConfig, listings: Path 
         open_inputs(files, Path(scratch) / "stdin", schema, config) as inputs,
     ):
         header = list(dict.fromkeys(name for _, header in inputs.files for name in header.names))
-        check_names(schema, header, config.map, files[0])
-        samples = _samples(inputs)
-        guessed = _guess_config(schema, header, samples, config)
+        expect_rows_on_lines(schema, inputs, config.map)
+        paths = inputs.paths()
+        check_names(schema, header, config.map, files[0], paths)
+        samples = _samples(inputs, [*header, *paths])
+        guessed = _guess_config(schema, [*header, *paths], samples, config)
         mapping = map_columns(schema, header, guessed.map)
         missing = missing_columns(schema, mapping.columns)
         trial = Trial() if missing else _trial_run(schema, inputs, guessed, listings, Path(scratch))
         return CheckReport(
             table=table,
-            files=[FileInfo(file.name, file.format, file.gzipped) for file, _ in inputs.files],
-            columns=_column_infos(header, samples, mapping),
+            files=[
+                FileInfo(file.name, file.format, file.compression == "gzip", file.compression)
+                for file, _ in inputs.files
+            ],
+            columns=_column_infos([*header, *paths], samples, mapping),
             config=guessed,
             missing=missing,
             rows_looked_at=trial.rows,
@@ -103,9 +117,9 @@ def check(table: str, files: list[str], *, config: IngestConfig, listings: Path 
         )
 
 
-def _samples(inputs: Inputs) -> Samples:
+def _samples(inputs: Inputs, columns: list[str]) -> Samples:
     samples: Samples = {}
-    for _, block in first_blocks(inputs, MAX_ROWS):
+    for _, block in first_blocks(inputs, MAX_ROWS, columns):
         for name, cells in block.columns.items():
             values = [cells.other_types.get(row, value) for row, value in enumerate(cells.array.to_pylist())]
             samples.setdefault(name, []).extend(value for value in values if value not in (None, ""))
@@ -117,7 +131,8 @@ def _samples(inputs: Inputs) -> Samples:
 
 def _guess_config(schema: TableSchema, header: list[str], samples: Samples, config: IngestConfig) -> IngestConfig:
     """Complete the configuration with guesses from the names and the values of the columns."""
-    column_map = guess_map(schema, header, samples, config.map)
+    column_map = guess_elements(schema, samples, config.map, config.explode) if config.explode else config.map
+    column_map = guess_inside(schema, header, samples, guess_map(schema, header, samples, column_map))
     mapping = map_columns(schema, header, column_map)
     times = samples.get(mapping.columns.get("created_at", ""), [])
     events = samples.get(mapping.columns.get("event", ""), [])
@@ -173,7 +188,7 @@ def _column_infos(header: list[str], samples: Samples, mapping: Mapping) -> list
             name,
             guess_kind(samples.get(name, [])),
             [str(value) for value in samples.get(name, [])[:N_SAMPLES_IN_REPORT]],
-            [target for target, source in mapping.columns.items() if source == name],
+            [target for target in mapping.columns if name in mapping.parts(target)],
         )
         for name in header
     ]
@@ -197,6 +212,7 @@ def _command(table: str, files: list[str], config: IngestConfig, missing: list[s
         words += ["--columns", ",".join(config.columns)]
     default = IngestConfig()
     for name in (
+        "explode",
         "delimiter",
         "quote",
         "escape",

@@ -17,7 +17,7 @@ class IngestConfig(Config, frozen=True, kw_only=True):
     """Names and formats in the input files, which rows to take, and the share of bad rows that is accepted."""
 
     # columns
-    map: dict[str, str] = msgspec.field(default_factory=dict)  # table column -> input column; "": left out
+    map: dict[str, str] = msgspec.field(default_factory=dict)  # table column -> column, path or several; "": left out
     columns: tuple[str, ...] = ()  # names of the columns of a file without a header
     explode: str | None = None  # a column of lists; each element becomes a row
     # CSV

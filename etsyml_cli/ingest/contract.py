@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etsyml_cli.ingest.columns import Reasons, convert
+from etsyml_cli.ingest.combine import combine_parts
 from etsyml_cli.ingest.config import MergeWeights
 from etsyml_cli.ingest.drop import Drop
 from etsyml_cli.ingest.formats.cells import Block, Note
@@ -64,6 +65,7 @@ class Checked:
 
 def check_block(block: Block, contract: Contract) -> Checked:
     """Convert all N rows of the block to table rows."""
+    block = combine_parts(block, contract.mapping, contract.schema, contract.rules)
     problems: Problems = {}
     emptied: dict[str, Reasons] = {}
     notes: Counter[Note] = Counter()

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from etsyml_cli.ingest.config import TimeUnit
-from etsyml_cli.ingest.mapping import complete_groups, plain_name, suggest
+from etsyml_cli.ingest.mapping import complete_groups, likely_path, plain_name, suggest
 from etsyml_cli.ingest.rules import Rules
 from etsyml_cli.ingest.time_unit import are_compact_dates, unit_that_fits
 from etsyml_cli.ingest.values import parse
@@ -44,7 +44,7 @@ def guess_kind(values: Sequence[Any]) -> str:
         return "time without zone" if is_naive(values) else "time"
     if _share(values, lambda value: guess_event(value) is not None) >= MIN_SHARE:
         return "event"
-    return "list" if isinstance(values[0], list) else "text"
+    return "list" if isinstance(values[0], list) else "object" if isinstance(values[0], dict) else "text"
 
 
 def is_naive(values: Sequence[Any], unit: TimeUnit | None = None, time_format: str | None = None) -> bool:
@@ -75,6 +75,30 @@ def guess_map(schema: TableSchema, header: Sequence[str], samples: Samples, user
             column_map[column.name] = source
             free.remove(source)
     return column_map
+
+
+def guess_inside(
+    schema: TableSchema, names: Sequence[str], samples: Samples, user_map: dict[str, str]
+) -> dict[str, str]:
+    """Extend `user_map` with the likely path in each column of objects that has the name of a table column."""
+    column_map = dict(user_map)
+    for column in schema.columns:
+        inside = [name for name in names if name.startswith(f"{column.name}.")]
+        if column.name in names and column.name not in column_map and inside:
+            path = likely_path(schema, column.name, inside)
+            column_map[column.name] = path if is_compatible(samples.get(path, []), column) else ""
+    return column_map
+
+
+def guess_elements(schema: TableSchema, samples: Samples, user_map: dict[str, str], exploded: str) -> dict[str, str]:
+    """Extend `user_map` with the values in the elements of exploded lists, and their position."""
+    by_key = {name.removeprefix(f"{exploded}."): name for name in samples if name.startswith(f"{exploded}.")}
+    if "#" in by_key and schema.column("position"):
+        by_key["position"] = by_key["#"]
+    in_elements = {key: samples[name] for key, name in by_key.items()}
+    own = {name: name for name in schema.names() if name in samples or name in user_map}
+    guessed = guess_map(schema, list(by_key), in_elements, own) | {key: key for key in by_key if schema.column(key)}
+    return user_map | {target: by_key[key] for target, key in guessed.items() if target not in own}
 
 
 def is_compatible(values: Sequence[Any], column: Column) -> bool:

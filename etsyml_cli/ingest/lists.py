@@ -51,7 +51,7 @@ def _plain_python(text: str) -> list[Any] | None:
 def _numpy(text: str) -> list[Any] | None:
     if not _NUMPY.fullmatch(text):
         return None
-    return _python(re.sub(rf"({_QUOTED})(?=\s+['\"])", r"\1,", text, flags=re.DOTALL))  # else Python joins the strings
+    return _python(f"[{','.join(re.findall(_QUOTED, text, re.DOTALL))}]")  # without commas, Python joins the strings
 
 
 def _python(text: str) -> list[Any] | None:

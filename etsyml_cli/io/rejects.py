@@ -53,6 +53,7 @@ HINTS = {
     Reason.NOT_UTF8: "Give the encoding of the file: --encoding windows-1252 (Western Europe), or the name of another.",
     Reason.ID_AS_POWER_OF_TEN: "Digits are lost: export the file again, and do not save it in a spreadsheet.",
     Reason.POSITION_BELOW_1: "Positions are counted from 1. If yours are counted from 0, add 1 to each position.",
+    Reason.NOT_AN_ID: "Expected a text or a whole number. Of lists, each element can be a row: --explode COLUMN",
     Reason.NAIVE_TIME: "Give the time zone: --tz UTC, or --tz America/New_York.",
     Reason.NOT_A_TIME: "Times are read in these forms: 2024-03-01T10:00:00Z, 2024-03-01 10:00:00 UTC, "
     "2024/03/01 10:00, 20240301, 01/Mar/2024:10:00:00 +0000 and Fri, 01 Mar 2024 10:00:00 GMT. For another form, "

@@ -44,7 +44,8 @@ def ingest(
         typer.Option(
             "--map",
             metavar="OURS=THEIRS",
-            help="Read column OURS from column THEIRS; `OURS=` skips it; repeatable.",
+            help="Read column OURS from THEIRS: a column, a path (price.amount) or several (a,b); `OURS=` skips it; "
+            "repeatable.",
             autocompletion=complete.columns,
         ),
     ] = None,
@@ -62,7 +63,10 @@ def ingest(
         str | None, typer.Option(metavar="A,B,…", help="Names of the columns of a file without a header.")
     ] = None,
     explode: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Read each element of the lists in COLUMN as a row.")
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="Read each element of the lists in COLUMN as a row; COLUMN.# is its position."
+        ),
     ] = None,
     delimiter: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Field delimiter, such as ; or :: or tab [default: guessed].")
@@ -119,7 +123,7 @@ def ingest(
 ) -> None:
     """Import log files into a table.
 
-    Reads CSV, TSV, JSON Lines and Parquet files, gzipped or not. Invalid rows are written to a rejects file
+    Reads CSV, TSV, JSON Lines, Parquet and Arrow files, compressed or not. Invalid rows are written to a rejects file
     next to the table, each with its line and reason. A table with fewer rows than the existing one needs
     --replace.
 

@@ -56,6 +56,7 @@ class Note(StrEnum):
     STRAY_QUOTE = "lines with a stray quote"
     REPEATED_HEADER = "repeated headers"
     COMMENT = "comment lines above the header"
+    EXPLODED = "exploded lines"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Block:
     """N consecutive rows of one file, and the unreadable rows among them."""
 
     columns: dict[str, Cells]
-    lines: NDArray[np.int64]  # (N,) 1-based line on which each row begins; in Parquet the row number
+    lines: NDArray[np.int64]  # (N,) 1-based line on which each row begins, not falling; in Parquet the row number
     raw: Callable[[int], bytes]  # the text of row i
     unreadable: list[UnreadableRow] = field(default_factory=list)
     notes: dict[Note, list[int]] = field(default_factory=dict)  # lines that were read in a particular way
@@ -88,14 +89,15 @@ class Block:
         numbers = sorted([*self.lines.tolist(), *(one.line for one in self.unreadable)])
         if len(numbers) <= n:
             return self
-        end_line = numbers[n]
-        kept = int(self.lines.searchsorted(end_line))
+        last_line = numbers[n - 1] if n else 0
+        unreadable = [one for one in self.unreadable if one.line <= last_line]
+        kept = n - len(unreadable)  # the rows of an exploded line may be cut
         return replace(
             self,
             columns={name: cells.head(kept) for name, cells in self.columns.items()},
             lines=self.lines[:kept],
-            unreadable=[one for one in self.unreadable if one.line < end_line],
-            notes={note: [line for line in lines if line < end_line] for note, lines in self.notes.items()},
+            unreadable=unreadable,
+            notes={note: [line for line in lines if line <= last_line] for note, lines in self.notes.items()},
         )
 
     def select(self, kept: NDArray[np.bool_]) -> Block:
