@@ -1,27 +1,29 @@
-"""`ingest --check`: inspect the first rows of input files and propose a mapping; writes no files."""
+"""`ingest --check`: inspect the first rows of input files and propose a command that is known to work for them."""
 
 from __future__ import annotations
 
-import shlex
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 
+from etsyml_cli.core.errors import EtsymlError
+from etsyml_cli.ingest.command import command_for
 from etsyml_cli.ingest.config import IngestConfig
-from etsyml_cli.ingest.contract import check_block
 from etsyml_cli.ingest.formats.cells import Block
 from etsyml_cli.ingest.formats.formats import read_blocks
 from etsyml_cli.ingest.guess import Samples, guess_event_map, guess_kind, guess_map, guess_time_unit, is_naive
-from etsyml_cli.ingest.ingest import contract_for
+from etsyml_cli.ingest.ingest import contract_for, fill_table
 from etsyml_cli.ingest.mapping import Mapping, check_names, map_columns, missing_columns
-from etsyml_cli.ingest.rows import rejects_of
+from etsyml_cli.ingest.presets import PresetConfig, fit, keys_set, load_preset, recognize, with_preset
 from etsyml_cli.ingest.sources import Inputs, open_inputs
+from etsyml_cli.io.artifact import Plan
 from etsyml_cli.io.rejects import Reject
 from etsyml_cli.io.schema import TableSchema, table_schema
+from etsyml_cli.io.tables import TableDraft, table_draft
 
 MAX_ROWS = 10_000
 SAMPLES_PER_COLUMN = 200
@@ -46,74 +48,120 @@ class ColumnInfo(msgspec.Struct, frozen=True):
     becomes: list[str]  # columns of the table; empty: left out
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """A way to read the files: the options of a command, and the configuration that they result in."""
+
+    preset: str | None
+    options: IngestConfig
+    config: IngestConfig
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """What an import of the first rows led to."""
+
+    rows_looked_at: int = 0
+    merged: int = 0
+    rejected: dict[str, int] = {}  # count by reason
+    rejects: list[Reject] = []  # the first ones
+    problem: str | None = None  # why the import fails
+    hint: str | None = None  # what to do about it
+
+
 class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     """Findings and proposals of `ingest --check`."""
 
     table: str
     files: list[FileInfo]
+    preset: str | None  # given or recognized
     columns: list[ColumnInfo]
-    config: IngestConfig  # the user's configuration and the guesses
+    config: IngestConfig  # the user's configuration, completed by the preset or by guesses
     missing: list[str]  # required columns without a matching input column
-    rows_looked_at: int
-    rejected: dict[str, int]  # count by reason with the guessed configuration; empty if columns are missing
-    rejects: list[Reject]  # the first rejects
-    command: str  # the command to run next; `?` marks values that the user must supply
+    trial: Trial
+    command: str | None  # the command to run next; None if it would fail
 
 
 def check(table: str, files: list[str], *, config: IngestConfig) -> CheckReport:
-    """Inspect the first 10,000 rows of `files` as rows of `table`, and propose how to ingest them."""
+    """Inspect the first 10,000 rows of `files` as rows of `table`, and propose how to ingest them.
+
+    Raises UsageError or InputError if the files cannot be read, or the configuration does not fit their columns.
+    """
     schema = table_schema(table)
     with (
         tempfile.TemporaryDirectory() as scratch,
         open_inputs(files, Path(scratch) / "stdin", config.delimiter) as inputs,
     ):
         header = list(dict.fromkeys(name for _, header in inputs.files for name in header.names))
-        check_names(schema, header, config.map, files[0])
-        samples = _samples(inputs)
-        guessed = _guess_config(schema, header, samples, config)
-        mapping = map_columns(schema, header, guessed.map)
-        missing = missing_columns(schema, mapping.columns)
-        rows, rejects = (0, list[Reject]()) if missing else _trial_run(schema, inputs, guessed)
+        check_names(schema, header, fit(config, schema, inputs).map, files[0])
+        samples, gaps = _samples(inputs)
+        tried = [
+            (proposal, _trial_run(schema, inputs, proposal.config, gaps, Path(scratch)))
+            for proposal in _proposals(schema, inputs, samples, gaps, config)
+        ]
+        chosen, trial = next((one for one in tried if one[1].problem is None), tried[0])
+        mapping = map_columns(schema, header, chosen.config.map)
         return CheckReport(
             table=table,
             files=[FileInfo(file.name, file.format, file.gzipped) for file, _ in inputs.files],
+            preset=chosen.preset,
             columns=_column_infos(header, samples, mapping),
-            config=guessed,
-            missing=missing,
-            rows_looked_at=rows,
-            rejected=dict(sorted(Counter(reject.reason.value for reject in rejects).items())),
-            rejects=rejects[:N_REJECTS_IN_REPORT],
-            command=_command(table, files, guessed, missing),
+            config=chosen.config,
+            missing=missing_columns(schema, mapping.columns),
+            trial=trial,
+            command=command_for(table, files, chosen.preset, chosen.options) if trial.problem is None else None,
         )
 
 
-def _first_blocks(inputs: Inputs, columns: list[str] | None = None) -> Iterator[tuple[str, Block]]:
-    """Blocks of the first 10,000 rows with their file name; all columns by default."""
+def _first_blocks(inputs: Inputs) -> Iterator[Block]:
+    """Blocks of the first 10,000 rows."""
     n_left = MAX_ROWS
     for file, header in inputs.files:
-        for block in read_blocks(file, header, header.names if columns is None else columns):
+        for block in read_blocks(file, header, header.names):
             block = block.head(n_left)
             n_left -= block.n_rows
-            yield file.name, block
+            yield block
             if not n_left:
                 return
 
 
-def _samples(inputs: Inputs) -> Samples:
+def _samples(inputs: Inputs) -> tuple[Samples, dict[str, float]]:
+    """A sample of the non-empty values of each column, and the share of empty ones."""
     samples: Samples = {}
-    for _, block in _first_blocks(inputs):
+    n_rows = 0
+    for block in _first_blocks(inputs):
+        n_rows += len(block.lines)
         for name, cells in block.columns.items():
             values = [cells.other_types.get(row, value) for row, value in enumerate(cells.array.to_pylist())]
             samples.setdefault(name, []).extend(value for value in values if value not in (None, ""))
+    gaps = {name: 1 - len(values) / n_rows for name, values in samples.items() if len(values) < n_rows}
     return {
         name: list(islice(values, 0, None, max(1, len(values) // SAMPLES_PER_COLUMN)))
         for name, values in samples.items()
-    }
+    }, gaps
 
 
-def _guess_config(schema: TableSchema, header: list[str], samples: Samples, config: IngestConfig) -> IngestConfig:
+def _proposals(
+    schema: TableSchema, inputs: Inputs, samples: Samples, gaps: dict[str, float], config: IngestConfig
+) -> list[Proposal]:
+    """The best first: a preset that was given or is recognized, guesses."""
+    if isinstance(config, PresetConfig):
+        return [Proposal(config.preset, config.user, fit(config, schema, inputs))]
+    guess = _guess_config(schema, inputs, samples, gaps, config)
+    proposals = [Proposal(None, guess, guess)]
+    preset = recognize(schema, inputs)
+    if preset is not None:
+        completed = with_preset(config, keys_set(config), load_preset(preset), schema.name)
+        proposals.insert(0, Proposal(preset, config, fit(completed, schema, inputs)))
+    return proposals
+
+
+def _guess_config(
+    schema: TableSchema, inputs: Inputs, samples: Samples, gaps: dict[str, float], config: IngestConfig
+) -> IngestConfig:
     """Complete the configuration with guesses from the names and the values of the columns."""
-    column_map = guess_map(schema, header, samples, config.map)
+    header = inputs.files[0][1].names
+    with_gaps = [name for name, share in gaps.items() if share > config.max_bad_rate]
+    column_map = guess_map(schema, header, samples, config.map, with_gaps)
     mapping = map_columns(schema, header, column_map)
     times = samples.get(mapping.columns.get("created_at", ""), [])
     events = samples.get(mapping.columns.get("event", ""), [])
@@ -127,15 +175,47 @@ def _guess_config(schema: TableSchema, header: list[str], samples: Samples, conf
     )
 
 
-def _trial_run(schema: TableSchema, inputs: Inputs, config: IngestConfig) -> tuple[int, list[Reject]]:
-    """The number of rows read, and all rejects among them."""
-    contract = contract_for(schema, inputs, config)
-    rows, rejects = 0, []
-    for name, block in _first_blocks(inputs, list(contract.mapping.columns.values())):
-        _, problems = check_block(block, contract)
-        rows += block.n_rows
-        rejects += rejects_of(block, problems, name)
-    return rows, rejects
+def _trial_run(
+    schema: TableSchema, inputs: Inputs, config: IngestConfig, gaps: dict[str, float], scratch: Path
+) -> Trial:
+    """Import the first rows into a table in `scratch`."""
+    missing = missing_columns(schema, map_columns(schema, inputs.files[0][1].names, config.map).columns)
+    if missing:
+        return Trial(problem=f"no column found for {' and '.join(missing)}", hint=_missing_hint(missing, gaps))
+    draft, rejects, problem, hint = None, list[Reject](), None, None
+    try:
+        contract = contract_for(schema, inputs, config)
+        plan = Plan(kind=f"table:{schema.name}", config={}, inputs={})
+        with table_draft(scratch / f"{schema.name}.parquet", plan, force=True) as draft:
+            try:
+                fill_table(draft, inputs, contract, config, MAX_ROWS)
+            finally:
+                rejects = _first_rejects(draft)
+    except EtsymlError as error:
+        problem, hint = error.message.splitlines()[0], error.hint
+    rows = draft.rows if draft else {}
+    return Trial(
+        rows_looked_at=rows.get("in", 0),
+        merged=rows.get("merged", 0),
+        rejected=draft.facts.get("reasons", {}) if draft else {},
+        rejects=rejects,
+        problem=problem,
+        hint=hint,
+    )
+
+
+def _missing_hint(missing: list[str], gaps: dict[str, float]) -> str:
+    sparse = [f"{name} ({share:.0%})" for name, share in gaps.items()]
+    options = " ".join(f"--map {target}=COLUMN" for target in missing)
+    return f"Name {'it' if len(missing) == 1 else 'them'}: {options}" + (
+        f" (empty in some rows: {', '.join(sparse)})" if sparse else ""
+    )
+
+
+def _first_rejects(draft: TableDraft) -> list[Reject]:
+    draft.rejects.flush()
+    with (draft.scratch / "rejects.jsonl").open("rb") as lines:
+        return [msgspec.json.decode(line, type=Reject) for line in islice(lines, N_REJECTS_IN_REPORT)]
 
 
 def _column_infos(header: list[str], samples: Samples, mapping: Mapping) -> list[ColumnInfo]:
@@ -148,16 +228,3 @@ def _column_infos(header: list[str], samples: Samples, mapping: Mapping) -> list
         )
         for name in header
     ]
-
-
-def _command(table: str, files: list[str], config: IngestConfig, missing: list[str]) -> str:
-    words = ["etsyml", "ingest", table, *files]
-    for target, source in [*config.map.items(), *((name, "?") for name in missing)]:
-        words += ["--map", f"{target}={source}"]
-    for source, target in config.event_map.items():
-        words += ["--event-map", f"{source}={target}"]
-    default = IngestConfig()
-    for name in ("delimiter", "tz", "time_unit", "image_root", "max_bad_rate"):
-        if getattr(config, name) != getattr(default, name):
-            words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
-    return shlex.join(words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,13 @@ from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.contract import Contract
+from etsyml_cli.ingest.presets import fit
 from etsyml_cli.ingest.resolve_duplicates import resolve_duplicates
 from etsyml_cli.ingest.rows import Tally, read_rows
 from etsyml_cli.ingest.rules import build_rules
 from etsyml_cli.ingest.sources import Inputs, common_mapping, open_inputs
 from etsyml_cli.io.artifact import Plan
-from etsyml_cli.io.rejects import HINTS, Reject
+from etsyml_cli.io.rejects import HINTS, Reason, Reject
 from etsyml_cli.io.schema import TableSchema, table_schema
 from etsyml_cli.io.summary import Summary, up_to_date
 from etsyml_cli.io.tables import TableDraft, seal, table_draft, table_is_up_to_date, table_manifest
@@ -43,12 +45,13 @@ def ingest(
     """
     schema = table_schema(table)
     with open_inputs(files, out.parent / f".{out.stem}.stdin", config.delimiter) as inputs:
+        config = fit(config, schema, inputs)
         contract = contract_for(schema, inputs, config)
         plan = _plan(inputs, contract, config, limit, out)
         if not force and table_is_up_to_date(out, plan):
             return up_to_date(out, table_manifest(out))
         with table_draft(out, plan, force=force) as draft:
-            _fill(draft, inputs, contract, config, limit)
+            fill_table(draft, inputs, contract, config, limit)
             if not may_shrink:
                 _expect_no_fewer_rows(out, draft.rows["out"])
     return Summary(kind=plan.kind, path=str(out), rows=draft.rows, facts=draft.facts)
@@ -82,7 +85,8 @@ def _image_root(contract: Contract, folder: Path) -> str | None:
     return os.path.relpath(contract.rules.image_root, os.path.realpath(folder))
 
 
-def _fill(draft: TableDraft, inputs: Inputs, contract: Contract, config: IngestConfig, limit: int | None) -> None:
+def fill_table(draft: TableDraft, inputs: Inputs, contract: Contract, config: IngestConfig, limit: int | None) -> None:
+    """Write the table and its rejects, and record counts and facts. Raises DataError if the rows are refused."""
     table, tally = read_rows(inputs, contract, draft, limit)
     if tally.new_keys:
         logger.info("keys not in the first lines: %s", ", ".join(tally.new_keys))
@@ -125,10 +129,21 @@ def _check_bad_rate(draft: TableDraft, tally: Tally, inputs: Inputs, config: Ing
     share = f"{rejected / rows_in:.1%}, allowed {config.max_bad_rate:.1%}"
     reasons = ", ".join(f"{n:,} {reason}" for reason, n in tally.reasons.most_common(3))
     examples = "; ".join(_format_reject(reject) for reject in tally.examples)
-    most_common = tally.reasons.most_common(1)[0][0]
     raise DataError(
         f"{rejected:,} of {rows_in:,} rows are bad ({share}): {reasons}\n{examples}",
-        hint=HINTS.get(most_common, "Inspect the file with --check, or raise --max-bad-rate."),
+        hint=_hint(tally, draft.rows),
+    )
+
+
+def _hint(tally: Tally, rows: dict[str, int]) -> str:
+    reason = tally.reasons.most_common(1)[0][0]
+    field = next((reject.field for reject in tally.examples if reject.reason == reason), None)
+    if reason != Reason.MISSING or not field or not rows["out"]:
+        return HINTS.get(reason, "Inspect the file with --check, or raise --max-bad-rate.")
+    share = math.ceil(100 * rows["rejected"] / rows["in"]) / 100
+    return (
+        f"Name a column of {field} that is never empty: --map {field}=COLUMN,"
+        f" or go without these rows: --max-bad-rate {share}"
     )
 
 

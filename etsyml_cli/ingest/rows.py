@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from etsyml_cli.core.log import progress
+from etsyml_cli.ingest.continuation import Above, Rows, merge_continuations
 from etsyml_cli.ingest.contract import Contract, Problems, check_block, drop_problems
 from etsyml_cli.ingest.duplicates import key_columns, keys_of
 from etsyml_cli.ingest.formats.cells import Block, Note
@@ -53,11 +52,10 @@ def read_rows(inputs: Inputs, contract: Contract, draft: TableDraft, limit: int 
     key = key_columns(contract.schema, contract.mapping.columns)
     keys = RowGroups(_keys_writer(draft, contract, key)) if key else None
     with progress(f"ingest {contract.schema.name}") as advance:
-        for number, block in _blocks(inputs, contract, limit):
-            rows, lines = _accept(block, contract, draft, tally, inputs.files[number][0].name)
-            table.write(rows)
+        for block in merge_continuations(_accepted(inputs, contract, draft, tally, limit)):
+            table.write(block.rows)
             if keys:
-                keys.write(keys_of(rows, key, number, lines))
+                keys.write(keys_of(block.rows, key, block.file, block.lines))
             advance(len(block.lines))
     if keys:
         keys.flush()
@@ -101,14 +99,20 @@ def rejects_of(block: Block, problems: Problems, file: str) -> list[Reject]:
     return sorted(rejects, key=lambda reject: reject.line)
 
 
-def _accept(
-    block: Block, contract: Contract, draft: TableDraft, tally: Tally, file: str
-) -> tuple[pa.Table, NDArray[np.int64]]:
-    """The valid rows and their lines; rejects the other rows in file order."""
-    rows, problems = check_block(block, contract)
-    for reject in rejects_of(block, problems, file):
-        tally.reject(reject, draft)
-    tally.rows_in += block.n_rows
-    tally.notes.update({note: len(lines) for note, lines in block.notes.items()})
-    tally.new_keys = tuple(dict.fromkeys((*tally.new_keys, *block.new_keys)))
-    return drop_problems(rows, problems), np.delete(block.lines, list(problems))
+def _accepted(inputs: Inputs, contract: Contract, draft: TableDraft, tally: Tally, limit: int | None) -> Iterator[Rows]:
+    """The valid rows and those that continue them; rejects the other rows in file order."""
+    above = Above()
+    for number, block in _blocks(inputs, contract, limit):
+        rows, problems = check_block(block, contract)
+        continuations = above.continuations(number, rows, problems)
+        for row in continuations:
+            del problems[row]
+        for reject in rejects_of(block, problems, inputs.files[number][0].name):
+            tally.reject(reject, draft)
+        tally.rows_in += block.n_rows
+        tally.merged += len(continuations)
+        tally.notes.update({note: len(lines) for note, lines in block.notes.items()})
+        tally.new_keys = tuple(dict.fromkeys((*tally.new_keys, *block.new_keys)))
+        bad = np.array(sorted(problems), dtype=np.int64)
+        positions = [row - int(bad.searchsorted(row)) for row in continuations]
+        yield Rows(number, drop_problems(rows, problems), np.delete(block.lines, bad), positions)

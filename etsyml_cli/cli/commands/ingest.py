@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,10 @@ from etsyml_cli.cli import complete, options, show
 from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.cli.settings import pairs, settings
+
+if TYPE_CHECKING:
+    from etsyml_cli.core.config import Resolved
+    from etsyml_cli.ingest.config import IngestConfig
 
 ACTS_ON = {"event_map": {"event"}, "image_root": {"path", "paths"}}  # option -> kinds of columns that it applies to
 
@@ -46,7 +50,11 @@ def ingest(
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Read the export of a known program, such as shopify or opensearch-ubi."),
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Read the export of a known program, such as shopify or opensearch-ubi, or by your own YAML file.",
+            autocompletion=complete.presets,
+        ),
     ] = None,
     columns: Annotated[
         str | None, typer.Option(metavar="A,B,…", help="Names of the columns of a file without a header.")
@@ -116,7 +124,7 @@ def ingest(
     if check:
         refuse("with --check, which writes nothing", "out", "limit", "force", "replace")
     mapping = {**_saved_map(map_file), **pairs(map_, "--map", may_be_empty=True)}
-    chosen = settings(
+    found = settings(
         "ingest",
         config,
         set_,
@@ -142,7 +150,8 @@ def ingest(
             "max_bad_rate": max_bad_rate,
             "image_root": image_root,
         },
-    ).value
+    )
+    chosen = found.value if preset is None else _completed(found, preset, table)
     if check:
         from etsyml_cli.cli.check_report import show_check
         from etsyml_cli.ingest.check import check as look
@@ -173,6 +182,14 @@ def _refuse_without_effect(table: str) -> None:
         takers = [name for name, one in TABLES.items() if kinds & {column.kind for column in one.columns}]
         if table not in takers:
             refuse(f"on {table}", option, hint=f"It applies to {' and '.join(takers)} only.")
+
+
+def _completed(found: Resolved[IngestConfig], preset: str, table: str) -> IngestConfig:
+    """The configuration completed by the preset."""
+    from etsyml_cli.ingest.presets import load_preset, with_preset
+
+    given = [key for key, origin in found.origins.items() if origin != "default"]
+    return with_preset(found.value, given, load_preset(preset), table)
 
 
 def _saved_map(file: Path | None) -> dict[str, str]:
