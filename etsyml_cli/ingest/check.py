@@ -49,6 +49,16 @@ class ColumnInfo(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
+class Sampled:
+    """The files, and what their first rows contain."""
+
+    schema: TableSchema
+    inputs: Inputs
+    samples: Samples
+    gaps: dict[str, float]  # share of the rows in which a column is empty, if any
+
+
+@dataclass(frozen=True)
 class Proposal:
     """A way to read the files: the options of a command, and the configuration that they result in."""
 
@@ -93,10 +103,9 @@ def check(table: str, files: list[str], *, config: IngestConfig) -> CheckReport:
     ):
         header = list(dict.fromkeys(name for _, header in inputs.files for name in header.names))
         check_names(schema, header, fit(config, schema, inputs).map, files[0])
-        samples, gaps = _samples(inputs)
+        sampled = _sampled(schema, inputs)
         tried = [
-            (proposal, _trial_run(schema, inputs, proposal.config, gaps, Path(scratch)))
-            for proposal in _proposals(schema, inputs, samples, gaps, config)
+            (proposal, _trial_run(sampled, proposal.config, Path(scratch))) for proposal in _proposals(sampled, config)
         ]
         chosen, trial = next((one for one in tried if one[1].problem is None), tried[0])
         mapping = map_columns(schema, header, chosen.config.map)
@@ -104,7 +113,7 @@ def check(table: str, files: list[str], *, config: IngestConfig) -> CheckReport:
             table=table,
             files=[FileInfo(file.name, file.format, file.gzipped) for file, _ in inputs.files],
             preset=chosen.preset,
-            columns=_column_infos(header, samples, mapping),
+            columns=_column_infos(header, sampled.samples, mapping),
             config=chosen.config,
             missing=missing_columns(schema, mapping.columns),
             trial=trial,
@@ -124,29 +133,25 @@ def _first_blocks(inputs: Inputs) -> Iterator[Block]:
                 return
 
 
-def _samples(inputs: Inputs) -> tuple[Samples, dict[str, float]]:
-    """A sample of the non-empty values of each column, and the share of empty ones."""
-    samples: Samples = {}
+def _sampled(schema: TableSchema, inputs: Inputs) -> Sampled:
+    filled: Samples = {}
     n_rows = 0
     for block in _first_blocks(inputs):
         n_rows += len(block.lines)
         for name, cells in block.columns.items():
             values = [cells.other_types.get(row, value) for row, value in enumerate(cells.array.to_pylist())]
-            samples.setdefault(name, []).extend(value for value in values if value not in (None, ""))
-    gaps = {name: 1 - len(values) / n_rows for name, values in samples.items() if len(values) < n_rows}
-    return {
-        name: list(islice(values, 0, None, max(1, len(values) // SAMPLES_PER_COLUMN)))
-        for name, values in samples.items()
-    }, gaps
+            filled.setdefault(name, []).extend(value for value in values if value not in (None, ""))
+    samples = {name: values[:: max(1, len(values) // SAMPLES_PER_COLUMN)] for name, values in filled.items()}
+    gaps = {name: 1 - len(values) / n_rows for name, values in filled.items() if len(values) < n_rows}
+    return Sampled(schema, inputs, samples, gaps)
 
 
-def _proposals(
-    schema: TableSchema, inputs: Inputs, samples: Samples, gaps: dict[str, float], config: IngestConfig
-) -> list[Proposal]:
+def _proposals(sampled: Sampled, config: IngestConfig) -> list[Proposal]:
     """The best first: a preset that was given or is recognized, guesses."""
+    schema, inputs = sampled.schema, sampled.inputs
     if isinstance(config, PresetConfig):
         return [Proposal(config.preset, config.user, fit(config, schema, inputs))]
-    guess = _guess_config(schema, inputs, samples, gaps, config)
+    guess = _guess_config(sampled, config)
     proposals = [Proposal(None, guess, guess)]
     preset = recognize(schema, inputs)
     if preset is not None:
@@ -155,12 +160,10 @@ def _proposals(
     return proposals
 
 
-def _guess_config(
-    schema: TableSchema, inputs: Inputs, samples: Samples, gaps: dict[str, float], config: IngestConfig
-) -> IngestConfig:
+def _guess_config(sampled: Sampled, config: IngestConfig) -> IngestConfig:
     """Complete the configuration with guesses from the names and the values of the columns."""
-    header = inputs.files[0][1].names
-    with_gaps = [name for name, share in gaps.items() if share > config.max_bad_rate]
+    schema, header, samples = sampled.schema, sampled.inputs.files[0][1].names, sampled.samples
+    with_gaps = [name for name, share in sampled.gaps.items() if share > config.max_bad_rate]
     column_map = guess_map(schema, header, samples, config.map, with_gaps)
     mapping = map_columns(schema, header, column_map)
     times = samples.get(mapping.columns.get("created_at", ""), [])
@@ -175,13 +178,12 @@ def _guess_config(
     )
 
 
-def _trial_run(
-    schema: TableSchema, inputs: Inputs, config: IngestConfig, gaps: dict[str, float], scratch: Path
-) -> Trial:
+def _trial_run(sampled: Sampled, config: IngestConfig, scratch: Path) -> Trial:
     """Import the first rows into a table in `scratch`."""
+    schema, inputs = sampled.schema, sampled.inputs
     missing = missing_columns(schema, map_columns(schema, inputs.files[0][1].names, config.map).columns)
     if missing:
-        return Trial(problem=f"no column found for {' and '.join(missing)}", hint=_missing_hint(missing, gaps))
+        return Trial(problem=f"no column found for {' and '.join(missing)}", hint=_missing_hint(missing, sampled.gaps))
     draft, rejects, problem, hint = None, list[Reject](), None, None
     try:
         contract = contract_for(schema, inputs, config)

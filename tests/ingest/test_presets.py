@@ -18,10 +18,23 @@ from tests.conftest import REPOSITORY, Etsyml
 
 FOLDER = REPOSITORY / "configs/presets"
 
-SHOPIFY = (
-    "Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,Option1 Value,Variant Inventory Qty,"
-    "Variant Price,Image Src,Image Position,Gift Card,Variant Image"
-).split(",")
+SHOPIFY = [
+    "Handle",
+    "Title",
+    "Body (HTML)",
+    "Vendor",
+    "Type",
+    "Tags",
+    "Published",
+    "Option1 Name",
+    "Option1 Value",
+    "Variant Inventory Qty",
+    "Variant Price",
+    "Image Src",
+    "Image Position",
+    "Gift Card",
+    "Variant Image",
+]
 SHOPIFY_ROWS = [
     ["ring", "Silver ring", "<p>Plain</p>", "Forge", "Rings", "silver, plain", "true", "Size", "S", "3", "20.00", "https://x/1.jpg", "1", "false", ""],
     ["ring", "", "", "", "", "", "", "", "M", "1", "22.00", "https://x/2.jpg", "2", "", ""],
