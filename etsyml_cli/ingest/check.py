@@ -16,8 +16,8 @@ from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.formats.cells import Block
 from etsyml_cli.ingest.formats.formats import read_blocks
 from etsyml_cli.ingest.guess import Samples, guess_event_map, guess_kind, guess_map, guess_time_unit, is_naive
-from etsyml_cli.ingest.ingest import contract_for, fill_table
-from etsyml_cli.ingest.mapping import Mapping, check_names, map_columns, missing_columns
+from etsyml_cli.ingest.ingest import INSPECT, contract_for, fill_table
+from etsyml_cli.ingest.mapping import Mapping, check_names, map_columns, missing_columns, suggest
 from etsyml_cli.ingest.presets import PresetConfig, fit, keys_set, load_preset, recognize, with_preset
 from etsyml_cli.ingest.sources import Inputs, open_inputs
 from etsyml_cli.io.artifact import Plan
@@ -29,6 +29,7 @@ MAX_ROWS = 10_000
 SAMPLES_PER_COLUMN = 200
 N_SAMPLES_IN_REPORT = 3
 N_REJECTS_IN_REPORT = 5
+FIX = "Fix these rows, leave a column out with --map COLUMN=, or raise --max-bad-rate."
 
 
 class FileInfo(msgspec.Struct, frozen=True):
@@ -183,7 +184,9 @@ def _trial_run(sampled: Sampled, config: IngestConfig, scratch: Path) -> Trial:
     schema, inputs = sampled.schema, sampled.inputs
     missing = missing_columns(schema, map_columns(schema, inputs.files[0][1].names, config.map).columns)
     if missing:
-        return Trial(problem=f"no column found for {' and '.join(missing)}", hint=_missing_hint(missing, sampled.gaps))
+        return Trial(
+            problem=f"no column found for {' and '.join(missing)}", hint=_missing_hint(schema, missing, sampled.gaps)
+        )
     draft, rejects, problem, hint = None, list[Reject](), None, None
     try:
         contract = contract_for(schema, inputs, config)
@@ -194,7 +197,7 @@ def _trial_run(sampled: Sampled, config: IngestConfig, scratch: Path) -> Trial:
             finally:
                 rejects = _first_rejects(draft)
     except EtsymlError as error:
-        problem, hint = error.message.splitlines()[0], error.hint
+        problem, hint = error.message.splitlines()[0], FIX if error.hint == INSPECT else error.hint
     rows = draft.rows if draft else {}
     return Trial(
         rows_looked_at=rows.get("in", 0),
@@ -206,12 +209,11 @@ def _trial_run(sampled: Sampled, config: IngestConfig, scratch: Path) -> Trial:
     )
 
 
-def _missing_hint(missing: list[str], gaps: dict[str, float]) -> str:
-    sparse = [f"{name} ({share:.0%})" for name, share in gaps.items()]
+def _missing_hint(schema: TableSchema, missing: list[str], gaps: dict[str, float]) -> str:
     options = " ".join(f"--map {target}=COLUMN" for target in missing)
-    return f"Name {'it' if len(missing) == 1 else 'them'}: {options}" + (
-        f" (empty in some rows: {', '.join(sparse)})" if sparse else ""
-    )
+    unfit = {name: gaps[name] for target in missing if (name := suggest(schema, target, gaps))}
+    why = "".join(f" {name} is empty in {share:.0%} of the rows." for name, share in unfit.items())
+    return f"Name {'it' if len(missing) == 1 else 'them'}: {options}.{why}"
 
 
 def _first_rejects(draft: TableDraft) -> list[Reject]:

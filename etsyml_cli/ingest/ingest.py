@@ -25,6 +25,7 @@ from etsyml_cli.io.summary import Summary, up_to_date
 from etsyml_cli.io.tables import TableDraft, seal, table_draft, table_is_up_to_date, table_manifest
 
 PHOTOS = {"image", "images"}
+INSPECT = "Inspect the file with --check, or raise --max-bad-rate."
 
 
 def ingest(
@@ -139,7 +140,7 @@ def _hint(tally: Tally, rows: dict[str, int]) -> str:
     reason = tally.reasons.most_common(1)[0][0]
     field = next((reject.field for reject in tally.examples if reject.reason == reason), None)
     if reason != Reason.MISSING or not field or not rows["out"]:
-        return HINTS.get(reason, "Inspect the file with --check, or raise --max-bad-rate.")
+        return HINTS.get(reason, INSPECT)
     share = math.ceil(100 * rows["rejected"] / rows["in"]) / 100
     return (
         f"Name a column of {field} that is never empty: --map {field}=COLUMN,"

@@ -117,7 +117,15 @@ def test_an_id_is_not_read_from_a_column_with_gaps(tmp_path):
     assert report["config"]["map"] == {"listing_id": "ID", "title": "Name"}
     file = write(tmp_path, ["SKU", "Name"], [["A", "Mug"], ["", "Bowl"]], "csv")
     report = json.loads(cli("ingest", "listings", file, "--check", "--json")[1])
-    assert (report["command"], "SKU (50%)" in report["hint"]) == (None, True)
+    assert (report["command"], "SKU is empty in 50% of the rows" in report["hint"]) == (None, True)
+
+
+def test_bad_rows_are_not_to_be_inspected_with_the_command_that_shows_them(tmp_path):
+    file = tmp_path / "f.csv"
+    file.write_text("user_id,listing_id\nu,1\nu\n")
+    report = json.loads(cli("ingest", "favorites", file, "--check", "--json")[1])
+    assert report["rejected"] == {"wrong number of fields": 1}
+    assert report["hint"].startswith("Fix these rows, leave a column out")
 
 
 def test_columns_of_urls_are_named_and_left_out(tmp_path):
