@@ -187,7 +187,7 @@ def _trial_run(sampled: Sampled, config: IngestConfig, scratch: Path) -> Trial:
         return Trial(
             problem=f"no column found for {' and '.join(missing)}", hint=_missing_hint(schema, missing, sampled.gaps)
         )
-    draft, rejects, problem, hint = None, list[Reject](), None, None
+    draft, rejects, problem, hint = None, list[Reject](), None, ""
     try:
         contract = contract_for(schema, inputs, config)
         plan = Plan(kind=f"table:{schema.name}", config={}, inputs={})
@@ -205,7 +205,7 @@ def _trial_run(sampled: Sampled, config: IngestConfig, scratch: Path) -> Trial:
         rejected=draft.facts.get("reasons", {}) if draft else {},
         rejects=rejects,
         problem=problem,
-        hint=hint,
+        hint=hint or None,
     )
 
 
