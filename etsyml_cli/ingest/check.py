@@ -187,7 +187,7 @@ def _trial_run(sampled: Sampled, config: IngestConfig, scratch: Path) -> Trial:
         return Trial(
             problem=f"no column found for {' and '.join(missing)}", hint=_missing_hint(schema, missing, sampled.gaps)
         )
-    draft, rejects, problem, hint = None, list[Reject](), None, ""
+    draft, rejects, failure = None, list[Reject](), None
     try:
         contract = contract_for(schema, inputs, config)
         plan = Plan(kind=f"table:{schema.name}", config={}, inputs={})
@@ -197,15 +197,15 @@ def _trial_run(sampled: Sampled, config: IngestConfig, scratch: Path) -> Trial:
             finally:
                 rejects = _first_rejects(draft)
     except EtsymlError as error:
-        problem, hint = error.message.splitlines()[0], FIX if error.hint == INSPECT else error.hint
+        failure = error
     rows = draft.rows if draft else {}
     return Trial(
         rows_looked_at=rows.get("in", 0),
         merged=rows.get("merged", 0),
         rejected=draft.facts.get("reasons", {}) if draft else {},
         rejects=rejects,
-        problem=problem,
-        hint=hint or None,
+        problem=failure.message.splitlines()[0] if failure else None,
+        hint=(FIX if failure.hint == INSPECT else failure.hint) if failure else None,
     )
 
 
