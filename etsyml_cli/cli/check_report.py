@@ -54,8 +54,11 @@ def _show_urls(report: CheckReport) -> None:
 
 
 def _show_trial(trial: Trial) -> None:
-    merged = f", {trial.merged:,} merged" if trial.merged else ""
-    typer.echo(f"{sum(trial.rejected.values()):,} of the first {trial.rows_looked_at:,} rows would be rejected{merged}")
+    others = [f", {n:,} {name}" for name, n in trial.rows.items() if n and name not in ("in", "out", "rejected")]
+    rejected = f"{trial.rows.get('rejected', 0):,} of the first {trial.rows_looked_at:,} rows would be rejected"
+    typer.echo("".join([rejected, *others]))
+    for line in show.facts(trial.notes):
+        typer.echo(f"  {line}")
     for reject in trial.rejects:
         field = f"{reject.field}: " if reject.field else ""
         typer.echo(f"  {reject.file}:{reject.line}: {field}{reject.reason}: {_cut(reject.raw)}")

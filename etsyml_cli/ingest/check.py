@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -29,6 +30,7 @@ MAX_ROWS = 10_000
 SAMPLES_PER_COLUMN = 200
 N_SAMPLES_IN_REPORT = 3
 N_REJECTS_IN_REPORT = 5
+NOT_NOTES = ("reasons", "mapping", "left_out", "image_root")  # facts that the report has in other places
 FIX = "Fix these rows, leave a column out with --map COLUMN=, or raise --max-bad-rate."
 
 
@@ -72,8 +74,9 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """What an import of the first rows led to."""
 
     rows_looked_at: int = 0
-    merged: int = 0
+    rows: dict[str, int] = {}  # counts as in the summary of an import
     rejected: dict[str, int] = {}  # count by reason
+    notes: dict[str, Any] = {}  # the other counts of the summary
     rejects: list[Reject] = []  # the first ones
     problem: str | None = None  # why the import fails
     hint: str | None = None  # what to do about it
@@ -198,11 +201,12 @@ def _trial_run(sampled: Sampled, config: IngestConfig, scratch: Path) -> Trial:
                 rejects = _first_rejects(draft)
     except EtsymlError as error:
         failure = error
-    rows = draft.rows if draft else {}
+    rows, facts = (draft.rows, draft.facts) if draft else ({}, {})
     return Trial(
         rows_looked_at=rows.get("in", 0),
-        merged=rows.get("merged", 0),
-        rejected=draft.facts.get("reasons", {}) if draft else {},
+        rows=rows,
+        rejected=facts.get("reasons", {}),
+        notes={name: fact for name, fact in facts.items() if name not in NOT_NOTES},
         rejects=rejects,
         problem=failure.message.splitlines()[0] if failure else None,
         hint=(FIX if failure.hint == INSPECT else failure.hint) if failure else None,

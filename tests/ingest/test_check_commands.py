@@ -149,6 +149,14 @@ def test_a_failing_check_says_what_is_wrong_on_a_terminal(tmp_path, etsyml: Etsy
     assert ended.out.rstrip().endswith("--max-bad-rate 0.5")
 
 
+def test_the_counts_of_the_summary_are_shown_on_a_terminal(tmp_path, etsyml: Etsyml, monkeypatch):
+    monkeypatch.setattr("etsyml_cli.cli.show.is_interactive", lambda: True)
+    file = tmp_path / "f.csv"
+    file.write_text("listing_id,title\na,Mug\na,\nb,Cup,\n")
+    out = etsyml("ingest", "listings", file, "--check").out
+    assert "0 of the first 3 rows would be rejected, 1 merged\n  trailing empty fields: 1\n" in out
+
+
 def test_a_command_has_all_options_that_are_not_the_default(tmp_path, etsyml: Etsyml):
     config = IngestConfig(
         map={"weight": "n", "created_at": ""}, delimiter=";", columns=("user_id", "listing_id", "n"), tz="UTC",

@@ -274,7 +274,7 @@ def test_check_keeps_the_options_of_the_user_beside_the_preset(shopify, tmp_path
         options = ["--map", "category=Vendor", "--check", "--json", *preset]
         report = json.loads(etsyml("-w", tmp_path, "ingest", "listings", shopify, *options).out)
         assert report["command"].endswith("--preset shopify --map category=Vendor")
-        assert report["merged"] == 2
+        assert report["rows"]["merged"] == 2
 
 
 def test_a_table_with_our_own_names_is_no_preset(etsyml: Etsyml):
