@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,13 +17,14 @@ from etsyml_cli.io.rejects import BadValueError
 from etsyml_cli.io.schema import EVENTS, Column, Kind, TableSchema
 
 MIN_SHARE = 0.9  # of the values that must be of a kind
+URLS = "URLs"
 
 Samples = dict[str, list[Any]]  # input column -> a sample of its non-empty values
 
 _EVENT_WORDS = {
     "impression": ("impression", "view", "views", "shown", "show", "seen", "display", "exposure"),
-    "click": ("click", "clicked", "clickout", "open", "detail"),
-    "cart": ("cart", "add_to_cart", "addtocart", "add", "basket", "cart_add"),
+    "click": ("click", "clicked", "clickout", "clickthrough", "itemclick", "open", "detail"),
+    "cart": ("cart", "addtocart", "add", "basket", "cartadd"),
     "purchase": ("purchase", "purchased", "buy", "order", "transaction", "sale", "conversion"),
 }
 
@@ -32,6 +33,8 @@ def guess_kind(values: Sequence[Any]) -> str:
     """The narrowest kind that fits at least 90% of the values."""
     if not values:
         return "empty"
+    if _share(values, _is_url) >= MIN_SHARE:
+        return URLS
     if unit_that_fits(values) not in (None, "excel"):  # many numbers are no more than a few ten thousands
         return "time as number"
     if are_compact_dates(values):
@@ -60,16 +63,28 @@ def guess_event(value: Any) -> str | None:
     return next((event for event in EVENTS if word in _EVENT_WORDS[event]), None)
 
 
-def guess_map(schema: TableSchema, header: Sequence[str], samples: Samples, user_map: dict[str, str]) -> dict[str, str]:
-    """Extend `user_map` with input columns whose names and values match table columns that are not mapped yet."""
+def guess_map(
+    schema: TableSchema,
+    header: Sequence[str],
+    samples: Samples,
+    user_map: dict[str, str],
+    with_gaps: Collection[str] = (),
+) -> dict[str, str]:
+    """Extend `user_map` with input columns whose names and values match table columns that are not mapped yet.
+
+    Optional columns of the same name are left out if their values do not match. A required id is not read from the
+    columns `with_gaps`, which are empty in many rows.
+    """
     column_map = dict(user_map)
     own = [name for name in schema.names() if name in header and name not in column_map]
+    column_map |= dict.fromkeys((name for name in own if _is_useless(name, schema, samples)), "")
     free = [name for name in header if name not in {*own, *column_map.values()}]
     for column in (column for column in schema.columns if column.name not in {*own, *column_map}):
         filled = {*own, *(target for target, source in column_map.items() if source)}
         if len(complete_groups(schema, filled | {column.name})) > 1:
             continue
-        candidates = [name for name in free if is_compatible(samples.get(name, []), column)]
+        unfit = with_gaps if column.required and column.kind == "id" else ()
+        candidates = [name for name in free if name not in unfit and is_compatible(samples.get(name, []), column)]
         source = suggest(schema, column.name, candidates)
         if source:
             column_map[column.name] = source
@@ -101,12 +116,21 @@ def guess_elements(schema: TableSchema, samples: Samples, user_map: dict[str, st
     return user_map | {target: by_key[key] for target, key in guessed.items() if target not in own}
 
 
+def _is_useless(name: str, schema: TableSchema, samples: Samples) -> bool:
+    """Whether an optional column has values, and most of them do not fit."""
+    column, values = schema.column(name), samples.get(name)
+    is_optional = column is not None and not column.required and not any(name in group for group in schema.one_of)
+    return bool(values) and column is not None and is_optional and not is_compatible(values or (), column)
+
+
 def is_compatible(values: Sequence[Any], column: Column) -> bool:
     """Whether at least 90% of the values fit the column, given the right time zone, unit and event names."""
     if column.kind == "time":
         return unit_that_fits(values) is not None or _share(values, _is_time) >= MIN_SHARE
     if column.kind == "event":
         return _share(values, lambda value: guess_event(value) is not None) >= MIN_SHARE
+    if column.kind in ("path", "paths") and guess_kind(values) == URLS:
+        return False
     return _share(values, lambda value: _parses(value, column.kind, Rules(image_root="/"))) >= MIN_SHARE
 
 
@@ -121,6 +145,12 @@ def guess_event_map(values: Iterable[Any], user_map: dict[str, str]) -> dict[str
 
 def _share(values: Sequence[Any], fits: Callable[[Any], bool]) -> float:
     return sum(map(fits, values)) / len(values) if values else 0.0
+
+
+def _is_url(value: Any) -> bool:
+    """Whether it is a URL, or begins a list of URLs."""
+    first = value[0] if isinstance(value, list) and value else value
+    return isinstance(first, str) and first.lstrip(" [\"'").lower().startswith(("http://", "https://"))
 
 
 def _is_time(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections import Counter
@@ -19,6 +20,7 @@ from etsyml_cli.ingest.emptied import check_emptied_rate
 from etsyml_cli.ingest.empty import words_by_column
 from etsyml_cli.ingest.guess import guess_event
 from etsyml_cli.ingest.only import check_only, nothing_taken
+from etsyml_cli.ingest.presets import fit
 from etsyml_cli.ingest.resolve_duplicates import resolve_duplicates
 from etsyml_cli.ingest.rows import Tally, read_rows
 from etsyml_cli.ingest.rules import build_rules
@@ -34,6 +36,7 @@ from etsyml_cli.io.tables import RowGroups, TableDraft, seal, table_draft, table
 PHOTOS = {"image", "images"}
 MAX_EVENTS_IN_HINT = 5
 FLAG_EVENTS = {"1": "click", "true": "click", "0": "impression", "false": "impression"}
+INSPECT = "Inspect the file with --check, or raise --max-bad-rate."
 
 
 def ingest(
@@ -56,14 +59,13 @@ def ingest(
     """
     schema = table_schema(table)
     with open_inputs(files, out.parent / f".{out.stem}.stdin", schema, config) as inputs:
+        config = fit(config, schema, inputs)
         contract = contract_for(schema, inputs, config, listings)
-        inputs = inputs.with_words(words_by_column(schema, contract.mapping, config))
         plan = _plan(inputs, contract, config, limit, out)
         if not force and table_is_up_to_date(out, plan):
             return up_to_date(out, table_manifest(out))
-        check_time_unit(inputs, contract)
         with table_draft(out, plan, force=force) as draft:
-            _fill(draft, inputs, contract, config, limit)
+            fill_table(draft, inputs, contract, config, limit)
             if not may_shrink:
                 _expect_no_fewer_rows(out, draft.rows["out"])
     return Summary(kind=plan.kind, path=str(out), rows=draft.rows, facts=draft.facts)
@@ -116,7 +118,10 @@ def _image_root(contract: Contract, folder: Path) -> str | None:
     return os.path.relpath(contract.rules.image_root, os.path.realpath(folder))
 
 
-def _fill(draft: TableDraft, inputs: Inputs, contract: Contract, config: IngestConfig, limit: int | None) -> None:
+def fill_table(draft: TableDraft, inputs: Inputs, contract: Contract, config: IngestConfig, limit: int | None) -> None:
+    """Write the table and its rejects, and record counts and facts. Raises DataError if the rows are refused."""
+    check_time_unit(inputs, contract)
+    inputs = inputs.with_words(words_by_column(contract.schema, contract.mapping, config))
     table, tally, inputs, contract = _read(draft, inputs, contract, config, limit)
     table = resolve_duplicates(table, tally, inputs, contract, draft)
     _record_facts(draft, tally, contract)
@@ -193,11 +198,23 @@ def _check_bad_rate(draft: TableDraft, tally: Tally, inputs: Inputs, contract: C
     share = f"{rejected / rows_in:.1%}, allowed {config.max_bad_rate:.1%}"
     reasons = ", ".join(f"{n:,} {reason}" for reason, n in tally.reasons.most_common(3))
     examples = "; ".join(_format_reject(reject) for reject in tally.examples)
-    most_common = tally.reasons.most_common(1)[0][0]
-    hint = time_hint(most_common, inputs, contract) or "Inspect the file with --check, or raise --max-bad-rate."
     raise DataError(
         f"{rejected:,} of {rows_in:,} rows are bad ({share}): {reasons}\n{examples}",
-        hint=_event_hint(tally.unknown_events) if most_common is Reason.UNKNOWN_EVENT else hint,
+        hint=_hint(tally, draft.rows, inputs, contract),
+    )
+
+
+def _hint(tally: Tally, rows: dict[str, int], inputs: Inputs, contract: Contract) -> str:
+    reason = tally.reasons.most_common(1)[0][0]
+    if reason is Reason.UNKNOWN_EVENT:
+        return _event_hint(tally.unknown_events)
+    field = next((reject.field for reject in tally.examples if reject.reason == reason), None)
+    if reason != Reason.MISSING or not field or not rows["out"]:
+        return time_hint(reason, inputs, contract) or INSPECT
+    share = math.ceil(100 * rows["rejected"] / rows["in"]) / 100
+    return (
+        f"Name a column of {field} that is never empty: --map {field}=COLUMN,"
+        f" or go without these rows: --max-bad-rate {share}"
     )
 
 

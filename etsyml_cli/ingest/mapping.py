@@ -6,6 +6,7 @@ The source of a table column is an input column, a path into its objects, a text
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -69,14 +70,14 @@ def suggest(schema: TableSchema, target: str, free: Iterable[str]) -> str | None
     """The column among `free` whose name matches the table column `target` or one of its aliases, or None."""
     column = schema.column(target)
     by_plain_name = {plain_name(name): name for name in reversed(list(free))}
-    names = (target, *column.aliases) if column else (target,)
+    names = map(plain_name, (target, *column.aliases) if column else (target,))
     return next((by_plain_name[name] for name in names if name in by_plain_name), None)
 
 
 def plain_name(name: str) -> str:
-    """The name in snake case: `Book-ID`, `bookId` and `book_id` are equal."""
-    split = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
-    return re.sub(r"[^a-z0-9]+", "_", split.lower()).strip("_")
+    """The letters and digits of the name, without case and accents: `Book-ID`, `bookid` and `book_id` are equal."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(letter for letter in letters if letter.isalnum())
 
 
 def check_names(

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from etsyml_cli.core.log import progress
 from etsyml_cli.ingest.columns import convert
+from etsyml_cli.ingest.continuation import Above, Rows, merge_continuations
 from etsyml_cli.ingest.contract import Checked, Contract, Problems, check_block
 from etsyml_cli.ingest.drop import ACTIVITY_SCHEMA, activity_of
 from etsyml_cli.ingest.duplicates import key_columns, keys_of
@@ -50,6 +50,14 @@ class Tally:
     notes: Counter[Note] = field(default_factory=Counter)
     new_keys: tuple[str, ...] = ()  # JSON keys that are not in the first lines of any file
 
+    def count(self, block: Block, checked: Checked, accepted: pa.Table, contract: Contract, file: str) -> None:
+        """Count how the cells of the block were read."""
+        self.notes.update(checked.notes)
+        self.emptied.count(checked, accepted, block, contract, file)
+        if len(self.unknown_events) < MAX_EVENTS:
+            self.unknown_events += _unknown_events(block, checked, contract)
+        self.ids = {name: self.ids.get(name, IdForms()) + forms for name, forms in checked.ids.items()}
+
     def reject(self, reject: Reject, draft: TableDraft) -> None:
         """Count the reject and write it to the rejects file."""
         draft.rejects.write(encode_reject(reject))
@@ -68,13 +76,13 @@ def read_rows(inputs: Inputs, contract: Contract, draft: TableDraft, limit: int 
     keys = RowGroups(_keys_writer(draft, contract, key)) if key else None
     active = RowGroups(_scratch_writer(draft, ACTIVITY, ACTIVITY_SCHEMA)) if "bots" in contract.drop.kinds else None
     with progress(f"ingest {contract.schema.name}") as advance:
-        for number, block in _blocks(inputs, contract, limit):
-            if active:
-                active.write(activity(block, contract))
-            rows, lines = _accept(block, contract, draft, tally, inputs.files[number][0].name)
-            table.write(rows)
+        blocks = _blocks(inputs, contract, limit)
+        if active:
+            blocks = _with_activity(blocks, contract, active)
+        for block in merge_continuations(_accepted(blocks, inputs, contract, draft, tally)):
+            table.write(block.rows)
             if keys:
-                keys.write(keys_of(rows, key, number, lines))
+                keys.write(keys_of(block.rows, key, block.file, block.lines))
             advance(len(block.lines))
     for scratch in (keys, active):
         if scratch:
@@ -97,11 +105,6 @@ def _keys_writer(draft: TableDraft, contract: Contract, key: list[str]) -> pq.Pa
 
 def _scratch_writer(draft: TableDraft, name: str, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(draft.scratch / name, schema, compression="lz4", use_dictionary=False)
-
-
-def activity(block: Block, contract: Contract) -> pa.Table:
-    """The users and the days of all rows of the block that have both; see drop.py."""
-    return activity_of(_values(block, contract, "user_id"), _values(block, contract, "created_at"))
 
 
 def _values(block: Block, contract: Contract, name: str) -> pa.Array:
@@ -132,25 +135,39 @@ def rejects_of(block: Block, problems: Problems, file: str) -> list[Reject]:
     return sorted(rejects, key=lambda reject: reject.line)
 
 
-def _accept(
-    block: Block, contract: Contract, draft: TableDraft, tally: Tally, file: str
-) -> tuple[pa.Table, NDArray[np.int64]]:
-    """The valid rows and their lines; rejects the other rows in file order."""
-    taken = take_only(block, contract.only, tally.seen)
-    checked = check_block(taken, contract)
-    for reject in rejects_of(taken, checked.problems, file):
-        tally.reject(reject, draft)
-    rows = checked.accepted()
-    tally.excluded.update({"only": block.n_rows - taken.n_rows})
-    tally.emptied.count(checked, rows, taken, contract, file)
-    if len(tally.unknown_events) < MAX_EVENTS:
-        tally.unknown_events += _unknown_events(taken, checked, contract)
-    tally.ids = {name: tally.ids.get(name, IdForms()) + forms for name, forms in checked.ids.items()}
-    tally.rows_in += block.n_rows
-    tally.notes.update(checked.notes)
-    tally.notes.update({note: len(lines) for note, lines in block.notes.items()})
-    tally.new_keys = tuple(dict.fromkeys((*tally.new_keys, *block.new_keys)))
-    return rows, np.delete(taken.lines, list(checked.problems))
+def _with_activity(
+    blocks: Iterator[tuple[int, Block]], contract: Contract, active: RowGroups
+) -> Iterator[tuple[int, Block]]:
+    """The blocks; writes the users and the days of all rows that have both, see drop.py."""
+    for number, block in blocks:
+        active.write(activity_of(_values(block, contract, "user_id"), _values(block, contract, "created_at")))
+        yield number, block
+
+
+def _accepted(
+    blocks: Iterator[tuple[int, Block]], inputs: Inputs, contract: Contract, draft: TableDraft, tally: Tally
+) -> Iterator[Rows]:
+    """The valid rows and those that continue them; rejects the other rows in file order."""
+    above = Above()
+    for number, block in blocks:
+        file = inputs.files[number][0].name
+        taken = take_only(block, contract.only, tally.seen)
+        tally.excluded.update({"only": block.n_rows - taken.n_rows})
+        checked = check_block(taken, contract)
+        continuations = above.continuations(number, checked.rows, checked.problems)
+        for row in continuations:
+            del checked.problems[row]
+        rows = checked.accepted()
+        tally.count(taken, checked, rows, contract, file)
+        for reject in rejects_of(taken, checked.problems, file):
+            tally.reject(reject, draft)
+        tally.rows_in += block.n_rows
+        tally.merged += len(continuations)
+        tally.notes.update({note: len(lines) for note, lines in block.notes.items()})
+        tally.new_keys = tuple(dict.fromkeys((*tally.new_keys, *block.new_keys)))
+        bad = np.array(sorted(checked.problems), dtype=np.int64)
+        positions = [row - int(bad.searchsorted(row)) for row in continuations]
+        yield Rows(number, rows, np.delete(taken.lines, bad), positions)
 
 
 def _unknown_events(block: Block, checked: Checked, contract: Contract) -> Counter[str]:

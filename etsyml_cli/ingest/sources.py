@@ -41,6 +41,10 @@ class Inputs:
         """Name, size and hash of each file."""
         return [msgspec.structs.replace(source_of(file.path), name=Path(file.name).name) for file, _ in self.files]
 
+    def header(self) -> list[str]:
+        """The columns of all files, each once."""
+        return list(dict.fromkeys(name for _, header in self.files for name in header.names))
+
     def with_keys(self, keys: list[str]) -> Inputs:
         """A copy in which each JSON Lines file also has these keys (a missing key is null)."""
         names = dict.fromkeys(keys)

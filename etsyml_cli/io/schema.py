@@ -11,6 +11,18 @@ from typing import Literal
 import pyarrow as pa
 
 from etsyml_cli.core.errors import UsageError, did_you_mean
+from etsyml_cli.io.aliases import (
+    BRANDS,
+    CATEGORIES,
+    CURRENCIES,
+    DESCRIPTIONS,
+    PRICES,
+    PRODUCT_IDS,
+    QUANTITIES,
+    REVIEWER_IDS,
+    TAGS,
+    TITLES,
+)
 
 SCHEMA_VERSION = 1
 
@@ -77,11 +89,11 @@ def _id(name: str, *aliases: str, required: bool = False) -> Column:
 
 
 def _listing_id() -> Column:
-    return _id("listing_id", "item_id", "item", "product_id", "book_id", "asin", "sku", "id", required=True)
+    return _id("listing_id", "item_id", "item", *PRODUCT_IDS, required=True)
 
 
 def _user_id(*, required: bool = False) -> Column:
-    return _id("user_id", "user", "uid", "customer_id", "buyer_id", "visitor_id", required=required)
+    return _id("user_id", "user", "uid", "customer_id", "buyer_id", "visitor_id", *REVIEWER_IDS, required=required)
 
 
 def _session_id() -> Column:
@@ -99,15 +111,15 @@ TABLES: dict[str, TableSchema] = {
         "listings",
         (
             _listing_id(),
-            Column("title", "text", True, ("name", "item_name", "movie_title", "book_title", "headline")),
-            _id("shop_id", "shop", "seller_id", "store_id", "brand", "publisher"),
+            Column("title", "text", True, TITLES),
+            _id("shop_id", "shop", "seller_id", "store_id", *BRANDS),
             _id("owner_id", "seller_user_id"),
-            Column("tags", "tags", aliases=("tag", "keywords", "class", "genres")),
-            Column("description", "text", aliases=("desc", "body", "text")),
-            Column("category", "text", aliases=("cat", "taxonomy", "article_type")),
-            Column("price", "price", aliases=("cost", "amount")),
-            Column("currency", "text", aliases=("currency_code",)),
-            Column("quantity", "count", aliases=("stock", "inventory", "qty")),
+            Column("tags", "tags", aliases=TAGS),
+            Column("description", "text", aliases=DESCRIPTIONS),
+            Column("category", "text", aliases=CATEGORIES),
+            Column("price", "price", aliases=PRICES),
+            Column("currency", "text", aliases=CURRENCIES),
+            Column("quantity", "count", aliases=QUANTITIES),
             _created_at(),
             Column("image", "path", aliases=("image_path", "photo", "img", "picture")),
             Column("images", "paths", aliases=("image_paths", "photos", "imgs", "pictures", "gallery")),

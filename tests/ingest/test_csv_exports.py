@@ -108,9 +108,9 @@ def test_check_says_that_positions_begin_at_1(run):
     content = "search_id,query,listing_id,position,event\ns,mug,1,0,click\ns,mug,2,1,click\n"
     code, out, _ = run("searches", "x.csv", content, "--check")
     assert code == 0
-    assert json.loads(out)["hints"] == [
-        "Positions are counted from 1. If yours are counted from 0, add 1 to each position."
-    ]
+    report = json.loads(out)
+    assert report["command"] is None
+    assert report["hint"] == "Positions are counted from 1. If yours are counted from 0, add 1 to each position."
 
 
 def test_no_row_of_random_files_is_lost():

@@ -77,7 +77,7 @@ def test_a_rejected_row_has_no_emptied_cells(tmp_path: Path, etsyml: Etsyml):
 def test_check_counts_what_would_be_emptied(tmp_path: Path, etsyml: Etsyml):
     file = listings(tmp_path, "price", ["5"] * 20 + ["POA"])
     report = json.loads(etsyml("ingest", "listings", file, "--check", "--json").out)
-    assert report["emptied"] == {"price: not a number": 1}
+    assert report["notes"]["emptied"] == {"price: not a number": 1}
     assert report["rejected"] == {}
 
 

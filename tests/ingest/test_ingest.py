@@ -90,7 +90,7 @@ EMPTIED = [
     ("listings", "quantity", 1.5, "not a whole number"),
     ("listings", "quantity", 2**60, "number too large"),
     ("listings", "shop_id", "Ann Author; " * 60, "id too long"),
-    ("listings", "tags", {"a": 1}, "not tags"),
+    ("listings", "tags", [["a"]], "not tags"),
     ("listings", "image", "../b.jpg", "path outside the image root"),
     ("listings", "image", "https://b.jpg", "URL, expected a file"),
     ("listings", "image", ["a.jpg"], "list of paths, meant for images"),

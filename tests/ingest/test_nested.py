@@ -175,10 +175,12 @@ def test_session_logs_become_impressions(etsyml, tmp_path):
     ]  # fmt: skip
     reject = json.loads((tmp_path / "w/tables/impressions.rejects.jsonl").read_text())
     assert (reject["line"], reject["field"], reject["reason"]) == (2, "listing_id", "missing value")
-    report = json.loads(etsyml("-w", tmp_path, "ingest", "impressions", file, "--explode", "items", "--check").out)
+    options = ("--explode", "items", "--max-bad-rate", "0.3", "--check")
+    report = json.loads(etsyml("-w", tmp_path, "ingest", "impressions", file, *options).out)
     assert "--explode items" in report["command"]
     assert report["config"]["map"] == {
-        "listing_id": "items.id", "clicked": "items.clicked", "position": "items.#", "created_at": "ts", "query": "q"
+        "listing_id": "items.id", "clicked": "items.clicked", "position": "items.#", "created_at": "ts", "query": "q",
+        "session_id": "session",
     }  # fmt: skip
     assert report["rejected"] == {"missing value": 1}
     limited = etsyml(*arguments, "--limit", "1", "--replace")

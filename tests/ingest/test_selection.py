@@ -292,7 +292,7 @@ def test_check_reports_owners_and_bots(tmp_path, etsyml: Etsyml):
     options = (*BOTS, "--only", "user_id=owner,crawler", "--drop", "owner")
     report = json.loads(etsyml("-w", tmp_path, "ingest", "favorites", path, "--json", "--check", *options).out)
     assert report["events"] == {"bots": 6, "owner": 2}
-    assert report["excluded"] == 7
+    assert report["rows"]["excluded"] == 9  # two of them by --drop owner
     assert "--only user_id=owner,crawler --drop owner" in report["command"]
 
 
@@ -316,5 +316,5 @@ def test_check_on_a_terminal_says_what_can_be_excluded(tmp_path, etsyml: Etsyml,
     monkeypatch.setattr("etsyml_cli.cli.show.is_interactive", lambda: True)
     options = (*BOTS, "--only", "user_id=busy,crawler")
     out = etsyml("-w", tmp_path, "ingest", "favorites", write(tmp_path, log()), "--check", *options).out
-    assert "4 of the first 16 rows would be excluded by --only" in out
+    assert "0 of the first 16 rows would be rejected, 4 excluded" in out
     assert "6 of the first 16 rows can be excluded by --drop bots: events of users with too many a day" in out

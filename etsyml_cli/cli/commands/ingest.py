@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,10 @@ from etsyml_cli.cli import complete, options, show
 from etsyml_cli.cli.given import refuse
 from etsyml_cli.cli.session import common_options, session
 from etsyml_cli.cli.settings import pairs, settings
+
+if TYPE_CHECKING:
+    from etsyml_cli.core.config import Resolved
+    from etsyml_cli.ingest.config import IngestConfig
 
 # option -> columns that it applies to
 ACTS_ON = {
@@ -57,7 +61,11 @@ def ingest(
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Read the export of a known program, such as shopify or opensearch-ubi."),
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Read the export of a known program, such as shopify or opensearch-ubi, or by your own YAML file.",
+            autocompletion=complete.presets,
+        ),
     ] = None,
     columns: Annotated[
         str | None, typer.Option(metavar="A,B,…", help="Names of the columns of a file without a header.")
@@ -137,7 +145,7 @@ def ingest(
     if check:
         refuse("with --check, which writes nothing", "out", "limit", "force", "replace")
     mapping = {**_saved_map(map_file), **pairs(map_, "--map", may_be_empty=True)}
-    chosen = settings(
+    found = settings(
         "ingest",
         config,
         set_,
@@ -160,7 +168,8 @@ def ingest(
             "max_bad_rate": max_bad_rate,
             "image_root": image_root,
         },
-    ).value
+    )
+    chosen = found.value if preset is None else _completed(found, preset, table)
     if check:
         from etsyml_cli.cli.check_report import show_check
         from etsyml_cli.ingest.check import check as look
@@ -221,6 +230,14 @@ def _weights(text: str) -> dict[str, float]:
         except ValueError:
             raise UsageError(f"--weight-map {name}={number}: not a number", hint=f"For example: {name}=1") from None
     return weights
+
+
+def _completed(found: Resolved[IngestConfig], preset: str, table: str) -> IngestConfig:
+    """The configuration completed by the preset."""
+    from etsyml_cli.ingest.presets import load_preset, with_preset
+
+    given = [key for key, origin in found.origins.items() if origin != "default"]
+    return with_preset(found.value, given, load_preset(preset), table)
 
 
 def _saved_map(file: Path | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etsyml_cli.ingest.formats.cells import BATCH_ROWS, Cells, concatenate, to_cells
+from etsyml_cli.ingest.lists import list_in_text
 
 MAX_PATHS = 2_000
 MAX_DEPTH = 8
@@ -137,12 +138,13 @@ def _add_paths(paths: dict[str, None], prefix: str, value: Any, depth: int) -> N
 
 
 def decoded(value: Any) -> Any:
-    """The value of a JSON text; pairs (an Arrow map) as an object; other values as they are."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+    """The value of a JSON text, or the list of another text; pairs (an Arrow map) as an object; others as they are."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "[", "("):
         try:
             return msgspec.json.decode(value)
         except (msgspec.DecodeError, RecursionError):
-            return value
+            elements = list_in_text(value)
+            return value if elements is None else elements
     if isinstance(value, list) and value and isinstance(value[0], tuple):
         return dict(value)
     return value

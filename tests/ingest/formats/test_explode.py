@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from etsyml_cli.ingest.formats import arrow, explode
 from etsyml_cli.ingest.formats import files as input_files
 from etsyml_cli.ingest.formats.cells import Note
+from etsyml_cli.ingest.formats.csv_options import CsvOptions
 from etsyml_cli.ingest.formats.files import Header, InputFile, detect_format
 from etsyml_cli.ingest.formats.formats import RawTexts, read_blocks, read_header
 from etsyml_cli.ingest.formats.paths import has_path, paths_in, place_of, value_at, values_of
@@ -68,7 +69,7 @@ def write(folder: Path, kind: str, rows: list[dict[str, Any]]) -> InputFile:
             pq.write_table(pa.Table.from_pylist(rows, ARROW_SCHEMA), path, row_group_size=3)
         case _:
             feather.write_feather(pa.Table.from_pylist(rows, ARROW_SCHEMA), str(path), chunksize=3)
-    return detect_format(path, path.name, None)
+    return detect_format(path, path.name, CsvOptions())
 
 
 def read(file: InputFile, header: Header, columns: list[str]) -> tuple[list[tuple], list[int], list[int]]:
@@ -180,7 +181,7 @@ def has_object(value: Any) -> bool:
 def test_the_column_with_the_longest_name_wins(tmp_path):
     rows = [{"a": {"b": {"c": 1}}, "a.b": {"c": 2}, "a.b.d": 3}]
     (tmp_path / "x.jsonl").write_text(json.dumps(rows[0]))
-    file = detect_format(tmp_path / "x.jsonl", "x", None)
+    file = detect_format(tmp_path / "x.jsonl", "x", CsvOptions())
     names = ["a.b.c", "a.b.d", "a.b"]
     assert read(file, read_header(file), names)[0] == [(2, 3, {"c": 2})]
     assert place_of("b.c", ["a"]) is None
@@ -195,7 +196,7 @@ def test_a_json_text_is_read_as_json():
 def test_a_map_of_arrow_is_an_object(tmp_path):
     column = pa.array([[("k", 1)], None, []], pa.map_(pa.string(), pa.int64()))
     pq.write_table(pa.table({"m": column}), tmp_path / "x.parquet")
-    file = detect_format(tmp_path / "x.parquet", "x", None)
+    file = detect_format(tmp_path / "x.parquet", "x", CsvOptions())
     assert read_header(file).nested == {"m"}
     assert read(file, read_header(file), ["m.k"])[0] == [(1,), (None,), (None,)]
 
@@ -205,7 +206,7 @@ def test_the_first_rows_of_exploded_blocks_may_cut_a_line(tmp_path_factory, size
     path = tmp_path_factory.mktemp("x") / "x.jsonl"
     lines = [json.dumps({"i": list(range(k))}) if k else "broken" for k in sizes]
     path.write_text('{"i": [7]}\n' + "\n".join(lines))
-    file = detect_format(path, "x", None)
+    file = detect_format(path, "x", CsvOptions())
     expected = [(1, 7)] + [(line, i) for line, k in enumerate(sizes, 2) for i in (range(k) if k else [None])]
     got = []
     with pytest.MonkeyPatch.context() as patch:
@@ -223,7 +224,7 @@ def test_the_first_rows_of_exploded_blocks_may_cut_a_line(tmp_path_factory, size
 
 def test_raw_texts_of_exploded_rows_are_those_of_their_line(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"i":[1,2]}\n{"i":[]}\n{"i":[3,4]}\n')
-    file = detect_format(tmp_path / "x.jsonl", "x", None)
+    file = detect_format(tmp_path / "x.jsonl", "x", CsvOptions())
     header = exploded(read_header(file), "i")
     block = next(read_blocks(file, header, ["i"]))
     assert [block.raw(i) for i in range(5)] == [b'{"i":[1,2]}'] * 2 + [b'{"i":[]}'] + [b'{"i":[3,4]}'] * 2
@@ -234,6 +235,6 @@ def test_raw_texts_of_exploded_rows_are_those_of_their_line(tmp_path):
 def test_a_long_text_beside_a_long_list_is_cut_into_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(explode, "MAX_TEXT_BYTES", 10_000)
     (tmp_path / "x.jsonl").write_text(json.dumps({"title": "x" * 1_000, "i": list(range(100))}))
-    file = detect_format(tmp_path / "x.jsonl", "x", None)
+    file = detect_format(tmp_path / "x.jsonl", "x", CsvOptions())
     blocks = list(read_blocks(file, exploded(read_header(file), "i"), ["title", "i"]))
     assert [len(block.lines) for block in blocks] == [10] * 10
