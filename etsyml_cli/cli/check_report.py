@@ -10,7 +10,7 @@ from etsyml_cli.cli import show
 from etsyml_cli.cli.session import in_this_workspace, session
 
 if TYPE_CHECKING:
-    from etsyml_cli.ingest.check import CheckReport, ColumnInfo, Trial
+    from etsyml_cli.ingest.check.check import CheckReport, ColumnInfo, Trial
 
 SAMPLE_WIDTH = 30
 
@@ -47,7 +47,7 @@ def show_check(report: CheckReport) -> None:
 
 
 def _show_urls(report: CheckReport) -> None:
-    from etsyml_cli.ingest.guess import URLS
+    from etsyml_cli.ingest.check.guess import URLS
 
     columns = [column.name for column in report.columns if column.kind == URLS]
     if report.table == "listings" and columns:

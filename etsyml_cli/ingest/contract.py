@@ -13,16 +13,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etsyml_cli.ingest.columns import Reasons, convert
-from etsyml_cli.ingest.combine import combine_parts
 from etsyml_cli.ingest.config import MergeWeights
-from etsyml_cli.ingest.drop import Drop
 from etsyml_cli.ingest.formats.cells import Block, Note
-from etsyml_cli.ingest.ids import IdForms, id_forms
 from etsyml_cli.ingest.mapping import Mapping, complete_groups
-from etsyml_cli.ingest.only import Only
-from etsyml_cli.ingest.rules import Rules
-from etsyml_cli.ingest.weights import look_up_weights
+from etsyml_cli.ingest.selection.drop import Drop
+from etsyml_cli.ingest.selection.only import Only
+from etsyml_cli.ingest.values.columns import Reasons, convert
+from etsyml_cli.ingest.values.combine import combine_parts
+from etsyml_cli.ingest.values.ids import IdForms, id_forms
+from etsyml_cli.ingest.values.rules import Rules
+from etsyml_cli.ingest.values.weights import look_up_weights
 from etsyml_cli.io.rejects import Reason
 from etsyml_cli.io.schema import TableSchema, arrow_schema
 

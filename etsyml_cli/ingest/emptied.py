@@ -11,7 +11,7 @@ from etsyml_cli.core.errors import DataError
 from etsyml_cli.ingest.contract import Checked, Contract
 from etsyml_cli.ingest.formats.cells import Block
 from etsyml_cli.ingest.formats.files import InputFile
-from etsyml_cli.ingest.photo_paths import download_hint
+from etsyml_cli.ingest.values.photo_paths import download_hint
 from etsyml_cli.io.rejects import HINTS, Reason
 from etsyml_cli.io.schema import TableSchema
 

@@ -13,20 +13,20 @@ import msgspec
 
 from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.core.log import logger
+from etsyml_cli.ingest.check.guess import guess_event
 from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.contract import Contract
-from etsyml_cli.ingest.drop import Drop, check_drop
+from etsyml_cli.ingest.duplicates.resolve_duplicates import resolve_duplicates
 from etsyml_cli.ingest.emptied import check_emptied_rate
 from etsyml_cli.ingest.empty import words_by_column
-from etsyml_cli.ingest.guess import guess_event
-from etsyml_cli.ingest.only import check_only, nothing_taken
 from etsyml_cli.ingest.presets import fit
-from etsyml_cli.ingest.resolve_duplicates import resolve_duplicates
 from etsyml_cli.ingest.rows import Tally, read_rows
-from etsyml_cli.ingest.rules import build_rules
+from etsyml_cli.ingest.selection.drop import Drop, check_drop
+from etsyml_cli.ingest.selection.only import check_only, nothing_taken
 from etsyml_cli.ingest.sources import Inputs, common_mapping, open_inputs
 from etsyml_cli.ingest.time_unit import check_time_unit, time_hint
-from etsyml_cli.ingest.weights import check_weights
+from etsyml_cli.ingest.values.rules import build_rules
+from etsyml_cli.ingest.values.weights import check_weights
 from etsyml_cli.io.artifact import Plan, source_of
 from etsyml_cli.io.rejects import Reason, Reject
 from etsyml_cli.io.schema import EVENTS, TableSchema, table_schema

@@ -11,19 +11,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etsyml_cli.core.log import progress
-from etsyml_cli.ingest.columns import convert
-from etsyml_cli.ingest.continuation import Above, Rows, merge_continuations
 from etsyml_cli.ingest.contract import Checked, Contract, Problems, check_block
-from etsyml_cli.ingest.drop import ACTIVITY_SCHEMA, activity_of
-from etsyml_cli.ingest.duplicates import key_columns, keys_of
+from etsyml_cli.ingest.duplicates.continuation import Above, Rows, merge_continuations
+from etsyml_cli.ingest.duplicates.duplicates import key_columns, keys_of
 from etsyml_cli.ingest.emptied import EmptiedCells
 from etsyml_cli.ingest.formats.cells import Block, Note
 from etsyml_cli.ingest.formats.formats import read_blocks
-from etsyml_cli.ingest.ids import IdForms
-from etsyml_cli.ingest.markup import decode_block
-from etsyml_cli.ingest.only import Seen, take_only
+from etsyml_cli.ingest.selection.drop import ACTIVITY_SCHEMA, activity_of
+from etsyml_cli.ingest.selection.only import Seen, take_only
 from etsyml_cli.ingest.sources import Inputs
-from etsyml_cli.ingest.values import text_of
+from etsyml_cli.ingest.values.columns import convert
+from etsyml_cli.ingest.values.ids import IdForms
+from etsyml_cli.ingest.values.markup import decode_block
+from etsyml_cli.ingest.values.values import text_of
 from etsyml_cli.io.rejects import Reason, Reject, encode_reject, raw_text
 from etsyml_cli.io.schema import arrow_schema
 from etsyml_cli.io.tables import RowGroups, TableDraft, parquet_writer

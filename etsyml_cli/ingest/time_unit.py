@@ -11,7 +11,7 @@ from etsyml_cli.core.errors import DataError
 from etsyml_cli.ingest.config import TimeUnit
 from etsyml_cli.ingest.contract import Contract
 from etsyml_cli.ingest.sources import Inputs, first_blocks
-from etsyml_cli.ingest.times import compact_date, is_number
+from etsyml_cli.ingest.values.times import compact_date, is_number
 from etsyml_cli.io.rejects import HINTS, Reason
 
 ROWS = 10_000  # the first rows of the input, from which the unit is judged

@@ -172,7 +172,7 @@ def ingest(
     chosen = found.value if preset is None else _completed(found, preset, table)
     if check:
         from etsyml_cli.cli.check_report import show_check
-        from etsyml_cli.ingest.check import check as look
+        from etsyml_cli.ingest.check.check import check as look
 
         show_check(look(table, files, config=chosen, listings=session.workspace.table("listings")))
         return

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etsyml_cli.ingest.formats.cells import BATCH_ROWS, Cells, concatenate, to_cells
-from etsyml_cli.ingest.lists import list_in_text
+from etsyml_cli.ingest.values.lists import list_in_text
 
 MAX_PATHS = 2_000
 MAX_DEPTH = 8
