@@ -16,7 +16,14 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared/data"
-ON_SAMPLE_DATA = ("README.md", "docs/ads.md", "docs/coming-from.md", "docs/personalization.md", "docs/settings.md")
+ON_SAMPLE_DATA = (
+    "README.md",
+    "docs/ads.md",
+    "docs/coming-from.md",
+    "docs/files.md",
+    "docs/personalization.md",
+    "docs/settings.md",
+)
 ON_PUBLIC_DATA = ("docs/bring-your-own-logs.md",)
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
