@@ -10,10 +10,10 @@ import pyarrow as pa
 from etsyml_cli.core.errors import DataError
 from etsyml_cli.ingest.contract import Checked, Contract
 from etsyml_cli.ingest.formats.cells import Block
-from etsyml_cli.ingest.formats.files import InputFile
+from etsyml_cli.ingest.sources import Inputs
+from etsyml_cli.ingest.time_unit import time_hint
 from etsyml_cli.ingest.values.photo_paths import download_hint
-from etsyml_cli.io.rejects import HINTS, Reason
-from etsyml_cli.io.schema import TableSchema
+from etsyml_cli.io.rejects import Reason
 
 EXAMPLES = 3  # per column
 MAX_COLUMNS = 3  # in the message of an error
@@ -60,8 +60,8 @@ class EmptiedCells:
         }
 
 
-def check_emptied_rate(cells: EmptiedCells, limit: float, schema: TableSchema, file: InputFile) -> None:
-    """Raise DataError if more than this share of the values of an optional column are bad; `file` is the first one."""
+def check_emptied_rate(cells: EmptiedCells, limit: float, inputs: Inputs, contract: Contract) -> None:
+    """Raise DataError if more than this share of the values of an optional column are bad."""
     columns = cells.above(limit)
     if not columns:
         return
@@ -71,11 +71,17 @@ def check_emptied_rate(cells: EmptiedCells, limit: float, schema: TableSchema, f
         for column, n in list(columns.items())[:MAX_COLUMNS]
     ]
     reasons = dict.fromkeys(reason for (column, reason), _ in cells.reasons.most_common() if column in columns)
-    advice = [download_hint(file) if reason is Reason.URL else HINTS.get(reason, "") for reason in reasons]
-    leave_out = " ".join(f"--map {column}=" for column in columns if schema.column(column))
+    advice = [_advice(reason, inputs, contract) for reason in reasons]
+    leave_out = " ".join(f"--map {column}=" for column in columns if contract.schema.column(column))
     choices = [f"Leave out: {leave_out}."] if leave_out else []
     choices.append("Empty the bad cells and keep the rest: --set max_emptied_rate=1")
     raise DataError("\n".join(lines), hint=" ".join(filter(None, [*advice, *choices])))
+
+
+def _advice(reason: Reason, inputs: Inputs, contract: Contract) -> str | None:
+    if reason is Reason.URL:
+        return download_hint(inputs.files[0][0])
+    return time_hint(reason, inputs, contract)
 
 
 def _cut(text: str) -> str:

@@ -126,7 +126,7 @@ def fill_table(draft: TableDraft, inputs: Inputs, contract: Contract, config: In
     table = resolve_duplicates(table, tally, inputs, contract, draft)
     _record_facts(draft, tally, contract)
     _check_bad_rate(draft, tally, inputs, contract, config)
-    check_emptied_rate(tally.emptied, config.max_emptied_rate, contract.schema, inputs.files[0][0])
+    check_emptied_rate(tally.emptied, config.max_emptied_rate, inputs, contract)
     _report_readings(tally)
     seal(table.writer, draft)
 

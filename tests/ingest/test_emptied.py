@@ -89,6 +89,20 @@ def test_amounts_and_marks_are_counted(tmp_path: Path, etsyml: Etsyml):
     assert "numbers with thousands marks: 2" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("time", "advice"),
+    [
+        ("1709287200", "Use --time-unit s:"),
+        ("1709287200123", "Use --time-unit ms:"),
+        ("45352.5", "use --time-unit excel and give the time zone, such as --tz UTC"),
+    ],
+)
+def test_the_unit_of_optional_times_is_named(tmp_path: Path, etsyml: Etsyml, time: str, advice: str):
+    ended = etsyml("-w", tmp_path / "w", "ingest", "listings", listings(tmp_path, "created_at", [time, time]))
+    assert ended.code == 4
+    assert advice in ended.err
+
+
 @pytest.mark.skipif(shutil.which("wget") is None, reason="wget is not installed")
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_the_advice_for_urls_of_photos_works_to_the_letter(tmp_path: Path, etsyml: Etsyml, monkeypatch, kind):
