@@ -26,6 +26,7 @@ MAX_DIGITS = 300  # Python refuses to read integers of thousands of digits
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+_ISO_DATE = re.compile(r"\d{4}(?:-\d{2}-\d{2}|\d{4}|-?W\d{2}(?:-?\d)?)(?=$|[T ])", re.ASCII)
 _END_OF_DAY = re.compile(r"(\d{4}-\d{2}-\d{2}[T ])24(:00(?::00(?:[.,]0+)?)?)(Z|[-+]\d{2}:?\d{2})?", re.ASCII)
 
 
@@ -63,6 +64,8 @@ REWRITES = [  # in this order
     Rewrite("^([0-9-]{10})[T ]([0-9]):", r"\1T0\2:"),
     Rewrite(f"^([0-9]{{4}}){_TWO}{_TWO}[T ]{_TWO}{_TWO}{_TWO}", r"\1-\2-\3T\4:\5:\6"),
     Rewrite(f"^([0-9]{{4}})-?{_TWO}-?{_TWO}Z$", r"\1-\2-\3T00:00Z"),
+    Rewrite(f"^({_YEAR}){_TWO}{_TWO}{_TWO}{_TWO}(Z|{_OFFSET})$", r"\1-\2-\3T\4:\5\6"),
+    Rewrite(f"^({_YEAR}){_TWO}{_TWO}{_TWO}{_TWO}{_TWO}(Z|{_OFFSET})$", r"\1-\2-\3T\4:\5:\6\7"),
 ]
 # Whole numbers. None of them is a time between 1990 and 2032 in any unit. Two-digit years are 2000 to 2049 without
 # 2020, because 20010115 is rather the day 2001-01-15 than the hour 2020-01-01 15:00.
@@ -125,7 +128,9 @@ def _from_text(text: str) -> datetime:
 
 
 def _from_iso(text: str) -> datetime | None:
-    """The time; 24:00 is the end of the day."""
+    """The time; 24:00 is the end of the day. The separator is T or a blank: Python would take any character for it."""
+    if not _ISO_DATE.match(text):
+        return None
     end_of_day = _END_OF_DAY.fullmatch(text)
     try:
         if end_of_day is None:

@@ -272,3 +272,25 @@ def test_excel_days_in_a_zone():
         micros(datetime(2024, 7, 1, 4, tzinfo=UTC)),
     ]
     assert both([1e300, -5.0, float("nan")], rules)[:2] == [Reason.TIME_OUT_OF_RANGE] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("20240301123456Z", datetime(2024, 3, 1, 12, 34, 56, tzinfo=UTC)),
+        ("20240301123456+0100", datetime(2024, 3, 1, 11, 34, 56, tzinfo=UTC)),
+        ("20240301123456 UTC", datetime(2024, 3, 1, 12, 34, 56, tzinfo=UTC)),
+        ("202403011030Z", datetime(2024, 3, 1, 10, 30, tzinfo=UTC)),
+    ],
+)
+def test_compact_times_with_a_zone(text, read):
+    micros = int(read.timestamp()) * 1_000_000
+    assert parse_time(text, PLAIN) == micros
+    converted, _ = convert(Cells(pa.array([text])), Column("t", "time"), PLAIN)
+    assert converted.cast(pa.int64()).to_pylist() == [micros]
+
+
+@pytest.mark.parametrize("text", ["2024-03-01x10:00:00Z", "20240301_10:00Z"])
+def test_another_separator_is_not_a_time(text):
+    with pytest.raises(BadValueError):
+        parse_time(text, PLAIN)
