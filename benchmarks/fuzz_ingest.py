@@ -1,6 +1,7 @@
 """Ingest small random files: each ends in rows read = written + merged + rejected, or in an error that a user can fix.
 
 Files are CSV, TSV or JSON Lines with the quotes, escapes, delimiters, empty lines and odd bytes of damaged exports.
+Two costs of each run that matter little for small files are saved: fsync, and a new database.
 Number of files: `python -m benchmarks fuzz_ingest`, or `python -m benchmarks.fuzz_ingest 2000`.
 """
 
@@ -16,10 +17,14 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from unittest.mock import patch
 
+import duckdb
+import pyarrow.parquet as pq
+
 from etsyml_cli.core.errors import EtsymlError
 from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.formats import files as input_files
 from etsyml_cli.ingest.ingest import ingest
+from etsyml_cli.io.tables import rejects_path
 
 FILES = 100_000
 BATCH = 1_000
@@ -110,19 +115,32 @@ def outcome(seed: int, folder: Path) -> str:
     path = folder / draw.choice(("x.jsonl", "x") if is_json else ("x.csv", "x.tsv", "x", "x.dat"))
     path.write_bytes(random_text(draw, TABLES[table], is_json=is_json).encode("utf-8", "surrogateescape"))
     config = random_config(draw, TABLES[table])
+    out = folder / "out.parquet"
     try:
-        with patch.object(input_files, "CHUNK_BYTES", draw.choice((7, 64, 4 << 20))):
-            rows = ingest(table, [str(path)], out=folder / "out.parquet", config=config, force=True).rows
+        with patch.object(input_files, "CHUNK_BYTES", draw.choice((7, 64, *[4 << 20] * 4))):
+            rows = ingest(table, [str(path)], out=out, config=config, force=True).rows
     except EtsymlError as error:
         return type(error).__name__
-    assert rows["in"] == rows["out"] + rows["merged"] + rows["rejected"], f"seed {seed}: {rows}"
+    written, rejected = pq.read_metadata(out).num_rows, len(rejects_path(out).read_bytes().splitlines())
+    assert (written, rejected) == (rows["out"], rows["rejected"]), f"{rows}, but {written} and {rejected} in the files"
+    assert rows["in"] == written + rows["merged"] + rejected, rows
+    assert rows["in"] == (_rows_on_lines(path.read_bytes()) if path.suffix == ".jsonl" else rows["in"]), rows
     return "rows"
+
+
+def _rows_on_lines(data: bytes) -> int:
+    return sum(1 for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip())
 
 
 def fuzz(seeds: range) -> Counter[str]:
     """Ingest a file per seed, and count how they end."""
     outcomes: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as folder:
+    shared = duckdb.connect(config={"threads": 1, "preserve_insertion_order": False})
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch("duckdb.connect", lambda **_: shared.cursor()),
+        patch("os.fsync", lambda _: None),
+    ):
         for seed in seeds:
             try:
                 outcomes[outcome(seed, Path(folder))] += 1

@@ -38,7 +38,7 @@ Row = dict[str, object]
 
 
 def impressions(n: int) -> Iterator[Row]:
-    """Promoted-listing impressions over 30 days, 4.5% clicked; each invalid one has a position of 0."""
+    """Promoted-listing impressions over 30 days, 4.5% clicked; each invalid one has `clicked` of 2."""
     draw = random.Random(0)
     for i in range(n):
         second = i * 30 * 86_400 // n
@@ -50,10 +50,10 @@ def impressions(n: int) -> Iterator[Row]:
             "query": f"{draw.choice(WORDS)} {draw.choice(WORDS)}",
             "listing_id": f"L{draw.randrange(60_000)}",
             "shop_id": f"shop {draw.randrange(3_000)}",
-            "position": draw.randrange(1, 11) if i % ROWS_A_BAD_ONE else 0,
+            "position": draw.randrange(1, 11),
             "price": round(draw.lognormvariate(3, 0.7), 2),
             "bid": round(draw.uniform(0.05, 0.9), 2),
-            "clicked": int(draw.random() < 0.045),
+            "clicked": int(draw.random() < 0.045) if i % ROWS_A_BAD_ONE else 2,
             "converted": int(draw.random() < 0.003),
         }
 

@@ -55,6 +55,7 @@ _FORMATS: dict[str, Format] = {
     ".ipc": "arrow",
 }
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_UTF16_SAMPLE = 32  # bytes
 _UTF8_BOM = b"\xef\xbb\xbf"
 
 _JSON = re.compile(r'\[\s*\{|\{\s*"')
@@ -129,13 +130,24 @@ def detect_format(path: Path, name: str, csv: CsvOptions) -> InputFile:
 
 def _check_supported(file: InputFile, start: bytes) -> None:
     """Raise InputError if the format is recognized but not supported."""
-    if start[:2] in _UTF16_BOMS and file.csv.encoding == "utf-8":
-        raise InputError(f"{file.name}: UTF-16 text", hint="Give its encoding: --encoding utf-16")
+    encoding = _utf16_of(start)
+    if encoding and file.format in ("csv", "jsonl") and file.csv.encoding == "utf-8":
+        raise InputError(f"{file.name}: UTF-16 text", hint=f"Give its encoding: --encoding {encoding}")
     may_be_json = file.format == "jsonl" or (file.format == "csv" and _JSON.match(_text(start)))
     if may_be_json and (foreign := json_kind(_text(start))):
         raise refusal(file, foreign)
     if file.format in ("parquet", "arrow") and file.compression:
         raise refusal(file, COMPRESSED_COLUMNS)
+
+
+def _utf16_of(start: bytes) -> str | None:
+    """The encoding of a UTF-16 text, also of one without a byte order mark whose first letters are ASCII."""
+    if start[:2] in _UTF16_BOMS:
+        return "utf-16"
+    even, odd = set(start[:_UTF16_SAMPLE:2]), set(start[1:_UTF16_SAMPLE:2])
+    if odd == {0} and 0 not in even:
+        return "utf-16-le"
+    return "utf-16-be" if even == {0} and 0 not in odd else None
 
 
 def refusal(file: InputFile, foreign: Foreign) -> InputError:

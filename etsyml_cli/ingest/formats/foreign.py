@@ -138,8 +138,10 @@ def _pickle(start: bytes, _path: Path, _compression: Compression | None) -> Fore
 
 
 def _binary(start: bytes, _path: Path, _compression: Compression | None) -> Foreign | None:
-    """Any other file with many bytes that no text in UTF-8 or UTF-16 contains."""
+    """Any other file with many bytes that no text in UTF-8 or UTF-16 contains, and one of null bytes only."""
     sample = start[:4096]
+    if sample and not sample.strip(b"\x00"):
+        return Foreign("a file of null bytes", "Its content is lost: export or download the file again.")
     if b"\x00" not in sample or re.search(rb"\x00[,;\t\n]|[,;\t\n]\x00", sample):
         return None
     if len(re.findall(rb"[\x01-\x08\x0e-\x1a\x7f]", sample)) < max(32, len(sample) / 10):

@@ -356,3 +356,25 @@ def test_a_single_line_with_the_columns_and_a_list_is_a_row(etsyml, tmp_path):
 def test_json_lines_named_csv_are_json_lines(etsyml, tmp_path):
     (tmp_path / "x.csv").write_text(JSON_LINES)
     expect_rows(etsyml, tmp_path / "w", tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_is_named_with_and_without_a_byte_order_mark_and_the_hint_works(
+    etsyml: Etsyml, tmp_path: Path, name: str, encoding: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes((CSV if name == "x.csv" else JSON_LINES).encode(encoding))
+    command = ["ingest", "listings", str(path), "--out", str(tmp_path / "out.parquet")]
+    refused = etsyml(*command)
+    assert refused.code == 3
+    assert f"UTF-16 text\n  Give its encoding: --encoding {encoding}\n" in refused.err
+    assert etsyml(*command, "--encoding", encoding).code == 0
+    assert pq.read_metadata(tmp_path / "out.parquet").num_rows == len(ROWS)
+
+
+def test_a_file_of_null_bytes_is_named(etsyml: Etsyml, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(bytes(5_000))
+    refused = etsyml("ingest", "listings", str(path))
+    assert (refused.code, "a file of null bytes" in refused.err) == (3, True)
