@@ -12,6 +12,7 @@ BENCHMARKS = (
     "audit",
     "writers",
     "ingest",
+    "fuzz_ingest",
     "sample",
     "photos",
     "neighbors",

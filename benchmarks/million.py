@@ -73,7 +73,7 @@ def command(root: Path, name: str, *arguments: str) -> list[str]:
 def matching(root: Path, query: str) -> int:
     from etsyml_cli.search.index import load_index
     from etsyml_cli.search.store import load_model
-    from etsyml_cli.text.words import tokenize
 
-    index = load_index(root / "many/indexes/ltr", load_model(root / "market/models/ltr"))
-    return len(index.postings.matching(tokenize(query))[0])
+    ranker = load_model(root / "market/models/ltr")
+    index = load_index(root / "many/indexes/ltr", ranker)
+    return len(index.postings.matching(ranker.state.words.tokenize(query))[0])

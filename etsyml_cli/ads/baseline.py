@@ -35,7 +35,7 @@ def baseline_rates(log: AdLog, listings: pa.Table | None, config: CtrConfig, spl
     columns = [column for column in dict.fromkeys(["listing_id", *ids, *row_inputs(ids)]) if column in log.columns]
     derived = DerivedColumns(ids, listings)
     bits = min(config.bits, MAX_BITS)
-    hasher = RowHasher(categorical=ids, bits=bits, listings=listings)
+    hasher = RowHasher(categorical=ids, bits=bits, listings=listings, tokenize=config.tokenize)
     candidates = []
     for alpha in ALPHAS:
         part = Part(replace(config, bits=bits, alpha=alpha, negatives=1.0), new_state(bits), hasher)

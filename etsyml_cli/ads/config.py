@@ -7,6 +7,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from etsyml_cli.core.config import Config
+from etsyml_cli.text.language import Plurals, tokenizer_for
+from etsyml_cli.text.tokenize import Tokenizer
 
 NotNegative = Annotated[float, Meta(ge=0)]
 Cross = Annotated[tuple[str, ...], Meta(min_length=2)]
@@ -55,6 +57,7 @@ class CtrConfig(Config, frozen=True):
 
     features: AdFeatures = AdFeatures()
     history: AdHistory | None = AdHistory()
+    plurals: Plurals = "auto"  # a trained model has the decision
     days: Annotated[int, Meta(ge=1)] = 7
     cold: Annotated[int, Meta(ge=1)] = 50
     photo_dim: Annotated[int, Meta(ge=0)] = 64
@@ -72,3 +75,8 @@ class CtrConfig(Config, frozen=True):
     def columns(self) -> list[str]:
         """All columns that the models use, without duplicates."""
         return list(dict.fromkeys([*self.features.columns(), *(self.history.columns() if self.history else [])]))
+
+    @property
+    def tokenize(self) -> Tokenizer:
+        """The tokenizer of a trained model's texts."""
+        return tokenizer_for(self.plurals)

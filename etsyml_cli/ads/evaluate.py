@@ -16,7 +16,7 @@ from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.learn import learn_model
 from etsyml_cli.ads.listing_features import shuffle_photos
 from etsyml_cli.ads.log.log import CLICKED, IMPRESSIONS, SEARCHES, AdLog, open_log
-from etsyml_cli.ads.side_inputs import SideInputs
+from etsyml_cli.ads.side_inputs import SideInputs, check_side_inputs
 from etsyml_cli.ads.slices import VariantScores, compared_with, measure_days, measure_slices
 from etsyml_cli.ads.split import split_days
 from etsyml_cli.ads.store import Origin, base_rate_of, load_model, manifest_of, origin_of, side_inputs_of
@@ -75,9 +75,9 @@ def evaluate(inputs: EvaluationInputs, metrics: list[MetricName], seed: int) -> 
     backtest measures each of the last days that have rows, with a model of the same configuration that was trained on
     the days before. If the model uses photos, the variants of PERMUTED are its predictions with shuffled photos.
 
-    Raises InputError for another table than the model was trained on, DataError if there is no test set or its rows
-    are of one class only, and UsageError for an unknown baseline, for more backtest days than the log has, and for
-    `truth` if the model does not predict clicks on ads.
+    Raises InputError for another table than the model was trained on, DataError if there is no test set, its rows are
+    of one class only, or no listing of the log is in the listings table, and UsageError for an unknown baseline, for
+    more backtest days than the log has, and for `truth` if the model does not predict clicks on ads.
     """
     for metric in metrics:
         metric.shape(RowMetric)  # raises UsageError before anything is read
@@ -100,7 +100,9 @@ def inputs_of(inputs: EvaluationInputs) -> TrainedOn:
         listings = None
     elif listings is None:
         raise UsageError(f"{inputs.model} was trained with a listings table", hint="Add --listings.")
-    return TrainedOn(origin_of(inputs.model), _log_of(inputs), side_inputs_of(inputs.model, listings, inputs.images))
+    log, side = _log_of(inputs), side_inputs_of(inputs.model, listings, inputs.images)
+    check_side_inputs(log.listings(), side, listings, inputs.images)
+    return TrainedOn(origin_of(inputs.model), log, side)
 
 
 def on_test_days(model: Path, trained_on: TrainedOn, truth: Path | None = None) -> TestRun:

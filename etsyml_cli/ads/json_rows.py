@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from etsyml_cli.ads.click_model import input_columns
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.core.errors import InputError
-from etsyml_cli.ingest.rules import Rules
-from etsyml_cli.ingest.values import parse
+from etsyml_cli.ingest.values.rules import Rules
+from etsyml_cli.ingest.values.values import parse
 from etsyml_cli.io.schema import ARROW_TYPES, Column, table_schema
 from etsyml_cli.io.text import numbered_lines
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +16,7 @@ from etsyml_cli.core.rng import generator
 from etsyml_cli.photos.reduced import photo_svd, reduced, reduced_width
 from etsyml_cli.photos.svd import Svd
 from etsyml_cli.text.hashing import Numbers
+from etsyml_cli.text.tokenize import Tokenizer, Words
 
 QUERY = "query"
 
@@ -31,28 +31,36 @@ class Reductions:
 
 @dataclass(frozen=True)
 class ListingFeatures:
-    """The reduced photos and words of listings; None if there are none."""
+    """The reduced photos and words of listings; None if there are none. Queries are compared by `tokenize`."""
 
     reductions: Reductions
     photos: ListingNumbers | None
     words: ListingNumbers | None
+    tokenize: Tokenizer
 
     def numbers(self, rows: pa.RecordBatch) -> list[Numbers]:
         """Numbers of the listings of N rows, and the similarity of their words to the queries of the rows."""
         numbers = [features.of(rows) for features in (self.photos, self.words) if features]
         if self.words and self.reductions.words and QUERY in rows.schema.names:
-            numbers.append(_similarity(rows.column(QUERY), self.words.of(rows), self.reductions.words))
+            numbers.append(self._similarity(rows.column(QUERY), self.words.of(rows), self.reductions.words))
         return numbers
+
+    def _similarity(self, queries: pa.Array, words: Numbers, svd: TextSvd) -> Numbers:
+        """The cosine of each row's query and its listing's words, both reduced."""
+        distinct = queries.dictionary_encode()
+        query = distinct.indices.fill_null(-1).to_numpy().astype(np.int64)
+        reduced_query = svd.project(words_of(distinct.dictionary, self.tokenize)).astype(np.float64)
+        both = np.flatnonzero((query >= 0) & (words.codes >= 0))
+        codes = np.full(len(queries), -1)
+        codes[both] = np.arange(len(both))
+        cosine = (reduced_query[query[both]] * words.x[words.codes[both]]).sum(axis=1, keepdims=True)
+        return Numbers([f"{QUERY}.words"], cosine, codes)
 
 
 def learn_reductions(side: SideInputs, config: CtrConfig) -> Reductions:
     """Fit the SVDs on all listings and photos. Labels are not used."""
     photos = photo_svd(side.photos, config.photo_dim) if config.photo_dim else None
-    words = (
-        fit_text_svd(_words(side.listings, config.features.text_svd), config.svd_dim)
-        if side.listings is not None
-        else None
-    )
+    words = fit_text_svd(_words(side.listings, config), config.svd_dim) if side.listings is not None else None
     return Reductions(photos, words)
 
 
@@ -64,10 +72,10 @@ def listing_features(side: SideInputs, reductions: Reductions, config: CtrConfig
         names = [f"photo.{i}" for i in range(reduced_width(side.photos, reductions.photos))]
         photos = ListingNumbers(names, pa.array(side.photos.ids, pa.string()), z.astype(np.float32))
     if side.listings is not None and reductions.words:
-        x = reductions.words.project(_words(side.listings, config.features.text_svd))
+        x = reductions.words.project(_words(side.listings, config))
         ids = side.listings["listing_id"].combine_chunks()
         words = ListingNumbers([f"words.{i}" for i in range(x.shape[1])], ids, x)
-    return ListingFeatures(reductions, photos, words)
+    return ListingFeatures(reductions, photos, words, config.tokenize)
 
 
 def shuffle_photos(features: ListingFeatures, seed: int) -> ListingFeatures:
@@ -78,19 +86,8 @@ def shuffle_photos(features: ListingFeatures, seed: int) -> ListingFeatures:
     return replace(features, photos=replace(features.photos, x=features.photos.x[order]))
 
 
-def _similarity(queries: pa.Array, words: Numbers, svd: TextSvd) -> Numbers:
-    """The cosine of each row's query and its listing's words, both reduced."""
-    distinct = queries.dictionary_encode()
-    query = distinct.indices.fill_null(-1).to_numpy().astype(np.int64)
-    reduced_query = svd.project(words_of(distinct.dictionary)).astype(np.float64)
-    both = np.flatnonzero((query >= 0) & (words.codes >= 0))
-    codes = np.full(len(queries), -1)
-    codes[both] = np.arange(len(both))
-    cosine = (reduced_query[query[both]] * words.x[words.codes[both]]).sum(axis=1, keepdims=True)
-    return Numbers([f"{QUERY}.words"], cosine, codes)
-
-
-def _words(listings: pa.Table, columns: Sequence[str]) -> list[list[str]]:
-    """The words of all these columns together, per listing."""
-    texts = [words_of(listings[column].combine_chunks()) for column in columns if column in listings.column_names]
+def _words(listings: pa.Table, config: CtrConfig) -> list[Words]:
+    """The words of all columns of `text_svd` together, per listing."""
+    columns = [column for column in config.features.text_svd if column in listings.column_names]
+    texts = [words_of(listings[column].combine_chunks(), config.tokenize) for column in columns]
     return [[word for words in of_listing for word in words] for of_listing in zip(*texts, strict=True)]

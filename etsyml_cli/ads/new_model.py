@@ -61,11 +61,16 @@ def parts_with(
             numeric=features.numeric,
             bits=config.bits,
             listings=listings,
+            tokenize=config.tokenize,
         )
     }
     if history:
         counts = [*history.counts, *history.click_svd]
         hashers[HISTORICAL] = RowHasher(
-            categorical=history.categorical, counts=counts, bits=config.bits, listings=listings
+            categorical=history.categorical,
+            counts=counts,
+            bits=config.bits,
+            listings=listings,
+            tokenize=config.tokenize,
         )
     return {name: Part(learning, zn, hashers[name]) for name, zn in states.items()}

@@ -5,20 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
+from msgspec import structs
+
 from etsyml_cli.ads.columns import check_weight, resolve_columns
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.features.derived.column import computable_types
 from etsyml_cli.ads.log.day_totals import totals_by_day
 from etsyml_cli.ads.log.log import CLICKED, EVENTS, IMPRESSIONS, LOGS, AdLog, open_log
-from etsyml_cli.ads.side_inputs import SideInputs, listing_columns, new_side_inputs
+from etsyml_cli.ads.side_inputs import SideInputs, check_side_inputs, listing_columns, new_side_inputs
 from etsyml_cli.ads.split import split_days
 from etsyml_cli.ads.store import side_inputs_of
 from etsyml_cli.ads.warm_start import split_new_days, warm_start_config
 from etsyml_cli.core.errors import UsageError, did_you_mean
 from etsyml_cli.core.log import logger
 from etsyml_cli.io.schema import table_schema
+from etsyml_cli.io.tables import read_table
 from etsyml_cli.splits.days import DaySplit, held_out_share
 from etsyml_cli.splits.small_parts import warn_of_few_events, warn_of_few_rows
+from etsyml_cli.text.language import plurals_of, tokenizer_for
 
 MAX_NAMES_IN_MESSAGE = 8  # columns in a message
 
@@ -72,7 +77,10 @@ def resolve_inputs(inputs: Inputs) -> Inputs:
 
 
 def load_training_data(inputs: Inputs) -> TrainingData:
-    """Open the log, split it by day and read the listings and photos. `inputs` comes from `resolve_inputs`."""
+    """Open the log, split it by day and read the listings and photos. `inputs` comes from `resolve_inputs`.
+
+    Raises DataError if no listing of the log is in the listings table, or none has a photo.
+    """
     log = open_log(inputs.log, inputs.limit, inputs.label, inputs.source, inputs.seed)
     warm_start, share = inputs.warm_start, _test_share(inputs)
     split = split_new_days(warm_start, log, share) if warm_start else split_days(log.days(), share, inputs.train_days)
@@ -81,16 +89,30 @@ def load_training_data(inputs: Inputs) -> TrainingData:
     derived = computable_types(log.columns, of_listings)
     available = derived | log.columns | of_listings  # the types of the listings table are stricter
     absent = [column for column in inputs.config.columns() if column not in available]
-    config = inputs.config if warm_start else resolve_columns(inputs.config, available)
+    config = inputs.config if warm_start else _with_plurals(resolve_columns(inputs.config, available), log, inputs)
     check_weight(config.weight, log.columns)
     side = (
         side_inputs_of(warm_start, inputs.listings, inputs.images)
         if warm_start
         else new_side_inputs(config, inputs.listings, inputs.images)
     )
+    check_side_inputs(log.listings(), side, inputs.listings, inputs.images)
     used = {*table_schema(inputs.source).names(), *config.columns(), config.weight}
     _log_columns(absent, [name for name in log.columns if name not in used])
     return TrainingData(log, split, config, side, absent)
+
+
+def _with_plurals(config: CtrConfig, log: AdLog, inputs: Inputs) -> CtrConfig:
+    """Decide by the titles of the listings or, without a table, by the first texts of the log."""
+    if config.plurals != "auto":
+        return config
+    if inputs.listings is not None:
+        texts = read_table(inputs.listings, "listings", ["title"])["title"].to_pylist()
+    else:
+        columns = [name for name in config.features.text if pa.types.is_string(log.columns.get(name, pa.null()))]
+        rows = next(log.unordered(columns, int(log.days()[0]), int(log.days()[-1]) + 1))
+        texts = [text for column in columns for text in rows.column(column).unique().to_pylist()]
+    return structs.replace(config, plurals=plurals_of(tokenizer_for("auto", texts)))
 
 
 def _test_share(inputs: Inputs) -> float | None:

@@ -17,12 +17,13 @@ from etsyml_cli.ads.explain import explain as explain_rows
 from etsyml_cli.ads.json_rows import as_batch, json_objects
 from etsyml_cli.ads.log.log import BATCH_ROWS, LOGS
 from etsyml_cli.ads.log.row_order import TIME
-from etsyml_cli.ads.side_inputs import SideInputs
+from etsyml_cli.ads.side_inputs import SideInputs, check_side_inputs
 from etsyml_cli.ads.store import load_model, manifest_of, side_inputs_of
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.log import logger, progress
 from etsyml_cli.io.artifact import Manifest, Plan, source_of, was_made_by
 from etsyml_cli.io.atomic import is_as_written, whole_file
+from etsyml_cli.io.joins import Ids, check_join, distinct_ids
 from etsyml_cli.io.summary import Summary, up_to_date
 from etsyml_cli.io.tables import MANIFEST_KEY, open_table, parquet_writer, table_manifest
 from etsyml_cli.io.text import STDIN, open_lines
@@ -52,13 +53,24 @@ def score_rows(inputs: Inputs, rows: Iterable[bytes], *, explain: bool = False) 
     side = _side_inputs(inputs)
     model = load_model(inputs.model, side)
     objects = json_objects(rows)
+    checked = False
     while some := list(islice(objects, LINES_AT_ONCE)):
         batch = as_batch(some, model.config)
+        if not checked:
+            _check_listings(batch, inputs, side)
+            checked = True
         scores: list[dict[str, Any]] = [{"score": p} for p in model.predict(batch).tolist()]
         if explain:
             reasons = explain_rows(model, batch, side.listings)
             scores = [score | {"why": why} for score, why in zip(scores, reasons, strict=True)]
         yield from (row | score for (_, row), score in zip(some, scores, strict=True))
+
+
+def _check_listings(rows: pa.RecordBatch, inputs: Inputs, side: SideInputs) -> None:
+    """Warn if few of the rows' listings are in the listings table; an error would refuse new listings."""
+    if inputs.listings is not None and side.listings is not None and "listing_id" in rows.schema.names:
+        shown = Ids("listings of the rows", Path("rows"), rows.column("listing_id"))
+        check_join(shown, Ids("listings", inputs.listings, side.listings["listing_id"]), required=False)
 
 
 def holds_a_table(source: str) -> bool:
@@ -96,7 +108,8 @@ def write_scored_lines(
 def score_table(inputs: Inputs, table: Path, *, out: Path, force: bool = False) -> Summary:
     """Write the click probability of every row of an impressions or searches table, in its order, as Parquet.
 
-    Raises UsageError if the extension of `out` is not .parquet.
+    Raises UsageError if the extension of `out` is not .parquet, DataError if no listing of the table is in the listings
+    table or has a photo.
     """
     _expect_suffix(out, TABLE_SUFFIX, "scores of a table")
     _expect_another_file(out, table)
@@ -106,8 +119,11 @@ def score_table(inputs: Inputs, table: Path, *, out: Path, force: bool = False) 
     done = Manifest(plan=plan, rows={"out": file.metadata.num_rows})
     if not force and _is_up_to_date(out, plan):
         return up_to_date(out, done)
+    side = _side_inputs(inputs)
+    ids = distinct_ids(rows.column("listing_id") for rows in file.iter_batches(columns=["listing_id"]))
+    check_side_inputs(Ids(f"listings of {table.stem}", table, ids), side, inputs.listings, inputs.images)
     with whole_file(out, force=force) as partial:
-        _write_scores(partial, file, load_model(inputs.model, _side_inputs(inputs)), done)
+        _write_scores(partial, file, load_model(inputs.model, side), done)
     return Summary(kind=KIND, path=str(out), rows=done.rows)
 
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.features.derived.column import listing_inputs
 from etsyml_cli.ads.log.log import columns_of
-from etsyml_cli.core.log import logger
+from etsyml_cli.io.joins import Ids, check_join
 from etsyml_cli.io.tables import open_table, read_table
-from etsyml_cli.photos.store import ImageFeatures, read_image_features
+from etsyml_cli.photos.store import ImageFeatures, check_photos_join, read_image_features
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,12 @@ def read_feature_columns(config: CtrConfig, listings: Path | None) -> pa.Table |
 
 
 def new_side_inputs(config: CtrConfig, listings: Path | None, images: Path | None) -> SideInputs:
-    """The inputs of a new model with this configuration. Warns if no photo belongs to one of the listings."""
-    side = SideInputs(read_feature_columns(config, listings), read_image_features(images) if images else None)
-    ids = side.listings["listing_id"].to_pylist() if side.listings is not None else []
-    if ids and side.photos and set(ids).isdisjoint(side.photos.ids):
-        logger.warning("%s and %s have no listing in common", images, listings)
-    return side
+    """The inputs of a new model with this configuration."""
+    return SideInputs(read_feature_columns(config, listings), read_image_features(images) if images else None)
+
+
+def check_side_inputs(shown: Ids, side: SideInputs, listings: Path | None, images: Path | None) -> None:
+    """Check that the listings of a log are in the listings table and in the photo features, as `check_join` does."""
+    if listings is not None and side.listings is not None:
+        check_join(shown, Ids("listings", listings, side.listings["listing_id"]))
+    check_photos_join(shown, images, side.photos)

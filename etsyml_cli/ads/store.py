@@ -38,6 +38,7 @@ from etsyml_cli.io.model import (
 )
 from etsyml_cli.photos.reduced import load_matching_photos
 from etsyml_cli.photos.svd import Svd
+from etsyml_cli.text.tokenize import WORDS_VERSION
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -121,7 +122,7 @@ def load_model(directory: Path, side: SideInputs, seed: int = 0) -> CtrModel:
 
 def manifest_of(directory: Path) -> Manifest:
     """The manifest of the model in `directory`. Raises InputError if there is no click model."""
-    return expect_kind(directory, KIND, made_by=MADE_BY)
+    return expect_kind(directory, KIND, made_by=MADE_BY, format_version=WORDS_VERSION)
 
 
 def base_rate_of(directory: Path) -> float:

@@ -14,12 +14,15 @@ from etsyml_cli.ads.learn import learn_model, train_incremental
 from etsyml_cli.ads.log.log import AdLog
 from etsyml_cli.ads.prepare import Inputs, TrainingData, load_training_data, resolve_inputs
 from etsyml_cli.ads.store import base_rate_of, load_model, save_model
+from etsyml_cli.core.errors import DataError
+from etsyml_cli.core.log import logger
 from etsyml_cli.io.artifact import Plan, artifact, source_of
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_json
 from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.io.tables import table_source
 from etsyml_cli.photos.store import made_by
 from etsyml_cli.splits.days import DaySplit
+from etsyml_cli.text.tokenize import WORDS_VERSION
 
 
 def train_ctr(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
@@ -36,6 +39,7 @@ def train_ctr(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
     with artifact(out, plan, force=force) as draft:
         draft.rows = _rows(data.log, data.split)
         model, learned = _learn(inputs, data)
+        _expect_features(data.log, learned)
         facts = _facts(inputs, data, model, learned)
         draft.facts = msgspec.to_builtins(facts)
         used = DataFigures(
@@ -59,6 +63,18 @@ def _learn(inputs: Inputs, data: TrainingData) -> tuple[CtrModel, LearningFigure
     return model, train_incremental(model, data.log, data.split, base_rate_of(inputs.warm_start))
 
 
+def _expect_features(log: AdLog, learned: LearningFigures) -> None:
+    """Warn of a part of the model that found no feature in the rows. Raises DataError if no part found one."""
+    if not learned.slots_used():
+        raise DataError(
+            f"{log.path}: no row has a value in a column of the features",
+            hint="Name columns that have values under features and history, as in: etsyml config show ctr",
+        )
+    for name, part in learned.hashing.items():
+        if not part.slots_used:
+            logger.warning("no row has a feature of the %s model: it predicts the base rate", name)
+
+
 def _facts(inputs: Inputs, data: TrainingData, model: CtrModel, learned: LearningFigures) -> Facts:
     """The facts of the manifest; the progressive log loss is that of the latest days."""
     latest = learned.progressive[-LATEST_DAYS:]
@@ -78,7 +94,8 @@ def _plan(inputs: Inputs) -> Plan:
     sources = {name: [table_source(path, name)] for name, path in tables.items() if path is not None}
     sources |= {name: [source_of(path)] for name, path in artifacts.items() if path is not None}
     options = {name: getattr(inputs, name) for name in ("label", "holdout", "train_days", "limit")}
-    return Plan(kind=KIND, config=msgspec.to_builtins(inputs.config) | options, inputs=sources, seed=inputs.seed)
+    config = msgspec.to_builtins(inputs.config) | options
+    return Plan(kind=KIND, config=config, inputs=sources, seed=inputs.seed, format_version=WORDS_VERSION)
 
 
 def _rows(log: AdLog, split: DaySplit) -> dict[str, int]:

@@ -51,6 +51,13 @@ def tables(incomplete: str) -> list[str]:
     return _starting_with(TABLES, incomplete)
 
 
+def presets(incomplete: str) -> list[str]:
+    """The names of presets."""
+    from etsyml_cli.ingest.presets import preset_names
+
+    return _starting_with(preset_names(), incomplete)
+
+
 def columns(ctx: typer.Context, incomplete: str) -> list[str]:
     """The columns of the table to import, each as the beginning of OURS=THEIRS."""
     from etsyml_cli.io.schema import TABLES

@@ -124,9 +124,18 @@ def log_to_stderr() -> None:
 class _ToStderr(logging.Handler):
     """Writes to the current sys.stderr, which a progress bar replaces to make room for the line."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: set[str] = set()
+
     def emit(self, record: logging.LogRecord) -> None:
         warning = "warning: " if record.levelno >= logging.WARNING else ""
-        print(f"{warning}{printable(record.getMessage())}", file=sys.stderr)  # noqa: T201
+        line = f"{warning}{printable(record.getMessage())}"
+        if getattr(record, "once", False):
+            if line in self._shown:
+                return
+            self._shown.add(line)
+        print(line, file=sys.stderr)  # noqa: T201
 
 
 @contextmanager

@@ -35,9 +35,15 @@ def summary(result: Summary) -> None:
         print_json({"schema_version": SCHEMA_VERSION, **msgspec.to_builtins(result)})
         return
     logger.info("%s: %s", result.path, _state(result))
-    for name, fact in result.facts.items():
-        if fact not in (None, [], {}, "", 0):
-            logger.info("  %s: %s", name.replace("_", " "), _words(fact))
+    for line in facts(result.facts):
+        logger.info("  %s", line)
+
+
+def facts(found: dict[str, Any]) -> list[str]:
+    """A line for each fact of a summary that is not empty."""
+    return [
+        f"{name.replace('_', ' ')}: {_words(fact)}" for name, fact in found.items() if fact not in (None, [], {}, "", 0)
+    ]
 
 
 def _state(result: Summary) -> str:

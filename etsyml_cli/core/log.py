@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 logger = logging.getLogger("etsyml")
 
 Advance = Callable[[int], None]
+ONCE = {"once": True}  # `extra` of a message that a command shows only once, however often it is logged
 ProgressFactory = Callable[[str, int | None], AbstractContextManager[Advance]]
 
 SECONDS_BETWEEN_LINES = 10.0

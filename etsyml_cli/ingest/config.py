@@ -8,15 +8,16 @@ import msgspec
 
 from etsyml_cli.core.config import Config
 
-TimeUnit = Literal["s", "ms", "us", "ns"]
+TimeUnit = Literal["s", "ms", "us", "ns", "excel"]  # excel: days since 1899-12-30
 Dropped = Literal["owner", "bots"]
+MergeWeights = Literal["max", "sum"]
 
 
 class IngestConfig(Config, frozen=True, kw_only=True):
     """Names and formats in the input files, which rows to take, and the share of bad rows that is accepted."""
 
     # columns
-    map: dict[str, str] = msgspec.field(default_factory=dict)  # table column -> input column; "": left out
+    map: dict[str, str] = msgspec.field(default_factory=dict)  # table column -> column, path or several; "": left out
     columns: tuple[str, ...] = ()  # names of the columns of a file without a header
     explode: str | None = None  # a column of lists; each element becomes a row
     # CSV
@@ -37,5 +38,6 @@ class IngestConfig(Config, frozen=True, kw_only=True):
     only: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # input column -> values of the rows to take
     drop: tuple[Dropped, ...] = ()
     max_events_per_day: Annotated[int, msgspec.Meta(ge=1)] = 2_000  # of a user; above it, `bots` are dropped
+    merge_weights: MergeWeights = "max"  # weight of a favorite that is repeated
     max_bad_rate: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
     max_emptied_rate: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1  # of the values of an optional column

@@ -117,13 +117,19 @@ def damaged_files(directory: Path, manifest: Manifest) -> list[str]:
     ]
 
 
-def expect_kind(directory: Path, kind: str, *, made_by: str) -> Manifest:
-    """The manifest of an artifact of this kind. Otherwise raises InputError with the command to make it."""
+def expect_kind(directory: Path, kind: str, *, made_by: str, format_version: int | None = None) -> Manifest:
+    """The manifest of an artifact of this kind and, if given, version. Otherwise raises InputError with `made_by`."""
     if not (directory / MANIFEST).is_file():
         raise InputError(f"{directory}: {kind} not found", hint=f"Make it with: {made_by}")
     manifest = read_manifest(directory)
     if manifest.plan.kind != kind:
         raise InputError(f"{directory}: expected {kind}, found {manifest.plan.kind}")
+    found = manifest.plan.format_version
+    if format_version not in (None, found):
+        raise InputError(
+            f"{directory}: {kind} of format version {found}, but this version of etsyml needs {format_version}",
+            hint=f"Train it again with: {made_by}",
+        )
     return manifest
 
 

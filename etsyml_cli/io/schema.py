@@ -11,6 +11,18 @@ from typing import Literal
 import pyarrow as pa
 
 from etsyml_cli.core.errors import UsageError, did_you_mean
+from etsyml_cli.io.aliases import (
+    BRANDS,
+    CATEGORIES,
+    CURRENCIES,
+    DESCRIPTIONS,
+    PRICES,
+    PRODUCT_IDS,
+    QUANTITIES,
+    REVIEWER_IDS,
+    TAGS,
+    TITLES,
+)
 
 SCHEMA_VERSION = 1
 
@@ -49,12 +61,12 @@ class Column:
 
 @dataclass(frozen=True)
 class TableSchema:
-    """A table: its columns, its key, and what to do with duplicate rows."""
+    """A table: its columns, its key, and what to do with rows of equal keys (see ingest/duplicates.py)."""
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    on_duplicate: Literal["reject", "merge", "strongest_event"]
+    on_duplicate: Literal["reject", "merge"]
     keeps_other_columns: bool = False
     one_of: tuple[tuple[str, ...], ...] = ()  # alternative groups of columns: a file must have exactly one
 
@@ -63,6 +75,10 @@ class TableSchema:
 
     def column_or_feature(self, name: str) -> Column:
         return self.column(name) or Column(name, "feature")
+
+    def is_optional(self, name: str) -> bool:
+        """Whether rows may lack a value in this column: not required, and not of a group."""
+        return not self.column_or_feature(name).required and not any(name in group for group in self.one_of)
 
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
@@ -73,11 +89,15 @@ def _id(name: str, *aliases: str, required: bool = False) -> Column:
 
 
 def _listing_id() -> Column:
-    return _id("listing_id", "item_id", "item", "product_id", "book_id", "asin", "sku", "id", required=True)
+    return _id("listing_id", "item_id", "item", *PRODUCT_IDS, required=True)
 
 
 def _user_id(*, required: bool = False) -> Column:
-    return _id("user_id", "user", "uid", "customer_id", "buyer_id", "visitor_id", required=required)
+    return _id("user_id", "user", "uid", "customer_id", "buyer_id", "visitor_id", *REVIEWER_IDS, required=required)
+
+
+def _session_id() -> Column:
+    return _id("session_id", "session", "visit_id", "visit")
 
 
 def _created_at(*, required: bool = False) -> Column:
@@ -91,15 +111,15 @@ TABLES: dict[str, TableSchema] = {
         "listings",
         (
             _listing_id(),
-            Column("title", "text", True, ("name", "item_name", "movie_title", "book_title", "headline")),
-            _id("shop_id", "shop", "seller_id", "store_id", "brand", "publisher"),
+            Column("title", "text", True, TITLES),
+            _id("shop_id", "shop", "seller_id", "store_id", *BRANDS),
             _id("owner_id", "seller_user_id"),
-            Column("tags", "tags", aliases=("tag", "keywords", "class", "genres")),
-            Column("description", "text", aliases=("desc", "body", "text")),
-            Column("category", "text", aliases=("cat", "taxonomy", "article_type")),
-            Column("price", "price", aliases=("cost", "amount")),
-            Column("currency", "text", aliases=("currency_code",)),
-            Column("quantity", "count", aliases=("stock", "inventory", "qty")),
+            Column("tags", "tags", aliases=TAGS),
+            Column("description", "text", aliases=DESCRIPTIONS),
+            Column("category", "text", aliases=CATEGORIES),
+            Column("price", "price", aliases=PRICES),
+            Column("currency", "text", aliases=CURRENCIES),
+            Column("quantity", "count", aliases=QUANTITIES),
             _created_at(),
             Column("image", "path", aliases=("image_path", "photo", "img", "picture")),
             Column("images", "paths", aliases=("image_paths", "photos", "imgs", "pictures", "gallery")),
@@ -110,16 +130,17 @@ TABLES: dict[str, TableSchema] = {
     "searches": TableSchema(
         "searches",
         (
-            _id("search_id", "session_id", "query_id", "page_id", required=True),
+            _id("search_id", "query_id", "page_id", required=True),
             Column("query", "text", True, ("query_text", "search_term", "keywords", "q")),
             _listing_id(),
             Column("position", "position", True, _POSITION_ALIASES),
             Column("event", "event", True, ("action", "event_type", "interaction")),
             _user_id(),
             _created_at(),
+            _session_id(),
         ),
         key=("search_id", "listing_id"),
-        on_duplicate="strongest_event",
+        on_duplicate="merge",
     ),
     "favorites": TableSchema(
         "favorites",
@@ -128,6 +149,7 @@ TABLES: dict[str, TableSchema] = {
             _listing_id(),
             _created_at(),
             Column("weight", "number", aliases=("rating", "score", "strength")),
+            _session_id(),
         ),
         key=("user_id", "listing_id"),
         on_duplicate="merge",
@@ -148,6 +170,7 @@ TABLES: dict[str, TableSchema] = {
             Column("price", "price", aliases=("cost",)),
             Column("bid", "price", aliases=("max_bid",)),
             Column("converted", "flag", aliases=("conversion", "purchased")),
+            _session_id(),
         ),
         key=("impression_id",),
         on_duplicate="reject",

@@ -32,18 +32,25 @@ class CatalogSnapshot:
         return self.owned.get(user_id, np.empty(0, np.int32))
 
 
-def read_snapshot(model: LdaModel, listings: Path | None) -> CatalogSnapshot:
-    """Read the current state from the listings table; without a table it is empty."""
+def read_snapshot(directory: Path, model: LdaModel, listings: Path | None) -> CatalogSnapshot:
+    """Read the current state of the model in `directory` from the listings table; without a table it is empty.
+
+    Raises DataError if the table has none of the model's listings or shops.
+    """
     n = len(model.listing_ids)
     empty = CatalogSnapshot(np.full(n, -1, np.int64), np.empty(0, np.int32), {})
     if listings is None:
         return empty
+    from etsyml_cli.io.joins import Ids, check_join
     from etsyml_cli.io.tables import read_table
 
     table = read_table(listings, "listings", ["listing_id", "shop_id", "owner_id", "quantity"])
     column = {name: table[name].to_pylist() for name in table.column_names}
+    id_column, what = {"listings": ("listing_id", "listings"), "shops": ("shop_id", "shops of listings")}[model.things]
+    learned = Ids(f"{model.things} of the model", directory, model.listing_ids)
+    check_join(learned, Ids(what, listings, table[id_column]))
     index_of = {listing_id: i for i, listing_id in enumerate(model.listing_ids)}
-    indices = [index_of.get(name, -1) for name in column["listing_id" if model.things == "listings" else "shop_id"]]
+    indices = [index_of.get(name, -1) for name in column[id_column]]
     owned: dict[str, set[int]] = {}
     for i, owner in zip(indices, column["owner_id"], strict=True):
         if i >= 0 and owner is not None:
@@ -60,12 +67,13 @@ def read_snapshot(model: LdaModel, listings: Path | None) -> CatalogSnapshot:
     return CatalogSnapshot(shop, np.array(sorted(sold_out), np.int32), owners)
 
 
-def shops_of(model: LdaModel, listings: Path) -> NDArray[np.int32]:
+def shops_of(directory: Path, model: LdaModel, listings: Path) -> NDArray[np.int32]:
     """The number of each listing's shop, (I,); a listing without a shop gets a number of its own.
 
-    Raises InputError if the `listings` table is missing, DataError if none of the model's listings has a shop.
+    Raises InputError if the `listings` table is missing, DataError if none of the model's listings is in it or has a
+    shop.
     """
-    shop = read_snapshot(model, listings).shop
+    shop = read_snapshot(directory, model, listings).shop
     no_shop = shop < 0
     if no_shop.all():
         hint = "Ingest the listings with a shop column, for example --map shop_id=brand."

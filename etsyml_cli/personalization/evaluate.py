@@ -77,7 +77,7 @@ def evaluate(inputs: EvaluationInputs, metrics: list[MetricName], seed: int) -> 
     expect_same_input(manifest_of(inputs.model), "favorites", inputs.favorites)
     trained = load_model(inputs.model)
     measurements = []
-    shop_of = None if inputs.listings is None else shops_of(trained, inputs.listings)
+    shop_of = None if inputs.listings is None else shops_of(inputs.model, trained, inputs.listings)
     test_lists = _recommend_to_test_users(inputs.model, trained, max(map(_depth, metrics)), shop_of)
     for metric in _measurable(metrics, test_lists):
         shape = _shape(metric)
@@ -188,9 +188,6 @@ def _no_test_set(directory: Path) -> DataError:
     split: UserSplit = load_json(directory, SPLIT, UserSplit)
     if split.rule == "none":
         return DataError(f"{directory}: trained with --holdout none, so there is no test set", hint="Train without it.")
-    if split.rule == "file":
-        name = (split.file or {})["name"]
-        return DataError(f"{directory}: no held-out favorites, because {name} contains none of the favorites")
     return DataError(
         f"{directory}: no held-out favorites, because no user has {split.min_favorites} favorites",
         hint="Give test favorites with --holdout FILE, or train on more favorites.",

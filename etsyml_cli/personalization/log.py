@@ -16,6 +16,7 @@ from etsyml_cli.core.days import MICROSECONDS_PER_DAY
 from etsyml_cli.core.errors import DataError, InputError, UsageError
 from etsyml_cli.core.log import logger
 from etsyml_cli.io.atomic import sha256_of
+from etsyml_cli.io.joins import Ids, check_join
 from etsyml_cli.io.tables import read_table
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.splits.users import MIN_FAVORITES, UserSplit, hold_out, random_key
@@ -86,7 +87,7 @@ def split_favorites(
     """Which favorites are held out, shape (P,), and the rule.
 
     `holdout` is None (the configured share of each user's favorites), "none", a share, or a file of favorites. Raises
-    UsageError if it is none of these.
+    UsageError if it is none of these, DataError if no pair of the file is in the table.
     """
     if holdout == "none":
         return np.zeros(len(favorites.user), bool), UserSplit(rule="none")
@@ -193,6 +194,11 @@ def _favorites_in_file(favorites: FavoritesTable, path: Path) -> tuple[NDArray[n
     n_listings = len(favorites.listing_ids)
     pairs = np.unique(users[known] * n_listings + listings[known])
     held = np.isin(favorites.user * n_listings + favorites.listing, pairs)
+    if not held.any():
+        for name, ids in (("user_id", favorites.user_ids), ("listing_id", favorites.listing_ids)):
+            what = f"{name} values of {path.name}"
+            check_join(Ids(what, path, named[name]), Ids("favorites", Path("favorites"), ids), least=0)
+        raise DataError(f"{path}: none of its {named.num_rows:,} pairs is in the favorites table")
     missing = int((~known).sum()) + len(pairs) - int(held.sum())
     source = {"name": path.name, "sha256": sha256_of(path)}
     return held, UserSplit(rule="file", file=source, not_in_favorites=missing)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from etsyml_cli.core.errors import DataError
+from etsyml_cli.io.joins import Ids, check_join
 from etsyml_cli.personalization.model.favorites import Favorites
 from etsyml_cli.personalization.model.lda import Lda
 from etsyml_cli.personalization.model.recommender import LDA, MIX, POPULARITY
@@ -18,8 +19,8 @@ from etsyml_cli.similar.nearest import nearest
 N_NEIGHBORS_FOR_NEW = 20  # known listings to average over for a new one
 
 
-def with_new_listings(model: LdaModel, listings: Path, images: Path | None) -> LdaModel:
-    """The model for the listings of the table that it does not contain, and no others.
+def with_new_listings(directory: Path, model: LdaModel, listings: Path, images: Path | None) -> LdaModel:
+    """The model in `directory` for the listings of the table that it does not contain, and no others.
 
     beta of a new listing is the mean of beta over the N_NEIGHBORS_FOR_NEW known listings most similar in words and, if
     there are photo features, photos, weighted by cosine (the lists of `etsyml similar`). New listings have no
@@ -30,13 +31,9 @@ def with_new_listings(model: LdaModel, listings: Path, images: Path | None) -> L
     ids = catalog.ids.to_pylist()
     index = np.array([index_of.get(listing_id, -1) for listing_id in ids], np.int64)
     new = np.flatnonzero(index < 0)
-    if not len(new) or len(new) == len(index):
-        reason = (
-            "no new listings: the model contains all of them"
-            if not len(new)
-            else "it contains none of the model's listings"
-        )
-        raise DataError(f"{listings}: {reason}")
+    check_join(Ids("listings of the model", directory, model.listing_ids), Ids("listings", listings, catalog.ids))
+    if not len(new):
+        raise DataError(f"{listings}: no new listings: the model contains all of them")
     beta = np.zeros((len(new), len(model.parameters.beta)), np.float32)
     parts = catalog.parts("text" if images is None else "multimodal")
     lists = nearest(new, parts, catalog.id_order, N_NEIGHBORS_FOR_NEW, lambda _, others: index[others] >= 0)

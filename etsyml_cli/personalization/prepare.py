@@ -10,6 +10,8 @@ from scipy import sparse
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.types import F64, Bools
+from etsyml_cli.io.joins import Ids, check_join
+from etsyml_cli.io.tables import read_table
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.log import (
     FavoritesTable,
@@ -63,7 +65,10 @@ class TrainingData:
 
 
 def load_training_data(inputs: Inputs) -> TrainingData:
-    """Read the inputs, hold out the test set and select the favorites to learn from."""
+    """Read the inputs, hold out the test set and select the favorites to learn from.
+
+    Raises DataError if no favorited listing is in the listings table.
+    """
     config, seed = inputs.config, inputs.seed
     table = _read(inputs)
     held, split = split_favorites(table, inputs.holdout, config, seed)
@@ -90,6 +95,11 @@ def load_training_data(inputs: Inputs) -> TrainingData:
 
 def _read(inputs: Inputs) -> FavoritesTable:
     table = read_favorites(inputs.favorites, weights=inputs.config.use_weights, limit=inputs.limit)
+    if inputs.listings is not None:
+        ids = read_table(inputs.listings, "listings", ["listing_id"])["listing_id"]
+        check_join(
+            Ids("listings of favorites", inputs.favorites, table.listing_ids), Ids("listings", inputs.listings, ids)
+        )
     if not inputs.shops:
         return table
     if inputs.listings is None:

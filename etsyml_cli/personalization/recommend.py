@@ -62,9 +62,9 @@ def recommend(
     """
     trained = load_model(model)
     if new_listings:
-        trained = _over_new_listings(trained, listings, images)
+        trained = _over_new_listings(model, trained, listings, images)
     user_ids = (trained.user_ids if users is None else users)[first:]
-    snapshot = read_snapshot(trained, listings)
+    snapshot = read_snapshot(model, trained, listings)
     with progress("users", len(user_ids)) as advance:
         for listed in _lists(trained, snapshot, users_of(trained, user_ids), options, trained.things):
             yield listed
@@ -76,18 +76,18 @@ def recommend_to_new_user(
 ) -> Iterator[RankedList]:
     """Recommend to a new user with these favorites, without training."""
     trained = load_model(model)
-    snapshot = read_snapshot(trained, listings)
+    snapshot = read_snapshot(model, trained, listings)
     return _lists(trained, snapshot, iter([new_user(trained, name, favorites)]), options, trained.things)
 
 
-def _over_new_listings(model: LdaModel, listings: Path | None, images: Path | None) -> LdaModel:
+def _over_new_listings(directory: Path, model: LdaModel, listings: Path | None, images: Path | None) -> LdaModel:
     if listings is None or model.things != "listings":
         raise InputError(
             "no listings table found, which --new-listings needs", hint="Make it with: etsyml ingest listings FILE"
         )
     from etsyml_cli.personalization.new_listings import with_new_listings
 
-    return with_new_listings(model, listings, images)
+    return with_new_listings(directory, model, listings, images)
 
 
 def _lists(

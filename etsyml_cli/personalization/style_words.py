@@ -12,8 +12,10 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from etsyml_cli.core.log import logger
+from etsyml_cli.io.joins import Ids, check_join
 from etsyml_cli.io.tables import read_table
-from etsyml_cli.personalization.store import LdaModel
+from etsyml_cli.personalization.store import SHOPS, LdaModel
+from etsyml_cli.text.language import tokenizer_for
 from etsyml_cli.text.listings import LISTING_COLUMNS, listings_of
 
 
@@ -32,24 +34,25 @@ class Catalog(NamedTuple):
     shops: Groups
 
 
-def read_catalog(model: LdaModel, listings: Path | None) -> Catalog:
-    """Read the model's listings from the table; without a table, there are only the model's titles, if any."""
+def read_catalog(directory: Path, model: LdaModel, listings: Path | None) -> Catalog:
+    """Read the listings of the model in `directory` from the table.
+
+    Without a table, there are only the model's titles, if any; with a model of shops, nothing. Raises DataError if the
+    table has none of the model's listings.
+    """
     ids = model.listing_ids
     titles = [title or "" for title in model.titles] or [""] * len(ids)
     empty = groups_of([[]] * len(ids))
+    if model.things == SHOPS:
+        logger.warning("%s: a model of shops, so its styles are shown without words", directory)
+        return Catalog(titles, empty, empty)
     if listings is None:
         logger.warning("no listings table: styles are shown without words and shops")
         return Catalog(titles, empty, empty)
     table = read_table(listings, "listings", LISTING_COLUMNS)
+    check_join(Ids("listings of the model", directory, ids), Ids("listings", listings, table["listing_id"]))
     row = pc.index_in(pa.array(ids, pa.string()), value_set=table["listing_id"].combine_chunks())
-    if row.null_count:
-        logger.warning(
-            "%s: %d of the model's %d listings are missing, so their styles have fewer words",
-            listings,
-            row.null_count,
-            len(ids),
-        )
-    rows = listings_of(table.take(row))
+    rows = listings_of(table.take(row), tokenizer_for("auto", table["title"].to_pylist()))
     return Catalog(
         [title or trained for title, trained in zip(rows.titles, titles, strict=True)],
         groups_of([{*title, *tags} for title, tags in zip(rows.title_words, rows.tag_words, strict=True)]),

@@ -155,7 +155,7 @@ def read_view(model: Path, listings: Path | None) -> StyleView:
     share = trained.parameters.theta[trained.known].mean(axis=0, dtype=np.float64)
     return StyleView(
         trained,
-        read_catalog(trained, listings),
+        read_catalog(model, trained, listings),
         share,
         np.bincount(trained.train.indices, minlength=len(trained.listing_ids)).astype(np.float64),
         styles_of_listings(share, trained.parameters.beta),

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from etsyml_cli.io.artifact import Draft, Plan, artifact, source_of
+from etsyml_cli.io.joins import Ids, check_join
 from etsyml_cli.io.model import CARD, METRICS, SPLIT, save_config, save_json
 from etsyml_cli.io.summary import Summary, existing_result
 from etsyml_cli.io.tables import read_table, table_source
@@ -16,7 +17,7 @@ from etsyml_cli.personalization.card import model_card
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.learn import FittedRecommenders, learn
 from etsyml_cli.personalization.log import holdout_file
-from etsyml_cli.personalization.model.lda_parameters import LdaParameters, one_style
+from etsyml_cli.personalization.model.lda_parameters import LdaParameters, Start, one_style
 from etsyml_cli.personalization.model.recommender import TrainingSet
 from etsyml_cli.personalization.prepare import Inputs, TrainingData, load_training_data
 from etsyml_cli.personalization.store import (
@@ -42,7 +43,7 @@ def train_lda(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
     if done := existing_result(out, plan, force=force):
         return done
     data = load_training_data(inputs)
-    start = None if inputs.start is None else start_of(load_model(inputs.start), data.listing_ids)
+    start = None if inputs.start is None else _start(inputs.start, inputs.favorites, data.listing_ids)
     config = inputs.config
     if start is not None:
         config = msgspec.structs.replace(config, n_topics=len(start.alpha))
@@ -55,6 +56,14 @@ def train_lda(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
             draft.rows["left_out"] = data.left_out
         _write(draft, model, config, data, fitted)
     return Summary(kind=KIND, path=str(out), rows=draft.rows, facts=draft.facts)
+
+
+def _start(directory: Path, favorites: Path, listing_ids: list[str]) -> Start:
+    """The start from the model in `directory`. Raises DataError if it has none of these listings."""
+    model = load_model(directory)
+    learned = Ids(f"{model.things} of the model", directory, model.listing_ids)
+    check_join(Ids("listings of favorites", favorites, listing_ids), learned)
+    return start_of(model, listing_ids)
 
 
 def _model(fitted: FittedRecommenders, data: TrainingData, inputs: Inputs) -> LdaModel:

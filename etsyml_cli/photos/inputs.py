@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,7 @@ from etsyml_cli.core.types import I64
 from etsyml_cli.io.artifact import Source
 from etsyml_cli.io.tables import read_table, table_manifest
 from etsyml_cli.photos.pixels import PhotoError
-from etsyml_cli.photos.reader import STATUSES, photo_digest
+from etsyml_cli.photos.reader import STATUSES, find_photo
 
 LISTINGS_AT_ONCE = 10_000
 PHOTOS_AT_ONCE = 32  # Ctrl-C waits for a batch
@@ -46,12 +46,16 @@ class NamedPhotos:
 
 @dataclass(frozen=True)
 class Photos(NamedPhotos):
-    """Opened photos: photo n is distinct photo `distinct[n]` of M, which first occurs at `first`."""
+    """Opened photos: photo n is distinct photo `distinct[n]` of M, which first occurs at `first`.
+
+    A photo that was found under another name has that name in `images`.
+    """
 
     status: NDArray[np.int8]  # (N,) index into STATUSES: 0, or the reason why a photo cannot be opened
     distinct: I64  # (N,), -1 for photos that cannot be opened
     first: I64  # (M,) places among the N, ascending
     digests: NDArray[np.uint8]  # (M, 32)
+    n_renamed: int  # of the N, those that were found under another name
     source: Source
 
 
@@ -83,16 +87,21 @@ def open_photos(named: NamedPhotos, threads: int) -> Photos:
     status = np.zeros(len(names), np.int8)
     digests = np.zeros((len(names), DIGEST_BYTES), np.uint8)
     size = 0
+    renamed: dict[int, str] = {}
     with ThreadPoolExecutor(threads) as pool, progress("photos opened", len(names)) as advance:
         starts = range(0, len(names), PHOTOS_AT_ONCE)
         found = pool.map(lambda start: _digests(named.root, names[start : start + PHOTOS_AT_ONCE]), starts)
         for start, looks in zip(starts, found, strict=True):
-            for n, (code, digest, n_bytes) in enumerate(looks, start):
+            for n, (code, found_name, digest, n_bytes) in enumerate(looks, start):
                 status[n] = code
                 digests[n] = np.frombuffer(digest, np.uint8)
                 size += n_bytes
+                if found_name is not None:
+                    renamed[n] = found_name
             advance(len(looks))
     source = Source("photos", size, _hash_of_all(names, status, digests))
+    if renamed:
+        named = replace(named, images=_renamed(names, renamed).take(encoded.indices))
     of_photo = status[name_of_photo]
     distinct, first = _same(digests[name_of_photo], of_photo)
     return Photos(
@@ -101,6 +110,7 @@ def open_photos(named: NamedPhotos, threads: int) -> Photos:
         distinct=distinct,
         first=first,
         digests=digests[name_of_photo[first]],
+        n_renamed=int(np.isin(name_of_photo, list(renamed)).sum()),
         source=source,
     )
 
@@ -112,15 +122,21 @@ def _photos_of(listings: pa.RecordBatch) -> pa.Array:
     return pa.array(lists, PATHS)
 
 
-def _digests(root: Path, images: pa.Array) -> list[tuple[int, bytes, int]]:
-    """Status, digest and size (bytes) of these photos."""
-    found = []
+def _renamed(names: pa.Array, renamed: dict[int, str]) -> pa.Array:
+    mask = np.zeros(len(names), dtype=bool)
+    mask[list(renamed)] = True
+    return pc.replace_with_mask(names, mask, pa.array([renamed[n] for n in sorted(renamed)], names.type))
+
+
+def _digests(root: Path, images: pa.Array) -> list[tuple[int, str | None, bytes, int]]:
+    """Status, other name (None if it is the same), digest and size (bytes) of these photos."""
+    found: list[tuple[int, str | None, bytes, int]] = []
     for image in images.to_pylist():
         try:
-            digest, n_bytes = photo_digest(root, image)
-            found.append((0, digest, n_bytes))
+            name, digest, n_bytes = find_photo(root, image)
+            found.append((0, None if name == image else name, digest, n_bytes))
         except PhotoError as error:
-            found.append((STATUSES.index(error.reason), bytes(DIGEST_BYTES), 0))
+            found.append((STATUSES.index(error.reason), None, bytes(DIGEST_BYTES), 0))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -25,13 +26,18 @@ from etsyml_cli.photos.store import FEATURES, IDS, REJECTS, SVD, PhotoRows, writ
 from etsyml_cli.photos.svd import Svd, fit_svd
 
 LISTINGS_AT_ONCE = 1024
+ENDINGS = {"unsupported HEIC": "*.hei[cf]", "unsupported AVIF": "*.avif", "unsupported TIFF": "*.tif*"}
 
 
-class PhotoCounts(msgspec.Struct, frozen=True):
-    """The number of photos named in the listings table, and of distinct ones among those that can be opened."""
+class PhotoCounts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The number of photos named in the listings table, and of distinct ones among those that can be opened.
+
+    `renamed` counts photos that were found under another name, for example in another Unicode form.
+    """
 
     named: int
     distinct: int
+    renamed: int = 0
 
 
 class OutputFacts(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -78,7 +84,7 @@ def write_features(
         dimension=shape[1],
         normalize=config.normalize,
         svd_sha256=sha256_of(draft.path / SVD) if svd else None,
-        photos=PhotoCounts(len(status), len(photos.first)),
+        photos=PhotoCounts(len(status), len(photos.first), photos.n_renamed),
         rejects=dict(reasons),
     )
 
@@ -86,16 +92,32 @@ def write_features(
 def report_rejects(reasons: Counter[str], photos: Photos) -> None:
     """Warn of photos that cannot be read. Raises DataError if no photo can be read."""
     n_photos = len(photos.images)
+    if photos.n_renamed:
+        logger.info("%s of %s photos were found under another name", f"{photos.n_renamed:,}", f"{n_photos:,}")
     counts = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
     if reasons.total() == n_photos:
         raise DataError(
-            f"{photos.root}: none of {n_photos:,} photos could be read ({counts})",
+            f"{photos.root}: none of {n_photos:,} photos could be read ({counts}), such as {photos.images[0]}",
             hint="Set the directory of the photos with: etsyml ingest listings FILE --image-root DIR"
             if "missing" in reasons
-            else None,
+            else _conversion(reasons, photos.root),
         )
     if reasons:
         logger.warning("%s of %s photos could not be read: %s", f"{reasons.total():,}", f"{n_photos:,}", counts)
+        if how := _conversion(reasons, photos.root):
+            logger.warning("%s", how)
+
+
+def _conversion(reasons: Counter[str], root: Path) -> str | None:
+    """How to convert photos of the kinds that cannot be read; None if there are none."""
+    kinds = [ENDINGS[reason] for reason in ENDINGS if reason in reasons]
+    if not kinds:
+        return None
+    names = " -o ".join(f"-iname '{ending}'" for ending in kinds)
+    return (
+        "Convert them in place with ImageMagick (keep a copy; a JPEG may keep its old name): "
+        f"find {shlex.quote(str(root))} \\( {names} \\) -exec magick '{{}}[0]' 'jpg:{{}}' \\;"
+    )
 
 
 def load_svd(directory: Path) -> Svd:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import IO, Literal
 
@@ -11,7 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 # Common upload formats. Excluded on purpose: formats that run other programs (EPS) or rarely contain photos.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF", "TIFF")
+UNSUPPORTED = {  # reason -> the first bytes of such photos, which Pillow may be unable to read
+    "unsupported HEIC": re.compile(rb"....ftyp(?:hei[cmsx]|hev[cmsx]|mif1|msf1)", re.DOTALL),
+    "unsupported AVIF": re.compile(rb"....ftypavi[fs]", re.DOTALL),
+    "unsupported TIFF": re.compile(rb"II[*+]\0|MM\0[*+]"),
+}
 
 Image.MAX_IMAGE_PIXELS = None  # decode_photo has a limit of its own
 
@@ -63,9 +69,15 @@ def decode_photo(file: IO[bytes], preprocessing: Preprocessing, max_pixels: int)
     except (PhotoError, MemoryError):
         raise
     except UnidentifiedImageError:
-        raise PhotoError("not a photo") from None
+        raise PhotoError(_unidentified(file)) from None
     except Exception:  # decoders raise many exceptions on broken bytes
         raise PhotoError("damaged") from None
+
+
+def _unidentified(file: IO[bytes]) -> str:
+    file.seek(0)
+    start = file.read(12)
+    return next((reason for reason, pattern in UNSUPPORTED.items() if pattern.match(start)), "not a photo")
 
 
 def _middle_square(photo: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:

@@ -10,13 +10,15 @@ import hashlib
 import io
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError
-from etsyml_cli.photos.pixels import PhotoError, Preprocessing, decode_photo
+from etsyml_cli.photos.other_names import other_names
+from etsyml_cli.photos.pixels import UNSUPPORTED, PhotoError, Preprocessing, decode_photo
 
 STATUSES = (
     "sound",
@@ -28,6 +30,7 @@ STATUSES = (
     "not a photo",
     "too many pixels",
     "damaged",
+    *UNSUPPORTED,
 )
 
 RETRY_HINT = "Check the disk and run it again."
@@ -58,8 +61,9 @@ def read_photos(
 
 
 def read_photo(root: Path, image: str, preprocessing: Preprocessing, max_pixels: int) -> Pixels:
-    """The pixels (size, size, 3) of the photo at `image` under `root`. Raises PhotoError."""
-    with _open_photo(root, image) as file:
+    """The pixels (size, size, 3) of the photo that `find_photo` finds. Raises PhotoError."""
+    name, _, _ = find_photo(root, image)
+    with _open_photo(root, name) as file:
         return decode_photo(file, preprocessing, max_pixels)
 
 
@@ -70,6 +74,22 @@ def photo_digest(root: Path, image: str) -> tuple[bytes, int]:
             return hashlib.file_digest(file, "sha256").digest(), file.tell()
         except OSError as error:
             raise _photo_error(error) from None
+
+
+def find_photo(root: Path, image: str) -> tuple[str, bytes, int]:
+    """Name, SHA-256 and size in bytes of the photo at `image` under `root`, or under another name if it is missing.
+
+    Raises PhotoError.
+    """
+    try:
+        return image, *photo_digest(root, image)
+    except PhotoError as error:
+        if error.reason != "missing":
+            raise
+    for other in other_names(image):
+        with suppress(PhotoError):
+            return other, *photo_digest(root, other)
+    raise PhotoError("missing")
 
 
 def _open_again(root: Path, image: str) -> io.BufferedReader:

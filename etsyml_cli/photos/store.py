@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.io.artifact import expect_kind, facts_of
 from etsyml_cli.io.atomic import of_one_version
+from etsyml_cli.io.joins import Ids, check_join
 
 KIND = "features:images"
 FEATURES = "features.npy"
@@ -74,6 +75,13 @@ def read_image_features(path: Path) -> ImageFeatures:
     if matrix.dtype.kind != "f" or matrix.shape != (len(set(ids)), facts.dimension):
         raise InputError(f"{path}: {FEATURES}, ids and manifest are inconsistent", hint=_REBUILD_HINT)
     return ImageFeatures(ids, matrix, facts)
+
+
+def check_photos_join(listings: Ids, images: Path | None, features: ImageFeatures | None) -> None:
+    """Check that the photo features `features`, read from `images`, belong to these listings, as `check_join` does."""
+    if images is not None and features is not None:
+        hint = f"Compute them for the current listings table: {_MADE_BY}"
+        check_join(listings, Ids("images", images, features.ids), hint=hint)
 
 
 def features_facts(path: Path) -> ImageFacts:

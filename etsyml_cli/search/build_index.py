@@ -13,11 +13,12 @@ from etsyml_cli.core.errors import DataError
 from etsyml_cli.core.log import progress
 from etsyml_cli.io.arrays import new_array
 from etsyml_cli.io.artifact import artifact
+from etsyml_cli.io.joins import Ids
 from etsyml_cli.io.summary import Summary, existing_result
-from etsyml_cli.io.tables import open_table, read_in_pieces
+from etsyml_cli.io.tables import open_table, read_in_pieces, read_table
 from etsyml_cli.metrics.ranking import byte_order
 from etsyml_cli.photos.reduced import reduced, reduced_width
-from etsyml_cli.photos.store import ImageFeatures
+from etsyml_cli.photos.store import ImageFeatures, check_photos_join
 from etsyml_cli.search.crosses import Tokens, all_tokens
 from etsyml_cli.search.features import crossed_tokens, text_block
 from etsyml_cli.search.index import CATALOG, KIND, STATIC, Z, index_plan, of_listing, save_words
@@ -35,13 +36,17 @@ def index_ltr(*, model: Path, listings: Path, images: Path | None, out: Path, fo
     """Write the index of a model and a listings table that `rank --query` uses to `out`.
 
     Memory holds texts and photos of LISTINGS_AT_ONCE listings and the word counts of all listings.
-    Raises DataError if the listings table is empty, InputError if an input is missing or damaged.
+    Raises DataError if the listings table is empty or no listing has a photo, InputError if an input is missing or
+    damaged.
     """
     plan = index_plan(model, listings, images)
     if done := existing_result(out, plan, force=force):
         return done
+    photos = photos_for(model, images)
+    ids = read_table(listings, "listings", ["listing_id"])["listing_id"]
+    check_photos_join(Ids("listings", listings, ids), images, photos)
     with artifact(out, plan, force=force) as draft:
-        draft.rows = _write(draft.path, load_model(model), photos_for(model, images), listings)
+        draft.rows = _write(draft.path, load_model(model), photos, listings)
     return Summary(kind=KIND, path=str(out), rows=draft.rows)
 
 
@@ -61,7 +66,7 @@ def _write(directory: Path, ranker: LtrModel, photos: ImageFeatures | None, list
     with catalog, progress("listings", n_listings) as advance:
         for table in chain([first], pieces):
             catalog.write_table(table)
-            piece = listings_of(table)
+            piece = listings_of(table, state.words.tokenize)
             here = slice(len(ids), len(ids) + len(piece.ids))
             static[:, here] = _static(ranker, piece, photos)
             if z is not None and photos is not None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from etsyml_cli.core.errors import DataError, UsageError, did_you_mean
 from etsyml_cli.core.log import logger
+from etsyml_cli.io.joins import Ids, check_join
 from etsyml_cli.io.trec import Qrels, Run, read_qrels, read_run
 from etsyml_cli.metrics.bootstrap import compared_means
 from etsyml_cli.metrics.measurement import Measurement
@@ -36,14 +37,15 @@ def compare(*, runs: tuple[Path, Path], qrels: Path, metrics: list[str], seed: i
 
     Every query of the qrels with a relevant document counts; one that a run lacks is 0 there, as with
     `trec_eval -c`. Raises UsageError for a metric that cannot be computed for runs, DataError if no query has a
-    relevant document or a run contains none of these queries, and the errors of `read_run` and `read_qrels`.
+    relevant document or a run contains none of these queries or documents, and the errors of `read_run` and
+    `read_qrels`.
     """
     parsed = [*dict.fromkeys(map(_metric, metrics or DEFAULT_METRICS))]
     judged = _with_relevant(read_qrels(qrels), qrels)
     ranked = {}
     for name, path in zip(_names(*runs), runs, strict=True):
         run = read_run(path)
-        _report_missing(path, run, judged)
+        _check_joins(path, run, qrels, judged)
         ranked[name] = ranked_pages(run, judged)
     measured: list[Measurement] = []
     for metric in parsed:
@@ -98,16 +100,24 @@ def _with_relevant(qrels: Qrels, path: Path) -> Qrels:
     return judged
 
 
-def _report_missing(path: Path, run: Run, judged: Qrels) -> None:
+def _check_joins(path: Path, run: Run, qrels: Path, judged: Qrels) -> None:
+    """Check that the run has queries of the qrels, and documents that were judged."""
+    check_join(
+        Ids("queries of qrels", qrels, list(judged)),
+        Ids(path.name, path, list(run)),
+        hint="Use the same query ids in both files.",
+    )
     missing, unknown = len(judged.keys() - run), len(run.keys() - judged)
-    if missing == len(judged):
-        raise DataError(
-            f"{path}: none of its {len(run):,} queries is in the qrels", hint="Use the same query ids in both files."
-        )
     if missing:
         logger.info("%s: %d of %d judged queries are missing and count as 0", path, missing, len(judged))
     if unknown:
         logger.info("%s: %d of %d queries have no relevant judged document: ignored", path, unknown, len(run))
+    check_join(
+        Ids("documents of qrels", qrels, [document for query in judged for document in judged[query]]),
+        Ids(path.name, path, [document for query in judged for document in run.get(query, {})]),
+        least=0,  # a run lists the best documents only
+        hint="Use the same document ids in both files.",
+    )
 
 
 def _names(one: Path, other: Path) -> tuple[str, str]:

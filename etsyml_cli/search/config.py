@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from etsyml_cli.core.config import Config
+from etsyml_cli.text.language import Plurals
 
 Share = Annotated[float, Meta(gt=0, lt=1)]
 Positive = Annotated[float, Meta(gt=0)]
@@ -19,6 +20,7 @@ class TextConfig(Config, frozen=True):
     weighting: Literal["binary", "counts", "tf-idf"] = "binary"
     min_count: Annotated[int, Meta(ge=1)] = 2  # a term is a feature if at least this many listings contain it
     hash_bits: Annotated[int, Meta(ge=10, le=24)] | None = None  # none: a vocabulary of terms
+    plurals: Plurals = "auto"  # a trained model has the decision
 
 
 class LtrConfig(Config, frozen=True):

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from etsyml_cli.core.types import F64, I64
 from etsyml_cli.text.hashing import feature_seed, hash_pair, hash_words, prepare_pairs
-from etsyml_cli.text.words import Words, tokenize
+from etsyml_cli.text.tokenize import Tokenizer, Words
 
 SEED = feature_seed("word_crosses")
 
@@ -108,9 +108,26 @@ class WordCrosses:
         return np.repeat(np.arange(len(n_tokens)), n_tokens)[known], columns[known]
 
 
-def query_tokens(queries: Sequence[str], own: Set[str] = frozenset()) -> Tokens:
-    """The distinct words of each query, and the whole query if it is one of `own`."""
-    return _hashed([[("query", word) for word in words_of_query(query, own)] for query in queries])
+@dataclass(frozen=True)
+class QueryWords:
+    """The words of queries by `tokenize`; a query of `own`, in the form of `whole`, is also a word."""
+
+    tokenize: Tokenizer
+    own: Set[str] = frozenset()
+
+    def of(self, query: str) -> Words:
+        """The distinct words of a query, in order, and the whole query if it is one of `own`."""
+        words = list(dict.fromkeys(self.tokenize(query)))
+        return [*words, whole] if (whole := self.whole(query)) in self.own else words
+
+    def whole(self, query: str) -> str:
+        """The query as one token, which depends on its words and their order only."""
+        return "=" + " ".join(self.tokenize(query))
+
+
+def query_tokens(queries: Sequence[str], words: QueryWords) -> Tokens:
+    """The words of each query."""
+    return _hashed([[("query", word) for word in words.of(query)] for query in queries])
 
 
 def listing_tokens(fields: Sequence[Sequence[tuple[str, str]]]) -> Tokens:
@@ -122,17 +139,6 @@ def all_tokens(parts: Sequence[Tokens]) -> Tokens:
     """The tokens of all parts, one part after the other."""
     sizes = np.concatenate([np.diff(part.ptr) for part in parts])
     return Tokens(np.concatenate([[0], np.cumsum(sizes)]), np.concatenate([part.hashes for part in parts]))
-
-
-def words_of_query(query: str, own: Set[str] = frozenset()) -> Words:
-    """The distinct words of a query, in order, and the whole query if it is one of `own`."""
-    words = list(dict.fromkeys(tokenize(query)))
-    return [*words, whole] if (whole := whole_query(query)) in own else words
-
-
-def whole_query(query: str) -> str:
-    """The query as one token, which depends on its words and their order only."""
-    return "=" + " ".join(tokenize(query))
 
 
 def pair_words(queries: Tokens, listings: Tokens, query: I64, listing: I64, bits: int) -> WordPairs:
@@ -159,13 +165,13 @@ def cross(pairs: WordPairs, known: NDArray[np.uint32]) -> WordCrosses:
     return WordCrosses(pairs, column, len(known))
 
 
-def query_word_rows(queries: Sequence[str], words: Sequence[str], own: Set[str] = frozenset()) -> sparse.csr_matrix:
+def query_word_rows(queries: Sequence[str], known: Sequence[str], words: QueryWords) -> sparse.csr_matrix:
     """The indicator of U known words in Q queries, shape (Q, U), with rows of length 1 (or 0)."""
-    column_of = {word: column for column, word in enumerate(words)}
-    found = [[column_of[word] for word in words_of_query(query, own) if word in column_of] for query in queries]
+    column_of = {word: column for column, word in enumerate(known)}
+    found = [[column_of[word] for word in words.of(query) if word in column_of] for query in queries]
     values = np.concatenate([np.full(len(of_one), len(of_one) ** -0.5) for of_one in found if of_one] or [np.empty(0)])
     indices = np.array([column for of_one in found for column in of_one], dtype=np.int64)
-    return sparse.csr_matrix((values, indices, np.cumsum([0, *map(len, found)])), shape=(len(queries), len(words)))
+    return sparse.csr_matrix((values, indices, np.cumsum([0, *map(len, found)])), shape=(len(queries), len(known)))
 
 
 def _hashed(things: Sequence[list[tuple[str, str]]]) -> Tokens:

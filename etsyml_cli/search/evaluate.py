@@ -14,6 +14,7 @@ from etsyml_cli.core.log import logger
 from etsyml_cli.core.rng import generator
 from etsyml_cli.core.types import F64, I64, Bools
 from etsyml_cli.io.artifact import expect_same_input
+from etsyml_cli.io.joins import Ids, check_join
 from etsyml_cli.io.model import SPLIT, load_json
 from etsyml_cli.io.ranked import RankedItem, RankedList
 from etsyml_cli.io.runs import write_lists
@@ -24,7 +25,7 @@ from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.ranking import RankedPages, best_first, byte_order, rank_pages
 from etsyml_cli.metrics.shapes import PageMetric
 from etsyml_cli.photos.reduced import shuffle_photos
-from etsyml_cli.photos.store import ImageFeatures
+from etsyml_cli.photos.store import ImageFeatures, check_photos_join
 from etsyml_cli.search.features import log_blocks, photo_blocks, rows_of_log
 from etsyml_cli.search.gains import gains_of
 from etsyml_cli.search.log import SearchLog, read_searches
@@ -68,10 +69,11 @@ def evaluate(inputs: EvaluationInputs, metrics: list[MetricName], seed: int) -> 
     `permuted`, the mean of the controls that were trained on shuffled photos, shows the contribution of photos.
     `pair_accuracy` is also measured on the slice `unseen`, pairs of listings that are on no training or validation
     page. Raises InputError if the model was trained on other searches or, split by seller, other listings;
-    DataError if no test set was held out, no test page has a relevant listing, or `truth` lacks a row.
+    DataError if no test set was held out, no test page has a relevant listing, `truth` lacks a row, or two inputs have
+    no listing in common.
     """
     log, unseen, scores, controls = _load_test_set(inputs, seed)
-    gains, baseline = gains_of(log, inputs.truth, inputs.qrels), inputs.baseline
+    gains, baseline = gains_of(log, inputs.searches, inputs.truth, inputs.qrels), inputs.baseline
     if baseline is not None and baseline not in scores:
         raise UsageError(f"--baseline {baseline}: not a variant of {inputs.model}", hint=did_you_mean(baseline, scores))
     id_order = byte_order(log.listing_ids)[log.listing]
@@ -109,7 +111,7 @@ def figures_of_pages(inputs: EvaluationInputs, metric: MetricName, seed: int) ->
     """The values per page whose means `evaluate` returns, by the log's own events. Raises the same errors."""
     log, _, scores, controls = _load_test_set(inputs, seed)
     id_order = byte_order(log.listing_ids)[log.listing]
-    gains = gains_of(log, None, None)
+    gains = gains_of(log, inputs.searches, None, None)
     ranked = _ranked(log, scores, controls, gains, id_order, np.ones(len(gains), dtype=bool))
     evaluated = _has_relevant(ranked)
     pages = np.flatnonzero(evaluated).tolist()
@@ -162,9 +164,16 @@ def _has_relevant(ranked: Ranked) -> Bools:
 
 def _load_test_set(inputs: EvaluationInputs, seed: int) -> tuple[SearchLog, Bools, dict[str, F64], list[F64]]:
     """The test pages, which of their rows are unseen in training, and all rows' scores by variants and controls."""
-    catalog = read_listings(inputs.listings)
+    ranker = load_model(inputs.model)
+    catalog = read_listings(inputs.listings, ranker.state.config.text.plurals)
     log, unseen = _test_pages(inputs.model, inputs.searches, inputs.listings, catalog)
-    return log, unseen, *_scores(log, inputs.model, catalog, inputs.images, seed)
+    photos = photos_for(inputs.model, inputs.images)
+    check_photos_join(Ids("listings", inputs.listings, catalog.ids), inputs.images, photos)
+    blocks = log_blocks(ranker.state, catalog, photos, log)
+    controls: list[F64] = []
+    if photos is not None:
+        controls = _control_scores(ranker, photos, log, blocks, manifest_of(inputs.model).plan.seed)
+    return log, unseen, _scores(ranker, log, blocks, seed), controls
 
 
 def _test_pages(model: Path, searches: Path, listings: Path, catalog: Listings) -> tuple[SearchLog, Bools]:
@@ -175,6 +184,7 @@ def _test_pages(model: Path, searches: Path, listings: Path, catalog: Listings) 
     manifest = manifest_of(model)
     log = read_searches(searches, manifest.plan.config["limit"])
     expect_same_input(manifest, "searches", searches)
+    check_join(Ids("listings of searches", searches, log.listing_ids), Ids("listings", listings, catalog.ids))
     split = decode_split(load_json(model, SPLIT))
     if not has_test_set(split):
         raise DataError(f"{model}: trained with --holdout none, so there is no test set", hint="Train without it.")
@@ -192,13 +202,8 @@ def _test_pages(model: Path, searches: Path, listings: Path, catalog: Listings) 
     return test, np.array([listing_id not in seen for listing_id in test.listing_ids])[test.listing]
 
 
-def _scores(
-    log: SearchLog, model: Path, catalog: Listings, images: Path | None, seed: int
-) -> tuple[dict[str, F64], list[F64]]:
-    """The score of every row, shape (N,), by each baseline and variant of the model, and by each of its controls."""
-    ranker = load_model(model)
-    photos = photos_for(model, images)
-    blocks = log_blocks(ranker.state, catalog, photos, log)
+def _scores(ranker: LtrModel, log: SearchLog, blocks: Blocks, seed: int) -> dict[str, F64]:
+    """The score of every row, shape (N,), by each baseline and variant of the model."""
     scores = {
         SHOWN: -log.position.astype(np.float64),
         "random": generator(seed, "random order").random(len(log.listing)),
@@ -206,8 +211,7 @@ def _scores(
     overlap = blocks.get("overlap")
     if isinstance(overlap, Rows):
         scores["bm25"] = overlap.x[:, OVERLAP_FEATURES.index("bm25")]
-    scores |= {variant: score(weights, blocks) for variant, weights in ranker.variants.items()}
-    return scores, [] if photos is None else _control_scores(ranker, photos, log, blocks, manifest_of(model).plan.seed)
+    return scores | {variant: score(weights, blocks) for variant, weights in ranker.variants.items()}
 
 
 def _control_scores(

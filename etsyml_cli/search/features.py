@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from etsyml_cli.core.types import I64
@@ -18,6 +19,7 @@ from etsyml_cli.photos.store import ImageFeatures
 from etsyml_cli.photos.svd import Svd
 from etsyml_cli.search.config import LtrConfig
 from etsyml_cli.search.crosses import (
+    QueryWords,
     Tokens,
     WordPairs,
     cross,
@@ -25,13 +27,13 @@ from etsyml_cli.search.crosses import (
     pair_words,
     query_tokens,
     query_word_rows,
-    whole_query,
-    words_of_query,
 )
 from etsyml_cli.search.log import SearchLog
 from etsyml_cli.search.model.blocks import Block, ListingPhotos, ListingTerms, PhotoCrosses, Rows
+from etsyml_cli.text.language import plurals_of, tokenizer_for
 from etsyml_cli.text.listings import Listings, shown_listings
 from etsyml_cli.text.terms import Terms, build_terms, term_rows, terms_of
+from etsyml_cli.text.tokenize import Tokenizer
 from etsyml_cli.text.words import ListingWords, Vocabulary, build_vocabulary, count_words, overlap
 
 
@@ -43,13 +45,17 @@ class FeatureState:
     vocabulary: Vocabulary
     terms: Terms
     query_words: list[str]
-    own_queries: frozenset[str]  # queries with their own weights, in the form of whole_query
+    own_queries: frozenset[str]  # queries with their own weights, in the form of QueryWords.whole
     pairs: NDArray[np.uint32]  # the slots of word crosses in the training set, ascending
     svd: Svd | None  # of the photos; None without photos or if they have at most photo_dim features
 
     @property
     def knows_queries(self) -> bool:
         return self.config.shape != "global"
+
+    @property
+    def words(self) -> QueryWords:
+        return QueryWords(tokenizer_for(self.config.text.plurals), self.own_queries)
 
 
 @dataclass(frozen=True)
@@ -63,15 +69,17 @@ class QueryListingRows:
 
 def learn(catalog: Listings, log: SearchLog, photos: ImageFeatures | None, config: LtrConfig) -> FeatureState:
     """Fit the state of the features on the catalog and the rows of a training log, without labels."""
+    config = _with_plurals(config, catalog.tokenize)
     vocabulary = build_vocabulary(count_words(catalog.title_words, catalog.tag_words), config.text.min_count)
     terms = build_terms(_terms(catalog, config), min_count=config.text.min_count, hash_bits=config.text.hash_bits)
     log_rows = rows_of_log(log)
-    own = _own_queries(log, config) if config.shape == "per-query" else frozenset()
-    words = sorted({word for query in log_rows.queries for word in words_of_query(query, own)})
+    own = _own_queries(log, config, catalog.tokenize) if config.shape == "per-query" else frozenset()
+    words = QueryWords(catalog.tokenize, own)
     shown = shown_listings(catalog, log.listing_ids)
     tokens = crossed_tokens(shown, config)
-    pairs = _word_pairs(log_rows, tokens, config, own).seen() if config.shape != "global" else np.empty(0, np.uint32)
-    return FeatureState(config, vocabulary, terms, words, own, pairs, photo_svd(photos, config.photo_dim))
+    pairs = _word_pairs(log_rows, tokens, config, words).seen() if config.shape != "global" else np.empty(0, np.uint32)
+    known = sorted({word for query in log_rows.queries for word in words.of(query)})
+    return FeatureState(config, vocabulary, terms, known, own, pairs, photo_svd(photos, config.photo_dim))
 
 
 def rows_of_log(log: SearchLog) -> QueryListingRows:
@@ -102,9 +110,10 @@ def text_block(state: FeatureState, listings: Listings, listing: I64) -> Listing
 
 def query_blocks(state: FeatureState, words: ListingWords, tokens: Tokens, rows: QueryListingRows) -> dict[str, Block]:
     """The blocks that compare the words of query and listing; `words` and `tokens` are those of I listings."""
-    pairs = _word_pairs(rows, tokens, state.config, state.own_queries)
+    pairs = _word_pairs(rows, tokens, state.config, state.words)
+    queries = [*map(state.words.tokenize, rows.queries)]
     return {
-        "overlap": Rows(overlap(words, state.vocabulary, rows.queries, rows.query, rows.listing)),
+        "overlap": Rows(overlap(words, state.vocabulary, queries, rows.query, rows.listing)),
         "word_crosses": cross(pairs, state.pairs),
     }
 
@@ -127,7 +136,7 @@ def photo_blocks(
 
 def photo_crosses(state: FeatureState, z: NDArray[np.floating], rows: QueryListingRows) -> PhotoCrosses:
     """The crosses of query words with the reduced photos `z` of I listings, shape (I, K)."""
-    words = query_word_rows(rows.queries, state.query_words, state.own_queries)
+    words = query_word_rows(rows.queries, state.query_words, state.words)
     return PhotoCrosses(words, z, rows.query, rows.listing)
 
 
@@ -152,16 +161,20 @@ def _indicators(listings: Listings, config: LtrConfig) -> list[list[tuple[str, s
     return [[(name, ids[row]) for name, ids in chosen if ids[row]] for row in range(len(listings.ids))]
 
 
-def _own_queries(log: SearchLog, config: LtrConfig) -> frozenset[str]:
+def _with_plurals(config: LtrConfig, tokenize: Tokenizer) -> LtrConfig:
+    return replace(config, text=replace(config.text, plurals=plurals_of(tokenize)))
+
+
+def _own_queries(log: SearchLog, config: LtrConfig, tokenize: Tokenizer) -> frozenset[str]:
     """The queries with at least min_query_pages pages."""
     query_of = dict(zip(log.search_ids, log.queries, strict=True))  # a page divided by seller counts once
-    pages = Counter(map(whole_query, query_of.values()))
+    pages = Counter(map(QueryWords(tokenize).whole, query_of.values()))
     return frozenset(query for query, count in pages.items() if count >= config.min_query_pages)
 
 
-def _word_pairs(rows: QueryListingRows, tokens: Tokens, config: LtrConfig, own: frozenset[str]) -> WordPairs:
+def _word_pairs(rows: QueryListingRows, tokens: Tokens, config: LtrConfig, words: QueryWords) -> WordPairs:
     """Every query word with every token of the listing."""
-    return pair_words(query_tokens(rows.queries, own), tokens, rows.query, rows.listing, config.cross_bits)
+    return pair_words(query_tokens(rows.queries, words), tokens, rows.query, rows.listing, config.cross_bits)
 
 
 def crossed_tokens(listings: Listings, config: LtrConfig) -> Tokens:

@@ -27,7 +27,7 @@ from etsyml_cli.search.model.score import Weights, score
 from etsyml_cli.search.postings import Postings
 from etsyml_cli.search.store import LtrModel
 from etsyml_cli.text.listings import LISTING_COLUMNS, Listings, listings_of
-from etsyml_cli.text.words import tokenize
+from etsyml_cli.text.tokenize import WORDS_VERSION, Tokenizer
 
 KIND = "index:ltr"
 CATALOG = "listings"
@@ -52,14 +52,14 @@ class LtrIndex:
     z: NDArray[np.float32] | None
     id_order: I64
 
-    def listings(self, rows: I64) -> Listings:
+    def listings(self, rows: I64, tokenize: Tokenizer) -> Listings:
         """The listings in `rows`, in their order."""
-        return listings_of(self.catalog.take(rows))
+        return listings_of(self.catalog.take(rows), tokenize)
 
 
 def search(index: LtrIndex, ranker: LtrModel, variant: str, query: str, k: int) -> tuple[I64, F64]:
     """The k best listings with a word of the query, best first, and their scores, shape (n,) each."""
-    rows, words = index.postings.matching(tokenize(query))
+    rows, words = index.postings.matching(ranker.state.words.tokenize(query))
     n = len(rows)
     pairs = QueryListingRows([query], np.zeros(n, np.int64), np.arange(n))
     blocks: dict[str, Block] = {}
@@ -81,7 +81,8 @@ def of_listing(weights: Weights) -> Weights:
 def index_plan(model: Path, listings: Path, images: Path | None) -> Plan:
     """The plan of an index: its kind and inputs."""
     inputs = {"model": [source_of(model)], "listings": [table_source(listings, "listings")]}
-    return Plan(kind=KIND, inputs=inputs if images is None else inputs | {"images": [source_of(images)]})
+    inputs |= {} if images is None else {"images": [source_of(images)]}
+    return Plan(kind=KIND, inputs=inputs, format_version=WORDS_VERSION)
 
 
 def save_words(directory: Path, postings: Postings, tokens: Tokens, id_order: I64) -> None:

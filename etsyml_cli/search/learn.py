@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, UsageError
 from etsyml_cli.core.log import Advance, logger, progress
+from etsyml_cli.core.rng import generator
 from etsyml_cli.metrics.definitions.ndcg import ndcg
 from etsyml_cli.metrics.ranking import rank_pages
 from etsyml_cli.search.config import LtrConfig
@@ -21,6 +22,7 @@ from etsyml_cli.search.model.score import Blocks, Weights, score, take, variants
 from etsyml_cli.splits.days import TRAIN, VALID
 
 CUTOFF = 10
+ROUNDING = 1e-12  # of scores, relative to the largest one
 
 
 class FittedVariant(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -57,7 +59,7 @@ def learn_weights(
     """The weights of each variant whose blocks exist, and its validation results.
 
     `part` is the set of each page, `id_order` the tie order of the rows, `grid` the candidates of l2. Raises DataError
-    if no training page has a pair.
+    if no training page has a pair, or if all rows of each page have the same features.
     """
     train, train_blocks = with_pairs(pages.take(part == TRAIN), take(blocks, pages.rows(part == TRAIN)), objective)
     if not len(train.level):
@@ -65,6 +67,7 @@ def learn_weights(
             "no search page of the training set has both a stronger and a weaker event",
             hint="Training needs pages with clicked and ignored listings. Check that the event column contains clicks.",
         )
+    _expect_differences(train, train_blocks)
     clicked = np.maximum.reduceat(pages.level, pages.offsets[:-1]) > 0
     validation = (part == VALID) & clicked
     rows = pages.rows(validation)
@@ -94,6 +97,20 @@ def learn_weights(
             tried=tried,
         )
     return weights, Validation(metric=f"ndcg@{CUTOFF}", pages=int(validation.sum()), variants=fitted_variants)
+
+
+def _expect_differences(pages: Pages, blocks: Blocks) -> None:
+    """Raises DataError if all rows of each page have the same features, and so the same score with any weights."""
+    starts = pages.offsets[:-1]
+    for name, block in blocks.items():
+        scores = block.scores(generator(0, "random weights", name).standard_normal(block.width))
+        spread = np.maximum.reduceat(scores, starts) - np.minimum.reduceat(scores, starts)
+        if spread.max() > ROUNDING * np.abs(scores).max():
+            return
+    raise DataError(
+        f"all rows of a page have the same features, on each of {len(starts):,} training pages: nothing to learn from",
+        hint="Training needs features that differ between the rows of a page, such as words of titles.",
+    )
 
 
 def objective_of(config: LtrConfig, seed: int) -> Objective:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from etsyml_cli.core.types import I64
-from etsyml_cli.text.words import ListingWords, Words
+from etsyml_cli.text.tokenize import Words
+from etsyml_cli.text.words import ListingWords
 
 Counts = NDArray[np.uint32]
 

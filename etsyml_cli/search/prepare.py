@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
-from etsyml_cli.photos.store import ImageFeatures, read_image_features
+from etsyml_cli.io.joins import Ids, check_join
+from etsyml_cli.photos.store import ImageFeatures, check_photos_join, read_image_features
 from etsyml_cli.search.config import LtrConfig
 from etsyml_cli.search.features import FeatureState, learn, log_blocks, rows_of_log
 from etsyml_cli.search.log import SearchLog, read_searches
@@ -61,23 +62,27 @@ def load_training_data(inputs: Inputs) -> TrainingData:
     """Read the inputs, hold out the test set and build the features of the rest.
 
     Raises InputError if an input is missing or damaged, or if no listing has a shop and the split is by seller;
-    UsageError if the test and the validation set leave no training set.
+    UsageError if the test and the validation set leave no training set; DataError if no listing of the searches is in
+    the listings table or has a photo.
     """
     config = inputs.config
     test_share = _test_share(inputs.holdout, config)
-    catalog = read_listings(inputs.listings)
+    catalog = read_listings(inputs.listings, config.text.plurals)
     if config.split == BY_SELLER and not any(catalog.shops):
         raise InputError(
             f"{inputs.listings}: no listing has a shop_id, which `split: {BY_SELLER}` needs",
             hint="Ingest the listings with their shops (--map shop_id=COLUMN), or split by time or query.",
         )
     log = read_searches(inputs.searches, inputs.limit)
+    photos = read_image_features(inputs.images) if inputs.images else None
+    shown_ids = Ids("listings of searches", inputs.searches, log.listing_ids)
+    check_join(shown_ids, Ids("listings", inputs.listings, catalog.ids))
+    check_photos_join(shown_ids, inputs.images, photos)
     split = split_pages(
         log.days, test_share=test_share, valid_share=config.valid_share, seed=inputs.seed, by=config.split
     )
     log, part = assign_split(log, split, config.split, catalog)
     _warn_of_small_parts(log, split, part)
-    photos = read_image_features(inputs.images) if inputs.images else None
     shown = log.take(part != TEST)
     bias = _position_bias(shown, config)
     state = learn(catalog, shown, photos, config)

@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.types import F64, I64
+from etsyml_cli.io.joins import Ids, check_join
 from etsyml_cli.io.ranked import RankedItem, RankedList, Reason
 from etsyml_cli.io.text import read_text
 from etsyml_cli.metrics.ranking import best_first, byte_order
-from etsyml_cli.photos.store import ImageFeatures
+from etsyml_cli.photos.store import ImageFeatures, check_photos_join
 from etsyml_cli.search.features import QueryListingRows, blocks_of, log_blocks
 from etsyml_cli.search.index import is_usable, load_index, search
 from etsyml_cli.search.log import read_searches
 from etsyml_cli.search.model.score import OVERLAP, Blocks, Weights, score
 from etsyml_cli.search.store import LtrModel, load_model, photos_for
 from etsyml_cli.text.listings import Listings, read_listings, shown_listings
-from etsyml_cli.text.words import OVERLAP_FEATURES, tokenize
+from etsyml_cli.text.words import OVERLAP_FEATURES
 
 PERCENTILES = (90, 80, 70, 60, 50)
 BEFORE, AFTER = "text", "multimodal"
@@ -77,9 +78,10 @@ def rank(
     if use_index and index is not None:
         catalog = load_index(index, ranker)
         rows, scores = search(catalog, ranker, variant, query, k)
-        best = catalog.listings(rows)
+        best = catalog.listings(rows, ranker.state.words.tokenize)
     else:
-        best, scores = _best(ranker, variant, photos, query, k, _candidates(query, inputs.listings, candidates))
+        matching = _candidates(query, _read_catalog(inputs, ranker, photos), candidates)
+        best, scores = _best(ranker, variant, photos, query, k, matching)
     if not best.ids:
         logger.warning("no listing contains a word of %r" if candidates is None else "no candidate for %r", query)
     items = _items(best, scores, np.arange(len(best.ids)))
@@ -93,10 +95,11 @@ def rank(
 def rank_searches(inputs: RankInputs, searches: Path, *, k: int) -> Iterator[RankedList]:
     """The k best listings of each logged result page of the table `searches`.
 
-    Raises InputError as `rank` does, DataError if the table is empty.
+    Raises InputError as `rank` does, DataError if the table is empty or has no listing of the listings table.
     """
     ranker, photos, catalog = _load(inputs)
     log = read_searches(searches)
+    check_join(Ids("listings of searches", searches, log.listing_ids), Ids("listings", inputs.listings, catalog.ids))
     scores = score(ranker.variants[main_variant(ranker)], log_blocks(ranker.state, catalog, photos, log))
     shown = shown_listings(catalog, log.listing_ids)
     order = best_first(scores, byte_order(log.listing_ids)[log.listing], log.page_of_row())
@@ -144,16 +147,23 @@ def main_variant(ranker: LtrModel) -> str:
 
 
 def _load(inputs: RankInputs) -> tuple[LtrModel, ImageFeatures | None, Listings]:
-    return load_model(inputs.model), photos_for(inputs.model, inputs.images), read_listings(inputs.listings)
+    ranker, photos = load_model(inputs.model), photos_for(inputs.model, inputs.images)
+    return ranker, photos, _read_catalog(inputs, ranker, photos)
+
+
+def _read_catalog(inputs: RankInputs, ranker: LtrModel, photos: ImageFeatures | None) -> Listings:
+    """The listings table. Raises DataError if it is empty or none of its listings is in `photos`."""
+    catalog = read_listings(inputs.listings, ranker.state.config.text.plurals)
+    check_photos_join(Ids("listings", inputs.listings, catalog.ids), inputs.images, photos)
+    return catalog
 
 
 def _is_usable(index: Path, inputs: RankInputs) -> bool:
     return is_usable(index, inputs.model, inputs.listings, inputs.images)
 
 
-def _candidates(query: str, listings: Path, candidates: Path | None) -> Listings:
+def _candidates(query: str, catalog: Listings, candidates: Path | None) -> Listings:
     """The listings named in the file `candidates`, or those that match the query."""
-    catalog = read_listings(listings)
     return catalog.take(_matching(query, catalog) if candidates is None else _rows_of(candidates, catalog))
 
 
@@ -209,6 +219,6 @@ def _rows_of(candidates: Path, catalog: Listings) -> list[int]:
 
 def _matching(query: str, catalog: Listings) -> list[int]:
     """The rows of the listings that contain a word of the query."""
-    words = set(tokenize(query))
+    words = set(catalog.tokenize(query))
     texts = zip(catalog.title_words, catalog.tag_words, strict=True)
     return [row for row, (title, tags) in enumerate(texts) if not words.isdisjoint([*title, *tags])]

@@ -21,6 +21,7 @@ from etsyml_cli.search.config import LtrConfig
 from etsyml_cli.search.features import FeatureState
 from etsyml_cli.search.model.score import OVERLAP, Weights
 from etsyml_cli.text.terms import Terms
+from etsyml_cli.text.tokenize import WORDS_VERSION
 from etsyml_cli.text.words import OVERLAP_FEATURES, Vocabulary
 
 KIND = "model:ltr"
@@ -125,13 +126,13 @@ def manifest_of(directory: Path) -> Manifest:
             f"{directory} was trained on feature rows, not on listings",
             hint=f"Rank feature rows with: etsyml rank --features FILE --model {directory}",
         )
-    manifest = expect_kind(directory, KIND, made_by="etsyml train ltr")
-    if manifest.facts.get("shape") == "features":
+    made_by = "etsyml train ltr"
+    if expect_kind(directory, KIND, made_by=made_by).facts.get("shape") == "features":
         raise InputError(
             f"{directory} was trained on feature rows by an older version of etsyml",
             hint="Train it again with: etsyml train ltr --features FILE",
         )
-    return manifest
+    return expect_kind(directory, KIND, made_by=made_by, format_version=WORDS_VERSION)
 
 
 def rows_manifest_of(directory: Path) -> Manifest:

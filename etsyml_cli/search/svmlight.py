@@ -24,7 +24,7 @@ from etsyml_cli.core.log import logger
 
 HIGHEST_INDEX = 2**31 - 2
 
-_ROW = "A row reads: label qid:PAGE INDEX:VALUE INDEX:VALUE …"
+ROW = "A row reads: label qid:PAGE INDEX:VALUE INDEX:VALUE …"
 _GZIP = b"\x1f\x8b"
 _SHOWN = 40
 _MOST_DIGITS = len(str(HIGHEST_INDEX))
@@ -71,7 +71,7 @@ def read_svmlight(path: Path, groups: Path | None = None, n_features: int | None
     for number, words in _rows(path):
         _take(read, words, number, f"{path}:{number}")
     if not read.labels:
-        raise DataError(f"{path}: no rows", hint=_ROW)
+        raise DataError(f"{path}: no rows", hint=ROW)
     if groups is None and not read.pages:
         raise InputError(
             f"{path}: the rows have no qid:",
@@ -122,23 +122,23 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     except (EOFError, zlib.error) as error:
         raise InputError(f"{path}: damaged gzip ({error})", hint="Copy it again.") from None
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason})", hint=_ROW) from None
+        raise InputError(f"{path}: not UTF-8 text ({error.reason})", hint=ROW) from None
 
 
 def _take(read: _Read, words: list[str], number: int, where: str) -> None:
     """Add one row. Raises InputError if it is malformed."""
     if ":" in words[0]:
-        raise InputError(f"{where}: the label is missing before {_cut(words[0])}", hint=_ROW)
+        raise InputError(f"{where}: the label is missing before {_cut(words[0])}", hint=ROW)
     read.labels.append(_finite(words[0], f"{where}: label"))
     read.lines.append(number)
     has_qid = len(words) > 1 and words[1].startswith("qid:")
     if len(read.labels) > 1 and has_qid != bool(read.pages):
         fault = "a qid:, but earlier rows have none" if has_qid else "no qid:, but earlier rows have one"
-        raise InputError(f"{where}: {fault}", hint=_ROW)
+        raise InputError(f"{where}: {fault}", hint=ROW)
     if has_qid:
         qid = words[1].removeprefix("qid:")
         if not qid:
-            raise InputError(f"{where}: qid: without an id", hint=_ROW)
+            raise InputError(f"{where}: qid: without an id", hint=ROW)
         read.page.append(read.pages.setdefault(qid, len(read.pages)))
     last = -1
     for word in words[1 + has_qid :]:
@@ -150,15 +150,15 @@ def _take_value(read: _Read, word: str, last: int, where: str) -> int:
     """Add one INDEX:VALUE, whose index must be above `last`, and return that index."""
     name, colon, text = word.partition(":")
     if not colon:
-        raise InputError(f"{where}: {_cut(word)} is not index:value", hint=_ROW)
+        raise InputError(f"{where}: {_cut(word)} is not index:value", hint=ROW)
     whole = name.isascii() and name.isdigit() and len(name.lstrip("0")) <= _MOST_DIGITS
     if not whole or int(name) > HIGHEST_INDEX:
         raise InputError(
-            f"{where}: {_cut(name)} is not a feature index (an integer from 0 to {HIGHEST_INDEX})", hint=_ROW
+            f"{where}: {_cut(name)} is not a feature index (an integer from 0 to {HIGHEST_INDEX})", hint=ROW
         )
     index = int(name)
     if index <= last:
-        raise InputError(f"{where}: feature {index} after {last}: indices must ascend", hint=_ROW)
+        raise InputError(f"{where}: feature {index} after {last}: indices must ascend", hint=ROW)
     read.indices.append(index)
     read.values.append(_finite(text, f"{where}: value", f" of feature {index}"))
     return index
@@ -167,7 +167,7 @@ def _take_value(read: _Read, word: str, last: int, where: str) -> int:
 def _finite(text: str, what: str, of: str = "") -> float:
     value = float(text) if _NUMBER.fullmatch(text) else np.nan
     if not np.isfinite(value):
-        raise InputError(f"{what} {_cut(text)}{of} is not a finite number", hint=_ROW)
+        raise InputError(f"{what} {_cut(text)}{of} is not a finite number", hint=ROW)
     return float(value)
 
 

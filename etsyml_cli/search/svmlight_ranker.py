@@ -30,7 +30,7 @@ from etsyml_cli.search.learn import Validation, learn_weights, objective_of
 from etsyml_cli.search.model.blocks import Rows
 from etsyml_cli.search.model.pairs import Pages, count_pairs
 from etsyml_cli.search.store import ROWS_KIND, rows_manifest_of
-from etsyml_cli.search.svmlight import RankingRows, read_svmlight
+from etsyml_cli.search.svmlight import ROW, RankingRows, read_svmlight
 from etsyml_cli.splits.days import TEST, held_out_share
 from etsyml_cli.splits.pages import HashSplit, describe
 
@@ -70,6 +70,7 @@ def train_on_rows(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
     """Train a pairwise ranker on the rows of a file and write it to `out`.
 
     The l2 is chosen on a share of `config.valid_share`. Columns are scaled to a root mean square of 1 in training.
+    Raises DataError if no row has a feature, or if features do not differ within a page.
     """
     config, features = inputs.config, inputs.features
     objective = objective_of(config, inputs.seed)
@@ -77,6 +78,7 @@ def train_on_rows(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
     if done := existing_result(out, plan, force=force):
         return done
     rows = read_svmlight(features, inputs.groups)
+    _expect_features(rows, features)
     test_share = 0.0 if inputs.holdout is None else held_out_share(inputs.holdout)
     split = HashSplit(seed=inputs.seed, test_below=test_share, valid_below=test_share + config.valid_share)
     part = split.part_of(rows.qids)
@@ -180,7 +182,17 @@ def _scored(model: Path, features: Path, groups: Path | None) -> tuple[RankingRo
     rows_manifest_of(model)
     w = load_tensors(model, {FEATURES: (None,)})[FEATURES]
     rows = read_svmlight(features, groups, n_features=len(w))
+    _expect_features(rows, features)
     return rows, np.asarray(rows.features @ w)
+
+
+def _expect_features(rows: RankingRows, path: Path) -> None:
+    """Raises DataError if no row has a feature of the model that is not 0."""
+    if rows.features.count_nonzero() == 0:
+        raise DataError(
+            f"{path}: none of {len(rows.labels):,} rows has a feature other than 0",
+            hint=f"Are these judgments only, to which features must still be added? {ROW}",
+        )
 
 
 def _pages_to_evaluate(model: Path, features: Path, qids: list[str]) -> NDArray[np.bool_]:

@@ -27,6 +27,7 @@ from etsyml_cli.search.model.score import Weights
 from etsyml_cli.search.prepare import Inputs, TrainingData, load_training_data
 from etsyml_cli.search.store import KIND, LtrFacts, LtrModel, blocks_in, save_model
 from etsyml_cli.splits.pages import describe
+from etsyml_cli.text.tokenize import WORDS_VERSION
 
 POSITIONS_PRINTED = 10
 
@@ -85,7 +86,7 @@ def _plan(inputs: Inputs) -> Plan:
     sources = {name: [table_source(path, name)] for name, path in tables.items()}
     if inputs.images is not None:
         sources["images"] = [source_of(inputs.images)]
-    return Plan(kind=KIND, config=settings, inputs=sources, seed=inputs.seed)
+    return Plan(kind=KIND, config=settings, inputs=sources, seed=inputs.seed, format_version=WORDS_VERSION)
 
 
 def _controls(data: TrainingData, valid: Validation, objective: Objective, count: int, seed: int) -> list[Weights]:

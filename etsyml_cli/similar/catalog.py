@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from etsyml_cli.core.types import I64
+from etsyml_cli.io.joins import Ids
 from etsyml_cli.metrics.ranking import byte_order
-from etsyml_cli.photos.store import read_image_features
+from etsyml_cli.photos.store import check_photos_join, read_image_features
 from etsyml_cli.similar.nearest import Vectors
 from etsyml_cli.similar.photos import Photos, SketchedPhotos, photos_of
 from etsyml_cli.similar.words import Words, words_of
@@ -49,8 +50,11 @@ class SimilarityCatalog:
 
 
 def read_catalog(listings: Path, images: Path | None) -> SimilarityCatalog:
-    """Read the catalog of a listings table and, if given, photo features. Raises InputError if one is damaged."""
-    catalog = read_listings(listings)
+    """Read the catalog of a listings table and, if given, photo features.
+
+    Raises InputError if one is damaged, DataError if the table is empty or none of its listings has a photo.
+    """
+    catalog = read_listings(listings, "auto")
     words = [terms_of(t, g, 1) for t, g in zip(catalog.title_words, catalog.tag_words, strict=True)]
     terms = build_terms(words, min_count=1, hash_bits=None)
     return SimilarityCatalog(
@@ -60,12 +64,13 @@ def read_catalog(listings: Path, images: Path | None) -> SimilarityCatalog:
         id_order=byte_order(catalog.ids),
         terms=pa.array(terms.names, pa.large_string()),
         words=words_of(term_rows(words, terms, "tf-idf")),
-        photos=None if images is None else _photos(catalog, images),
+        photos=None if images is None else _photos(catalog, listings, images),
     )
 
 
-def _photos(catalog: Listings, images: Path) -> Photos:
+def _photos(catalog: Listings, listings: Path, images: Path) -> Photos:
     features = read_image_features(images)
+    check_photos_join(Ids("listings", listings, catalog.ids), images, features)
     return photos_of(np.asarray(features.matrix), features.rows_for(catalog.ids))
 
 

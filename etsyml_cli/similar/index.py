@@ -26,6 +26,7 @@ from etsyml_cli.similar.catalog import LEAST_K, VARIANTS, SimilarityCatalog, rea
 from etsyml_cli.similar.nearest import nearest
 from etsyml_cli.similar.photos import Photos, SketchedPhotos, sketch_dimension, sketches
 from etsyml_cli.similar.words import Words
+from etsyml_cli.text.tokenize import WORDS_VERSION
 
 KIND = "index:similar"
 MADE_BY = "etsyml index similar"
@@ -99,7 +100,7 @@ def _plan(listings: Path, images: Path | None, recall: float) -> Plan:
     inputs = {"listings": [table_source(listings, "listings")]}
     if images is not None:
         inputs["images"] = [source_of(images)]
-    return Plan(kind=KIND, config={"recall": recall}, inputs=inputs)
+    return Plan(kind=KIND, config={"recall": recall}, inputs=inputs, format_version=WORDS_VERSION)
 
 
 def _reach(

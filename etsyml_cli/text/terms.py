@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from etsyml_cli.text.hashing import feature_seed, hash_words
-from etsyml_cli.text.words import Words
+from etsyml_cli.text.tokenize import Words
 
 Weighting = Literal["binary", "counts", "tf-idf"]
 

@@ -5,48 +5,20 @@ No labels are used: the vocabulary and document frequencies are computed from th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-Words = list[str]
+from etsyml_cli.text.tokenize import Words
 
 K1, B = 1.2, 0.75  # Lucene's defaults
 ROWS_AT_ONCE = 1 << 18
 
 OVERLAP_FEATURES = ("bm25", "share_in_title", "share_in_tags", "all_in_title", "all_in_listing")
 ALL = 1 - 1e-9  # shares may add up to slightly less than 1
-
-_WORD = re.compile(r"[^\W_]+")
-_HYPHEN = re.compile(r"-(?<=\b[^\W\d_]-)(?=[^\W_])")  # t-shirt, v-neck: also written without a hyphen
-_TWO_LETTER_PLURALS = ("ches", "shes", "sses", "xes")
-_NO_PLURALS = ("ss", "us", "is")
-
-
-def tokenize(text: str | None) -> Words:
-    """The words of a text (sequences of letters and digits of any script), in lower case and in the singular.
-
-    `Men's T-Shirts` gives `men`, `s`, `tshirt`; None gives no words.
-    """
-    return [singular(word) for word in _WORD.findall(_HYPHEN.sub("", text.lower()))] if text else []
-
-
-@lru_cache(1 << 16)  # words are repeated often
-def singular(word: str) -> str:
-    """Remove an English plural ending, as in Harman's s-stemmer (JASIS 1991), with the addition watches -> watch.
-
-    The rule only looks at the spelling; it matters only that queries and listings are treated alike.
-    """
-    if len(word) <= 3 or not word.endswith("s") or word.endswith(_NO_PLURALS):
-        return word
-    if word.endswith("ies"):
-        return word[:-3] + "y"
-    return word[:-2] if word.endswith(_TWO_LETTER_PLURALS) else word[:-1]
 
 
 @dataclass(frozen=True)
@@ -94,7 +66,7 @@ def build_vocabulary(listings: ListingWords, min_count: int) -> Vocabulary:
 def overlap(
     listings: ListingWords,
     vocabulary: Vocabulary,
-    queries: Sequence[str],
+    queries: Sequence[Words],
     query_of_row: NDArray[np.int64],
     listing_of_row: NDArray[np.int64],
 ) -> NDArray[np.float64]:
@@ -146,13 +118,13 @@ def _saturate(tf: sparse.csr_matrix, length: NDArray[np.int64], mean_length: flo
 
 
 def _query_weights(
-    queries: Iterable[str], listings: ListingWords, vocabulary: Vocabulary
+    queries: Iterable[Words], listings: ListingWords, vocabulary: Vocabulary
 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """Weights of each query's words over the listings' columns, by idf and equal; they sum to 1 over all words."""
     frequency = dict(zip(vocabulary.words, vocabulary.document_frequency.tolist(), strict=True))
     indices, by_idf, by_count, starts = [], [], [], [0]
     for query in queries:
-        words = list(dict.fromkeys(tokenize(query)))
+        words = list(dict.fromkeys(query))
         df = np.array([frequency.get(word, 0) for word in words])
         idf = np.log1p((vocabulary.n_listings - df + 0.5) / (df + 0.5))
         for word, share in zip(words, idf / idf.sum() if words else [], strict=True):

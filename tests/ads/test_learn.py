@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -207,13 +206,11 @@ def test_other_photo_features_than_it_learned(gallery, images, problem):
         evaluate(gallery, gallery / "model", "auc", images=gallery / images if images else None)
 
 
-def test_photos_of_no_listing_are_reported(gallery, tmp_path, caplog):
+def test_photos_of_no_listing_are_refused(gallery, tmp_path):
     write_photos([f"Z{i}" for i in range(N_LISTINGS)], np.eye(N_LISTINGS, 12), tmp_path / "photos")
-    with caplog.at_level(logging.WARNING, "etsyml"):
-        train(gallery, tmp_path / "model", images=tmp_path / "photos", config=replace(ALONE, photo_dim=0))
-        assert "photos" not in caplog.text
-        train(gallery, tmp_path / "model", images=tmp_path / "photos", config=replace(ALONE, photo_dim=8))
-    assert "have no listing in common" in caplog.text
+    train(gallery, tmp_path / "model", images=tmp_path / "photos", config=replace(ALONE, photo_dim=0))
+    with pytest.raises(DataError, match="0 of 120 listings of impressions are in images"):
+        train(gallery, tmp_path / "other", images=tmp_path / "photos", config=replace(ALONE, photo_dim=8))
 
 
 def test_identical_photos(gallery, tmp_path):

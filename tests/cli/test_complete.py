@@ -46,6 +46,7 @@ def workplace(tmp_path_factory) -> Path:
         ("etsyml ingest s", ["searches"]),
         ("etsyml ingest searches --map po", ["position="]),
         ("etsyml ingest searches log.csv --map po", ["position="]),
+        ("etsyml ingest listings --preset sh", ["shopify"]),
         ("etsyml train ctr --set history.co", ["history.counts="]),
         ("etsyml extract-images --set backb", ["backbone="]),
         ("etsyml config show lt", ["ltr"]),

@@ -54,7 +54,7 @@ def rejects_of(out: Path) -> list[dict]:
 def identity_holds(rows: dict[str, int], out: Path) -> bool:
     assert rows["out"] == pq.read_metadata(out).num_rows
     assert rows["rejected"] == len(rejects_of(out))
-    return rows["in"] == rows["out"] + rows["merged"] + rows["rejected"]
+    return rows["in"] == rows["out"] + rows["merged"] + rows["rejected"] + rows.get("excluded", 0)
 
 
 GOOD = {
@@ -66,46 +66,71 @@ GOOD = {
     },
 }  # fmt: skip
 
-BAD = [
+REJECTED = [
     ("listings", "listing_id", "", "missing value"),
     ("listings", "listing_id", ["L"], "not an id"),
     ("listings", "listing_id", "x" * 600, "id too long"),
     ("listings", "listing_id", "a\nb", "control character in id"),
     ("listings", "title", {"a": 1}, "not text"),
-    ("listings", "price", -1, "negative number"),
-    ("listings", "price", "NaN", "not a finite number"),
-    ("listings", "price", "cheap", "not a number"),
-    ("listings", "quantity", 1.5, "not a whole number"),
-    ("listings", "quantity", 2**60, "number too large"),
-    ("listings", "image", "../b.jpg", "path outside the image root"),
-    ("listings", "image", "https://b.jpg", "not a path"),
-    ("listings", "image", ["a.jpg"], "list of paths, meant for images"),
-    ("listings", "images", "a.jpg|../b.jpg", "path outside the image root"),
-    ("listings", "images", ["a.jpg", "https://b.jpg"], "not a path"),
     ("searches", "position", 0, "position below 1"),
     ("searches", "event", "hover", "unknown event"),
+    ("impressions", "clicks", 4, "clicks above impressions"),
+    ("impressions", "clicks", None, "missing value"),
+    ("impressions", "clicks", "many", "not a number"),
+    ("impressions", "impressions", None, "missing value"),
+    ("impressions", "impressions", -1, "negative number"),
+    ("impressions", "created_at", None, "missing value"),
+    ("impressions", "created_at", "soon", "not a time"),
+]
+EMPTIED = [
+    ("listings", "price", -1, "negative number"),
+    ("listings", "price", "NaN", "not a finite number"),
+    ("listings", "price", "POA", "not a number"),
+    ("listings", "price", "12,5", "another decimal mark"),
+    ("listings", "quantity", 1.5, "not a whole number"),
+    ("listings", "quantity", 2**60, "number too large"),
+    ("listings", "shop_id", "Ann Author; " * 60, "id too long"),
+    ("listings", "tags", [["a"]], "not tags"),
+    ("listings", "image", "../b.jpg", "path outside the image root"),
+    ("listings", "image", "https://b.jpg", "URL, expected a file"),
+    ("listings", "image", ["a.jpg"], "list of paths, meant for images"),
+    ("listings", "images", "a.jpg|../b.jpg", "path outside the image root"),
+    ("listings", "images", ["a.jpg", "https://b.jpg"], "URL, expected a file"),
+    ("searches", "user_id", "u\n1", "control character in id"),
     ("favorites", "created_at", "soon", "not a time"),
     ("favorites", "created_at", "2014-05-01T00:00:00", "time without zone"),
     ("favorites", "created_at", 1398902403, "number as time without unit"),
     ("favorites", "created_at", "1914-05-01T00:00:00Z", "time out of range"),
-    ("impressions", "clicks", 4, "clicks above impressions"),
-    ("impressions", "clicks", None, "missing value"),
-    ("impressions", "impressions", None, "missing value"),
-    ("impressions", "created_at", None, "missing value"),
+    ("favorites", "weight", "inf", "not a finite number"),
+    ("impressions", "bid", "much", "not a number"),
 ]
 
 
-@pytest.mark.parametrize(("table", "field", "value", "reason"), BAD)
-def test_each_bad_value_is_rejected_with_its_reason(tmp_path, table, field, value, reason):
+@pytest.mark.parametrize(("table", "field", "value", "reason"), REJECTED)
+def test_each_bad_value_of_a_required_column_is_rejected_with_its_reason(tmp_path, table, field, value, reason):
     bad = {**GOOD[table], field: value}
     file = lines_file(tmp_path, [GOOD[table], bad])
     out = tmp_path / "out.parquet"
     summary = run(table, file, out, max_bad_rate=0.5)
     assert summary.rows == {"in": 2, "out": 1, "merged": 0, "rejected": 1}
     assert summary.facts["reasons"] == {reason: 1}
+    assert summary.facts["emptied"] == {}
     assert rejects_of(out) == [
         {"file": "log.jsonl", "line": 2, "reason": reason, "field": field, "raw": json.dumps(bad)[:2048]}
     ]
+
+
+@pytest.mark.parametrize(("table", "field", "value", "reason"), EMPTIED)
+def test_each_bad_value_of_an_optional_column_empties_its_cell(tmp_path, table, field, value, reason):
+    ids = {name: f"{value}2" for name, value in GOOD[table].items() if name in ("listing_id", "search_id")}
+    file = lines_file(tmp_path, [GOOD[table], {**GOOD[table], **ids, field: value}])
+    out = tmp_path / "out.parquet"
+    summary = run(table, file, out, max_emptied_rate=1)
+    assert summary.rows == {"in": 2, "out": 2, "merged": 0, "rejected": 0}
+    assert summary.facts["emptied"] == {f"{field}: {reason}": 1}
+    rows = read_table(out, table).to_pylist()
+    assert rows[1][field] is None
+    assert {**rows[1], **{name: rows[0][name] for name in [*ids, field]}} == rows[0]
 
 
 def test_an_invalid_flag_is_rejected(tmp_path):
@@ -115,10 +140,10 @@ def test_an_invalid_flag_is_rejected(tmp_path):
 
 
 def test_the_reason_is_that_of_the_first_bad_column(tmp_path):
-    file = lines_file(tmp_path, [GOOD["listings"], {"listing_id": "L2", "title": " ", "price": -1}])
+    file = lines_file(tmp_path, [GOOD["searches"], {"search_id": "S2", "query": " ", "listing_id": "L", "event": "x"}])
     out = tmp_path / "out.parquet"
-    run("listings", file, out, max_bad_rate=0.5)
-    assert [(reject["field"], reject["reason"]) for reject in rejects_of(out)] == [("title", "missing value")]
+    run("searches", file, out, max_bad_rate=0.5)
+    assert [(reject["field"], reject["reason"]) for reject in rejects_of(out)] == [("query", "missing value")]
 
 
 def test_raw_text_is_cut_at_2_kib_between_characters(tmp_path):
@@ -206,14 +231,14 @@ def test_json_rows_round_trip(tmp_path_factory, rows):
 def test_a_duplicate_listing_id_is_rejected_also_across_files(tmp_path):
     ids = ["a", "b", "a", "c"], ["d", "b", "e", "a"]
     files = [
-        lines_file(tmp_path, [{"listing_id": i, "title": f"{i}{n}"} for i in group], f"{n}.jsonl")
+        lines_file(tmp_path, [{"listing_id": i, "title": f"{i}{n}{k}"} for k, i in enumerate(group)], f"{n}.jsonl")
         for n, group in enumerate(ids)
     ]
     out = tmp_path / "out.parquet"
     summary = run("listings", files, out, max_bad_rate=1)
-    assert [row["title"] for row in read_table(out, "listings").to_pylist()] == ["a0", "b0", "c0", "d1", "e1"]
+    assert [row["title"] for row in read_table(out, "listings").to_pylist()] == ["a00", "b01", "c03", "d10", "e12"]
     assert [(r["file"], r["line"], r["reason"], json.loads(r["raw"])["title"]) for r in rejects_of(out)] == [
-        ("0.jsonl", 3, "duplicate id", "a0"), ("1.jsonl", 2, "duplicate id", "b1"), ("1.jsonl", 4, "duplicate id", "a1"),
+        ("0.jsonl", 3, "duplicate id", "a02"), ("1.jsonl", 2, "duplicate id", "b11"), ("1.jsonl", 4, "duplicate id", "a13"),
     ]  # fmt: skip
     assert identity_holds(summary.rows, out)
 
@@ -222,48 +247,7 @@ def test_impressions_without_an_id_are_not_duplicates(tmp_path):
     row = {"created_at": "2014-05-01T00:00:00Z", "listing_id": "L", "clicked": 0}
     file = lines_file(tmp_path, [{**row, "impression_id": i} for i in ("x", None, "", "x", None)])
     out = tmp_path / "out.parquet"
-    assert run("impressions", file, out, max_bad_rate=1).rows == {"in": 5, "out": 4, "merged": 0, "rejected": 1}
-    assert [reject["line"] for reject in rejects_of(out)] == [4]
-
-
-EVENTS = ["impression", "click", "cart", "purchase"]
-SHOWN = st.lists(
-    st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"), st.sampled_from(EVENTS)), min_size=1, max_size=30
-)
-
-
-@settings(deadline=None, max_examples=30)
-@given(rows=SHOWN)
-def test_duplicate_search_rows_merge_into_the_first_with_the_strongest_event(tmp_path_factory, rows):
-    folder = tmp_path_factory.mktemp("searches")
-    file = lines_file(
-        folder,
-        [
-            {"search_id": s, "listing_id": i, "event": e, "query": "mug", "position": n + 1}
-            for n, (s, i, e) in enumerate(rows)
-        ],
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(input_files, "CHUNK_BYTES", 100)
-        summary = run("searches", file, folder / "out.parquet")
-    expected: dict[tuple[str, str], list] = {}
-    for n, (s, i, e) in enumerate(rows):
-        first = expected.setdefault((s, i), [n + 1, e])
-        first[1] = max(first[1], e, key=EVENTS.index)
-    got = read_table(folder / "out.parquet", "searches").to_pylist()
-    assert [(r["search_id"], r["listing_id"], r["position"], r["event"]) for r in got] == [
-        (*key, position, event) for key, (position, event) in expected.items()
-    ]
-    assert summary.rows["merged"] == len(rows) - len(expected)
-    assert identity_holds(summary.rows, folder / "out.parquet")
-
-
-def test_duplicate_favorites_merge_into_the_first(tmp_path):
-    pairs = [("u", "x", 1), ("u", "y", 2), ("u", "x", 3), ("v", "x", 4)]
-    file = lines_file(tmp_path, [{"user_id": u, "listing_id": i, "weight": w} for u, i, w in pairs])
-    out = tmp_path / "out.parquet"
-    assert run("favorites", file, out).rows == {"in": 4, "out": 3, "merged": 1, "rejected": 0}
-    assert read_table(out, "favorites")["weight"].to_pylist() == [1, 2, 4]
+    assert run("impressions", file, out).rows == {"in": 5, "out": 4, "merged": 1, "rejected": 0}
 
 
 def test_too_many_bad_rows_leave_the_existing_table_unchanged(tmp_path):
@@ -282,7 +266,7 @@ def test_too_many_bad_rows_leave_the_existing_table_unchanged(tmp_path):
 
 
 def test_duplicates_count_as_bad(tmp_path):
-    file = lines_file(tmp_path, [GOOD["listings"]] * 2)
+    file = lines_file(tmp_path, [GOOD["listings"], GOOD["listings"] | {"price": 6}])
     with pytest.raises(DataError, match="1 duplicate id"):
         run("listings", file, tmp_path / "out.parquet", max_bad_rate=0.4)
 

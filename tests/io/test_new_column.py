@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from tests.package_copy import add_line, copy_package, run_in
 
-AFTER = '            Column("currency", "text", aliases=("currency_code",)),'
+AFTER = '            Column("currency", "text", aliases=CURRENCIES),'
 COLUMN = '            Column("delivery_days", "count", aliases=("lead_time",)),'
 LISTINGS = "listing_id,title,lead_time\nL1,mug,3\nL2,bowl,12\n"
 

@@ -24,7 +24,7 @@ judged = st.dictionaries(words, st.dictionaries(words, st.integers(-2, 9), min_s
 def test_qrels_round_trip(tmp_path, qrels):
     rows = [(query, document, grade) for query, grades in qrels.items() for document, grade in grades.items()]
     assert write_qrels(rows, tmp_path / "q") == len(rows)
-    assert read_qrels(tmp_path / "q") == qrels
+    assert read_qrels(tmp_path / "q") == {query_key(query): grades for query, grades in qrels.items()}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -55,6 +55,42 @@ def test_the_largest_float32_is_a_valid_score(tmp_path):
     largest = float(np.finfo(np.float32).max)
     (tmp_path / "run").write_text(f"q Q0 a 1 {largest!r} t\nq Q0 b 1 {-np.finfo(np.float32).max} t\n")
     assert read_run(tmp_path / "run")["q"]["a"] == largest
+
+
+def test_comments_and_number_signs_in_ids_are_read_as_by_trec_eval_10(tmp_path):
+    qrels = b"\xef\xbb\xbf# made in caf\xe9\n#q 0 d 1\nq 0 msmarco#7#12 1\nq#2 #0 #d -1\n# the end"
+    run = b"#run\n  # indented\nq Q0 msmarco#7#12 1 2.5 #tag\nq#2 #0 #d 1 1 t and more\n"
+    (tmp_path / "q").write_bytes(qrels)
+    (tmp_path / "run").write_bytes(run)
+    assert read_qrels(tmp_path / "q") == {"q": {"msmarco#7#12": 1}, "q#2": {"#d": -1}}
+    assert read_run(tmp_path / "run") == {"q": {"msmarco#7#12": 2.5}, "q#2": {"#d": 1.0}}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(-(2**31) + 1, 2**31 - 1), st.sampled_from(["", ".", ".0", ".000"]), st.booleans())
+def test_whole_grades_are_read_in_every_form(tmp_path, grade, ending, with_plus):
+    (tmp_path / "q").write_text(f"q 0 d {'+' if with_plus and grade >= 0 else ''}{grade}{ending}\n")
+    assert read_qrels(tmp_path / "q") == {"q": {"d": grade}}
+
+
+def test_a_file_of_comments_has_no_entries(tmp_path):
+    (tmp_path / "q").write_text("# q 0 a 1\n")
+    with pytest.raises(DataError, match="no entries"):
+        read_qrels(tmp_path / "q")
+
+
+def test_a_fifth_field_of_qrels_is_refused(tmp_path):
+    (tmp_path / "q").write_text("q 0 a 1\nq 0 b 1 x\n")
+    with pytest.raises(InputError, match="q:2: expected 4 fields, got 5"):
+        read_qrels(tmp_path / "q")
+
+
+def test_a_query_that_begins_with_a_number_sign_is_not_written_as_a_comment(tmp_path):
+    lists = RankedList(query="#1 mug", items=[RankedItem(rank=1, id="#a", score=1.0)])
+    (tmp_path / "run").write_text("".join(trec_lines(lists, "query")))
+    write_qrels([("#1 mug", "#a", 2)], tmp_path / "q")
+    assert read_run(tmp_path / "run") == {"_#1_mug": {"#a": 1.0}}
+    assert read_qrels(tmp_path / "q") == {"_#1_mug": {"#a": 2}}
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
@@ -95,7 +131,7 @@ def test_grades_must_be_integers_and_agree(tmp_path):
     path.write_text("q 0 a 1\nq 0 a 2\n")
     with pytest.raises(DataError, match=r"q:2: conflicting grades for \(q, a\): 1 and 2"):
         read_qrels(path)
-    for grade in ("1.5", "1_0", "١"):
+    for grade in ("1.5", "1_0", "١", ".0", "1e0", "1.0.", "1.01", "one"):
         path.write_text(f"q 0 a {grade}\n", encoding="utf-8")
         with pytest.raises(InputError, match=f"q:1: the grade '{grade}' is not an integer"):
             read_qrels(path)

@@ -158,11 +158,19 @@ def test_too_few_favorites_per_user_are_reported(tmp_path: Path) -> None:
     assert "none" not in str(caught.value.hint)
 
 
-def test_where_the_file_names_no_favorite_that_is_the_reason(favorites: Path, tmp_path: Path) -> None:
-    (tmp_path / "test.csv").write_text("user_id,listing_id\nnobody,L01\n")
-    train(favorites, tmp_path / "lda", str(tmp_path / "test.csv"))
-    with pytest.raises(DataError, match=r"lda: no held-out favorites, because test\.csv contains none"):
-        figures(tmp_path / "lda", favorites, "recall@5")
+@pytest.mark.parametrize(
+    ("pair", "problem"),
+    [
+        ("nobody,L01", "0 of 1 user_id values of test.csv are in favorites: test.csv has 'nobody'"),
+        ("U1,L01 ", "0 of 1 listing_id values of test.csv are in favorites: test.csv has 'L01 ', favorites has 'L01'"),
+        ("U0,L39", "none of its 1 pairs is in the favorites table"),  # the user and the listing are, the pair is not
+    ],
+)
+def test_a_file_of_no_favorite_cannot_be_held_out(favorites: Path, tmp_path: Path, pair: str, problem: str) -> None:
+    (tmp_path / "test.csv").write_text(f"user_id,listing_id\n{pair}\n")
+    with pytest.raises(DataError, match=problem):
+        train(favorites, tmp_path / "lda", str(tmp_path / "test.csv"))
+    assert not (tmp_path / "lda").exists()
 
 
 def test_other_favorites_than_the_trained_ones_are_refused(model: Path, tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ def with_a_broken_stream(png: bytes) -> bytes:
 
 
 JPEG, PNG, GIF, WEBP = (encoded(NOISE, kind) for kind in ("JPEG", "PNG", "GIF", "WEBP"))
+TIFF = encoded(NOISE, "TIFF")
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99)
 FRAMES = [NOISE, Image.new("RGB", NOISE.size)]
 
 FILES = {
@@ -53,6 +55,10 @@ FILES = {
     "one pixel.png": encoded(NOISE.resize((1, 1))),
     "a line.png": encoded(NOISE.resize((4000, 1))),
     "trailing bytes.jpg": JPEG + b"\0" * 999,
+    "scan.tiff": TIFF,
+    "turned scan.tif": encoded(NOISE, "TIFF", exif=TURNED),
+    "16 bits.tiff": encoded(Image.fromarray(np.arange(64 * 48, dtype=np.uint16).reshape(48, 64) * 20), "TIFF"),
+    "cmyk.tiff": encoded(NOISE.convert("CMYK"), "TIFF", compression="tiff_lzw"),
     "ünïcode, with | and a newline\n.png": PNG,
 }
 BAD_FILES = {
@@ -61,7 +67,11 @@ BAD_FILES = {
     "page.jpg": (b"<!doctype html><html><body>404</body></html>", "not a photo"),
     "drawing.svg": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a photo"),
     "program.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n", "not a photo"),
-    "scan.tiff": (encoded(NOISE, "TIFF"), "not a photo"),
+    "phone.heic": (HEIC, "unsupported HEIC"),
+    "phone called jpg.jpg": (HEIC, "unsupported HEIC"),
+    "odd.tiff": (TIFF[:4] + bytes(99), "unsupported TIFF"),
+    "big.tiff": (b"MM\0+\0\x08\0\0" + bytes(99), "unsupported TIFF"),
+    "odd.avif": (b"\0\0\0\x1cftypavis" + bytes(99), "unsupported AVIF"),
     "signature only.jpg": (b"\xff\xd8\xff\xe0", "not a photo"),
     "cut.jpg": (JPEG[: len(JPEG) // 2], "damaged"),
     "cut.png": (PNG[: len(PNG) // 2], "damaged"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import mmh3
 import numpy as np
 
-from etsyml_cli.search.crosses import cross, listing_tokens, pair_words, query_tokens, query_word_rows
+from etsyml_cli.search.crosses import QueryWords, cross, listing_tokens, pair_words, query_tokens, query_word_rows
+from etsyml_cli.text.tokenize import Tokenizer
 
 QUERIES = ["red scarf", "Mug mug", "?!"]
 LISTINGS = [[("title", "red"), ("tags", "red"), ("title", "red")], [], [("title", "mug")]]
+WORDS = QueryWords(Tokenizer(english=False))
 QUERY, LISTING = np.array([0, 0, 1, 2, 1, 0]), np.array([0, 1, 0, 0, 2, 2])
 BITS = 20
 
@@ -22,7 +24,7 @@ def slot(word: str, field: str, token: str) -> int:
 
 
 def pairs():
-    return pair_words(query_tokens(QUERIES), listing_tokens(LISTINGS), QUERY, LISTING, BITS)
+    return pair_words(query_tokens(QUERIES, WORDS), listing_tokens(LISTINGS), QUERY, LISTING, BITS)
 
 
 def slots_of_rows():
@@ -61,5 +63,5 @@ def test_a_word_and_a_listing_that_several_rows_hold_are_hashed_once():
 
 
 def test_a_query_is_the_mean_direction_of_its_known_words():
-    rows = query_word_rows(["red scarf", "scarf zebra", "?!"], ["red", "scarf"]).toarray()
+    rows = query_word_rows(["red scarf", "scarf zebra", "?!"], ["red", "scarf"], WORDS).toarray()
     np.testing.assert_allclose(rows, [[0.5**0.5, 0.5**0.5], [0, 1], [0, 0]])

@@ -49,8 +49,7 @@ def named_features(
     positions = hasher.listing_of(rows)
     for feature in hasher.features:
         for values in _values(feature.column, rows, positions, listings):
-            names = NAMES[feature.hashed](values, feature.column)
-            _add(features_of_rows, names, feature.hashed(values, feature.column), hasher.bits)
+            _add(features_of_rows, NAMES[feature.hashed](values, feature), feature.hashes(values), hasher.bits)
     for cross in hasher.crosses:
         crossed = hasher.crossed(cross, rows, positions)
         texts = [_texts(feature.column, rows, positions, listings) for feature in cross]
@@ -61,7 +60,7 @@ def named_features(
     for first, second in hasher.word_crosses:
         of_columns = (list(_values(feature.column, rows, positions, listings)) for feature in (first, second))
         for texts_a, texts_b in product(*of_columns):
-            names = _word_pairs(f"{first.column}*{second.column}", texts_a, texts_b)
+            names = _word_pairs(first, second, texts_a, texts_b)
             _add(features_of_rows, names, _hash_word_pairs(first, second, texts_a, texts_b), hasher.bits)
     for numbers_of_rows in numbers:
         slots = [_slot(feature_seed(name), hasher.bits) for name in numbers_of_rows.names]
@@ -71,14 +70,14 @@ def named_features(
     return features_of_rows
 
 
-def _word_pairs(columns: str, texts_a: pa.Array, texts_b: pa.Array) -> list[str]:
-    pairs_of_rows = (product(*words) for words in zip(words_of(texts_a), words_of(texts_b), strict=True))
-    return [f"{columns}:{a}*{b}" for pairs in pairs_of_rows for a, b in pairs]
+def _word_pairs(first: Feature, second: Feature, texts_a: pa.Array, texts_b: pa.Array) -> list[str]:
+    words_of_rows = zip(words_of(texts_a, first.tokenize), words_of(texts_b, second.tokenize), strict=True)
+    return [f"{first.column}*{second.column}:{a}*{b}" for words in words_of_rows for a, b in product(*words)]
 
 
 def _hash_word_pairs(first: Feature, second: Feature, texts_a: pa.Array, texts_b: pa.Array) -> Hashes:
     each_row = np.arange(len(texts_a))
-    fields = Field(each_row, *hash_words(texts_a, first.column)), Field(each_row, *hash_words(texts_b, second.column))
+    fields = Field(each_row, *first.hashes(texts_a)), Field(each_row, *second.hashes(texts_b))
     pairs = pair_field(*fields, word_cross_seed(first, second))
     return Hashes(pairs.ptr, pairs.hashes)
 
@@ -113,16 +112,17 @@ def _slot(hashed: int | np.uint32, bits: int) -> int:
     return int(hashed) & ((1 << bits) - 1)
 
 
-def _categories(values: pa.Array, column: str) -> list[str]:
-    return [f"{column}={text}" for text in values.drop_null().cast(pa.string()).to_pylist()]
+def _categories(values: pa.Array, feature: Feature) -> list[str]:
+    return [f"{feature.column}={text}" for text in values.drop_null().cast(pa.string()).to_pylist()]
 
 
-def _words(values: pa.Array, column: str) -> list[str]:
-    return [f"{column}:{word}" for text in words_of(values) for word in text]
+def _words(values: pa.Array, feature: Feature) -> list[str]:
+    return [f"{feature.column}:{word}" for text in words_of(values, feature.tokenize) for word in text]
 
 
-def _buckets(values: pa.Array, column: str) -> list[str]:
-    return [f"{column}~{_start(b):.3g}…{_start(b + 1):.3g}" for b in buckets_of(values, column).tolist()]
+def _buckets(values: pa.Array, feature: Feature) -> list[str]:
+    buckets = buckets_of(values, feature.column).tolist()
+    return [f"{feature.column}~{_start(b):.3g}…{_start(b + 1):.3g}" for b in buckets]
 
 
 def _start(bucket: int) -> float:
@@ -131,7 +131,7 @@ def _start(bucket: int) -> float:
 
 
 # function that hashes values -> function that names the hashes, in the same order
-NAMES: dict[Callable[[pa.Array, str], Hashes], Callable[[pa.Array, str], list[str]]] = {
+NAMES: dict[Callable[[pa.Array, Feature], Hashes], Callable[[pa.Array, Feature], list[str]]] = {
     hash_categories: _categories,
     hash_words: _words,
     hash_numbers: _buckets,

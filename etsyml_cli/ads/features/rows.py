@@ -28,7 +28,7 @@ from etsyml_cli.text.hashing import (
     pair_field,
     take_first,
 )
-from etsyml_cli.text.words import tokenize
+from etsyml_cli.text.tokenize import Tokenizer, Words
 
 BUCKETS_PER_E_FOLD = 4  # the bins of numbers are 28% wide
 
@@ -41,10 +41,15 @@ class Hashes(NamedTuple):
 
 
 class Feature(NamedTuple):
-    """The column of a feature, and the function that hashes its distinct values."""
+    """The column of a feature, the function that hashes its distinct values, and the tokenizer of its texts."""
 
     column: str
-    hashed: Callable[[pa.Array, str], Hashes]
+    hashed: Callable[[pa.Array, Feature], Hashes]
+    tokenize: Tokenizer
+
+    def hashes(self, values: pa.Array) -> Hashes:
+        """The hashes of V values."""
+        return self.hashed(values, self)
 
 
 class Keys(NamedTuple):
@@ -68,23 +73,23 @@ class RowHasher:
         counts: Sequence[Sequence[str]] = (),
         bits: int,
         listings: pa.Table | None,
+        tokenize: Tokenizer,
     ) -> None:
         self.features = [
-            *(Feature(column, hash_categories) for column in categorical),
-            *(Feature(column, hash_words) for column in text),
-            *(Feature(column, hash_numbers) for column in numeric),
+            *(Feature(column, hash_categories, tokenize) for column in categorical),
+            *(Feature(column, hash_words, tokenize) for column in text),
+            *(Feature(column, hash_numbers, tokenize) for column in numeric),
         ]
-        self.crosses = [[Feature(column, hash_categories) for column in cross] for cross in crosses]
-        self.word_crosses = [[Feature(column, hash_words) for column in cross] for cross in word_crosses]
-        self.counts = [[Feature(column, hash_categories) for column in columns] for columns in counts]
+        self.crosses = [[Feature(column, hash_categories, tokenize) for column in cross] for cross in crosses]
+        self.word_crosses = [[Feature(column, hash_words, tokenize) for column in cross] for cross in word_crosses]
+        self.counts = [[Feature(column, hash_categories, tokenize) for column in columns] for columns in counts]
         self.bits = bits
         self.listing_ids = None if listings is None else listings["listing_id"].combine_chunks()
         self.listing_features: dict[Feature, Hashes] = {}
         self._latest: dict[Feature | str, tuple[pa.Array, Any]] = {}
         for feature in {*self.features, *chain(*self.crosses, *self.word_crosses, *self.counts)}:
             if listings is not None and feature.column in listings.column_names and feature.column != "listing_id":
-                values = listings[feature.column].combine_chunks()
-                self.listing_features[feature] = feature.hashed(values, feature.column)
+                self.listing_features[feature] = feature.hashes(listings[feature.column].combine_chunks())
 
     def __call__(self, rows: pa.RecordBatch, numbers: Sequence[Numbers] = ()) -> HashedRows:
         """The hashed features of N rows, and `numbers`. Raises DataError for a number that is NaN or infinite."""
@@ -123,10 +128,7 @@ class RowHasher:
         if feature.column in rows.schema.names:
             values = rows.column(feature.column).dictionary_encode()
             codes = _codes(values.indices)
-            hashes = self._remembered(
-                feature, values.dictionary, lambda distinct: feature.hashed(distinct, feature.column)
-            )
-            yield Field(codes, *hashes)
+            yield Field(codes, *self._remembered(feature, values.dictionary, feature.hashes))
             listing = np.where(codes < 0, listing, -1)
         if feature in self.listing_features:
             yield Field(listing, *self.listing_features[feature])
@@ -164,36 +166,36 @@ def word_cross_seed(first: Feature, second: Feature) -> int:
     return feature_seed(f"{first.column}*{second.column}.words")
 
 
-def hash_categories(values: pa.Array, column: str) -> Hashes:
+def hash_categories(values: pa.Array, feature: Feature) -> Hashes:
     """One hash per value, as text; none for a null."""
-    return _one_each(values, hash_strings(values.drop_null().cast(pa.large_string()), feature_seed(column)))
+    return _one_each(values, hash_strings(values.drop_null().cast(pa.large_string()), feature_seed(feature.column)))
 
 
-def hash_words(values: pa.Array, column: str) -> Hashes:
+def hash_words(values: pa.Array, feature: Feature) -> Hashes:
     """One hash per word of each text or list of texts."""
     if pa.types.is_list(values.type):
         ends = np.cumsum([0, *pc.list_value_length(values).fill_null(0).to_numpy()])
-        of_texts = hash_words(values.flatten(), column)
+        of_texts = hash_words(values.flatten(), feature)
         return Hashes(of_texts.ptr[ends], of_texts.hashes)
     texts = pc.split_pattern(values.fill_null(""), " ")  # tokenize each distinct piece once
     pieces = texts.values.dictionary_encode()
-    words = words_of(pieces.dictionary)
-    hashes = hash_strings(pa.array(chain(*words), pa.string()), feature_seed(f"{column}.words"))
+    words = words_of(pieces.dictionary, feature.tokenize)
+    hashes = hash_strings(pa.array(chain(*words), pa.string()), feature_seed(f"{feature.column}.words"))
     piece = _codes(pieces.indices)
     ends = np.cumsum([0, *map(len, words)])
     ptr, places = _runs(ends[piece], ends[piece + 1])
     return Hashes(ptr[texts.offsets.to_numpy()], hashes[places])
 
 
-def words_of(values: pa.Array) -> list[list[str]]:
+def words_of(values: pa.Array, tokenize: Tokenizer) -> list[Words]:
     """The words of each text or list of texts; a null has none."""
     return [tokenize(" ".join(value) if isinstance(value, list) else value) for value in values.to_pylist()]
 
 
-def hash_numbers(values: pa.Array, column: str) -> Hashes:
+def hash_numbers(values: pa.Array, feature: Feature) -> Hashes:
     """One hash per number, of its bin; none for a null. Raises as `buckets_of`."""
-    texts = pa.array(buckets_of(values, column)).cast(pa.string())
-    return _one_each(values, hash_strings(texts, feature_seed(f"{column}.log")))
+    texts = pa.array(buckets_of(values, feature.column)).cast(pa.string())
+    return _one_each(values, hash_strings(texts, feature_seed(f"{feature.column}.log")))
 
 
 def buckets_of(values: pa.Array, column: str) -> NDArray[np.int64]:

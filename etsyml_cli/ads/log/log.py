@@ -19,6 +19,7 @@ from etsyml_cli.ads.log.row_order import TIME, microseconds, ordered
 from etsyml_cli.ads.log.sampling import IMPRESSION_ID
 from etsyml_cli.core.days import days_of
 from etsyml_cli.core.errors import DataError, InputError, UsageError, did_you_mean
+from etsyml_cli.io.joins import Ids, distinct_ids
 from etsyml_cli.io.tables import open_table
 
 IMPRESSIONS, SEARCHES = LOGS = ("impressions", "searches")  # tables of impressions
@@ -80,6 +81,13 @@ class AdLog:
         """The rows of `batches` in the order of the file."""
         for batch in self._as_stored(self._wanted(columns), first_day, end_day):
             yield self._with_label(_inside(batch, first_day, end_day))
+
+    def listings(self) -> Ids:
+        """The distinct listings of the rows."""
+        days = self.days()
+        pieces = self._as_stored(["listing_id"], days[0], days[-1] + 1)
+        ids = distinct_ids(rows.column("listing_id") for rows in pieces)
+        return Ids(f"listings of {self.table}", self.path, ids)
 
     def _wanted(self, columns: list[str]) -> list[str]:
         return list(dict.fromkeys([TIME, *columns, *self._labels()]))

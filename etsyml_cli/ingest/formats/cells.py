@@ -27,14 +27,36 @@ class Cells:
     array: pa.Array
     other_types: dict[int, Any] = field(default_factory=dict)
 
+    def at(self, row: int) -> Any:
+        return self.other_types[row] if row in self.other_types else self.array[row].as_py()
+
     def head(self, n: int) -> Cells:
         return Cells(self.array[:n], {row: value for row, value in self.other_types.items() if row < n})
+
+    def take(self, rows: NDArray[np.int64]) -> Cells:
+        """The values of these rows, which are in ascending order."""
+        if not self.other_types:
+            return Cells(self.array.take(rows))
+        others = {i: self.other_types[row] for i, row in enumerate(rows.tolist()) if row in self.other_types}
+        return Cells(self.array.take(rows), others)
 
 
 class Note(StrEnum):
     """What the summary of ingest counts beside rows: lines that were read in a particular way."""
 
     TRAILING_EMPTY_FIELD = "trailing empty fields"
+    CURRENCY = "amounts with a currency"
+    THOUSANDS = "numbers with thousands marks"
+    LIST_IN_TEXT = "lists in text"
+    PATHS_AT_COMMAS = "lists of photos split at commas"
+    HTML_IN_TITLE = "html decoded in title"
+    HTML_IN_DESCRIPTION = "html decoded in description"
+    HTML_IN_TAGS = "html decoded in tags"
+    HTML_IN_CATEGORY = "html decoded in category"
+    STRAY_QUOTE = "lines with a stray quote"
+    REPEATED_HEADER = "repeated headers"
+    COMMENT = "comment lines above the header"
+    EXPLODED = "exploded lines"
 
 
 @dataclass(frozen=True)
@@ -51,7 +73,7 @@ class Block:
     """N consecutive rows of one file, and the unreadable rows among them."""
 
     columns: dict[str, Cells]
-    lines: NDArray[np.int64]  # (N,) 1-based line on which each row begins; in Parquet the row number
+    lines: NDArray[np.int64]  # (N,) 1-based line on which each row begins, not falling; in Parquet the row number
     raw: Callable[[int], bytes]  # the text of row i
     unreadable: list[UnreadableRow] = field(default_factory=list)
     notes: dict[Note, list[int]] = field(default_factory=dict)  # lines that were read in a particular way
@@ -67,15 +89,24 @@ class Block:
         numbers = sorted([*self.lines.tolist(), *(one.line for one in self.unreadable)])
         if len(numbers) <= n:
             return self
-        end_line = numbers[n]
-        kept = int(self.lines.searchsorted(end_line))
+        last_line = numbers[n - 1] if n else 0
+        unreadable = [one for one in self.unreadable if one.line <= last_line]
+        kept = n - len(unreadable)  # the rows of an exploded line may be cut
         return replace(
             self,
             columns={name: cells.head(kept) for name, cells in self.columns.items()},
             lines=self.lines[:kept],
-            unreadable=[one for one in self.unreadable if one.line < end_line],
-            notes={note: [line for line in lines if line < end_line] for note, lines in self.notes.items()},
+            unreadable=unreadable,
+            notes={note: [line for line in lines if line <= last_line] for note, lines in self.notes.items()},
         )
+
+    def select(self, kept: NDArray[np.bool_]) -> Block:
+        """A block of the readable rows that are `kept`, (N,), and all unreadable rows."""
+        rows = np.flatnonzero(kept)
+        if len(rows) == len(kept):
+            return self
+        columns = {name: cells.take(rows) for name, cells in self.columns.items()}
+        return replace(self, columns=columns, lines=self.lines[rows], raw=lambda i: self.raw(int(rows[i])))
 
 
 def to_cells(values: list[Any]) -> Cells:
@@ -119,3 +150,12 @@ def concatenate(parts: Iterable[Cells]) -> Cells:
         other_types.update({start + i: v for i, v in (others | part.other_types).items() if v is not None})
         start += len(part.array)
     return Cells(pa.concat_arrays(arrays) if arrays else pa.nulls(0), other_types)
+
+
+def text_bytes(texts: pa.Array) -> NDArray[np.uint8]:
+    """The bytes of all texts of a string array, one after another."""
+    _, offsets, data = texts.buffers()
+    if data is None:
+        return np.zeros(0, dtype=np.uint8)
+    bounds = np.frombuffer(offsets, np.int32)
+    return np.frombuffer(data, np.uint8)[bounds[texts.offset] : bounds[texts.offset + len(texts)]]

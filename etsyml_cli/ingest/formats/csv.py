@@ -1,191 +1,109 @@
-"""CSV and similar formats, including RecBole's atomic files; quoted fields may contain newlines.
-
-Every field is parsed by Python's csv module. Line numbers are physical lines of the file.
-"""
+"""CSV and similar formats, including RecBole's atomic files: the header, and blocks of rows."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 
-from etsyml_cli.core.errors import InputError, UsageError
-from etsyml_cli.ingest.formats.cells import BATCH_ROWS, Block, Cells, Note, UnreadableRow, concatenate
-from etsyml_cli.ingest.formats.files import Header, InputFile, whole_lines
-from etsyml_cli.io.rejects import Reason
+from etsyml_cli.core.errors import InputError
+from etsyml_cli.ingest.formats.cells import Block, Note, UnreadableRow
+from etsyml_cli.ingest.formats.csv_columns import to_arrays, to_cells
+from etsyml_cli.ingest.formats.csv_layout import Layout, read_layout
+from etsyml_cli.ingest.formats.csv_records import Chunk, read_chunks
+from etsyml_cli.ingest.formats.files import Header, InputFile
+from etsyml_cli.io.rejects import HINTS, Reason
 
-_DELIMITERS = (",", "\t", ";", "|")
-_TAB_SUFFIXES = {".tsv", ".tab", ".inter", ".item", ".user"}
-_DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 _RECBOLE = re.compile(r"(.+):(token|token_seq|float|float_seq)")
+_BOM = "\ufeff"
 
 
 def read_header(file: InputFile) -> Header | None:
     """The column names in the first record, `column_N` if a name is empty; None if the file has no record.
 
-    Raises InputError if the header is not UTF-8.
+    Raises InputError if the header is not UTF-8 or is not the first line, UsageError if `--columns` does not fit.
     """
-    first = next((record for chunk in _chunks(file) for record in chunk.records), None)
-    if first is None:
+    layout = read_layout(file)
+    if layout is None:
         return None
-    if _has_escaped_bytes("".join(first)):
-        raise InputError(
-            f"{file.name}: the header is not UTF-8", hint="Convert it: iconv -f LATIN1 -t UTF-8 FILE > NEW"
-        )
-    names = [name.strip() or f"column_{number}" for number, name in enumerate(first, 1)]
+    if _has_escaped_bytes("".join(layout.header)):
+        raise InputError(f"{file.name}: the header is not UTF-8", hint=HINTS[Reason.NOT_UTF8])
+    names = [name.strip() or f"column_{number}" for number, name in enumerate(layout.header, 1)]
     typed = [_RECBOLE.fullmatch(name) for name in names]
     space_separated = frozenset(match[1] for match in typed if match and match[2] == "token_seq")
-    if all(typed):
-        names = [match[1] for match in typed if match]
-    return Header(tuple(names), space_separated if all(typed) else frozenset())
+    if not all(typed):
+        return Header(tuple(names), is_data=layout.is_data)
+    return Header(tuple(match[1] for match in typed if match), space_separated)
 
 
 def read_blocks(file: InputFile, header: Header, columns: Sequence[str]) -> Iterator[Block]:
     """The rows after the header, in blocks. One extra empty field at the end of a row is dropped and counted."""
+    layout = read_layout(file)
+    if layout is None:
+        return
     positions = {name: header.names.index(name) for name in columns}
-    header_passed = False
-    for chunk in _chunks(file):
-        if not header_passed and chunk.records:
-            del chunk.records[0], chunk.starts[0], chunk.ends[0]
-            header_passed = True
-        yield _block(chunk, len(header.names), positions)
+    empty = {name: [text for text in file.csv.empty if text not in header.words.get(name, ())] for name in columns}
+    notes = {Note.COMMENT: layout.comments} if layout.comments else {}
+    for chunk in read_chunks(file, layout, list(positions.values())):
+        block = _plain_block(chunk, empty) if chunk.arrays is not None else _block(chunk, layout, positions, empty)
+        yield replace(block, notes=notes | block.notes)
+        notes = {}
 
 
-@dataclass
-class _Chunk:
-    """A chunk of a file, split into complete records."""
-
-    text: str
-    lines_before: int
-    records: list[list[str]] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)  # first physical line of each record in `text`
-    ends: list[int] = field(default_factory=list)  # one past the last physical line of each record
-    bad_lines: list[int] = field(default_factory=list)  # lines that cannot be parsed
-    remainder: str = ""  # an incomplete record at the end
-
-    @cached_property
-    def lines(self) -> list[str]:
-        return _lines_of(self.text)
-
-    def raw(self, first: int, last: int) -> bytes:
-        return "".join(self.lines[first:last]).encode("utf-8", "surrogateescape")
+def _plain_block(chunk: Chunk, empty: dict[str, list[str]]) -> Block:
+    lines = np.arange(chunk.n_lines, dtype=np.int64) + chunk.lines_before + 1
+    return Block(to_cells(chunk.arrays or [], empty, chunk), lines, lambda i: chunk.raw(i, i + 1))
 
 
-def _chunks(file: InputFile) -> Iterator[_Chunk]:
-    remainder, lines_before, delimiter = "", 0, None
-    pieces = whole_lines(file)
-    piece = next(pieces, None)
-    while piece is not None:
-        following = next(pieces, None)
-        content = remainder + piece.decode("utf-8", "surrogateescape")
-        delimiter = delimiter or _delimiter(file, content)
-        chunk = _read_records(_Chunk(content, lines_before), delimiter, at_end=following is None)
-        yield chunk
-        remainder, piece = chunk.remainder, following
-        lines_before += len(chunk.lines) - len(_lines_of(remainder))
+def _block(chunk: Chunk, layout: Layout, positions: dict[str, int], empty: dict[str, list[str]]) -> Block:
+    rows, repeated = _without_headers(chunk.records, layout.header)
+    rows, wrong, shortened = _split_by_length(chunk.records, rows, layout)
+    rows, not_utf8 = _split_by_encoding(chunk, rows)
+    unreadable = [
+        *(_unreadable(chunk, line, line + 1, Reason.UNCLOSED_QUOTE) for line in chunk.bad_lines),
+        *(_unreadable(chunk, chunk.starts[i], chunk.ends[i], Reason.FIELD_COUNT) for i in wrong),
+        *(_unreadable(chunk, chunk.starts[i], chunk.ends[i], Reason.NOT_UTF8) for i in not_utf8),
+    ]
+    noted = {
+        Note.TRAILING_EMPTY_FIELD: [chunk.starts[i] for i in shortened],
+        Note.STRAY_QUOTE: chunk.stray_quotes,
+        Note.REPEATED_HEADER: [chunk.starts[i] for i in repeated],
+    }
+    return Block(
+        to_cells(to_arrays([chunk.records[i] for i in rows], layout, list(positions.values())), empty, chunk, rows),
+        np.array([chunk.starts[i] for i in rows], dtype=np.int64) + chunk.lines_before + 1,
+        lambda i: chunk.raw(chunk.starts[rows[i]], chunk.ends[rows[i]]),
+        sorted(unreadable, key=lambda row: row.line),
+        {note: [chunk.line_number(line) for line in lines] for note, lines in noted.items() if lines},
+    )
 
 
-def _read_records(chunk: _Chunk, delimiter: str, *, at_end: bool) -> _Chunk:
-    if '"' not in chunk.text and _read_unquoted(chunk, delimiter):
-        return chunk
-    start = 0
-    while start < len(chunk.lines):
-        start = _read_quoted(chunk, start, delimiter, at_end)
-    return chunk
+def _without_headers(records: list[list[str]], header: list[str]) -> tuple[list[int], list[int]]:
+    """The records that are rows, and those that are the header again, as in files that were concatenated."""
+    headers = (header, [_BOM + header[0], *header[1:]])
+    if not any(map(records.count, headers)):
+        return list(range(len(records))), []
+    repeated = [i for i, record in enumerate(records) if record in headers]
+    return sorted(set(range(len(records))) - set(repeated)), repeated
 
 
-def _read_unquoted(chunk: _Chunk, delimiter: str) -> bool:
-    """Read text without quotes: one record per non-empty line. Return False if a field is too long."""
-    try:
-        records = list(csv.reader(io.StringIO(chunk.text, newline=""), delimiter=delimiter))
-    except csv.Error:
-        return False
-    chunk.starts = [line for line, record in enumerate(records) if record]
-    chunk.ends = [line + 1 for line in chunk.starts]
-    chunk.records = [record for record in records if record]
-    return True
-
-
-def _read_quoted(chunk: _Chunk, start: int, delimiter: str, at_end: bool) -> int:
-    """Read records from line `start` on; return the line at which to continue."""
-    exhausted = False
-
-    def lines() -> Iterator[str]:
-        nonlocal exhausted
-        yield from map(chunk.lines.__getitem__, range(start, len(chunk.lines)))  # no slice: it would copy
-        exhausted = True
-
-    reader = csv.reader(lines(), delimiter=delimiter)
-    done = start
-    try:
-        for record in reader:
-            if exhausted:  # end of the lines inside a quoted field
-                break
-            end = start + reader.line_num
-            if end > done + 1:
-                _expect_closed_quotes(chunk.lines[done:end], delimiter)
-            if record:
-                chunk.records.append(record)
-                chunk.starts.append(done)
-                chunk.ends.append(end)
-            done = end
-        else:
-            return len(chunk.lines)
-    except csv.Error:
-        exhausted = False
-    if exhausted and not at_end:
-        chunk.remainder = "".join(chunk.lines[done:])
-        return len(chunk.lines)
-    chunk.bad_lines.append(done)  # skip this line only
-    return done + 1
-
-
-def _expect_closed_quotes(record: list[str], delimiter: str) -> None:
-    """Raise csv.Error if a record of several lines has a closing quote in the middle of a field.
-
-    A stray quote then opened a field that contains all lines up to the next quote.
-    """
-    for _ in csv.reader(record, delimiter=delimiter, strict=True):
-        pass
-
-
-def _block(chunk: _Chunk, n_fields: int, positions: dict[str, int]) -> Block:
-    unreadable = [_unreadable(chunk, line, line + 1, Reason.UNCLOSED_QUOTE) for line in chunk.bad_lines]
-    notes: dict[Note, list[int]] = {}
-    rows = list(range(len(chunk.records)))
-    if any(len(record) != n_fields for record in chunk.records):
-        rows, wrong, shortened = _split_by_length(chunk.records, n_fields)
-        notes = {Note.TRAILING_EMPTY_FIELD: [chunk.lines_before + chunk.starts[i] + 1 for i in shortened]}
-        unreadable += [_unreadable(chunk, chunk.starts[i], chunk.ends[i], Reason.FIELD_COUNT) for i in wrong]
-    if not chunk.text.isascii() and _has_escaped_bytes(chunk.text):
-        not_utf8 = [i for i in rows if _has_escaped_bytes("".join(chunk.records[i]))]
-        unreadable += [_unreadable(chunk, chunk.starts[i], chunk.ends[i], Reason.NOT_UTF8) for i in not_utf8]
-        rows = sorted(set(rows) - set(not_utf8))
-    columns = _columns([chunk.records[i] for i in rows], positions)
-    lines = np.array([chunk.starts[i] for i in rows], dtype=np.int64) + chunk.lines_before + 1
-    unreadable.sort(key=lambda row: row.line)
-    return Block(columns, lines, lambda i: chunk.raw(chunk.starts[rows[i]], chunk.ends[rows[i]]), unreadable, notes)
-
-
-def _columns(records: list[list[str]], positions: dict[str, int]) -> dict[str, Cells]:
-    parts: list[list[Cells]] = []
-    for start in range(0, len(records), BATCH_ROWS):
-        fields = list(zip(*records[start : start + BATCH_ROWS], strict=True))
-        parts.append([Cells(pa.array(fields[position], pa.string())) for position in positions.values()])
-    return {name: concatenate(part[i] for part in parts) for i, name in enumerate(positions)}
-
-
-def _split_by_length(records: list[list[str]], n_fields: int) -> tuple[list[int], list[int], list[int]]:
+def _split_by_length(
+    records: list[list[str]], rows: list[int], layout: Layout
+) -> tuple[list[int], list[int], list[int]]:
+    """The rows with the right and the wrong number of fields; those among the right ones with an extra empty one."""
+    n_fields = len(layout.header)
+    if layout.takes_rest:
+        wrong = [i for i in rows if len(records[i]) < n_fields - 1]
+        return sorted(set(rows) - set(wrong)), wrong, []
+    if all(len(record) == n_fields for record in records):
+        return rows, [], []
     right: list[int] = []
-    wrong: list[int] = []
+    wrong = []
     shortened: list[int] = []
-    for i, record in enumerate(records):
+    for i in rows:
+        record = records[i]
         if len(record) == n_fields + 1 and not record[-1]:
             record.pop()
             shortened.append(i)
@@ -193,8 +111,16 @@ def _split_by_length(records: list[list[str]], n_fields: int) -> tuple[list[int]
     return right, wrong, shortened
 
 
-def _unreadable(chunk: _Chunk, first: int, last: int, reason: Reason) -> UnreadableRow:
-    return UnreadableRow(chunk.lines_before + first + 1, reason, chunk.raw(first, last))
+def _split_by_encoding(chunk: Chunk, rows: list[int]) -> tuple[list[int], list[int]]:
+    """The rows that are text, and those with bytes that are not."""
+    if chunk.text.isascii() or not _has_escaped_bytes(chunk.dialect.unmark(chunk.text)):
+        return rows, []
+    not_utf8 = [i for i in rows if _has_escaped_bytes("".join(chunk.records[i]))]
+    return sorted(set(rows) - set(not_utf8)), not_utf8
+
+
+def _unreadable(chunk: Chunk, first: int, last: int, reason: Reason) -> UnreadableRow:
+    return UnreadableRow(chunk.line_number(first), reason, chunk.raw(first, last))
 
 
 def _has_escaped_bytes(text: str) -> bool:
@@ -203,21 +129,3 @@ def _has_escaped_bytes(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
-
-
-def _lines_of(text: str) -> list[str]:
-    return io.StringIO(text, newline="").readlines()
-
-
-def _delimiter(file: InputFile, content: str) -> str:
-    if file.delimiter is not None:
-        delimiter = _DELIMITER_NAMES.get(file.delimiter, file.delimiter)
-        if len(delimiter) != 1 or delimiter in '"\r\n':
-            raise UsageError(f"--delimiter {file.delimiter!r}: expected a single character or `tab`")
-        return delimiter
-    header = content.lstrip("\r\n").partition("\n")[0]
-    suffixes = {suffix.lower() for suffix in file.path.suffixes}
-    default = "\t" if suffixes & _TAB_SUFFIXES else "," if ".csv" in suffixes else ""
-    if default and default in header:
-        return default
-    return max(_DELIMITERS, key=header.count)

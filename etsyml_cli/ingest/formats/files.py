@@ -1,26 +1,42 @@
-"""Input files: find them, detect their format and open them, gzipped or not."""
+"""Input files: find them, detect their format and open them, compressed or not."""
 
 from __future__ import annotations
 
+import codecs
 import glob
-import gzip
 import os
+import re
+import shlex
 import shutil
 import sys
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, Literal
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.ingest.formats.compression import SUFFIXES, Compression, compression_of, open_decompressed
+from etsyml_cli.ingest.formats.csv_options import CsvOptions
+from etsyml_cli.ingest.formats.foreign import (
+    ARROW,
+    COMPRESSED_COLUMNS,
+    HEAD_BYTES,
+    PARQUET,
+    Foreign,
+    foreign_kind,
+    json_kind,
+)
+from etsyml_cli.ingest.formats.json_shape import is_object
+from etsyml_cli.io.rejects import HINTS, Reason
 
 STDIN = "-"
 CHUNK_BYTES = 4 << 20
 MAX_LINE_BYTES = 64 << 20
 
-Format = Literal["csv", "jsonl", "parquet"]
+Format = Literal["csv", "jsonl", "parquet", "arrow"]
 
 _FORMATS: dict[str, Format] = {
     ".csv": "csv",
@@ -33,8 +49,15 @@ _FORMATS: dict[str, Format] = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".feather": "arrow",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".ipc": "arrow",
 }
-_GZIP, _PARQUET, _UTF8_BOM = b"\x1f\x8b", b"PAR1", b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_UTF8_BOM = b"\xef\xbb\xbf"
+
+_JSON = re.compile(r'\[\s*\{|\{\s*"')
 
 
 @dataclass(frozen=True)
@@ -44,16 +67,26 @@ class InputFile:
     path: Path
     name: str  # name in messages and rejects
     format: Format
-    gzipped: bool
-    delimiter: str | None = None  # None: detected from the extension or the header
+    compression: Compression | None = None
+    csv: CsvOptions = field(default_factory=CsvOptions)
+
+    def in_shell(self) -> str:
+        """The file as a word of a command in a shell; FILE for stdin."""
+        return "FILE" if self.name == "stdin" else shlex.quote(str(self.path))
 
 
 @dataclass(frozen=True)
 class Header:
-    """A file's column names, and the columns whose lists are separated by spaces (RecBole's token_seq)."""
+    """A file's column names, and how its columns are read."""
 
     names: tuple[str, ...]
-    space_separated: frozenset[str] = frozenset()
+    space_separated: frozenset[str] = frozenset()  # columns whose lists are separated by spaces (RecBole's token_seq)
+    is_data: bool = False  # whether the names look like a row: a CSV file without a header
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)  # column -> texts that are not empty cells in it
+    nested: frozenset[str] = frozenset()  # columns of objects or lists of objects
+    explode: str | None = None  # the column, or path, of lists whose elements are the rows
+    added: tuple[str, ...] = ()  # columns that exploding adds to those of the file
+    rows_in: str | None = None  # the jq filter of the list in the file's only object
 
 
 def find_files(patterns: list[str], spool: Path) -> list[Path]:
@@ -76,55 +109,53 @@ def find_files(patterns: list[str], spool: Path) -> list[Path]:
     return paths
 
 
-def detect_format(path: Path, name: str, delimiter: str | None) -> InputFile:
-    """Detect the format from the extension before `.gz`, else from the first bytes; gzip from its first bytes."""
+def detect_format(path: Path, name: str, csv: CsvOptions) -> InputFile:
+    """Detect the compression and the format from the first bytes; the format of a text from its extension, if known.
+
+    Raises InputError, with a conversion, for a file of a kind that is not read.
+    """
     with path.open("rb") as content:
-        gzipped = content.read(2) == _GZIP
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in (".gz", ".gzip")]
-    known_format = _FORMATS.get(suffixes[-1]) if suffixes else None
-    file = InputFile(path, name, known_format or "csv", gzipped, delimiter)
+        compression = compression_of(content.read(16))
+    file = InputFile(path, name, "csv", compression, csv)
     with open_file(file) as stream:
-        start = stream.read(4096)
-    file = replace(file, format=known_format or _sniff_format(start))
+        start = stream.read(HEAD_BYTES)
+    foreign = foreign_kind(start, path, compression)
+    if foreign:
+        raise refusal(file, foreign)
+    file = replace(file, format=_format_of(path, start))
     _check_supported(file, start)
     return file
 
 
 def _check_supported(file: InputFile, start: bytes) -> None:
     """Raise InputError if the format is recognized but not supported."""
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise InputError(
-            f"{file.name}: UTF-16 text is not supported", hint="Convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW"
-        )
-    if file.format == "jsonl" and start.removeprefix(_UTF8_BOM).lstrip()[:1] == b"[":
-        raise InputError(
-            f"{file.name}: one JSON array, expected JSON Lines", hint="Convert it: jq -c '.[]' FILE > NEW.jsonl"
-        )
-    if file.format == "parquet" and file.gzipped:
-        raise InputError(f"{file.name}: gzipped Parquet is not supported", hint="Decompress it first: gunzip FILE")
+    if start[:2] in _UTF16_BOMS and file.csv.encoding == "utf-8":
+        raise InputError(f"{file.name}: UTF-16 text", hint="Give its encoding: --encoding utf-16")
+    may_be_json = file.format == "jsonl" or (file.format == "csv" and _JSON.match(_text(start)))
+    if may_be_json and (foreign := json_kind(_text(start))):
+        raise refusal(file, foreign)
+    if file.format in ("parquet", "arrow") and file.compression:
+        raise refusal(file, COMPRESSED_COLUMNS)
 
 
-@contextmanager
-def open_file(file: InputFile) -> Iterator[IO[bytes]]:
+def refusal(file: InputFile, foreign: Foreign) -> InputError:
+    """The error for a file of this kind, with its conversion."""
+    return InputError(f"{file.name}: {foreign.name}", hint=foreign.hint(file.in_shell(), file.compression))
+
+
+def open_file(file: InputFile) -> AbstractContextManager[IO[bytes]]:
     """Open the decompressed file. Raises InputError if it cannot be read, also while it is being read."""
-    try:
-        stream: IO[bytes]
-        with gzip.open(file.path) if file.gzipped else file.path.open("rb") as stream:  # type: ignore[assignment]
-            yield stream
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{file.name}: damaged gzip file ({error})", hint="Copy or download it again.") from None
-    except OSError as error:
-        raise InputError(f"{file.name}: {error.strerror or error}") from None
+    return open_decompressed(file.path, file.compression, file.name)
 
 
 def whole_lines(file: InputFile) -> Iterator[bytes]:
-    """Chunks of about 4 MiB that end with a complete line, without a byte order mark.
+    """Chunks of about 4 MiB of UTF-8 that end with a complete line, without a byte order mark.
 
     Raises DataError if a line is longer than 64 MiB.
     """
     with open_file(file) as stream:
         remainder, at_start = b"", True
-        while chunk := stream.read(CHUNK_BYTES):
+        for chunk in _utf8_chunks(file, stream):
             if at_start:
                 chunk, at_start = chunk.removeprefix(_UTF8_BOM), False
             cut = chunk.rfind(b"\n") + 1
@@ -139,11 +170,36 @@ def whole_lines(file: InputFile) -> Iterator[bytes]:
             yield remainder
 
 
-def _sniff_format(start: bytes) -> Format:
-    text = start.removeprefix(_UTF8_BOM).lstrip()
-    if start.startswith(_PARQUET):
+def _utf8_chunks(file: InputFile, stream: IO[bytes]) -> Iterator[bytes]:
+    """The content as UTF-8; bytes that the file's encoding does not have stay as they are."""
+    chunks = iter(partial(stream.read, CHUNK_BYTES), b"")
+    encoding = codecs.lookup(file.csv.encoding).name
+    if encoding == "utf-8":
+        yield from chunks
+        return
+    decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
+    try:
+        for chunk in chain(chunks, [b""]):
+            yield decoder.decode(chunk, final=not chunk).encode("utf-8", "surrogateescape")
+    except UnicodeError as error:
+        raise InputError(f"{file.name}: not {encoding} ({error})", hint=HINTS[Reason.NOT_UTF8]) from None
+
+
+def _format_of(path: Path, start: bytes) -> Format:
+    if start.startswith(PARQUET):
         return "parquet"
-    return "jsonl" if text[:1] in (b"{", b"[") else "csv"
+    if start.startswith(ARROW):
+        return "arrow"
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in SUFFIXES]
+    known_format = _FORMATS.get(suffixes[-1]) if suffixes else None
+    text = _text(start)
+    if known_format == "csv" and is_object(text.partition("\n")[0]):
+        return "jsonl"
+    return known_format or ("jsonl" if text[:1] in ("{", "[") else "csv")
+
+
+def _text(start: bytes) -> str:
+    return start.removeprefix(_UTF8_BOM).decode("utf-8", "replace").lstrip()
 
 
 def _spool_stdin(spool: Path) -> Path:

@@ -1,7 +1,12 @@
-"""JSON Lines: one object per line. Batches are decoded at once, or line by line if that fails."""
+"""JSON Lines: one object per line. Batches are decoded at once, or line by line if that fails.
+
+`NaN` and `Infinity`, which Python's json module writes, are read as null and as texts.
+"""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Any
@@ -12,14 +17,19 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.ingest.formats.cells import BATCH_ROWS, Block, Cells, UnreadableRow, concatenate, to_cells
-from etsyml_cli.ingest.formats.files import Header, InputFile, whole_lines
+from etsyml_cli.ingest.formats.files import Header, InputFile, open_file, refusal, whole_lines
+from etsyml_cli.ingest.formats.foreign import HEAD_BYTES, object_kind
+from etsyml_cli.ingest.formats.json_shape import elements_filter, shape_of
 from etsyml_cli.io.rejects import Reason
 
 SAMPLED_ROWS = 10_000
+PEEKED_ROWS = 1_000
 MAX_KEYS = 2_000
 
 _NEWLINE, _RETURN, _OPEN, _CLOSE = (ord(character) for character in "\n\r{}")
 _KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NESTED = re.compile(rb"[\[\s]*\{")
+_NOT_FINITE = re.compile(rb'"(?:[^"\\\n]|\\.)*"|NaN|-?Infinity')
 
 Bounds = NDArray[np.int64]
 
@@ -30,17 +40,54 @@ def read_header(file: InputFile) -> Header | None:
     Raises InputError if none of these lines is a JSON object.
     """
     names: dict[str, None] = {}
+    seen: Counter[str] = Counter()  # values that are not null, by key
+    nested: Counter[str] = Counter()  # objects and lists of objects, by key
     objects = 0
-    lines = [line for line in next(whole_lines(file), b"").split(b"\n")[:SAMPLED_ROWS] if line.strip()]
+    lines = [line for line in _first_chunk(file).split(b"\n")[:SAMPLED_ROWS] if line.strip()]
     for line in lines:
         try:
-            names |= dict.fromkeys(_KEYS.decode(line))
-            objects += 1
+            values = _KEYS.decode(_finite(line))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue  # read_blocks reports it
+        names |= dict.fromkeys(values)
+        objects += 1
+        if objects <= PEEKED_ROWS:
+            seen.update(key for key, value in values.items() if bytes(value) not in (b"null", b"[]"))
+            nested.update(key for key, value in values.items() if _NESTED.match(value))
     if lines and not objects:
         raise InputError(f"{file.name}: no JSON object in the first lines", hint="Expected one object per line.")
-    return Header(tuple(names)) if lines else None
+    mostly_nested = frozenset(key for key, n in nested.items() if 2 * n > seen[key])
+    return Header(tuple(names), nested=mostly_nested, rows_in=_rows_in(lines)) if lines else None
+
+
+def _first_chunk(file: InputFile) -> bytes:
+    """The first lines. Raises InputError, with a conversion, if the first is an endless object with a list of rows."""
+    try:
+        return next(whole_lines(file), b"")
+    except DataError:
+        with open_file(file) as stream:
+            rows = _rows_in([stream.read(HEAD_BYTES)])
+        if rows is None:
+            raise
+        raise refusal(file, object_kind(rows)) from None
+
+
+def _rows_in(lines: list[bytes]) -> str | None:
+    """The jq filter of the list of objects in the only object of a file."""
+    path = shape_of(lines[0].decode("utf-8", "replace")).list_path if len(lines) == 1 else None
+    return elements_filter(path) if path else None
+
+
+def _finite(text: bytes) -> bytes:
+    """The text of JSON values with null instead of NaN, and infinite numbers as texts."""
+    if b"NaN" not in text and b"Infinity" not in text:
+        return text
+    return _NOT_FINITE.sub(_as_finite, text)
+
+
+def _as_finite(match: re.Match[bytes]) -> bytes:
+    token = match[0]
+    return token if token.startswith(b'"') else b"null" if token == b"NaN" else b'"%b"' % token
 
 
 def read_blocks(file: InputFile, header: Header, columns: Sequence[str]) -> Iterator[Block]:
@@ -110,13 +157,21 @@ class _Reader:
 
     def _decode_batch(self, chunk: bytes, start: int, end: int, n: int) -> list[Any] | None:
         """The rows of n lines, or None if they have to be decoded line by line."""
-        try:
-            rows: list[Any] = self.decoder.decode_lines(memoryview(chunk)[start:end])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        lines = memoryview(chunk)[start:end]
+        rows: list[Any] | None = self._try_batch(lines)
+        if rows is None and (finite := _finite(bytes(lines))) != lines:
+            rows = self._try_batch(finite)
+        if rows is None:
             return None
         # Each line begins with `{` and ends with `}`, so no object spans two lines: if there are as many
         # objects as lines, each line is one object.
         return rows if len(rows) == n else None
+
+    def _try_batch(self, lines: bytes | memoryview) -> list[Any] | None:
+        try:
+            return self.decoder.decode_lines(lines)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
 
     def _decode_lines(self, lines: dict[int, bytes], kept: list[int], unreadable: list[UnreadableRow]) -> list[Any]:
         """Decode lines one by one; append the numbers of objects to `kept` and other lines to `unreadable`."""
@@ -135,6 +190,7 @@ class _Reader:
     def _decode_line(self, line: bytes) -> Any:
         try:
             line.decode()
+            line = _finite(line)
             unknown = [key for key in _KEYS.decode(line) if key not in self.names]
             if unknown:
                 self.new_keys |= dict.fromkeys(unknown)

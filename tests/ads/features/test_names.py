@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from etsyml_cli.ads.features.names import named_features
 from etsyml_cli.ads.features.rows import RowHasher
+from etsyml_cli.text.tokenize import Tokenizer
 
 LISTINGS = pa.table(
     {
@@ -53,7 +54,9 @@ ROWS = st.lists(
 
 
 def names_of(row, listings=LISTINGS, **roles):
-    hasher = RowHasher(**(dict.fromkeys(ROLES, ()) | roles), bits=20, listings=listings)
+    hasher = RowHasher(
+        **(dict.fromkeys(ROLES, ()) | roles), bits=20, listings=listings, tokenize=Tokenizer(english=True)
+    )
     (features,) = named_features(hasher, pa.RecordBatch.from_pylist([row]), listings)
     return [feature.name for feature in features]
 
@@ -62,7 +65,7 @@ def names_of(row, listings=LISTINGS, **roles):
 def test_they_add_up_to_the_hashed_rows(rows, with_listings, bits):
     """With three bits nearly all share a slot."""
     listings = LISTINGS if with_listings else None
-    hasher = RowHasher(**ROLES, bits=bits, listings=listings)
+    hasher = RowHasher(**ROLES, bits=bits, listings=listings, tokenize=Tokenizer(english=True))
     batch = pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
     hashed = hasher(batch)
     named = named_features(hasher, batch, listings)

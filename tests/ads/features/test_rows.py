@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etsyml_cli.ads.features.rows import RowHasher, hash_words
+from etsyml_cli.ads.features.rows import Feature, RowHasher, hash_words
 from etsyml_cli.core.errors import DataError
-from etsyml_cli.text.words import tokenize
+from etsyml_cli.text.tokenize import Tokenizer
 
+tokenize = Tokenizer(english=True)
 BITS = 20
 BIAS = 1 << BITS
 LISTINGS = pa.table(
@@ -25,7 +26,7 @@ LISTINGS = pa.table(
 
 def hasher(listings=LISTINGS, **features):
     roles = {"categorical": (), "text": (), "crosses": (), "numeric": (), **features}
-    return RowHasher(**roles, bits=BITS, listings=listings)
+    return RowHasher(**roles, bits=BITS, listings=listings, tokenize=tokenize)
 
 
 def features_of(row_hasher, **columns):
@@ -109,9 +110,9 @@ def test_the_batch_does_not_matter():
     assert together == apart
 
 
-@given(st.lists(st.none() | st.text("aB-s. é\u2003\n日Σ", max_size=9)))
+@given(st.lists(st.none() | st.text("aB-s. é\u2003\n日本ΣİI\u0301\u0307ก\u0e31½™", max_size=9)))
 def test_words_of_many_texts_are_those_of_each(texts):
-    found = hash_words(pa.array(texts, pa.string()), "query")
+    found = hash_words(pa.array(texts, pa.string()), Feature("query", hash_words, tokenize))
     seed = mmh3.hash("query.words", signed=False)
     for start, stop, text in zip(found.ptr[:-1], found.ptr[1:], texts, strict=True):
         expected = [mmh3.hash(word, seed, signed=False) for word in tokenize(text)]

@@ -15,15 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etsyml_cli.core.errors import DataError, InputError, UsageError
+from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.formats import files as input_files
 from etsyml_cli.ingest.formats.cells import Note
+from etsyml_cli.ingest.formats.csv_options import csv_options
 from etsyml_cli.ingest.formats.files import InputFile, detect_format, find_files
 from etsyml_cli.ingest.formats.formats import RawTexts, read_blocks, read_header
 from etsyml_cli.io.rejects import Reason
 
 
 def detect(path: Path, delimiter: str | None = None) -> InputFile:
-    return detect_format(path, path.name, delimiter)
+    return detect_format(path, path.name, csv_options(IngestConfig(delimiter=delimiter)))
 
 
 def write_file(folder: Path, name: str, content: str | bytes) -> InputFile:
@@ -59,7 +61,7 @@ ROWS = st.lists(st.tuples(FIELDS | TRICKY, FIELDS | TRICKY), min_size=1, max_siz
 def test_csv_round_trips_with_any_chunk_size(tmp_path_factory, rows, chunk, delimiter, ending):
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter, lineterminator=ending, quoting=csv.QUOTE_ALL)
-    writer.writerow(["a", "b"])
+    writer.writerow(["first", "second"])
     starts = []
     for row in rows:
         starts.append(len(io.StringIO(text.getvalue(), newline="").readlines()) + 1)
@@ -82,19 +84,21 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("xyz"), inner, max_size=2),
     max_leaves=4,
 )
-ONLY_PYTHON_ACCEPTS = ('{"a":NaN}', '{"a":"\\ud800"}', '{"a":"\udc80"}')  # but not valid JSON
+ONLY_PYTHON_ACCEPTS = ('{"a":"\\ud800"}', '{"a":"\udc80"}')  # but not valid JSON
+NOT_FINITE = ('{"a":NaN}', '{"a":[-Infinity,{"NaN":NaN}],"b":"NaN \\" Infinity"}', '{"a":Infinity,"late":NaN}')
 JSON_LINES = st.one_of(
     st.fixed_dictionaries({}, optional={"a": JSON_VALUES, "b": JSON_VALUES, "late": JSON_VALUES}).map(json.dumps),
     st.sampled_from(
         ["", "  ", "5", "[1]", "{", "}", '{"a":1}{"a":2}', '{"a":1} ', '{"a"', '{"b":{', '{"a":1,"a":2}', "null"]
     ),
-    st.sampled_from(ONLY_PYTHON_ACCEPTS),
+    st.sampled_from(ONLY_PYTHON_ACCEPTS + NOT_FINITE),
 )
 
 
 def loads_or_none(line):
+    """The value, NaN being null and infinite numbers texts."""
     try:
-        return json.loads(line)
+        return json.loads(line, parse_constant=lambda name: None if name == "NaN" else name)
     except ValueError:
         return None
 
@@ -142,12 +146,12 @@ def test_line_numbers_after_quoted_newlines(tmp_path):
     assert unreadable == [(7, Reason.FIELD_COUNT)]
 
 
-def test_an_unclosed_quote_rejects_one_line(tmp_path):
-    file = write_file(tmp_path, "x.csv", 'id,title\n1,"open\n2,plain\n3,plain\n')
+def test_an_unclosed_quote_is_text_if_its_line_is_a_row_and_else_rejects_it(tmp_path):
+    file = write_file(tmp_path, "x.csv", 'id,title\n1,"open\n2,plain\n3,"open, plain\n4,plain\n')
     rows, lines, unreadable = rows_of(file)
-    assert unreadable == [(2, Reason.UNCLOSED_QUOTE)]
-    assert lines == [3, 4]
-    assert rows[0] == {"id": "2", "title": "plain"}
+    assert unreadable == [(4, Reason.UNCLOSED_QUOTE)]
+    assert lines == [2, 3, 5]
+    assert [row["title"] for row in rows] == ['"open', "plain", "plain"]
 
 
 WORDS = st.text("ab ", min_size=1, max_size=4).map(lambda word: f"x{word}x")
@@ -155,16 +159,17 @@ WORDS = st.text("ab ", min_size=1, max_size=4).map(lambda word: f"x{word}x")
 
 @settings(deadline=None)
 @given(rows=st.lists(st.tuples(WORDS, WORDS), min_size=2, max_size=8), stray=st.data(), chunk=st.integers(1, 40))
-def test_a_stray_quote_rejects_only_its_line(tmp_path_factory, rows, stray, chunk):
+def test_a_stray_quote_changes_only_its_line(tmp_path_factory, rows, stray, chunk):
     bad = stray.draw(st.integers(0, len(rows) - 1))
     lines = [f'"{a}","{b}"\n' if i != bad else f'{a},"{b}\n' for i, (a, b) in enumerate(rows)]
     file = write_file(tmp_path_factory.mktemp("csv"), "x.csv", "a,b\n" + "".join(lines))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(input_files, "CHUNK_BYTES", chunk)
         got, numbers, unreadable = rows_of(file)
-    assert unreadable == [(bad + 2, Reason.UNCLOSED_QUOTE)]
-    assert numbers == [i + 2 for i in range(len(rows)) if i != bad]
-    assert [tuple(row.values()) for row in got] == [row for i, row in enumerate(rows) if i != bad]
+    assert unreadable == []
+    assert numbers == [i + 2 for i in range(len(rows))]
+    expected = [(a, f'"{b}') if i == bad else (a, b) for i, (a, b) in enumerate(rows)]
+    assert [tuple(row.values()) for row in got] == expected
 
 
 def test_text_after_a_quoted_word_is_accepted_on_one_line(tmp_path):
@@ -206,9 +211,10 @@ def test_invalid_json_is_rejected_with_its_reason(tmp_path):
         f'{{"a":"{"x" * 10_000}"}}',
     ]
     rows, numbers, unreadable = rows_of(write_file(tmp_path, "x.jsonl", "\n".join(lines)))
-    assert numbers == [1, 6]
-    assert len(rows[1]["a"]) == 10_000
-    assert unreadable == [(2, Reason.NOT_JSON), (3, Reason.NOT_AN_OBJECT), (4, Reason.NOT_JSON), (5, Reason.NOT_JSON)]
+    assert numbers == [1, 4, 6]
+    assert rows[1]["a"] is None
+    assert len(rows[2]["a"]) == 10_000
+    assert unreadable == [(2, Reason.NOT_JSON), (3, Reason.NOT_AN_OBJECT), (5, Reason.NOT_JSON)]
 
 
 def test_keys_that_are_not_in_the_header_are_reported(tmp_path):
@@ -280,13 +286,13 @@ def test_raw_texts_by_file_and_line(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("x.json", '[{"a": 1}]', "one JSON array"),
+        ("x.json", '[{"a": 1}]', "a JSON array"),
         ("x.csv", "a,b\n1,2".encode("utf-16"), "UTF-16"),
         ("x.parquet", "PAR1 but no", "not a Parquet file"),
         ("x.csv", "a,a\n1,2\n", "duplicate column 'a' in the header"),
         ("x.csv", b"\xff,a\n1,2\n", "the header is not UTF-8"),
         ("x.jsonl", "nothing\nof the kind\n", "no JSON object"),
-        ("x.parquet", gzip.compress(b"PAR1", mtime=0), "gzipped Parquet"),
+        ("x.parquet", gzip.compress(b"PAR1", mtime=0), "a compressed Parquet"),
     ],
 )
 def test_unsupported_files_are_refused(tmp_path, name, content, message):
@@ -300,12 +306,17 @@ def test_a_duplicate_parquet_column_is_refused(tmp_path):
         read_header(detect(tmp_path / "x.parquet"))
 
 
-def test_a_delimiter_is_one_character(tmp_path):
+@pytest.mark.parametrize("delimiter", [":", "::", " - ", "\u2028"])
+def test_a_delimiter_is_one_or_several_characters(tmp_path, delimiter):
     path = tmp_path / "x.csv"
-    path.write_text("a:b\n1:2\n")
-    assert rows_of(detect(path, ":"))[0] == [{"a": "1", "b": "2"}]
+    path.write_text(f'a{delimiter}b\n1{delimiter}"x{delimiter}y"\n')
+    assert rows_of(detect(path, delimiter))[0] == [{"a": "1", "b": f"x{delimiter}y"}]
+
+
+@pytest.mark.parametrize("delimiter", ["", "\n", '"', ',"'])
+def test_a_delimiter_without_quotes_and_line_breaks(tmp_path, delimiter):
     with pytest.raises(UsageError, match="--delimiter"):
-        read_header(detect(path, "::"))
+        detect(tmp_path / "x.csv", delimiter)
 
 
 def test_a_line_that_is_too_long_is_refused(tmp_path, monkeypatch):
