@@ -70,10 +70,11 @@ def held_out_pairs(model: Path) -> set[tuple[str, str]]:
     return {(loaded.user_ids[user], loaded.listing_ids[listing]) for user, listing in pairs}
 
 
-def recommend(**asked: object) -> Iterator[dict]:
-    """Run the stage; ListOptions are separated from the other arguments."""
+def recommend(users: list[str] | None = None, first: int = 0, **asked: object) -> Iterator[dict]:
+    """Run the stage with the fields of its inputs and options."""
     wished = {name: asked.pop(name) for name in stage.ListOptions.__dataclass_fields__ if name in asked}
-    lists = stage.recommend(**asked, options=stage.ListOptions(**wished))  # type: ignore[arg-type]
+    inputs = stage.RecommendInputs(**asked)  # type: ignore[arg-type]
+    lists = stage.recommend(inputs, users, stage.ListOptions(**wished), first=first)  # type: ignore[arg-type]
     return (msgspec.to_builtins(one) for one in lists)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +20,17 @@ Listings = NDArray[np.int32]
 class CatalogSnapshot:
     """The current state of the I listings of a model.
 
-    shop: (I,), the number of each listing's shop, or -1. sold_out: the sold-out listings. owned: the listings of each
-    user. In a model of shops, the listings are shops.
+    shop: (I,), the number of each listing's shop, or -1. excluded: the sold-out listings, and others that nobody gets.
+    owned: the listings of each user. In a model of shops, the listings are shops.
     """
 
     shop: NDArray[np.int64]
-    sold_out: Listings
+    excluded: Listings
     owned: Mapping[str, Listings]
+
+    def without(self, listings: Listings) -> CatalogSnapshot:
+        """The same with these listings excluded too."""
+        return replace(self, excluded=np.union1d(self.excluded, listings).astype(np.int32))
 
     def owned_by(self, user_id: str) -> Listings:
         return self.owned.get(user_id, np.empty(0, np.int32))
@@ -57,7 +61,7 @@ def read_snapshot(directory: Path, model: LdaModel, listings: Path | None) -> Ca
             owned.setdefault(owner, set()).add(i)
     owners = {owner: np.array(sorted(own), np.int32) for owner, own in owned.items()}
     if model.things == "shops":
-        return CatalogSnapshot(empty.shop, empty.sold_out, owners)
+        return CatalogSnapshot(empty.shop, empty.excluded, owners)
     number_of = {shop: number for number, shop in enumerate(dict.fromkeys(filter(None, column["shop_id"])))}
     shop = empty.shop.copy()
     for i, name in zip(indices, column["shop_id"], strict=True):

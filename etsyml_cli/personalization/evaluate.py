@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +21,16 @@ from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.recommendation import RecommendedLists, lists_of_users, log_likelihood
 from etsyml_cli.metrics.shapes import FavoriteMetric, ListingMetric, RecommendationMetric, StyleMetric, UserMetric
 from etsyml_cli.personalization.catalog import shops_of
+from etsyml_cli.personalization.diversity import diverse, pool_of, style_directions
 from etsyml_cli.personalization.model.favorites import Favorites
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters, one_style
-from etsyml_cli.personalization.model.recommender import LDA, POPULARITY, Users
+from etsyml_cli.personalization.model.recommender import LDA, MIX, POPULARITY, Users
 from etsyml_cli.personalization.model.top_k import top_listings
 from etsyml_cli.personalization.store import LdaModel, load_model, manifest_of
 from etsyml_cli.splits.users import UserSplit
+
+DIVERSE = f"{MIX}, diversity "  # the beginning of a variant's name
+POOLS = (POPULARITY, MIX)
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,15 @@ class TestLists:
 class EvaluationInputs:
     """The inputs of an evaluation: a model and the favorites that it was trained on.
 
-    Metrics of true styles need `truth`, metrics of shops the `listings` table.
+    Metrics of true styles need `truth`, metrics of shops the `listings` table. With `diversity`, 0 to 1, the diverse
+    lists of the mix are a variant of their own.
     """
 
     model: Path
     favorites: Path
     truth: Path | None = None
     listings: Path | None = None
+    diversity: float | None = None
 
 
 def evaluate(inputs: EvaluationInputs, metrics: list[MetricName], seed: int) -> list[Measurement]:
@@ -78,7 +85,10 @@ def evaluate(inputs: EvaluationInputs, metrics: list[MetricName], seed: int) -> 
     trained = load_model(inputs.model)
     measurements = []
     shop_of = None if inputs.listings is None else shops_of(inputs.model, trained, inputs.listings)
-    test_lists = _recommend_to_test_users(inputs.model, trained, max(map(_depth, metrics)), shop_of)
+    depth = max(map(_depth, metrics))
+    test_lists = _recommend_to_test_users(inputs.model, trained, depth, shop_of)
+    if inputs.diversity is not None:
+        test_lists.top[f"{DIVERSE}{inputs.diversity:g}"] = _diverse_lists(trained, test_lists, depth, inputs.diversity)
     for metric in _measurable(metrics, test_lists):
         shape = _shape(metric)
         if isinstance(shape, StyleMetric):
@@ -137,6 +147,15 @@ def _recommend_to_test_users(
     return TestLists(top, test, train, counts, n_users, shop_of, pair_user, pair_log_p)
 
 
+def _diverse_lists(model: LdaModel, test_lists: TestLists, depth: int, diversity: float) -> NDArray[np.int32]:
+    """The diverse lists of the mix, as `recommend` makes them, (B, depth)."""
+    rows = np.flatnonzero(model.test.per_user())
+    users, unknown = Users(rows, test_lists.train), ~model.known[rows]
+    of = {name: top_listings(model.recommenders[name], users, test_lists.train, pool_of(depth)) for name in POOLS}
+    top, scores = (np.where(unknown[:, None], *pair) for pair in zip(of[POPULARITY], of[MIX], strict=True))
+    return diverse(top, scores, style_directions(model.lda), diversity, depth)
+
+
 def _measure(metric: MetricName, test_lists: TestLists, seed: int) -> list[Measurement]:
     """Compute the metric of every variant, with resamples of the users."""
     n = len(test_lists.held_out.per_user())
@@ -150,7 +169,21 @@ def _measure(metric: MetricName, test_lists: TestLists, seed: int) -> list[Measu
         if isinstance(shape, ListingMetric):
             # a resample has 63% of the users, who cover less, so only the spread is used
             draws[variant] = np.clip(draws[variant] + values[variant] - np.median(draws[variant]), 0, 1)
-    return compared(str(metric), values, draws, len(test_lists.pair_user) if of_favorites else n)
+    measured = compared(str(metric), values, draws, len(test_lists.pair_user) if of_favorites else n)
+    _note_cost_of_diversity(measured, values, draws)
+    return measured
+
+
+def _note_cost_of_diversity(
+    measured: list[Measurement], values: Mapping[str, float], draws: Mapping[str, NDArray[np.float64]]
+) -> None:
+    """Note at the diverse variant its difference to the mix, with a paired interval."""
+    for one in measured:
+        if one.variant.startswith(DIVERSE):
+            _, cost = compared(one.name, {name: values[name] for name in (MIX, one.variant)}, draws, one.n)
+            if cost.against and cost.against.low is not None:
+                of = cost.against
+                one.note = f"{one.name}: {one.variant} minus mix {of.value:+.4f} [{of.low:+.4f}, {of.high:+.4f}]"
 
 
 def _statistic(metric: MetricName, test_lists: TestLists, variant: str) -> Statistic:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -13,8 +13,10 @@ import numpy as np
 
 from etsyml_cli.core.errors import InputError, UsageError, did_you_mean
 from etsyml_cli.core.log import progress
+from etsyml_cli.core.types import F32
 from etsyml_cli.io.ranked import RankedItem, RankedList
 from etsyml_cli.personalization.catalog import CatalogSnapshot, read_snapshot
+from etsyml_cli.personalization.diversity import picked, pool_of, style_directions
 from etsyml_cli.personalization.explain import reasons_of
 from etsyml_cli.personalization.model.favorites import rows_of
 from etsyml_cli.personalization.model.recommender import MIX, POPULARITY, Recommender
@@ -32,7 +34,8 @@ class ListOptions:
     """The options of lists: k listings, at most `per_shop` per shop, without favorites if `exclude_seen`.
 
     `by_style` returns a list per main style of the user, `explain` the addends of each score. `recommender` is a name
-    in RECOMMENDERS.
+    in RECOMMENDERS. `diversity`, 0 to 1, trades scores for differences in style. With `new_listings` the lists contain
+    only listings of the table that the model does not contain. `where` is a condition on columns of the listings table.
     """
 
     k: int
@@ -41,43 +44,61 @@ class ListOptions:
     by_style: bool = False
     explain: bool = False
     recommender: str = MIX
+    diversity: float = 0.0
+    new_listings: bool = False
+    where: str | None = None
+
+
+@dataclass(frozen=True)
+class RecommendInputs:
+    """The files that lists are made from: a model, the listings table, photo features of new listings.
+
+    candidates: a file with the only listings to recommend. exclude: a file with listings not to recommend.
+    """
+
+    model: Path
+    listings: Path | None = None
+    images: Path | None = None
+    candidates: Path | None = None
+    exclude: Path | None = None
 
 
 def recommend(
-    *,
-    model: Path,
-    users: list[str] | None,
-    options: ListOptions,
-    listings: Path | None = None,
-    first: int = 0,
-    new_listings: bool = False,
-    images: Path | None = None,
+    inputs: RecommendInputs, users: list[str] | None, options: ListOptions, *, first: int = 0
 ) -> Iterator[RankedList]:
     """The best listings for each of `users` (None: all users), from the `first` on, as `recommend --json` prints.
 
     A user without training favorites gets the popular listings, marked as fallback. Excluded are all favorites in the
-    model, including held-out ones, listings that are sold out in the `listings` table, and listings of the user. With
-    `new_listings` the lists contain only listings of the table that the model does not contain, compared by words and,
-    if there are photo features in `images`, photos.
+    model, including held-out ones, listings that are sold out in the `listings` table, and listings of the user. New
+    listings are compared by words and, if there are photo features in `images`, photos.
     """
-    trained = load_model(model)
-    if new_listings:
-        trained = _over_new_listings(model, trained, listings, images)
+    trained, snapshot = _read(inputs, options)
     user_ids = (trained.user_ids if users is None else users)[first:]
-    snapshot = read_snapshot(model, trained, listings)
     with progress("users", len(user_ids)) as advance:
-        for listed in _lists(trained, snapshot, users_of(trained, user_ids), options, trained.things):
+        for listed in _lists(trained, snapshot, users_of(trained, user_ids), options):
             yield listed
             advance(1)
 
 
 def recommend_to_new_user(
-    *, model: Path, name: str, favorites: list[str], options: ListOptions, listings: Path | None = None
+    inputs: RecommendInputs, name: str, favorites: list[str], options: ListOptions
 ) -> Iterator[RankedList]:
     """Recommend to a new user with these favorites, without training."""
-    trained = load_model(model)
-    snapshot = read_snapshot(model, trained, listings)
-    return _lists(trained, snapshot, iter([new_user(trained, name, favorites)]), options, trained.things)
+    trained, snapshot = _read(inputs, options)
+    return _lists(trained, snapshot, iter([new_user(trained, name, favorites)]), options)
+
+
+def _read(inputs: RecommendInputs, options: ListOptions) -> tuple[LdaModel, CatalogSnapshot]:
+    model = load_model(inputs.model)
+    if options.new_listings:
+        model = _over_new_listings(inputs.model, model, inputs.listings, inputs.images)
+    snapshot = read_snapshot(inputs.model, model, inputs.listings)
+    if inputs.candidates or inputs.exclude or options.where is not None:
+        from etsyml_cli.personalization.candidates import Selection, left_out
+
+        selection = Selection(inputs.candidates, inputs.exclude, options.where)
+        snapshot = snapshot.without(left_out(selection, inputs.model, model, inputs.listings))
+    return model, snapshot
 
 
 def _over_new_listings(directory: Path, model: LdaModel, listings: Path | None, images: Path | None) -> LdaModel:
@@ -91,25 +112,26 @@ def _over_new_listings(directory: Path, model: LdaModel, listings: Path | None, 
 
 
 def _lists(
-    model: LdaModel, snapshot: CatalogSnapshot, profiles: Iterator[Profile], options: ListOptions, what: str
+    model: LdaModel, snapshot: CatalogSnapshot, profiles: Iterator[Profile], options: ListOptions
 ) -> Iterator[RankedList]:
     ranker = _recommender(model, options.recommender)
     popular = model.recommenders[POPULARITY]
+    directions = style_directions(model.lda) if options.diversity else None
     while block := list(islice(profiles, USERS_AT_ONCE)):
         known = [profile for profile in block if profile.known]
         unknown = [profile._replace(row=-1, favorites=NOTHING) for profile in block if not profile.known]
         of_known = (
             _by_style(model, known, snapshot, options)
             if options.by_style
-            else _single_lists(ranker, known, snapshot, options)
+            else _single_lists(ranker, known, snapshot, options, directions)
         )
-        of_unknown = _single_lists(popular, unknown, snapshot, options)
+        of_unknown = _single_lists(popular, unknown, snapshot, options, directions)
         for profile in block:
             for row in next(of_known if profile.known else of_unknown):
                 yield RankedList(
                     user_id=profile.id,
                     fallback=not profile.known,
-                    what=what,
+                    what=model.things,
                     style=row.style,
                     share=row.share,
                     items=_items(model, ranker, profile, row, options),
@@ -133,10 +155,26 @@ class Row(NamedTuple):
 
 
 def _single_lists(
-    ranker: Recommender, profiles: list[Profile], snapshot: CatalogSnapshot, options: ListOptions
+    ranker: Recommender,
+    profiles: list[Profile],
+    snapshot: CatalogSnapshot,
+    options: ListOptions,
+    directions: F32 | None,
 ) -> Iterator[list[Row]]:
-    """One list for each user."""
-    return ([Row(listed)] for listed in _best_lists(ranker, profiles, snapshot, options, options.k))
+    """One list for each user; with the style directions of the listings, (I, K), a diverse one."""
+    if directions is None:
+        return ([Row(listed)] for listed in _best_lists(ranker, profiles, snapshot, options, options.k))
+    pool = replace(options, k=pool_of(options.k))
+    return (
+        [Row(_diverse_list(best, directions, options))]
+        for best in _best_lists(ranker, profiles, snapshot, pool, pool.k)
+    )
+
+
+def _diverse_list(best: list[tuple[int, float]], directions: F32, options: ListOptions) -> list[tuple[int, float]]:
+    of_pool = directions[[listing for listing, _ in best]]
+    scores = np.array([score for _, score in best], np.float32)
+    return [best[place] for place in picked(scores, of_pool, options.diversity, options.k)]
 
 
 def _by_style(
@@ -182,7 +220,7 @@ def _ranked(
         )
         for profile in profiles
     ]
-    top, scores = top_listings(ranker, users_to_score(profiles), rows_of(left_out), depth, snapshot.sold_out)
+    top, scores = top_listings(ranker, users_to_score(profiles), rows_of(left_out), depth, snapshot.excluded)
     return [
         [(listing, score) for listing, score in zip(row.tolist(), of_row.tolist(), strict=True) if listing >= 0]
         for row, of_row in zip(top, scores, strict=True)

@@ -49,7 +49,7 @@ def train_lda(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
         config = msgspec.structs.replace(config, n_topics=len(start.alpha))
     with artifact(out, plan, force=force) as draft:
         valid = data.valid if len(data.valid.indices) else None
-        fitted = learn(TrainingSet(data.counts, data.train, valid, start), config, inputs.seed)
+        fitted = learn(TrainingSet(data.counts, data.train, valid=valid, start=start), config, inputs.seed)
         model = _model(fitted, data, inputs)
         draft.rows = _rows(model) | {"learned_from": data.counts.nnz}
         if data.left_out:

@@ -57,15 +57,18 @@ def new_user(model: LdaModel, name: str, favorites: Sequence[str]) -> Profile:
     unknown = [listing_id for listing_id, index in indices.items() if index is None]
     known = np.unique(np.array([index for index in indices.values() if index is not None], np.int32))
     if not len(known):
-        hint = (
-            like_this_id(favorites[0], model.listing_ids)
-            if favorites
-            else "Give listing ids separated by commas, for example L1,L2."
-        )
-        raise InputError("the model contains none of these favorites", hint=hint)
+        raise InputError("the model contains none of these favorites", hint=_hint(favorites, model.listing_ids))
     if unknown:
         logger.warning("ignored %d favorites that are not in the model: %s", len(unknown), some_of(unknown))
     return Profile(name, -1, True, known, known)
+
+
+def _hint(favorites: Sequence[str], listing_ids: list[str]) -> str:
+    if not favorites:
+        return "Give listing ids separated by commas, for example L1,L2."
+    if index_of(listing_ids, ",".join(favorites)) is not None:
+        return "Ids with commas must be in a file, one per line: --favorites FILE"
+    return like_this_id(favorites[0], listing_ids)
 
 
 def users_to_score(profiles: Sequence[Profile]) -> Users:

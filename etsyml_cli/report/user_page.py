@@ -10,7 +10,7 @@ import msgspec
 from etsyml_cli.io.ranked import RankedItem, RankedList
 from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.personalization import style_output
-from etsyml_cli.personalization.recommend import ListOptions, recommend
+from etsyml_cli.personalization.recommend import ListOptions, RecommendInputs, recommend
 from etsyml_cli.personalization.store import LdaModel
 from etsyml_cli.personalization.styles import styles_of
 from etsyml_cli.personalization.users import users_of
@@ -79,8 +79,9 @@ def user_page(place: Workspace, cards: Cards, model: LdaModel, user: str) -> Use
     words_of = {part.style: part.words for part in profile}
     [person] = users_of(model, [user])
     favorites = [model.listing_ids[listing] for listing in person.favorites.tolist()]
-    by_style = recommend(**sources, users=[user], options=ListOptions(ROW, by_style=True))
-    [explained] = recommend(**sources, users=[user], options=ListOptions(LIST, explain=True))
+    inputs = RecommendInputs(**sources)
+    by_style = recommend(inputs, [user], ListOptions(ROW, by_style=True))
+    [explained] = recommend(inputs, [user], ListOptions(LIST, explain=True))
     return UserPage(
         user_id=user,
         fallback=bool(explained.fallback),

@@ -15,7 +15,7 @@ from etsyml_cli.ingest.ingest import ingest
 from etsyml_cli.io.artifact import Plan
 from etsyml_cli.io.model import load_tensors, save_tensors
 from etsyml_cli.io.runs import write_lists_resumably
-from etsyml_cli.personalization.recommend import ListOptions, recommend_to_new_user
+from etsyml_cli.personalization.recommend import ListOptions, RecommendInputs, recommend_to_new_user
 from etsyml_cli.personalization.store import load_model
 from tests.lda_chain import CONFIG, ids, recommend, table_of, train, two_tastes
 from tests.places import names_in
@@ -105,9 +105,7 @@ def test_a_newcomer_with_a_users_favorites_gets_nearly_that_users_list(model: Pa
     loaded = load_model(model)
     row = loaded.user_ids.index("U3")
     mine = [loaded.listing_ids[i] for i in loaded.train.of(row)]
-    [listed] = msgspec.to_builtins(
-        list(recommend_to_new_user(model=model, name="new", favorites=mine, options=ListOptions(8)))
-    )
+    [listed] = msgspec.to_builtins(list(recommend_to_new_user(RecommendInputs(model), "new", mine, ListOptions(8))))
     [known] = recommend(model=model, users=["U3"], k=12, exclude_seen=True)
     assert listed["user_id"] == "new" and not listed["fallback"]
     assert not set(mine) & set(ids(listed))
@@ -116,10 +114,10 @@ def test_a_newcomer_with_a_users_favorites_gets_nearly_that_users_list(model: Pa
 
 
 def test_unknown_favorites_of_a_new_user_are_reported(model: Path, caplog: pytest.LogCaptureFixture) -> None:
-    list(recommend_to_new_user(model=model, name="new", favorites=["L01", "nope"], options=ListOptions(3)))
+    list(recommend_to_new_user(RecommendInputs(model), "new", ["L01", "nope"], ListOptions(3)))
     assert "ignored 1 favorites that are not in the model: 'nope'" in caplog.text
     with pytest.raises(InputError, match="contains none of these favorites") as caught:
-        list(recommend_to_new_user(model=model, name="new", favorites=["L0l"], options=ListOptions(3)))
+        list(recommend_to_new_user(RecommendInputs(model), "new", ["L0l"], ListOptions(3)))
     assert (caught.value.hint or "").startswith("Did you mean 'L")
 
 

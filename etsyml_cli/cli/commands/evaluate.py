@@ -63,6 +63,14 @@ def evaluate(
             metavar="N", help="Test click models on each of the last N days, trained only on the days before it."
         ),
     ] = None,
+    diversity: Annotated[
+        float | None,
+        typer.Option(
+            callback=options.within(0.0, 1.0),
+            metavar="0..1",
+            help="Evaluate also the lists of `etsyml recommend --diversity`.",
+        ),
+    ] = None,
     runs: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the evaluated pages and rankings as TREC files.")
     ] = None,
@@ -109,6 +117,7 @@ def evaluate(
             "qrels": qrels,
             "baseline": baseline,
             "backtest": backtest,
+            "diversity": diversity,
             "runs": runs,
             "features": features,
             "groups": groups,

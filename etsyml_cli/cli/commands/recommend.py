@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,10 +14,10 @@ from etsyml_cli.cli.session import common_options, session
 
 if TYPE_CHECKING:
     from etsyml_cli.io.ranked import RankedList
+    from etsyml_cli.personalization.recommend import ListOptions, RecommendInputs
 
 MODELS = {"listings": "lda", "shops": "lda-shops", "users": "lda"}
 ALL_USERS = "all"
-INPUT_NAMES = ("model", "listings", "images")
 
 
 @common_options
@@ -32,7 +32,10 @@ def recommend(
         ),
     ] = None,
     favorites: Annotated[
-        str | None, typer.Option(metavar="L1,L2|FILE", help="Recommend for a new user with these favorites.")
+        str | None,
+        typer.Option(
+            metavar="L1,L2|FILE", help="Recommend for a new user with these favorites; in a file one per line."
+        ),
     ] = None,
     what: Annotated[str, typer.Option(metavar="listings|shops|users", help="Kind of recommendations.")] = "listings",
     by_style: Annotated[bool, typer.Option("--by-style", help="Write one list per main style of the user.")] = False,
@@ -45,6 +48,23 @@ def recommend(
             "--new-listings", help="Recommend only listings without favorites, by their similarity to others."
         ),
     ] = False,
+    candidates: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Recommend only the listings in this file: lines, CSV or Parquet."),
+    ] = None,
+    exclude: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Never recommend the listings in this file.")
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(metavar="CONDITION", help='Recommend only listings that meet this, such as "price < 50".'),
+    ] = None,
+    diversity: Annotated[
+        float,
+        typer.Option(
+            callback=options.within(0.0, 1.0), metavar="0..1", help="Prefer listings of different styles by this much."
+        ),
+    ] = 0.0,
     k: options.TopK = 10,
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen/--include-seen", help="Exclude or include the user's own favorites.")
@@ -79,6 +99,7 @@ def recommend(
       etsyml recommend --user U17 --by-style
       etsyml recommend --favorites L17,L42 --explain
       etsyml recommend --user U17 --what users
+      etsyml recommend --user U17 --where "price < 50" --diversity 0.3
       etsyml recommend --users all -k 20 --per-shop 2 --out lists.jsonl
     """
     from etsyml_cli.core.errors import UsageError, did_you_mean
@@ -91,6 +112,8 @@ def recommend(
     if what != "listings" and (per_shop or new_listings):
         raise UsageError("--per-shop and --new-listings need --what listings")
     _refuse_without_effect(what, users, out, new_listings=new_listings, by_style=by_style)
+    if diversity and ".trec" in (out and out.suffix.lower(), f".{text_format}"):
+        raise UsageError("--diversity: TREC runs are ordered by score only", hint="Write .jsonl, .csv or .parquet.")
     place = session.workspace
     if what == "users":
         if favorites or by_style or explain or not exclude_seen:
@@ -108,28 +131,26 @@ def recommend(
     user_ids = None if favorites is not None or users == ALL_USERS else _user_ids(user, users)
     styles = model or place.model(MODELS[what])
     expect_things(styles, SHOPS if what == SHOPS else LISTINGS)
-    common: dict[str, Any] = {
-        "model": styles,
-        "listings": listings or place.table_if_exists("listings"),
-        "options": stage.ListOptions(k, exclude_seen, per_shop, by_style, explain, recommender or MIX),
-    }
-    new: dict[str, Any] = {}
-    if new_listings:
-        if favorites is not None or explain or by_style:
-            raise UsageError("--new-listings cannot be combined with --favorites, --explain or --by-style")
+    if new_listings and (favorites is not None or explain or by_style):
+        raise UsageError("--new-listings cannot be combined with --favorites, --explain or --by-style")
+    if new_listings and images is None:
         from etsyml_cli.photos.choose import features_to_train_on
 
-        new = {"new_listings": True, "images": images or features_to_train_on(place.all_images())}
+        images = features_to_train_on(place.all_images())
+    inputs = stage.RecommendInputs(styles, listings or place.table_if_exists("listings"), images, candidates, exclude)
+    wanted = stage.ListOptions(
+        k, exclude_seen, per_shop, by_style, explain, recommender or MIX, diversity, new_listings, where
+    )
     if favorites is not None:
         if users or len(user or []) > 1:
             raise UsageError("--favorites describes a single user", hint="Give one name with --user ID, or none.")
         ids = _read_ids(favorites) if Path(favorites).is_file() else [one for one in favorites.split(",") if one]
-        found = stage.recommend_to_new_user(name=user[0] if user else "new", favorites=ids, **common)
+        found = stage.recommend_to_new_user(inputs, user[0] if user else "new", ids, wanted)
     elif users == ALL_USERS:
-        _write_for_all_users(common | new, out or place.lists() / "recommend.jsonl", force=force or out is None)
+        _write_for_all_users(inputs, wanted, out or place.lists() / "recommend.jsonl", force=force or out is None)
         return
     else:
-        found = stage.recommend(users=user_ids, **new, **common)
+        found = stage.recommend(inputs, user_ids, wanted)
     _output(found, many=bool(users), out=out, text_format=text_format, force=force)
 
 
@@ -142,13 +163,15 @@ def _refuse_without_effect(
         if what != "users":
             refuse("with --users all, which writes to a file", "text_format")
     if what == "users":
-        refuse("with --what users", "listings", "recommender")
+        refuse("with --what users", "listings", "recommender", "diversity")
+    if what != "listings":
+        refuse(f"with --what {what}", "candidates", "exclude", "where")
     if not new_listings:
         refuse("without --new-listings", "images")
     else:
         refuse("with --new-listings, which have no favorites", "exclude_seen")
     if by_style:
-        refuse("with --by-style", "explain", "recommender")
+        refuse("with --by-style", "explain", "recommender", "diversity")
 
 
 def _output(found: Iterable[RankedList], *, many: bool, out: Path | None, text_format: str | None, force: bool) -> None:
@@ -173,9 +196,9 @@ def _read_ids(path: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _write_for_all_users(common: dict[str, Any], out: Path, *, force: bool) -> None:
+def _write_for_all_users(inputs: RecommendInputs, wanted: ListOptions, out: Path, *, force: bool) -> None:
     """Write the lists of all users; an interrupted run to JSON Lines resumes where it stopped."""
-    import msgspec
+    from dataclasses import asdict
 
     from etsyml_cli.io.artifact import Plan, source_of
     from etsyml_cli.io.runs import write_lists, write_lists_resumably
@@ -183,12 +206,11 @@ def _write_for_all_users(common: dict[str, Any], out: Path, *, force: bool) -> N
     from etsyml_cli.personalization.recommend import recommend as run
 
     def from_user(first: int) -> Iterator[RankedList]:
-        return run(users=None, first=first, **common)
+        return run(inputs, None, wanted, first=first)
 
-    if out.suffix.lower() == ".jsonl" and not common["options"].by_style:
-        sources = {name: [source_of(path)] for name in INPUT_NAMES if (path := common.get(name)) is not None}
-        settings = msgspec.to_builtins(common["options"]) | {"new_listings": "new_listings" in common}
-        plan = Plan(kind="lists", config=settings, inputs=sources)
+    if out.suffix.lower() == ".jsonl" and not wanted.by_style:
+        sources = {name: [source_of(path)] for name, path in asdict(inputs).items() if path is not None}
+        plan = Plan(kind="lists", config=asdict(wanted), inputs=sources)
         count = write_lists_resumably(from_user, out, plan, force=force)
     else:
         count = write_lists(from_user(0), out, subject="user_id", force=force)

@@ -21,16 +21,23 @@ ENGINES = {
 }
 CONTINUABLE_ENGINE = "native"  # the engine that can continue from a model
 STARTS = {"native": (0.02, 0.1, 0.5), "gensim": (0.3,)}  # initial values of eta to try if none is configured
+WEIGHTS = (1e-12, 1e12)  # the least and the greatest weight of a favorite
 DEFAULT_STARTS = (0.1,)  # of other engines
 
 
 def expect_positive(counts: sparse.csr_matrix) -> None:
-    """Raises DataError if there are no counts or if one is not positive and finite."""
+    """Raises DataError if there are no counts or if one is not a positive number within WEIGHTS."""
     if counts.nnz == 0:
         raise DataError("no favorites to learn from", hint="Hold out less, or lower the minimum numbers of favorites.")
     if not (np.isfinite(counts.data).all() and (counts.data > 0).all()):
         raise DataError(
             "the weight of a favorite must be a positive number", hint="Train with --set use_weights=false."
+        )
+    least, most = counts.data.min(), counts.data.max()
+    if least < WEIGHTS[0] or most > WEIGHTS[1]:
+        raise DataError(
+            f"weights of favorites from {least:g} to {most:g}: expected from {WEIGHTS[0]:g} to {WEIGHTS[1]:g}",
+            hint="Bring the weights into this range, or train with --set use_weights=false.",
         )
 
 

@@ -35,7 +35,7 @@ def training_set(seed: int = 0) -> TrainingSet:
     counts = sparse.csr_matrix((np.ones(len(users)), (users, listings)), liked.shape)
     first = np.unique(users, return_index=True)[1]
     valid = favorites_of(users[first], listings[first], N_USERS)
-    return TrainingSet(counts, favorites_of(users, listings, N_USERS), valid)
+    return TrainingSet(counts, favorites_of(users, listings, N_USERS), valid=valid)
 
 
 def fitted(seed: int = 0, data: TrainingSet | None = None) -> dict[str, Recommender]:
