@@ -47,11 +47,16 @@ def find_repeated(sql: duckdb.DuckDBPyConnection, keys: Path, n_key_columns: int
     `keys` is the Parquet file of keys in row order. A row with a null in its key is never a duplicate.
     """
     sql.read_parquet(str(keys), file_row_number=True).create_view("keys")
-    names = [f"k{i}" for i in range(n_key_columns)]
+    key = ", ".join(f"k{i}" for i in range(n_key_columns))
+    filled = _not_null([f"k{i}" for i in range(n_key_columns)])
     sql.execute(
+        f"""CREATE TEMP TABLE candidates AS
+            SELECT hash({key}) AS h FROM keys WHERE {filled} GROUP BY h HAVING count(*) > 1"""  # noqa: S608
+    )
+    sql.execute(  # without the keys whose hashes are equal by chance
         f"""CREATE TEMP TABLE repeated AS
-            SELECT hash({", ".join(names)}) AS h FROM keys WHERE {_not_null(names)}
-            GROUP BY h HAVING count(*) > 1"""  # noqa: S608  contains no user input
+            SELECT hash({key}) AS h FROM keys WHERE {filled} AND hash({key}) IN (FROM candidates)
+            GROUP BY {key} HAVING count(*) > 1"""  # noqa: S608  contains no user input
     )
     return bool(sql.sql("SELECT 1 FROM repeated LIMIT 1").fetchall())
 
