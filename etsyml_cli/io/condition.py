@@ -91,6 +91,7 @@ def _parsed(condition: Condition) -> Any:
 
 def _locked() -> duckdb.DuckDBPyConnection:
     sql = duckdb.connect(config=LOCKED)
+    sql.execute("SET enable_progress_bar = false")  # it would be written to stdout
     return sql.execute("SET TimeZone = 'UTC'").execute("SET lock_configuration = true")
 
 

@@ -23,6 +23,7 @@ def database(scratch: Path, *, memory_mb: int = MEMORY_MB, threads: int = 1) -> 
         "autoload_known_extensions": False,
     }
     connection = duckdb.connect(config=config)
+    connection.execute("SET enable_progress_bar = false")  # it would be written to stdout
     try:
         yield connection
     finally:

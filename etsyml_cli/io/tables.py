@@ -144,16 +144,19 @@ class RowGroups:
 
 
 def table_manifest(path: Path) -> Manifest:
-    """The manifest in a table's footer. Raises InputError if `path` is not a table of etsyml."""
+    """The manifest in a table's footer. Raises InputError if `path` is not a table of etsyml, or damaged."""
     file = open_table_file(path)
     metadata = file.schema_arrow.metadata or {}
     footer = file.metadata.metadata or {}
     if MANIFEST_KEY not in footer or b"schema_version" not in metadata:
         raise InputError(f"{path}: not a table that `etsyml ingest` wrote", hint="Ingest the file first.")
-    version = int(metadata[b"schema_version"])
-    if version != SCHEMA_VERSION:
+    version = metadata[b"schema_version"].decode("utf-8", "replace")
+    if version != str(SCHEMA_VERSION):
         raise InputError(f"{path}: schema version is {version}, expected {SCHEMA_VERSION}; ingest again")
-    return msgspec.json.decode(footer[MANIFEST_KEY], type=Manifest)
+    try:
+        return msgspec.json.decode(footer[MANIFEST_KEY], type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise InputError(f"{path}: damaged, its manifest cannot be read", hint="Ingest the file again.") from None
 
 
 def table_is_up_to_date(path: Path, plan: Plan) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def train_all(shop: Path, work: Path) -> Path:
 def _listing(number: int) -> dict[str, Any]:
     return {
         "listing_id": f"L{number}",
-        "title": TITLES[number % len(TITLES)],
+        "title": html.escape(TITLES[number % len(TITLES)]),  # ingest decodes HTML once
         "shop_id": SHOPS[number % len(SHOPS)],
         "price": 5 + number,
         "currency": "USD",
