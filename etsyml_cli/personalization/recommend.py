@@ -15,7 +15,7 @@ from etsyml_cli.core.errors import InputError, UsageError, did_you_mean
 from etsyml_cli.core.log import progress
 from etsyml_cli.io.ranked import RankedItem, RankedList
 from etsyml_cli.personalization.catalog import CatalogSnapshot, read_snapshot
-from etsyml_cli.personalization.explain import reasons_of
+from etsyml_cli.personalization.explain import Names, reasons_of
 from etsyml_cli.personalization.model.favorites import rows_of
 from etsyml_cli.personalization.model.recommender import MIX, POPULARITY, Recommender
 from etsyml_cli.personalization.model.top_k import top_listings
@@ -66,7 +66,7 @@ def recommend(
     user_ids = (trained.user_ids if users is None else users)[first:]
     snapshot = read_snapshot(model, trained, listings)
     with progress("users", len(user_ids)) as advance:
-        for listed in _lists(trained, snapshot, users_of(trained, user_ids), options, trained.things):
+        for listed in _lists(trained, snapshot, users_of(trained, user_ids), options, Names(trained, listings)):
             yield listed
             advance(1)
 
@@ -77,7 +77,8 @@ def recommend_to_new_user(
     """Recommend to a new user with these favorites, without training."""
     trained = load_model(model)
     snapshot = read_snapshot(model, trained, listings)
-    return _lists(trained, snapshot, iter([new_user(trained, name, favorites)]), options, trained.things)
+    newcomer = new_user(trained, name, favorites)
+    return _lists(trained, snapshot, iter([newcomer]), options, Names(trained, listings))
 
 
 def _over_new_listings(directory: Path, model: LdaModel, listings: Path | None, images: Path | None) -> LdaModel:
@@ -91,7 +92,7 @@ def _over_new_listings(directory: Path, model: LdaModel, listings: Path | None, 
 
 
 def _lists(
-    model: LdaModel, snapshot: CatalogSnapshot, profiles: Iterator[Profile], options: ListOptions, what: str
+    model: LdaModel, snapshot: CatalogSnapshot, profiles: Iterator[Profile], options: ListOptions, names: Names
 ) -> Iterator[RankedList]:
     ranker = _recommender(model, options.recommender)
     popular = model.recommenders[POPULARITY]
@@ -109,10 +110,11 @@ def _lists(
                 yield RankedList(
                     user_id=profile.id,
                     fallback=not profile.known,
-                    what=what,
+                    what=model.things,
                     style=row.style,
+                    label=None if row.style is None else names.labels[row.style],
                     share=row.share,
-                    items=_items(model, ranker, profile, row, options),
+                    items=_items(ranker, profile, row, options, names),
                 )
 
 
@@ -203,16 +205,16 @@ def _limit_per_shop(
     return kept[:k]
 
 
-def _items(model: LdaModel, ranker: Recommender, profile: Profile, row: Row, options: ListOptions) -> list[RankedItem]:
+def _items(ranker: Recommender, profile: Profile, row: Row, options: ListOptions, names: Names) -> list[RankedItem]:
     listings = [listing for listing, _ in row.listings]
     explained = options.explain and profile.known and row.style is None
-    why = reasons_of(ranker, profile, listings, model.listing_ids) if explained else [None] * len(listings)
+    why = reasons_of(ranker, profile, listings, names) if explained else [None] * len(listings)
     return [
         RankedItem(
             rank=rank,
-            id=model.listing_ids[listing],
+            id=names.model.listing_ids[listing],
             score=score,
-            title=(model.titles[listing] or None) if model.titles else None,
+            title=names.title(listing),
             why=reasons,
         )
         for rank, ((listing, score), reasons) in enumerate(zip(row.listings, why, strict=True), 1)
