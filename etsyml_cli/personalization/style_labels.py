@@ -5,6 +5,7 @@ A shop, tag or word in a label rests on several listings, so that the words of a
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,7 +20,7 @@ from etsyml_cli.personalization.style_words import Groups
 SHOPS, WORDS = 2, 2  # of a label, at most
 TERMS, TITLES = 3, 2  # if there are fewer than TERMS shops and words: titles, at most TITLES of them
 FURTHER = 8  # of each kind, to tell styles with the same label apart
-LEAST_SCORE, LEAST_LIFT = 3.0, 1.3  # the score is in standard errors
+LEAST_SCORE = 3.0  # standard errors
 MOSTLY = 0.7  # of the favorites of a word have it in the phrase
 NOTHING = "nothing typical"
 WIDTH_OF_TITLE = 40
@@ -28,13 +29,17 @@ _SUBTITLE = re.compile(r" \(| : ")
 
 
 class _Support(NamedTuple):
-    """What a term must rest on at least: an effective number of listings and a share of the style's favorites."""
+    """What a term must have at least: an effective number of listings, and share · ln lift.
+
+    The latter is its part in the divergence of the style from all favorites, which is high if a term tells much of what
+    is in the style, not only that it is more frequent there.
+    """
 
     listings: float
-    share: float
+    told: float
 
 
-OF_SHOP, OF_WORD = _Support(2, 0.005), _Support(3, 0.01)
+OF_SHOP, OF_WORD = _Support(2, 0.007), _Support(3, 0.015)
 
 
 class _Term(NamedTuple):
@@ -102,10 +107,7 @@ def _terms(view: StyleView, groups: Groups, number: int, least: _Support) -> lis
     return [
         _Term(one.score, one.share, one.name, groups.stems[one.column])
         for one in typical_groups(view, groups, number)
-        if one.score >= LEAST_SCORE
-        and one.lift >= LEAST_LIFT
-        and one.listings >= least.listings
-        and one.share >= least.share
+        if one.score >= LEAST_SCORE and one.listings >= least.listings and one.share * math.log(one.lift) >= least.told
     ]
 
 
