@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from etsyml_cli.io.ranked import RankedItem, RankedList, Reason
     from etsyml_cli.io.runs import Document
 
+KINDS = 2  # of reasons of an item, on a terminal
+WIDTH_OF_TITLE = 40
+
 Format = Annotated[
     str | None,
     typer.Option("--format", metavar="jsonl|csv|trec", help="Format of the output on stdout [default: jsonl]."),
@@ -68,7 +71,8 @@ def _draw(one: RankedList, subject: str) -> None:
         typer.echo(f"{one.subject(subject)}: no results")
         return
     thing = (one.what or "listings").removesuffix("s")
-    columns = {"title": _title, thing: _id, "why": _why}
+    reasons = {"because": _because} if subject == "user_id" else {"why": _why}
+    columns = {"title": _title, thing: _id, **reasons}
     cells = {name: [column(item) for item in one.items] for name, column in columns.items()}
     shown = {name: texts for name, texts in cells.items() if name == thing or any(texts)}
     numbers = [[str(item.rank) for item in one.items], [f"{item.score:.4g}" for item in one.items]]
@@ -80,7 +84,7 @@ def _note(one: RankedList) -> str:
     """A note on the source of a list, for its title."""
     if one.fallback:
         return " (popular listings: no style profile)"
-    return "" if one.style is None else f", from style {one.style} ({one.share:.0%} of the profile)"
+    return "" if one.style is None else f", from the style {one.label} ({one.share:.0%} of the profile)"
 
 
 def _title(item: RankedItem) -> str:
@@ -96,6 +100,35 @@ def _why(item: RankedItem) -> str:
 
 
 def _name_of_reason(reason: Reason) -> str:
-    """A short name of a reason: the word itself, a style with its number, a favorite with its id."""
-    which = reason.id if reason.style is None else reason.style
-    return reason.word or (reason.what if which is None else f"{reason.what} {which}")
+    """A short name of a reason, such as the word itself."""
+    return reason.word or (reason.what if reason.id is None else f"{reason.what} {reason.id}")
+
+
+def _because(item: RankedItem) -> str:
+    """The strongest reason of each kind in words, such as a style and a favorite."""
+    strongest: dict[str, Reason] = {}
+    for reason in item.why or []:
+        if reason.id is not None or reason.style is not None:
+            strongest.setdefault(reason.what, reason)
+    return "; ".join(map(_in_words, list(strongest.values())[:KINDS] or (item.why or [])[:1]))
+
+
+def _in_words(reason: Reason) -> str:
+    if reason.style is not None:
+        return f"style {reason.label}"
+    if reason.id is None:
+        return reason.what
+    name = f"‘{shortened(reason.title, WIDTH_OF_TITLE)}’" if reason.title else reason.id
+    if reason.shared_users is None:
+        return f"{reason.what} {name}"
+    return f"you liked {name} ({_users(reason.shared_users)})"
+
+
+def _users(shared: int) -> str:
+    few = {0: "no other user", 1: "one other user"}
+    return few.get(shared) or f"shared by {shared:,} users"
+
+
+def shortened(text: str, width: int) -> str:
+    """The text, cut to a width."""
+    return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"

@@ -6,12 +6,19 @@ from msgspec import Struct
 
 
 class Reason(Struct, kw_only=True, omit_defaults=True):
-    """The contribution of one kind of evidence to a score; `word`, `style` or `id` (a listing) says which one."""
+    """The contribution of one kind of evidence to a score; `word`, `style` or `id` (a listing) says which one.
+
+    A style has a `label`, a listing its `title` if known. `shared_users` is the number of other users who favorited
+    both that listing and the listing with this score.
+    """
 
     what: str
     word: str | None = None
     style: int | None = None
+    label: str | None = None
     id: str | None = None
+    title: str | None = None
+    shared_users: int | None = None
     adds: float
 
 
@@ -30,7 +37,8 @@ class RankedList(Struct, kw_only=True, omit_defaults=True, tag_field="schema_ver
 
     The subject of the list is a `search_id` (with its `query`), a `query`, a `listing_id` (with the `variant` of its
     similar listings) or a `user_id`. For a user, `what` names the kind of the items, `fallback` marks popular items
-    instead of personal ones, and `style` with its `share` of the profile is set if the list comes from one style.
+    instead of personal ones, and `style` with its `label` and `share` of the profile is set if the list comes from one
+    style.
     """
 
     search_id: str | None = None
@@ -41,6 +49,7 @@ class RankedList(Struct, kw_only=True, omit_defaults=True, tag_field="schema_ver
     fallback: bool | None = None
     what: str | None = None
     style: int | None = None
+    label: str | None = None
     share: float | None = None
     items: list[RankedItem]
 

@@ -17,7 +17,7 @@ from etsyml_cli.core.types import F32
 from etsyml_cli.io.ranked import RankedItem, RankedList
 from etsyml_cli.personalization.catalog import CatalogSnapshot, read_snapshot
 from etsyml_cli.personalization.diversity import picked, pool_of, style_directions
-from etsyml_cli.personalization.explain import reasons_of
+from etsyml_cli.personalization.explain import Names, reasons_of
 from etsyml_cli.personalization.model.favorites import rows_of
 from etsyml_cli.personalization.model.recommender import MIX, POPULARITY, Recommender
 from etsyml_cli.personalization.model.top_k import top_listings
@@ -75,7 +75,7 @@ def recommend(
     trained, snapshot = _read(inputs, options)
     user_ids = (trained.user_ids if users is None else users)[first:]
     with progress("users", len(user_ids)) as advance:
-        for listed in _lists(trained, snapshot, users_of(trained, user_ids), options):
+        for listed in _lists(trained, snapshot, users_of(trained, user_ids), options, Names(trained, inputs.listings)):
             yield listed
             advance(1)
 
@@ -85,7 +85,8 @@ def recommend_to_new_user(
 ) -> Iterator[RankedList]:
     """Recommend to a new user with these favorites, without training."""
     trained, snapshot = _read(inputs, options)
-    return _lists(trained, snapshot, iter([new_user(trained, name, favorites)]), options)
+    newcomer = new_user(trained, name, favorites)
+    return _lists(trained, snapshot, iter([newcomer]), options, Names(trained, inputs.listings))
 
 
 def _read(inputs: RecommendInputs, options: ListOptions) -> tuple[LdaModel, CatalogSnapshot]:
@@ -112,7 +113,7 @@ def _over_new_listings(directory: Path, model: LdaModel, listings: Path | None, 
 
 
 def _lists(
-    model: LdaModel, snapshot: CatalogSnapshot, profiles: Iterator[Profile], options: ListOptions
+    model: LdaModel, snapshot: CatalogSnapshot, profiles: Iterator[Profile], options: ListOptions, names: Names
 ) -> Iterator[RankedList]:
     ranker = _recommender(model, options.recommender)
     popular = model.recommenders[POPULARITY]
@@ -133,8 +134,9 @@ def _lists(
                     fallback=not profile.known,
                     what=model.things,
                     style=row.style,
+                    label=None if row.style is None else names.labels[row.style],
                     share=row.share,
-                    items=_items(model, ranker, profile, row, options),
+                    items=_items(ranker, profile, row, options, names),
                 )
 
 
@@ -241,16 +243,16 @@ def _limit_per_shop(
     return kept[:k]
 
 
-def _items(model: LdaModel, ranker: Recommender, profile: Profile, row: Row, options: ListOptions) -> list[RankedItem]:
+def _items(ranker: Recommender, profile: Profile, row: Row, options: ListOptions, names: Names) -> list[RankedItem]:
     listings = [listing for listing, _ in row.listings]
     explained = options.explain and profile.known and row.style is None
-    why = reasons_of(ranker, profile, listings, model.listing_ids) if explained else [None] * len(listings)
+    why = reasons_of(ranker, profile, listings, names) if explained else [None] * len(listings)
     return [
         RankedItem(
             rank=rank,
-            id=model.listing_ids[listing],
+            id=names.model.listing_ids[listing],
             score=score,
-            title=(model.titles[listing] or None) if model.titles else None,
+            title=names.title(listing),
             why=reasons,
         )
         for rank, ((listing, score), reasons) in enumerate(zip(row.listings, why, strict=True), 1)

@@ -50,10 +50,14 @@ class StyleListing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Style(msgspec.Struct, frozen=True, kw_only=True):
-    """A learned style; `style` is its row in beta, `share` its mean share of the users' profiles."""
+    """A learned style; `style` is its row in beta, `share` its mean share of the users' profiles.
+
+    `label` names it in a few typical shops, words and titles; no other style of the model has the same one.
+    """
 
     schema_version: int = SCHEMA_VERSION
     style: int
+    label: str
     share: float
     words: list[StyleWord]
     shops: list[StyleShop]
@@ -67,6 +71,7 @@ class StylePart(msgspec.Struct, frozen=True, kw_only=True):
 
     rank: int
     style: int
+    label: str
     probability: float
     lift: float
     words: list[str]

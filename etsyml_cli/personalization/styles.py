@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,17 +11,9 @@ from msgspec import UNSET
 
 from etsyml_cli.core.errors import InputError, UsageError, did_you_mean, like_this_id
 from etsyml_cli.core.log import logger
-from etsyml_cli.core.types import F32, F64, I64
-from etsyml_cli.personalization.model.styles import (
-    co_favorites,
-    coherence,
-    highest,
-    log_odds,
-    nearest_styles,
-    npmi,
-    styles_of_listings,
-)
-from etsyml_cli.personalization.store import LdaModel, load_model
+from etsyml_cli.core.types import F64, I64
+from etsyml_cli.personalization.model.styles import co_favorites, coherence, nearest_styles, npmi
+from etsyml_cli.personalization.style_labels import style_labels
 from etsyml_cli.personalization.style_output import (
     NamedListing,
     NearStyle,
@@ -33,7 +24,7 @@ from etsyml_cli.personalization.style_output import (
     StyleShop,
     StyleWord,
 )
-from etsyml_cli.personalization.style_words import Catalog, Groups, read_catalog
+from etsyml_cli.personalization.style_view import StyleView, read_view, typical_groups, typical_listings
 from etsyml_cli.personalization.users import index_of
 
 ORDERS: dict[str, Callable[[Style], tuple[float, ...]]] = {
@@ -44,31 +35,12 @@ ORDERS: dict[str, Callable[[Style], tuple[float, ...]]] = {
 COHERENCE_TOP_N = 10  # listings of a style to compute coherence over
 N_NEAREST_STYLES = 3  # styles
 WORDS, SHOPS = 10, 3
-BY_CHANCE = 2.0  # standard errors: words and shops below this are not typical of the style
-
-
-@dataclass(frozen=True)
-class StyleView:
-    """A model of K styles and I listings with the listings' catalog data.
-
-    share: (K,), the mean theta of the users with training favorites. favorites: (I,), the number per listing. style:
-    (K, I), p(style | listing).
-    """
-
-    model: LdaModel
-    catalog: Catalog
-    share: F64
-    favorites: F64
-    style: F32
-
-    def inside(self, number: int) -> F64:
-        """The expected number of favorites of each listing in this style, (I,)."""
-        return np.asarray(self.favorites * self.style[number])
 
 
 class StyleNames(NamedTuple):
-    """Typical words and listings of a style."""
+    """The label of a style, its typical words and listings."""
 
+    label: str
     words: list[str]
     listings: list[NamedListing]
 
@@ -97,12 +69,14 @@ def styles(
         if not 0 <= number < n_styles:
             raise UsageError(f"unknown --style {number}", hint=f"{model} has the styles 0 to {n_styles - 1}.")
     selected = list(range(n_styles) if numbers is None else dict.fromkeys(numbers))
-    typical = _typical_listings(view, selected, max(k, COHERENCE_TOP_N))
+    typical = typical_listings(view, selected, max(k, COHERENCE_TOP_N))
+    labels = style_labels(view)
     coherent = _coherence(view, [listings for listings, _ in typical])
     near, alike = nearest_styles(view.model.parameters.beta, N_NEAREST_STYLES)
     unsorted = [
         Style(
             style=number,
+            label=labels[number],
             share=float(view.share[number]),
             words=_typical_words(view, number, n_words),
             shops=_typical_shops(view, number),
@@ -130,10 +104,12 @@ def styles_of(
     trained = view.model
     rows = [_find(model, "user", user, trained.user_ids) for user in users]
     columns = [_find(model, "listing", listing, trained.listing_ids) for listing in of_listings]
+    labels = style_labels(view)
     selected = range(len(view.share))
-    typical = _typical_listings(view, selected, k)
+    typical = typical_listings(view, selected, k)
     names = [
         StyleNames(
+            labels[number],
             [word.word for word in _typical_words(view, number, WORDS)],
             [_named(view, listing) for listing in best.tolist()],
         )
@@ -149,30 +125,6 @@ def styles_of(
         yield StyleProfile(listing_id=trained.listing_ids[column], items=_parts(view, parts, names))
 
 
-def read_view(model: Path, listings: Path | None) -> StyleView:
-    """Load the model and, if there is one, the listings table. Raises InputError if it is missing or damaged."""
-    trained = load_model(model)
-    share = trained.parameters.theta[trained.known].mean(axis=0, dtype=np.float64)
-    return StyleView(
-        trained,
-        read_catalog(model, trained, listings),
-        share,
-        np.bincount(trained.train.indices, minlength=len(trained.listing_ids)).astype(np.float64),
-        styles_of_listings(share, trained.parameters.beta),
-    )
-
-
-def _typical_listings(view: StyleView, numbers: Iterable[int], n: int) -> list[tuple[I64, F64]]:
-    """The n most typical listings of each style, best first, and their log-odds."""
-    typical = []
-    for number in numbers:
-        inside = view.inside(number)
-        scores = log_odds(inside, view.favorites - inside)
-        best = highest(scores, n)
-        typical.append((best, scores[best]))
-    return typical
-
-
 def _coherence(view: StyleView, typical: list[I64]) -> F64:
     train = view.model.train
     tops = np.stack([best[:COHERENCE_TOP_N] for best in typical])
@@ -181,29 +133,13 @@ def _coherence(view: StyleView, typical: list[I64]) -> F64:
 
 
 def _typical_words(view: StyleView, number: int, n: int) -> list[StyleWord]:
-    typical = _typical(view, view.catalog.words, number, n)
-    return [StyleWord(word=name, share=share, lift=lift) for name, share, lift in typical]
+    typical = typical_groups(view, view.catalog.words, number, n)
+    return [StyleWord(word=one.name, share=one.share, lift=one.lift) for one in typical]
 
 
 def _typical_shops(view: StyleView, number: int) -> list[StyleShop]:
-    typical = _typical(view, view.catalog.shops, number, SHOPS)
-    return [StyleShop(shop_id=name, share=share, lift=lift) for name, share, lift in typical]
-
-
-def _typical(view: StyleView, groups: Groups, number: int, n: int) -> list[tuple[str, float, float]]:
-    """Name, share and lift of up to n typical words or shops of the style, the most typical first."""
-    inside, everywhere = view.inside(number), view.favorites
-    counts, total = inside @ groups.members, everywhere @ groups.members
-    scores = log_odds(counts, total - counts)
-    return [
-        (
-            groups.names[index],
-            float(counts[index] / inside.sum()),
-            float(counts[index] / inside.sum() / (total[index] / everywhere.sum())),
-        )
-        for index in highest(scores, n).tolist()
-        if scores[index] > BY_CHANCE
-    ]
+    typical = typical_groups(view, view.catalog.shops, number, SHOPS)
+    return [StyleShop(shop_id=one.name, share=one.share, lift=one.lift) for one in typical]
 
 
 def _items(view: StyleView, number: int, best: I64, scores: F64) -> list[StyleListing]:
@@ -228,6 +164,7 @@ def _parts(view: StyleView, parts: F64, names: list[StyleNames]) -> list[StylePa
         StylePart(
             rank=rank,
             style=number,
+            label=names[number].label,
             probability=float(parts[number]),
             lift=float(parts[number] / view.share[number]),
             words=names[number].words,

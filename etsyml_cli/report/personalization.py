@@ -21,7 +21,7 @@ from etsyml_cli.systems import MODELS
 
 GALLERY = 60  # largest styles
 MIN_SHARE = 0.01  # of all users; smaller styles are nearly empty and look alike
-LISTINGS, WORDS = 6, 5
+LISTINGS = 6
 DEPTHS = (5, 10, 20, 50)
 RECALL = [f"recall@{depth}" for depth in DEPTHS]
 LONG_TAIL = ["coverage@20", "longtail@20", "gini@20"]
@@ -32,9 +32,9 @@ class StyleRow(msgspec.Struct, kw_only=True):
     """A style of the gallery; `lifts` are ratios of the listings' probabilities in the style and overall."""
 
     number: int
+    label: str
     share: float
     coherence: float
-    words: list[str]
     shops: list[str]
     listings: list[Card]
     lifts: list[float]
@@ -102,13 +102,13 @@ def _example_user(model: LdaModel) -> str:
 
 def _styles(place: Workspace, cards: Cards) -> list[StyleRow]:
     """All styles, the largest first."""
-    found = styles(model=place.model("lda"), listings=place.table_if_exists("listings"), k=LISTINGS, n_words=WORDS)
+    found = styles(model=place.model("lda"), listings=place.table_if_exists("listings"), k=LISTINGS)
     return [
         StyleRow(
             number=one.style,
+            label=one.label,
             share=one.share,
             coherence=one.coherence,
-            words=[word.word for word in one.words],
             shops=[shop.shop_id for shop in one.shops],
             listings=[cards(item.id, item.title or None) for item in one.items],
             lifts=[item.lift for item in one.items],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -18,14 +18,14 @@ from etsyml_cli.report.cards import Card, Cards
 
 FAVORITES = 12
 ROW, LIST = 6, 6  # listings
-STYLES, WORDS = 8, 3
+STYLES = 8
 
 
 class StylePart(msgspec.Struct, kw_only=True):
     """The share of a style in the user's profile; `lift` is its ratio to the share of all users."""
 
     style: int
-    words: list[str]
+    label: str
     probability: float
     lift: float
 
@@ -34,7 +34,7 @@ class StyleList(msgspec.Struct, kw_only=True):
     """Recommendations from one style: 'From your style #…'."""
 
     style: int
-    words: list[str]
+    label: str
     share: float
     listings: list[Card]
 
@@ -45,7 +45,9 @@ class Reason(msgspec.Struct, kw_only=True):
     what: str
     adds: float
     style: int | None = None
+    label: str | None = None
     favorite: Card | None = None
+    shared_users: int | None = None
 
 
 class Recommended(msgspec.Struct, kw_only=True):
@@ -76,7 +78,6 @@ def user_page(place: Workspace, cards: Cards, model: LdaModel, user: str) -> Use
     sources: dict[str, Any] = {"model": place.model("lda"), "listings": place.table_if_exists("listings")}
     [styled] = styles_of(**sources, k=0, users=[user])
     profile = [_part(item) for item in styled.items]
-    words_of = {part.style: part.words for part in profile}
     [person] = users_of(model, [user])
     favorites = [model.listing_ids[listing] for listing in person.favorites.tolist()]
     inputs = RecommendInputs(**sources)
@@ -88,20 +89,20 @@ def user_page(place: Workspace, cards: Cards, model: LdaModel, user: str) -> Use
         n_favorites=len(favorites),
         favorites=[cards(favorite) for favorite in favorites[:FAVORITES]],
         profile=profile[:STYLES],
-        rows=list(_rows(by_style, words_of, cards)),
+        rows=list(_rows(by_style, cards)),
         recommended=[_recommended(item, cards) for item in explained.items],
     )
 
 
 def _part(item: style_output.StylePart) -> StylePart:
-    return StylePart(style=item.style, words=item.words[:WORDS], probability=item.probability, lift=item.lift)
+    return StylePart(style=item.style, label=item.label, probability=item.probability, lift=item.lift)
 
 
-def _rows(by_style: Iterable[RankedList], words_of: Mapping[int, list[str]], cards: Cards) -> Iterator[StyleList]:
+def _rows(by_style: Iterable[RankedList], cards: Cards) -> Iterator[StyleList]:
     for row in by_style:
-        if row.style is not None and row.share is not None:
+        if row.style is not None and row.label is not None and row.share is not None:
             listings = [cards(item.id, item.title) for item in row.items]
-            yield StyleList(style=row.style, words=words_of[row.style], share=row.share, listings=listings)
+            yield StyleList(style=row.style, label=row.label, share=row.share, listings=listings)
 
 
 def _recommended(item: RankedItem, cards: Cards) -> Recommended:
@@ -110,6 +111,8 @@ def _recommended(item: RankedItem, cards: Cards) -> Recommended:
             what=reason.what,
             adds=reason.adds,
             style=reason.style,
+            label=reason.label,
+            shared_users=reason.shared_users,
             favorite=None if reason.id is None else cards(reason.id),
         )
         for reason in item.why or []

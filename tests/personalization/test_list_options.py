@@ -17,6 +17,8 @@ from etsyml_cli.io.model import load_tensors, save_tensors
 from etsyml_cli.io.runs import write_lists_resumably
 from etsyml_cli.personalization.recommend import ListOptions, RecommendInputs, recommend_to_new_user
 from etsyml_cli.personalization.store import load_model
+from etsyml_cli.personalization.styles import styles
+from tests.conftest import Etsyml
 from tests.lda_chain import CONFIG, ids, recommend, table_of, train, two_tastes
 from tests.places import names_in
 
@@ -99,6 +101,59 @@ def test_reasons_add_up_to_the_score_and_name_what_the_user_favorited(model: Pat
         assert sum(reason["adds"] for reason in item["why"]) == pytest.approx(item["score"], rel=1e-4)
         assert {reason["id"] for reason in item["why"] if reason["what"] == "favorite"} <= own
         assert any(reason["what"] == "style" for reason in item["why"])
+
+
+def test_reasons_name_styles_and_titles_and_count_the_other_users_of_both_listings(model: Path, listings: Path) -> None:
+    loaded = load_model(model)
+    users: dict[str, set[int]] = {}
+    for user, listing in zip(loaded.train.users().tolist(), loaded.train.indices.tolist(), strict=True):
+        users.setdefault(loaded.listing_ids[listing], set()).add(user)
+    labels = {style.style: style.label for style in styles(model=model, listings=listings, k=1)}
+    me = loaded.user_ids.index("U3")
+    reasons = []
+    for recommender in ("lda", "item-knn"):
+        ask = {"explain": True, "exclude_seen": False, "recommender": recommender, "listings": listings}
+        [listed] = recommend(model=model, users=["U3"], k=40, **ask)
+        reasons += [(item["id"], reason) for item in listed["items"] for reason in item["why"]]
+    favorites = [(listing, reason) for listing, reason in reasons if reason["what"] == "favorite"]
+    assert favorites
+    for listing, reason in favorites:
+        assert reason["title"] == f"Thing {int(reason['id'][1:])}"
+        assert reason["shared_users"] == len((users[listing] & users[reason["id"]]) - {me})
+    of_styles = [reason for _, reason in reasons if reason["what"] == "style"]
+    assert of_styles and all(reason["label"] == labels[reason["style"]] for reason in of_styles)
+    assert all({"title", "label", "shared_users"}.isdisjoint(why) for _, why in reasons if "other" in why["what"])
+
+
+def test_a_list_of_one_style_has_its_label(model: Path, listings: Path) -> None:
+    labels = {style.style: style.label for style in styles(model=model, listings=listings, k=1)}
+    lists = list(recommend(model=model, users=["U3"], k=2, by_style=True, listings=listings))
+    assert [one["label"] for one in lists] == [labels[one["style"]] for one in lists]
+
+
+@pytest.mark.parametrize(
+    ("others", "words"), [(0, "no other user"), (1, "one other user"), (3, "shared by 3 users")], ids=str
+)
+def test_a_terminal_says_how_many_users_a_reason_rests_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, etsyml: Etsyml, others: int, words: str
+) -> None:
+    """U likes red and blue scarves, as do `others`; a crowd likes other things."""
+    pairs = [("U", "red"), ("U", "blue")]
+    pairs += [(f"V{i}", listing) for i in range(others) for listing in ("red", "blue")]
+    pairs += [(f"W{i}", f"other{j}") for i in range(9) for j in range(i % 2, 6, 2)]
+    rows = [f"{user},{listing}" for user, listing in pairs]
+    (tmp_path / "f.csv").write_text("\n".join(["user_id,listing_id", *rows]) + "\n")
+    names = ["red,Red scarf", "blue,Blue scarf", *(f"other{j},Thing {j}" for j in range(6))]
+    (tmp_path / "l.csv").write_text("\n".join(["listing_id,title", *names]) + "\n")
+    work = ["-w", tmp_path / "work"]
+    for line in (["ingest", "listings", tmp_path / "l.csv"], ["ingest", "favorites", tmp_path / "f.csv"]):
+        assert etsyml(*work, *line).code == 0
+    assert etsyml(*work, "train", "lda", "--n-topics", "2", "--holdout", "none").code == 0
+    monkeypatch.setattr("etsyml_cli.cli.show.is_interactive", lambda: True)
+    monkeypatch.setenv("COLUMNS", "250")
+    ask = ["recommend", "--user", "U", "-k", "1", "--explain", "--recommender", "item-knn", "--include-seen"]
+    shown = etsyml(*work, *ask).out
+    assert any(f"you liked ‘{liked} scarf’ ({words})" in shown for liked in ("Red", "Blue"))
 
 
 def test_a_newcomer_with_a_users_favorites_gets_nearly_that_users_list(model: Path) -> None:

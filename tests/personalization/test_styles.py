@@ -81,6 +81,18 @@ def test_planted_styles_have_their_own_word_and_listings(work: Path, etsyml: Ets
     assert sum(style["share"] for style in told) == pytest.approx(1)
 
 
+def test_a_label_names_the_planted_style_first_then_what_is_typical(work: Path, etsyml: Etsyml) -> None:
+    told = [json.loads(line) for line in etsyml("-w", work, "styles").out.splitlines()]
+    for style in told:
+        terms = style["label"].split(" · ")[0].split(", ")
+        assert terms[0] == style["words"][0]["word"] in STYLES
+        assert len(terms) == 2 and terms[1] not in STYLES
+        assert style["items"][0]["title"][:30] in style["label"]  # one title, because the shops are only numbers
+    assert len({style["label"] for style in told}) == 8
+    part = json.loads(etsyml("-w", work, "styles", "--user", "U17", "--json").out)["items"][0]
+    assert part["label"] == next(style["label"] for style in told if style["style"] == part["style"])
+
+
 @pytest.mark.parametrize("key", ["share", "coherence", "style"])
 def test_styles_are_sorted_as_requested(work: Path, etsyml: Etsyml, key: str) -> None:
     order = "number" if key == "style" else key
@@ -116,8 +128,12 @@ def test_a_table_for_a_person_has_a_row_a_style(work: Path, etsyml: Etsyml, monk
     monkeypatch.setattr("etsyml_cli.cli.show.is_interactive", lambda: True)
     monkeypatch.setenv("COLUMNS", "160")
     told = etsyml("-w", work, "styles").out.splitlines()
-    assert [word for word in STYLES[:8] if any(word in line.split()[1:2] for line in told)] == list(STYLES[:8])
-    assert etsyml("-w", work, "styles", "--style", "0").out.startswith("style 0: share ")
+    rows = [line.split(maxsplit=1) for line in told if line[1:2].isdigit()]
+    assert {label.split(",")[0] for _, label in rows} == set(STYLES[:8])
+    [first] = [label for number, label in rows if number == "0"]
+    heading, facts, *_ = etsyml("-w", work, "styles", "--style", "0").out.splitlines()
+    assert heading.startswith("style 0: ") and heading[9:20] == first[:11]
+    assert facts.startswith("  share: ")
     of_user = etsyml("-w", work, "styles", "--user", "U17").out
     assert "of 8 styles are above average" in of_user and "folk" in of_user
 

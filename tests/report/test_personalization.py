@@ -58,7 +58,7 @@ def test_the_gallery_equals_the_output_of_styles(place: Workspace, found: Person
     assert len(found.gallery) == found.n_styles == 8
     for row, style in zip(found.gallery, styles, strict=True):
         assert (row.number, row.share, row.coherence) == (style["style"], style["share"], style["coherence"])
-        assert row.words == [word["word"] for word in style["words"]][:5]
+        assert row.label == style["label"]
         assert row.shops == [shop["shop_id"] for shop in style["shops"]]
         assert _ids(row.listings) == [item["id"] for item in style["items"]]
         assert row.lifts == [item["lift"] for item in style["items"]]
@@ -86,17 +86,18 @@ def test_the_page_of_a_user_equals_the_output_of_the_commands(
     assert [(part.style, part.probability, part.lift) for part in user.profile] == [
         (item["style"], item["probability"], item["lift"]) for item in profile
     ]
-    assert [part.words for part in user.profile] == [item["words"][:3] for item in profile]
+    assert [part.label for part in user.profile] == [item["label"] for item in profile]
     rows = json_of(etsyml, place, "recommend", "--user", user.user_id, "--by-style", "-k", "6")["lists"]
-    assert [(row.style, row.share, _ids(row.listings)) for row in user.rows] == [
-        (row["style"], row["share"], [item["id"] for item in row["items"]]) for row in rows
+    assert [(row.style, row.label, row.share, _ids(row.listings)) for row in user.rows] == [
+        (row["style"], row["label"], row["share"], [item["id"] for item in row["items"]]) for row in rows
     ]
     listed = json_of(etsyml, place, "recommend", "--user", user.user_id, "--explain", "-k", "6")
     assert (user.fallback, listed["fallback"]) == (False, False)
     for one, item in zip(user.recommended, listed["items"], strict=True):
         assert (one.listing.id, one.score) == (item["id"], item["score"])
         assert [(reason.what, reason.adds) for reason in one.why] == [(why["what"], why["adds"]) for why in item["why"]]
-        assert [reason.style for reason in one.why] == [why.get("style") for why in item["why"]]
+        for name in ("style", "label", "shared_users"):
+            assert [getattr(reason, name) for reason in one.why] == [why.get(name) for why in item["why"]]
         assert [reason.favorite and reason.favorite.id for reason in one.why] == [why.get("id") for why in item["why"]]
         assert sum(reason.adds for reason in one.why) == pytest.approx(one.score, rel=1e-4)
 
@@ -122,7 +123,7 @@ def test_the_page_shows_styles_photos_and_reasons(place: Workspace, found: Perso
     html = page(place, personalization=found)
     assert found.photos is None and 'class="unpictured"' not in html
     for row in found.gallery:
-        assert f"Style #{row.number}: <bdi>{' '.join(row.words)}</bdi>" in html
+        assert f"Style #{row.number}: <bdi>{row.label}</bdi>" in html
         assert f"share {row.share:.1%}, coherence {row.coherence:.2f}" in html
         assert f"×{row.lifts[0]:.1f}" in html
     shown = [*found.user.favorites, *found.gallery[0].listings, *found.user.rows[0].listings]
@@ -130,7 +131,7 @@ def test_the_page_shows_styles_photos_and_reasons(place: Workspace, found: Perso
     assert html.count("data:image/webp;base64,") >= len(shown)
     assert f"From your style #{found.user.rows[0].style}" in html
     first = found.user.recommended[0]
-    assert f"{first.why[0].adds / first.score:.1%} style #{first.why[0].style}" in html
+    assert f"{first.why[0].adds / first.score:.1%} style <bdi>{first.why[0].label}</bdi>" in html
     assert html.count("<svg") == 3
 
 
@@ -145,7 +146,7 @@ def test_an_unknown_user_is_reported_and_the_rest_is_shown(place: Workspace) -> 
 def test_without_a_listings_table_ids_replace_titles_and_photos(bare: Workspace) -> None:
     train(bare.table("favorites"), bare.model("lda"))
     section = _shown(bare)
-    assert all(row.words == row.shops == [] and len(row.listings) == 6 for row in section.gallery)
+    assert all(row.shops == [] and "listing L" in row.label and len(row.listings) == 6 for row in section.gallery)
     all_cards = [card for row in section.gallery for card in row.listings]
     assert all(
         card == Card(id=card.id, title=None, price=None, currency=None, photo=Photo(card.id, None))
@@ -214,9 +215,7 @@ def test_without_a_model_the_section_shows_the_next_commands(tmp_path: Path, tab
 def test_titles_words_and_shops_are_escaped(place: Workspace, found: Personalization) -> None:
     title = "<script>alert('1')</script>\u202e"
     card = Card(id="<b>", title=title, price=None, currency=None, photo=Photo("<b>", None))
-    row = msgspec.structs.replace(
-        found.gallery[0], words=["<i>", '"'], shops=["=1+1", "<u>"], listings=[card], lifts=[1]
-    )
+    row = msgspec.structs.replace(found.gallery[0], label='<i> "', shops=["=1+1", "<u>"], listings=[card], lifts=[1])
     user = msgspec.structs.replace(found.user, user_id="<em>&", favorites=[card])
     html = page(place, personalization=msgspec.structs.replace(found, gallery=[row], user=user))
     for raw in ("<script", "<b>", "<i>", "<u>", "<em>"):

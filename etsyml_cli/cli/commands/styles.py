@@ -17,10 +17,10 @@ from etsyml_cli.core.errors import UsageError
 if TYPE_CHECKING:
     from etsyml_cli.personalization.style_output import NamedListing, Style, StyleListing, StyleProfile
 
-OF_STYLE = ("style", "share", "coherence", "rank", "id", "score", "probability", "lift", "title")
-OF_SUBJECT = ("rank", "style", "probability", "lift")
+OF_STYLE = ("style", "label", "share", "coherence", "rank", "id", "score", "probability", "lift", "title")
+OF_SUBJECT = ("rank", "style", "label", "probability", "lift")
 SHORT, LONG = 10, 30  # listings and words of each style
-WORDS_DRAWN, TITLES_DRAWN, WIDTH_OF_TITLE = 5, 2, 40
+TITLES_DRAWN, WIDTH_OF_TITLE = 2, 40
 
 
 @common_options
@@ -127,20 +127,21 @@ def _draw_all(found: list[Style]) -> None:
     rows = [
         [
             str(one.style),
-            _words([word.word for word in one.words]),
+            one.label,
             _titles(one.items),
             f"{one.share:.1%}",
             f"{one.coherence:.2f}",
         ]
         for one in found
     ]
-    show.table("", ["style", "words", "typical listings", "share", "coherence"], rows, numbers_from=3)
+    show.table("", ["style", "label", "typical listings", "share", "coherence"], rows, numbers_from=3)
 
 
 def _draw_style(one: Style) -> None:
     """The words, shops, nearest styles and listings of one style."""
     near = ", ".join(f"{other.style} ({other.similarity:.2f})" for other in one.nearest)
-    typer.echo(f"style {one.style}: share {one.share:.1%}, coherence {one.coherence:.2f}")
+    typer.echo(f"style {one.style}: {one.label}")
+    typer.echo(f"  share: {one.share:.1%}, coherence: {one.coherence:.2f}")
     names = {"words": [word.word for word in one.words], "shops": [shop.shop_id for shop in one.shops]}
     for name, typical in names.items():
         if typical:
@@ -159,7 +160,7 @@ def _draw_parts(one: StyleProfile) -> None:
     rows = [
         [
             str(item.style),
-            _words(item.words),
+            item.label,
             _titles(item.listings),
             f"{item.probability:.1%}",
             f"{item.lift:.1f}",
@@ -167,14 +168,10 @@ def _draw_parts(one: StyleProfile) -> None:
         for item in above
     ]
     title = f"{one.subject}: {len(above)} of {len(one.items)} styles are above average"
-    show.table(title, ["style", "words", "typical listings", "part", "lift"], rows, numbers_from=3)
-
-
-def _words(words: list[str]) -> str:
-    return " ".join(words[:WORDS_DRAWN])
+    show.table(title, ["style", "label", "typical listings", "part", "lift"], rows, numbers_from=3)
 
 
 def _titles(items: Sequence[StyleListing | NamedListing]) -> str:
     """The first titles, each cut to a width; ids if there are no titles."""
     names = [item.title or item.id for item in items[:TITLES_DRAWN]]
-    return "; ".join(name if len(name) <= WIDTH_OF_TITLE else f"{name[: WIDTH_OF_TITLE - 1]}…" for name in names)
+    return "; ".join(lists.shortened(name, WIDTH_OF_TITLE) for name in names)

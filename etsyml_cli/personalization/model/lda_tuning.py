@@ -16,6 +16,7 @@ from etsyml_cli.personalization.model.lda_engines import DEFAULT_STARTS, STARTS,
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters, Start, one_style
 
 PATIENCE = 2  # whole passes without a better perplexity before training stops
+BEHIND = 1.1  # times the perplexity that a better prior had after as many passes: this one will not catch up
 
 
 class LdaChoices(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,9 +33,10 @@ def tune(
 ) -> tuple[LdaParameters, LdaChoices]:
     """Fit `counts` and return the parameters with the lowest perplexity on `valid`, and how they were chosen."""
     validation = ValidationPerplexity(counts, valid)
-    trials = [_Trial(validation, eta) for eta in _etas(config, start)]
-    for trial in trials:
-        fit(counts, msgspec.structs.replace(config, eta=trial.eta), seed, trial, start)
+    trials: list[_Trial] = []
+    for eta in _etas(config, start):
+        trials.append(_Trial(validation, eta, _best(trials)))
+        fit(counts, msgspec.structs.replace(config, eta=eta), seed, trials[-1], start)
     best = min(trials, key=lambda trial: trial.perplexity)
     choices = LdaChoices(
         eta=best.eta,
@@ -72,11 +74,14 @@ class ValidationPerplexity:
 
 
 class _Trial:
-    """Watches a fit from one initial prior: the perplexity after each pass, the best parameters, and when to stop."""
+    """Watches a fit from one initial prior: the perplexity after each pass, the best parameters, and when to stop.
 
-    def __init__(self, validation: ValidationPerplexity, eta: float | None) -> None:
+    It stops if it no longer improves, or if it is far behind the `rival`, the best fit from another prior.
+    """
+
+    def __init__(self, validation: ValidationPerplexity, eta: float | None, rival: _Trial | None = None) -> None:
         self.eta = eta
-        self._validation = validation
+        self._validation, self._rival = validation, rival
         self.perplexities: list[float] = []
         self.perplexity, self.passes, self.learned = math.inf, 0, validation.popular
 
@@ -86,4 +91,13 @@ class _Trial:
         if value < self.perplexity:
             self.perplexity, self.passes, self.learned = value, passes, learned
         logger.debug("pass %d: held-out perplexity %.0f, unigram %.0f", passes, value, self._validation.unigram)
-        return passes - self.passes >= PATIENCE
+        return passes - self.passes >= PATIENCE or self._is_behind()
+
+    def _is_behind(self) -> bool:
+        if self._rival is None:
+            return False
+        return self.perplexity > BEHIND * min(self._rival.perplexities[: len(self.perplexities)])
+
+
+def _best(trials: list[_Trial]) -> _Trial | None:
+    return min(trials, key=lambda trial: trial.perplexity, default=None)
