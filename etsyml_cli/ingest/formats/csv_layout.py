@@ -28,7 +28,7 @@ _HEXADECIMAL = re.compile(r"[0-9a-f-]{8,}", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Layout:
-    """The dialect of a file, its header, and what lies above the first row."""
+    """The dialect of a file, its header, and the lines above the first row."""
 
     dialect: Dialect
     header: list[str]  # the fields of the header as they are in the file, or the names that the user gives

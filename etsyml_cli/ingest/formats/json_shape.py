@@ -62,7 +62,7 @@ def is_object(line: str | bytes) -> bool:
 
 
 def spans_lines(text: str) -> bool:
-    """Whether an object begins on the first line of `text` and does not end there, nor begins anew on the second."""
+    """Whether an object begins on the first line of `text` and does not end there, nor begins again on the second."""
     lines = [line for line in text.splitlines() if line.strip()][:2]
     return len(lines) > 1 and shape_of(lines[0]).end is None and not is_object(lines[1])
 
