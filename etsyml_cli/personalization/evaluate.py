@@ -25,7 +25,7 @@ from etsyml_cli.personalization.model.lda_parameters import LdaParameters, one_s
 from etsyml_cli.personalization.model.recommender import LDA, POPULARITY, Users
 from etsyml_cli.personalization.model.top_k import top_listings
 from etsyml_cli.personalization.store import LdaModel, load_model, manifest_of
-from etsyml_cli.splits.users import UserSplit
+from etsyml_cli.splits.favorites import FavoriteSplit
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def _of_favorites(metric: MetricName, shape: FavoriteMetric, test_lists: TestLis
 
 
 def _no_test_set(directory: Path) -> DataError:
-    split: UserSplit = load_json(directory, SPLIT, UserSplit)
+    split: FavoriteSplit = load_json(directory, SPLIT, FavoriteSplit)
     if split.rule == "none":
         return DataError(f"{directory}: trained with --holdout none, so there is no test set", hint="Train without it.")
     return DataError(

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etsyml_cli.splits.users import hold_out, random_key
+from etsyml_cli.splits.favorites import Order, hold_out, random_key
 
 rows = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 30), st.integers(0, 6)), min_size=1, unique_by=lambda r: r[:2]
@@ -28,7 +28,7 @@ def slow_hold_out(rows: list[tuple[int, int, int]], share: float) -> set[tuple[i
 @given(rows, st.sampled_from([0.01, 0.2, 0.5, 0.99]))
 def test_the_last_favorites_of_each_user_are_held_out(rows: list[tuple[int, int, int]], share: float) -> None:
     users, listings, key = (np.array(column) for column in zip(*rows, strict=True))
-    held = hold_out(users, listings, key, share)
+    held = hold_out(users, Order(key, listings), share)
     assert set(zip(users[held].tolist(), listings[held].tolist(), strict=True)) == slow_hold_out(rows, share)
 
 
