@@ -5,7 +5,7 @@ from __future__ import annotations
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.learn import Choices, FittedRecommenders
 from etsyml_cli.personalization.store import TrainingFigures
-from etsyml_cli.splits.favorites import SEES_THE_FUTURE, FavoriteSplit
+from etsyml_cli.splits.favorites import FavoriteSplit
 
 TEMPLATE = """\
 # Style model
@@ -84,4 +84,4 @@ def _describe(split: FavoriteSplit) -> str:
         return f"the test set is all favorites from {split.cut} on, about {split.share:.0%} of them"
     which = "latest" if split.rule == "user" else "random"
     held_out = f"the {which} {split.share:.0%} of each user's favorites, for users with at least {split.min_favorites}"
-    return f"{held_out}; {SEES_THE_FUTURE}" if split.rule == "user" else held_out
+    return f"{held_out}; {split.note}" if split.note else held_out

@@ -104,7 +104,7 @@ def _of_favorites(metric: MetricName, shape: FavoriteMetric, parts: Parts, varia
     sums: list[F64] = []
     counts: list[I64] = []
     for part in parts:
-        sums.append(np.bincount(part.pair_user, part.pair_log_p[variant], len(part.known)))
+        sums.append(np.bincount(part.pair_user, part.pair_log_p[variant], len(part.known)).astype(np.float64))
         counts.append(np.bincount(part.pair_user, minlength=len(part.known)))
     log_p, pairs = np.concatenate(sums), np.concatenate(counts)
 

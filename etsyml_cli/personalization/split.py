@@ -25,6 +25,8 @@ from etsyml_cli.splits.favorites import (
     tied,
 )
 
+NO_TIMES = "the favorites have no times, so random ones are held out"
+SEES_THE_FUTURE = "training sees other users' later favorites"
 TWICE = 2.0  # a test part this many times larger or smaller than configured is reported
 
 
@@ -51,22 +53,25 @@ def split_favorites(
     if favorites.created_at is not None and config.split == "time":
         cut = cut_time(favorites.created_at[favorites.timed], share)
         if cut is not None:
-            return split_at(favorites, cut, share)
+            return _split_at_share(favorites, cut, share)
         logger.warning("all favorites have the same time: held out at random instead of by time")
-    elif config.split != "random" and favorites.created_at is None:
-        logger.info("the favorites have no times: held out at random")
     by_time = favorites.created_at is not None and config.split == "user"
     return _split_users(favorites, share, by_time=by_time, seed=seed)
 
 
-def split_at(favorites: FavoritesTable, cut: int, share: float) -> tuple[Bools, FavoriteSplit]:
-    """The split by time that holds out all favorites from `cut` on; `share` is the share that was wished for."""
+def split_at(favorites: FavoritesTable, cut: int) -> tuple[Bools, FavoriteSplit]:
+    """The split by time that holds out all favorites from `cut` on."""
     held = favorites.timed & (_times(favorites) >= cut)
-    actual = held.sum() / favorites.timed.sum()
-    when = np.datetime_as_string(np.datetime64(cut, "us"), unit="s") + "Z"
+    when = f"{np.datetime64(cut, 'us')}".removesuffix(".000000") + "Z"
+    return held, FavoriteSplit(rule="time", cut=when, without_time=_without_time(favorites))
+
+
+def _split_at_share(favorites: FavoritesTable, cut: int, share: float) -> tuple[Bools, FavoriteSplit]:
+    held, split = split_at(favorites, cut)
+    split.share, actual = share, held.sum() / favorites.timed.sum()
     if not share / TWICE <= actual <= share * TWICE:
-        logger.warning("few different times: the test part has %.0f%% of the favorites, from %s on", 100 * actual, when)
-    return held, FavoriteSplit(rule="time", cut=when, share=share, without_time=_without_time(favorites))
+        logger.warning("few different times: the test part has %.0f%% of the favorites", 100 * actual)
+    return held, split
 
 
 def window_cuts(favorites: FavoritesTable, share: float, number: int) -> list[int]:
@@ -147,7 +152,10 @@ def _split_users(favorites: FavoritesTable, share: float, *, by_time: bool, seed
     everything = np.ones(len(favorites.user), bool)
     held = _latest_of_users(favorites, everything, share, seed, by_time=by_time)
     split = FavoriteSplit(rule="random", share=share, min_favorites=MIN_FAVORITES, seed=seed)
+    if favorites.created_at is None:
+        split.note = NO_TIMES
     if by_time:
+        split.note = SEES_THE_FUTURE
         timed = favorites.timed
         split.rule, split.without_time = "user", _without_time(favorites)
         split.decided_by_ties = share_decided_by_ties(favorites.user[timed], _times(favorites)[timed], held[timed])

@@ -33,7 +33,7 @@ PARTS = ("train", "test")
 class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The facts in the manifest of a style model; `passes` and `share` only if they were chosen on a validation set.
 
-    cut, without_time, decided_by_ties: see `FavoriteSplit`. note: what the rule of the split means for the figures.
+    cut, without_time, decided_by_ties, note: see `FavoriteSplit`.
     """
 
     things: Things

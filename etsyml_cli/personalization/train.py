@@ -31,7 +31,6 @@ from etsyml_cli.personalization.store import (
     save_model,
     start_of,
 )
-from etsyml_cli.splits.favorites import SEES_THE_FUTURE
 
 
 def train_lda(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
@@ -130,7 +129,7 @@ def _write(draft: Draft, model: LdaModel, config: LdaConfig, data: TrainingData,
             cut=data.split.cut,
             without_time=data.split.without_time,
             decided_by_ties=data.split.decided_by_ties,
-            note=SEES_THE_FUTURE if data.split.rule == "user" else None,
+            note=data.split.note,
             passes=choices.passes if choices else None,
             share=choices.share if choices else None,
             train_perplexity=figures.perplexity,

@@ -10,7 +10,6 @@ import numpy as np
 
 from etsyml_cli.core.types import I64, Bools
 
-SEES_THE_FUTURE = "training sees other users' later favorites"  # of the rule `user`
 MIN_FAVORITES = 5  # a user with fewer keeps all of them for training
 
 
@@ -20,7 +19,7 @@ class FavoriteSplit(msgspec.Struct, kw_only=True):
     `time` holds out all favorites from `cut` on, about `share` of those with a time. `user` and `random` hold out
     `share` of each user's favorites: the latest, or random ones. decided_by_ties: for `user`, the share of the held-out
     favorites that were chosen at random among favorites of equal time. without_time: favorites without a time in a
-    table with times; they are never held out by time.
+    table with times; they are never held out by time. note: what a reader of the figures must know.
     """
 
     rule: Literal["time", "user", "random", "file", "none"]
@@ -30,6 +29,7 @@ class FavoriteSplit(msgspec.Struct, kw_only=True):
     min_favorites: int | None = None
     without_time: int = 0
     decided_by_ties: float | None = None
+    note: str | None = None
     file: dict[str, Any] | None = None  # name and sha256
     not_in_favorites: int = 0  # pairs of the file that are not in the favorites table
     rows: dict[str, int] = {}
