@@ -95,7 +95,7 @@ def _no_test_set(directory: Path) -> DataError:
     if split.rule == "none":
         return DataError(
             f"{directory}: trained with --holdout none, so there is no test set",
-            hint="Train without it, or add --backtest 5.",
+            hint="Train without it.",
         )
     return DataError(
         f"{directory}: no held-out favorites, because no user has {split.min_favorites} favorites",
