@@ -84,7 +84,7 @@ def training_data(table: FavoritesTable, held: Bools, split: FavoriteSplit, inpu
     counts = _counts(table, used, weights_of(table, ages, config))
     windows = validation_windows(table, used, split, config, seed)
     weigh, valid, test = (_favorites(table, part) for part in (*windows, held))
-    _warn_of_small_parts(valid, test)
+    _warn_of_small_parts(counts.getnnz(axis=1) - weigh.per_user() - valid.per_user() > 0, valid, test)
     return TrainingData(
         user_ids=table.user_ids.to_pylist(),
         listing_ids=table.listing_ids.to_pylist(),
@@ -120,10 +120,12 @@ def _favorites(table: FavoritesTable, part: Bools) -> Favorites:
     return favorites_of(table.user[part], table.listing[part], len(table.user_ids))
 
 
-def _warn_of_small_parts(valid: Favorites, test: Favorites) -> None:
+def _warn_of_small_parts(known: Bools, valid: Favorites, test: Favorites) -> None:
+    """`known`, (U,): which users have favorites before the validation windows; settings are chosen on these only."""
+    users = {"validation": known & (valid.per_user() > 0), "test": test.per_user() > 0}
     for name, part in (("validation", valid), ("test", test)):
         if len(part.indices):
-            warn_of_few_events(name, int((part.per_user() > 0).sum()), "users with held-out favorites")
+            warn_of_few_events(name, int(users[name].sum()), "users with held-out favorites")
 
 
 def _in_order(table: FavoritesTable, used: Bools) -> I64:
