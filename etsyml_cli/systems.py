@@ -70,7 +70,7 @@ KINDS = {
         inputs=("favorites",),
         default_metrics=("recall@20", "ndcg@20", "hit@10", "coverage@20", "longtail@20", "perplexity", "style_cosine"),
         main_variants=("mix", "lda"),
-        options=("truth", "diversity"),
+        options=("truth", "diversity", "backtest"),
         demo=DemoCheck("recall@20", "lda"),
     ),
     "ctr": ModelKind(

@@ -20,7 +20,7 @@ from etsyml_cli.personalization.prepare import Inputs
 from etsyml_cli.personalization.store import load_model
 from etsyml_cli.personalization.train import train_lda
 
-CONFIG = LdaConfig(n_topics=4, passes=20)
+CONFIG = LdaConfig(n_topics=4, passes=20, split="user")
 Row = tuple[str, str, str]  # user, listing, time
 
 

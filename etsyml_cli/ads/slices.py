@@ -12,7 +12,7 @@ from etsyml_cli.core.days import iso_date
 from etsyml_cli.core.errors import UsageError, did_you_mean
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.types import F64
-from etsyml_cli.metrics.measurement import Measurement, OverDays
+from etsyml_cli.metrics.measurement import Measurement, spread_of
 from etsyml_cli.metrics.names import MetricName
 from etsyml_cli.metrics.probability import figures, measure
 
@@ -61,15 +61,8 @@ def measure_days(days: list[VariantScores], metrics: list[MetricName], seed: int
     measured = measure_slices(_together(days), metrics, seed)
     for m in measured:
         values = {day: found[m.slice][m.variant][m.name] for day, found in by_day.items() if m.slice in found}
-        m.days = over_days(values)
+        m.days = spread_of(values)
     return measured
-
-
-def over_days(values: dict[str, float]) -> OverDays:
-    """Mean and standard deviation of the values of single days."""
-    found = np.array(list(values.values()))
-    mean, sd = (found.mean() if len(found) else np.nan), (found.std(ddof=1) if len(found) > 1 else np.nan)
-    return OverDays(mean=float(mean), sd=float(sd), values=values)
 
 
 def _figures_of_slices(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 from msgspec import UNSET, UnsetType
 
 LEAST_EVENTS = 20  # resamples of fewer events do not show the variance
@@ -31,8 +32,8 @@ class Observed(msgspec.Struct, kw_only=True):
     entropy: float
 
 
-class OverDays(msgspec.Struct, kw_only=True):
-    """A metric per day, with mean and standard deviation (over n − 1) of the days, NaN if too few have a value."""
+class Spread(msgspec.Struct, kw_only=True):
+    """A metric per day or window, with their mean and standard deviation (over n − 1), NaN if too few have a value."""
 
     mean: float
     sd: float
@@ -43,7 +44,7 @@ class Measurement(msgspec.Struct, kw_only=True):
     """One metric of one variant on one slice; `low` and `high` bound the 95% bootstrap interval, `n` counts units.
 
     With fewer than LEAST_EVENTS events there is no interval: both ends are None, and `note` gives the reason. For click
-    models, `observed` has the events and, after a backtest, `days` the metric per day.
+    models, `observed` has the events. After a backtest, `days` or `windows` has the metric per day or window.
     """
 
     name: str
@@ -56,7 +57,15 @@ class Measurement(msgspec.Struct, kw_only=True):
     note: str | UnsetType = UNSET
     against: Difference | None = None
     observed: Observed | UnsetType = UNSET
-    days: OverDays | UnsetType = UNSET
+    days: Spread | UnsetType = UNSET
+    windows: Spread | UnsetType = UNSET
+
+
+def spread_of(values: dict[str, float]) -> Spread:
+    """Mean and standard deviation of the values of single days or windows."""
+    found = np.array(list(values.values()))
+    mean, sd = (found.mean() if len(found) else np.nan), (found.std(ddof=1) if len(found) > 1 else np.nan)
+    return Spread(mean=float(mean), sd=float(sd), values=values)
 
 
 def without_intervals_of_few(measured: list[Measurement], events: float, what: str) -> list[Measurement]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.learn import Choices, FittedRecommenders
 from etsyml_cli.personalization.store import TrainingFigures
-from etsyml_cli.splits.users import UserSplit
+from etsyml_cli.splits.favorites import FavoriteSplit
 
 TEMPLATE = """\
 # Style model
@@ -50,7 +50,7 @@ def model_card(
     *,
     config: LdaConfig,
     rows: dict[str, int],
-    split: UserSplit,
+    split: FavoriteSplit,
     figures: TrainingFigures,
     fitted: FittedRecommenders,
 ) -> str:
@@ -71,14 +71,17 @@ def model_card(
 def _choices_text(choices: Choices | None, config: LdaConfig) -> str:
     if choices is None:
         return "No user had enough favorites for a validation set, so passes and mix are the defaults."
-    valid = f"{config.valid_share:.0%} of each user's training favorites"
+    valid = f"two parts of the training favorites, {config.valid_share:.0%} each"
     return f"{choices.passes} passes and the mix were chosen on {valid}; the model was then trained on all of them."
 
 
-def _describe(split: UserSplit) -> str:
+def _describe(split: FavoriteSplit) -> str:
     if split.rule == "none":
         return "no test set"
     if split.rule == "file":
         return f"the test set is the favorites in {(split.file or {})['name']}"
-    which = "latest" if split.rule == "latest" else "random"
-    return f"the {which} {split.share:.0%} of each user's favorites, for users with at least {split.min_favorites}"
+    if split.rule == "time":
+        return f"the test set is all favorites from {split.cut} on, about {split.share:.0%} of them"
+    which = "latest" if split.rule == "user" else "random"
+    held_out = f"the {which} {split.share:.0%} of each user's favorites, for users with at least {split.min_favorites}"
+    return f"{held_out}; {split.note}" if split.note else held_out

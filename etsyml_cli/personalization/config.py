@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -10,6 +10,7 @@ from etsyml_cli.core.config import Config
 
 AtLeastOne = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
+Rule = Literal["time", "user", "random"]
 Share = Annotated[float, Meta(gt=0, lt=1)]
 
 
@@ -27,5 +28,6 @@ class LdaConfig(Config, frozen=True):
     min_listing_favorites: AtLeastOne = 1
     use_weights: bool = False
     half_life_days: Positive | None = None
+    split: Rule = "time"
     holdout_share: Share = 0.2
     valid_share: Share = 0.1

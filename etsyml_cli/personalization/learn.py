@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -12,6 +12,7 @@ from scipy import sparse
 
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.registry import resolve
+from etsyml_cli.core.types import F64, I64, Bools
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.favorites import Favorites
 from etsyml_cli.personalization.model.lda import Lda
@@ -47,11 +48,11 @@ class FittedRecommenders:
 def learn(data: TrainingSet, config: LdaConfig, seed: int) -> FittedRecommenders:
     """Fit all recommenders to the favorites in `data`; `data.valid` is first used to choose settings."""
     expect_positive(data.counts)
-    whole = replace(data, valid=None)
+    whole = replace(data, weigh=None, valid=None)
     if data.valid is None:
         logger.info("no validation favorites: using the default neighbor weight %s", f"{DEFAULT_SHARE:.0%}")
         return FittedRecommenders(_fit(whole, config, seed), None)
-    trial = _fit(_without_valid(data, data.valid), config, seed)
+    trial = _fit(_without_windows(data), config, seed)
     return FittedRecommenders(_fit(whole, config, seed, trial), _choices(trial))
 
 
@@ -83,15 +84,39 @@ def _choices(trial: Mapping[str, Recommender]) -> Choices:
     )
 
 
-def _without_valid(data: TrainingSet, valid: Favorites) -> TrainingSet:
-    """The training set without its validation favorites."""
-    part = _without(data.counts, valid)
-    return replace(data, counts=part, favorites=Favorites(part.indptr.astype(np.int64), part.indices))
+def _without_windows(data: TrainingSet) -> TrainingSet:
+    """The training set without the favorites of `weigh` and `valid`, of which only those of its users are kept."""
+    counts, kept = data.counts, _outside(data.counts, [data.weigh, data.valid])
+    indptr = np.concatenate([[0], np.cumsum(kept)])[counts.indptr].astype(np.int64)
+    base = Favorites(indptr, counts.indices[kept])
+    return replace(
+        data,
+        counts=sparse.csr_matrix((counts.data[kept], base.indices, base.indptr), counts.shape),
+        favorites=base,
+        weigh=None if data.weigh is None else _of_users(data.weigh, base.per_user() > 0),
+        valid=None if data.valid is None else _of_users(data.valid, base.per_user() > 0),
+        ages=None if data.ages is None else _younger(data.ages[kept]),
+    )
 
 
-def _without(counts: sparse.csr_matrix, favorites: Favorites) -> sparse.csr_matrix:
-    taken = sparse.csr_matrix((np.ones(len(favorites.indices)), favorites.indices, favorites.indptr), counts.shape)
-    kept = counts - counts.multiply(taken)
-    kept.eliminate_zeros()
-    kept.sort_indices()
-    return sparse.csr_matrix(kept)
+def _outside(counts: sparse.csr_matrix, parts: Sequence[Favorites | None]) -> Bools:
+    """Which stored entries of `counts` are in none of the parts."""
+    n_listings = counts.shape[1]
+
+    def pairs(favorites: Favorites) -> I64:
+        return np.asarray(favorites.users() * n_listings + favorites.indices)
+
+    taken = [pairs(part) for part in parts if part is not None]
+    return ~np.isin(pairs(Favorites(counts.indptr.astype(np.int64), counts.indices)), np.concatenate(taken))
+
+
+def _of_users(favorites: Favorites, users: Bools) -> Favorites:
+    """The favorites of these users, (U,), and none of the others."""
+    kept = users[favorites.users()]
+    indptr = np.concatenate([[0], np.cumsum(np.where(users, favorites.per_user(), 0))]).astype(np.int64)
+    return Favorites(indptr, favorites.indices[kept])
+
+
+def _younger(ages: F64) -> F64:
+    """Ages of favorites before a window, relative to their own newest: their 1% quantile, as in `ages_of`."""
+    return np.maximum(ages - np.quantile(ages, 0.01, method="higher"), 0) if len(ages) else ages

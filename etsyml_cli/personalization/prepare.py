@@ -5,34 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from scipy import sparse
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger
-from etsyml_cli.core.types import F64, Bools
+from etsyml_cli.core.types import F64, I64, Bools
 from etsyml_cli.io.joins import Ids, check_join
 from etsyml_cli.io.tables import read_table
 from etsyml_cli.personalization.config import LdaConfig
-from etsyml_cli.personalization.log import (
-    FavoritesTable,
-    of_shops,
-    read_favorites,
-    split_favorites,
-    training_mask,
-    validation_mask,
-    weights_of,
-)
+from etsyml_cli.personalization.log import FavoritesTable, ages_of, of_shops, read_favorites, weights_of
 from etsyml_cli.personalization.model.favorites import Favorites, favorites_of
+from etsyml_cli.personalization.split import split_favorites, training_mask, validation_windows
+from etsyml_cli.splits.favorites import FavoriteSplit
 from etsyml_cli.splits.small_parts import warn_of_few_events
-from etsyml_cli.splits.users import UserSplit
 
 
 @dataclass(frozen=True)
 class Inputs:
     """The inputs of a style model.
 
-    `holdout` is None (the last `config.holdout_share` of each user's favorites), "none", another share, or a CSV or
-    Parquet file of favorites. `listings` is the table with titles and shops; with `shops`, each listing is replaced by
+    `holdout` is None (`config.holdout_share` of the favorites), "none", another share, or a CSV or Parquet file of
+    favorites. `listings` is the table with titles and shops; with `shops`, each listing is replaced by
     its shop. `limit` takes only the first favorites. `start` is a model to continue from.
     """
 
@@ -50,17 +44,21 @@ class Inputs:
 class TrainingData:
     """Favorites of U users for I listings, in the order of their ids.
 
-    counts: (U, I), the weights of the favorites to learn from; valid: those of them to choose settings on, possibly
-    none. train, test: all favorites of the table. left_out: the number of training favorites that are not in `counts`.
+    counts: (U, I), the weights of the favorites to learn from; weigh and valid: those of them to learn the weights of a
+    mix and to choose settings on, possibly none. ages: days before the newest favorite, one per stored entry of
+    `counts`; None without times. train, test: all favorites of the table. left_out: the number of training favorites
+    that are not in `counts`.
     """
 
     user_ids: list[str]
     listing_ids: list[str]
-    split: UserSplit
+    split: FavoriteSplit
     train: Favorites
     test: Favorites
+    weigh: Favorites
     valid: Favorites
     counts: sparse.csr_matrix
+    ages: F64 | None
     left_out: int
 
 
@@ -69,31 +67,40 @@ def load_training_data(inputs: Inputs) -> TrainingData:
 
     Raises DataError if no favorited listing is in the listings table.
     """
-    config, seed = inputs.config, inputs.seed
-    table = _read(inputs)
-    held, split = split_favorites(table, inputs.holdout, config, seed)
+    table = read_inputs(inputs)
+    held, split = split_favorites(table, inputs.holdout, inputs.config, inputs.seed)
     if split.not_in_favorites:
         logger.warning(
             "%s: ignored %d pairs that are not in the favorites table", inputs.holdout, split.not_in_favorites
         )
+    return training_data(table, held, split, inputs)
+
+
+def training_data(table: FavoritesTable, held: Bools, split: FavoriteSplit, inputs: Inputs) -> TrainingData:
+    """The training data of a table of which the favorites `held`, (P,), are the test set."""
+    config, seed = inputs.config, inputs.seed
     used = training_mask(table, ~held, config, seed)
-    counts = _counts(table, used, weights_of(table, used, config))
-    valid = _favorites(table, validation_mask(table, used, split.rule, config, seed))
-    test = _favorites(table, held)
-    _warn_of_small_parts(valid, test)
+    ages = ages_of(table, used)
+    counts = _counts(table, used, weights_of(table, ages, config))
+    windows = validation_windows(table, used, split, config, seed)
+    weigh, valid, test = (_favorites(table, part) for part in (*windows, held))
+    _warn_of_small_parts(counts.getnnz(axis=1) - weigh.per_user() - valid.per_user() > 0, valid, test)
     return TrainingData(
         user_ids=table.user_ids.to_pylist(),
         listing_ids=table.listing_ids.to_pylist(),
         split=split,
         train=_favorites(table, ~held),
         test=test,
+        weigh=weigh,
         valid=valid,
         counts=counts,
+        ages=None if ages is None else ages[_in_order(table, used)],
         left_out=int((~held & ~used).sum()),
     )
 
 
-def _read(inputs: Inputs) -> FavoritesTable:
+def read_inputs(inputs: Inputs) -> FavoritesTable:
+    """Read the favorites, of listings or shops. Raises as `load_training_data`."""
     table = read_favorites(inputs.favorites, weights=inputs.config.use_weights, limit=inputs.limit)
     if inputs.listings is not None:
         ids = read_table(inputs.listings, "listings", ["listing_id"])["listing_id"]
@@ -113,10 +120,18 @@ def _favorites(table: FavoritesTable, part: Bools) -> Favorites:
     return favorites_of(table.user[part], table.listing[part], len(table.user_ids))
 
 
-def _warn_of_small_parts(valid: Favorites, test: Favorites) -> None:
+def _warn_of_small_parts(known: Bools, valid: Favorites, test: Favorites) -> None:
+    """`known`, (U,): which users have favorites before the validation windows; settings are chosen on these only."""
+    users = {"validation": known & (valid.per_user() > 0), "test": test.per_user() > 0}
     for name, part in (("validation", valid), ("test", test)):
         if len(part.indices):
-            warn_of_few_events(name, int((part.per_user() > 0).sum()), "users with held-out favorites")
+            warn_of_few_events(name, int(users[name].sum()), "users with held-out favorites")
+
+
+def _in_order(table: FavoritesTable, used: Bools) -> I64:
+    """The rows `used`, (P,), in the order of the entries of `counts`."""
+    rows = np.flatnonzero(used)
+    return np.asarray(rows[np.lexsort((table.listing[rows], table.user[rows]))])
 
 
 def _counts(table: FavoritesTable, used: Bools, weight: F64) -> sparse.csr_matrix:

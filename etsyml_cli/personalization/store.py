@@ -31,12 +31,19 @@ PARTS = ("train", "test")
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The facts in the manifest of a style model; `passes` and `share` only if they were chosen on a validation set."""
+    """The facts in the manifest of a style model; `passes` and `share` only if they were chosen on a validation set.
+
+    cut, without_time, decided_by_ties, note: see `FavoriteSplit`.
+    """
 
     things: Things
     n_topics: int
     engine: str
     split: str
+    cut: str | None = None
+    without_time: int = 0
+    decided_by_ties: float | None = None
+    note: str | None = None
     passes: int | None = None
     share: float | None = None
     train_perplexity: float

@@ -15,8 +15,8 @@ from etsyml_cli.io.tables import read_table, table_source
 from etsyml_cli.metrics.recommendation import log_likelihood
 from etsyml_cli.personalization.card import model_card
 from etsyml_cli.personalization.config import LdaConfig
+from etsyml_cli.personalization.holdout import holdout_file
 from etsyml_cli.personalization.learn import FittedRecommenders, learn
-from etsyml_cli.personalization.log import holdout_file
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters, Start, one_style
 from etsyml_cli.personalization.model.recommender import TrainingSet
 from etsyml_cli.personalization.prepare import Inputs, TrainingData, load_training_data
@@ -48,9 +48,8 @@ def train_lda(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
     if start is not None:
         config = msgspec.structs.replace(config, n_topics=len(start.alpha))
     with artifact(out, plan, force=force) as draft:
-        valid = data.valid if len(data.valid.indices) else None
-        fitted = learn(TrainingSet(data.counts, data.train, valid=valid, start=start), config, inputs.seed)
-        model = _model(fitted, data, inputs)
+        fitted = learn(training_set(data, start), config, inputs.seed)
+        model = model_of(fitted, data, inputs)
         draft.rows = _rows(model) | {"learned_from": data.counts.nnz}
         if data.left_out:
             draft.rows["left_out"] = data.left_out
@@ -66,7 +65,14 @@ def _start(directory: Path, favorites: Path, listing_ids: list[str]) -> Start:
     return start_of(model, listing_ids)
 
 
-def _model(fitted: FittedRecommenders, data: TrainingData, inputs: Inputs) -> LdaModel:
+def training_set(data: TrainingData, start: Start | None = None) -> TrainingSet:
+    """What the recommenders learn from, without the test set."""
+    weigh, valid = (part if len(part.indices) else None for part in (data.weigh, data.valid))
+    return TrainingSet(data.counts, data.train, weigh=weigh, valid=valid, ages=data.ages, start=start)
+
+
+def model_of(fitted: FittedRecommenders, data: TrainingData, inputs: Inputs) -> LdaModel:
+    """The fitted recommenders with ids, titles and all favorites."""
     return LdaModel(
         recommenders=fitted.recommenders,
         known=np.diff(data.counts.indptr) > 0,
@@ -120,6 +126,10 @@ def _write(draft: Draft, model: LdaModel, config: LdaConfig, data: TrainingData,
             n_topics=config.n_topics,
             engine=config.engine,
             split=data.split.rule,
+            cut=data.split.cut,
+            without_time=data.split.without_time,
+            decided_by_ties=data.split.decided_by_ties,
+            note=data.split.note,
             passes=choices.passes if choices else None,
             share=choices.share if choices else None,
             train_perplexity=figures.perplexity,

@@ -13,6 +13,7 @@ from etsyml_cli.io.workspace import Workspace
 from etsyml_cli.metrics.measurement import Measurement
 from etsyml_cli.personalization.store import SHOPS, LdaModel, load_model
 from etsyml_cli.personalization.styles import styles
+from etsyml_cli.personalization.tested_lists import ALL
 from etsyml_cli.report.cards import NO_PHOTOS, Card, Cards
 from etsyml_cli.report.missing import Missing, measured, unless_missing
 from etsyml_cli.report.plots import Plot, Series
@@ -127,7 +128,7 @@ def _sizes(found: list[StyleRow]) -> Plot:
 
 
 def _quality(place: Workspace) -> Quality:
-    figures = measured(place, "lda", [*RECALL, *LONG_TAIL, *OTHERS])
+    figures = [one for one in measured(place, "lda", [*RECALL, *LONG_TAIL, *OTHERS]) if one.slice == ALL]
     return Quality(
         figures=figures,
         recall=Plot(

@@ -6,7 +6,7 @@ import pytest
 
 from etsyml_cli.cli.click_table import draw_click_figures
 from etsyml_cli.cli.commands.evaluate import draw_measurements
-from etsyml_cli.metrics.measurement import Difference, Measurement, Observed, OverDays
+from etsyml_cli.metrics.measurement import Difference, Measurement, Observed, Spread
 
 VARIANTS = ("shown", "random", "bm25", "text", "image", "multimodal", "permuted")
 
@@ -57,7 +57,7 @@ def of_clicks(name: str, slice_: str, variant: str) -> Measurement:
         n=1_234_567,
         against=None if variant == "baseline" else against,
         observed=Observed(impressions=1_234_567, events=98_765, entropy=0.32508),
-        days=OverDays(mean=0.48765, sd=0.01234, values={"2024-03-01": 0.48765}),
+        days=Spread(mean=0.48765, sd=0.01234, values={"2024-03-01": 0.48765}),
     )
 
 

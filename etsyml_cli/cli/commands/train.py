@@ -109,10 +109,10 @@ def lda(
 ) -> None:
     """Train a style model on favorites.
 
-    It learns styles, a style profile for each user, and which listings are favorited together. A fifth of
-    each user's favorites, the latest if they have times, is held out for `etsyml evaluate`. With --shops
-    the model is about shops instead of listings, as `etsyml recommend --what shops` needs, and is written
-    to models/lda-shops.
+    It learns styles, a style profile for each user, and which listings are favorited together. The latest
+    fifth of the favorites, or without times a random fifth of each user's, is held out for `etsyml
+    evaluate`. With --shops the model is about shops instead of listings, as `etsyml recommend --what
+    shops` needs, and is written to models/lda-shops.
 
     \b
     Examples:
