@@ -12,12 +12,20 @@ from scipy import sparse
 
 from etsyml_cli.core.log import logger
 from etsyml_cli.core.registry import resolve
+from etsyml_cli.core.types import F64
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.favorites import Favorites
 from etsyml_cli.personalization.model.lda import Lda
 from etsyml_cli.personalization.model.lda_engines import expect_positive
 from etsyml_cli.personalization.model.mix import DEFAULT_SHARE, RECALL_CUTOFF, Mix
-from etsyml_cli.personalization.model.recommender import LDA, MIX, RECOMMENDERS, Recommender, TrainingSet
+from etsyml_cli.personalization.model.recommender import (
+    LDA,
+    MIX,
+    RECOMMENDERS,
+    Recommender,
+    TrainingSet,
+    names_to_fit,
+)
 
 
 class Choices(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +68,7 @@ def _fit(
 ) -> dict[str, Recommender]:
     """Fit all recommenders, with the settings of those in `trial`, which were fitted with a validation set."""
     fitted: dict[str, Recommender] = {}
-    for name in RECOMMENDERS:
+    for name in names_to_fit(config, data):
         so_far = replace(data, members=fitted)
         if trial is None:
             fitted[name] = resolve(RECOMMENDERS, name, "recommender").fit(so_far, config, seed)
@@ -86,7 +94,8 @@ def _choices(trial: Mapping[str, Recommender]) -> Choices:
 def _without_valid(data: TrainingSet, valid: Favorites) -> TrainingSet:
     """The training set without its validation favorites."""
     part = _without(data.counts, valid)
-    return replace(data, counts=part, favorites=Favorites(part.indptr.astype(np.int64), part.indices))
+    favorites = Favorites(part.indptr.astype(np.int64), part.indices)
+    return replace(data, counts=part, favorites=favorites, ages=None if data.ages is None else _ages(data, part))
 
 
 def _without(counts: sparse.csr_matrix, favorites: Favorites) -> sparse.csr_matrix:
@@ -95,3 +104,12 @@ def _without(counts: sparse.csr_matrix, favorites: Favorites) -> sparse.csr_matr
     kept.eliminate_zeros()
     kept.sort_indices()
     return sparse.csr_matrix(kept)
+
+
+def _ages(data: TrainingSet, part: sparse.csr_matrix) -> F64:
+    """The ages of the favorites in `part`."""
+    counts = data.counts
+    ages = sparse.csr_matrix((cast(F64, data.ages) + 1, counts.indices, counts.indptr), counts.shape)  # 0 is no entry
+    ages = sparse.csr_matrix(ages.multiply(part.astype(bool)))
+    ages.sort_indices()
+    return np.asarray(ages.data - 1)
