@@ -9,7 +9,7 @@ from scipy import sparse
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger
-from etsyml_cli.core.types import F64, Bools
+from etsyml_cli.core.types import F32, F64, Bools
 from etsyml_cli.io.joins import Ids, check_join
 from etsyml_cli.io.tables import read_table
 from etsyml_cli.personalization.config import LdaConfig
@@ -23,6 +23,8 @@ from etsyml_cli.personalization.log import (
     weights_of,
 )
 from etsyml_cli.personalization.model.favorites import Favorites, favorites_of
+from etsyml_cli.personalization.model.recommender import PHOTO_KNN, TEXT_KNN
+from etsyml_cli.personalization.vectors import photo_vectors, text_vectors
 from etsyml_cli.splits.small_parts import warn_of_few_events
 from etsyml_cli.splits.users import UserSplit
 
@@ -33,7 +35,7 @@ class Inputs:
 
     `holdout` is None (the last `config.holdout_share` of each user's favorites), "none", another share, or a CSV or
     Parquet file of favorites. `listings` is the table with titles and shops; with `shops`, each listing is replaced by
-    its shop. `limit` takes only the first favorites. `start` is a model to continue from.
+    its shop. `limit` takes only the first favorites. `start` is a model to continue from. `images` are photo features.
     """
 
     favorites: Path
@@ -44,6 +46,7 @@ class Inputs:
     limit: int | None = None
     shops: bool = False
     start: Path | None = None
+    images: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class TrainingData:
 
     counts: (U, I), the weights of the favorites to learn from; valid: those of them to choose settings on, possibly
     none. train, test: all favorites of the table. left_out: the number of training favorites that are not in `counts`.
+    photos, texts: (I, D), vectors of the listings; None if there are none.
     """
 
     user_ids: list[str]
@@ -62,6 +66,8 @@ class TrainingData:
     valid: Favorites
     counts: sparse.csr_matrix
     left_out: int
+    photos: F32 | None = None
+    texts: F32 | None = None
 
 
 def load_training_data(inputs: Inputs) -> TrainingData:
@@ -81,15 +87,18 @@ def load_training_data(inputs: Inputs) -> TrainingData:
     valid = _favorites(table, validation_mask(table, used, split.rule, config, seed))
     test = _favorites(table, held)
     _warn_of_small_parts(valid, test)
+    listing_ids = table.listing_ids.to_pylist()
     return TrainingData(
         user_ids=table.user_ids.to_pylist(),
-        listing_ids=table.listing_ids.to_pylist(),
+        listing_ids=listing_ids,
         split=split,
         train=_favorites(table, ~held),
         test=test,
         valid=valid,
         counts=counts,
         left_out=int((~held & ~used).sum()),
+        photos=_photos(inputs, listing_ids),
+        texts=_texts(inputs, listing_ids),
     )
 
 
@@ -107,6 +116,18 @@ def _read(inputs: Inputs) -> FavoritesTable:
             "no listings table found, which --shops needs", hint="Make it with: etsyml ingest listings FILE"
         )
     return of_shops(table, inputs.listings)
+
+
+def _photos(inputs: Inputs, listing_ids: list[str]) -> F32 | None:
+    if inputs.images is None or inputs.shops or PHOTO_KNN not in inputs.config.recommenders:
+        return None
+    return photo_vectors(inputs.images, listing_ids)
+
+
+def _texts(inputs: Inputs, listing_ids: list[str]) -> F32 | None:
+    if inputs.listings is None or inputs.shops or TEXT_KNN not in inputs.config.recommenders:
+        return None
+    return text_vectors(inputs.listings, listing_ids)
 
 
 def _favorites(table: FavoritesTable, part: Bools) -> Favorites:

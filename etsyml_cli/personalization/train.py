@@ -49,7 +49,10 @@ def train_lda(inputs: Inputs, *, out: Path, force: bool = False) -> Summary:
         config = msgspec.structs.replace(config, n_topics=len(start.alpha))
     with artifact(out, plan, force=force) as draft:
         valid = data.valid if len(data.valid.indices) else None
-        fitted = learn(TrainingSet(data.counts, data.train, valid=valid, start=start), config, inputs.seed)
+        training_set = TrainingSet(
+            data.counts, data.train, valid=valid, photos=data.photos, texts=data.texts, start=start
+        )
+        fitted = learn(training_set, config, inputs.seed)
         model = _model(fitted, data, inputs)
         draft.rows = _rows(model) | {"learned_from": data.counts.nnz}
         if data.left_out:
@@ -84,6 +87,8 @@ def _plan(inputs: Inputs) -> Plan:
     sources = {"favorites": [table_source(inputs.favorites, "favorites")]}
     if inputs.listings is not None:
         sources["listings"] = [table_source(inputs.listings, "listings")]
+    if inputs.images is not None:
+        sources["images"] = [source_of(inputs.images)]
     if inputs.start is not None:
         sources["start"] = [source_of(inputs.start)]
     if file is not None:

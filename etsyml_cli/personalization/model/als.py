@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import NamedTuple, Self
+from typing import Any, Self
 
+import msgspec
 import numpy as np
 from numba import get_num_threads
 from scipy import sparse
@@ -21,7 +22,7 @@ from etsyml_cli.personalization.model.recommender import Addend, Arrays, Recomme
 from etsyml_cli.personalization.model.validation import judge_of
 
 
-class Factorization(NamedTuple):
+class Factorization(msgspec.Struct, frozen=True):
     """The settings of the factorization; `confidence` is the weight of a favorite against 1 of all other listings."""
 
     factors: int = 64
@@ -29,9 +30,9 @@ class Factorization(NamedTuple):
     regularization: float = 1.0
 
 
-CONFIDENCES = (10.0, 3.0, 30.0)  # tried on the validation set, then the others, each with those chosen before
-REGULARIZATIONS = (1.0, 0.1, 10.0)
-FACTORS = (64, 32, 128)
+DEFAULT = Factorization()
+# tried on the validation set, each with the others as chosen so far
+TRIED = {"confidence": (3.0, 30.0), "regularization": (0.1, 10.0, 30.0), "factors": (32, 128)}
 
 
 @dataclass(frozen=True)
@@ -42,18 +43,23 @@ class Als(Recommender):
     """
 
     listings: F32
-    settings: Factorization = Factorization()
+    settings: Factorization = DEFAULT
 
     @classmethod
     def fit(cls, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
-        best = cls.of(data, seed, Factorization())
+        best = cls.of(data, seed, DEFAULT)
         if data.valid is None:
             return best
         judge = judge_of(data, data.valid, seed)
-        for name, values in (("confidence", CONFIDENCES), ("regularization", REGULARIZATIONS), ("factors", FACTORS)):
-            tried = [best.settings._replace(**{name: value}) for value in values[1:]]
+        for name, values in TRIED.items():
+            change: list[dict[str, Any]] = [{name: value} for value in values]
+            tried = [msgspec.structs.replace(best.settings, **one) for one in change]
             best = judge.best(chain([best], (cls.of(data, seed, settings) for settings in tried)))
         return best
+
+    @property
+    def chosen(self) -> Factorization:
+        return self.settings
 
     def refit(self, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
         return self.of(data, seed, self.settings)
@@ -107,11 +113,14 @@ class Als(Recommender):
         return [favorite_reasons(favorites.tolist(), of_listing) for of_listing in adds.T]
 
     def arrays(self) -> Arrays:
-        return {"als.listings": self.listings, "als.settings": np.array(self.settings, np.float64)}
+        return {
+            "als.listings": self.listings,
+            "als.settings": np.array(msgspec.structs.astuple(self.settings), np.float64),
+        }
 
     @classmethod
     def shapes(cls, n_users: int, n_listings: int) -> Shapes:
-        return {"als.listings": (n_listings, None), "als.settings": (len(Factorization._fields),)}
+        return {"als.listings": (n_listings, None), "als.settings": (len(Factorization.__struct_fields__),)}
 
     @classmethod
     def load(cls, arrays: Arrays, members: Mapping[str, Recommender]) -> Self:

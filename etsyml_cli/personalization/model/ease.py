@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self, cast
 
+import msgspec
 import numpy as np
 from scipy import sparse
 
@@ -15,7 +16,7 @@ from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.ease_weights import favorite_weights
 from etsyml_cli.personalization.model.favorite_reasons import dense_rows, favorite_reasons
 from etsyml_cli.personalization.model.favorites import Favorites, Neighbors, favorites_of, points_inside
-from etsyml_cli.personalization.model.item_knn import ItemKnn
+from etsyml_cli.personalization.model.item_knn import DEFAULT, ItemKnn
 from etsyml_cli.personalization.model.neighbors import add_similarities
 from etsyml_cli.personalization.model.recommender import (
     ITEM_KNN,
@@ -32,6 +33,13 @@ PREFIX = "ease"
 PENALTIES = (200.0, 100.0, 400.0, 50.0, 800.0)  # tried on the validation set; the first without one
 MAX_LISTINGS = 15_000  # the inverse of the matrix of so many takes half a minute and 1 GB
 JUDGED_LISTINGS = 3000  # the penalty is chosen on so many
+
+
+class EaseChoices(msgspec.Struct, frozen=True):
+    """What was chosen, and the number of listings that were fitted."""
+
+    penalty: float
+    n_fitted: int
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,10 @@ class Ease(Recommender):
             )
             weights = _with_the_rest(weights, popular, _item_knn(data, config).neighbors)
         return cls(weights, len(popular), penalty)
+
+    @property
+    def chosen(self) -> EaseChoices:
+        return EaseChoices(self.penalty, self.n_fitted)
 
     def refit(self, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
         return self.of(data, config, self.penalty)
@@ -122,11 +134,11 @@ def _of_listings(data: TrainingSet, valid: Favorites, listings: I64) -> Training
 def _item_knn(data: TrainingSet, config: LdaConfig) -> ItemKnn:
     if ITEM_KNN in data.members:
         return cast(ItemKnn, data.members[ITEM_KNN])
-    return ItemKnn.of(data, config, ItemKnn.similarity)
+    return ItemKnn.of(data, config, DEFAULT)
 
 
 def _with_the_rest(weights: Neighbors, popular: I64, neighbors: Neighbors) -> Neighbors:
-    """The weights of all listings: those of `popular`, and similarities, with the same mean sum of a popular listing."""
+    """The weights of all listings: those of `popular`, and similarities, scaled to the same sum."""
     n_listings = len(neighbors.ptr) - 1
     lengths = np.zeros(n_listings, np.int64)
     lengths[popular] = np.diff(weights.ptr)

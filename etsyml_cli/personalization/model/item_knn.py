@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product, starmap
-from typing import NamedTuple, Self
+from typing import Self
 
+import msgspec
 import numpy as np
 
 from etsyml_cli.core.types import F64
@@ -21,13 +22,14 @@ PREFIX = "neighbours"
 TINY = 1e-30
 
 
-class Similarity(NamedTuple):
+class Similarity(msgspec.Struct, frozen=True):
     """The settings of the similarity; see `nearest_listings`. The defaults apply without a validation set."""
 
     shrinkage: float = 3.0
     exponent: float = 0.5
 
 
+DEFAULT = Similarity()
 # tried on the validation set; of equally good ones, the first is chosen
 SIMILARITIES = tuple(starmap(Similarity, product((3.0, 0.0, 1.0, 10.0, 30.0), (0.5, 0.3, 0.7))))
 JUDGED_USERS = 1000  # more take longer than the neighbors
@@ -38,19 +40,23 @@ class ItemKnn(Recommender):
     """score = Σ similarity(w, f) over the user's favorites f, divided by the highest sum of the user: from 0 to 1."""
 
     neighbors: Neighbors
-    similarity: Similarity = Similarity()
+    similarity: Similarity = DEFAULT
 
     @classmethod
     def fit(cls, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
         if data.valid is None:
-            return cls.of(data, config, Similarity())
+            return cls.of(data, config, DEFAULT)
         judge = judge_of(data, data.valid, seed, JUDGED_USERS)
         return judge.best(cls.of(data, config, similarity) for similarity in SIMILARITIES)
 
     @classmethod
     def of(cls, data: TrainingSet, config: LdaConfig, similarity: Similarity) -> Self:
         """The neighbors by this similarity."""
-        return cls(nearest_listings(data.counts, config.neighbours, **similarity._asdict()), similarity)
+        return cls(nearest_listings(data.counts, config.neighbours, **msgspec.structs.asdict(similarity)), similarity)
+
+    @property
+    def chosen(self) -> Similarity:
+        return self.similarity
 
     def refit(self, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
         return self.of(data, config, self.similarity)

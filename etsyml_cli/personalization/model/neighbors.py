@@ -36,7 +36,7 @@ def nearest_listings(
 
     def find(first: int) -> Rows:
         listings = np.arange(first, min(first + LISTINGS_AT_ONCE, n_listings))
-        return _nearest(
+        found: Rows = _nearest(
             listings,
             (by_listing.indptr, by_listing.indices, by_listing.data),
             (by_user.indptr, by_user.indices, by_user.data),
@@ -44,6 +44,7 @@ def nearest_listings(
             np.float32(shrinkage),
             n_neighbors,
         )
+        return found
 
     with ThreadPoolExecutor(get_num_threads()) as pool:
         return joined(list(pool.map(find, range(0, n_listings, LISTINGS_AT_ONCE))))

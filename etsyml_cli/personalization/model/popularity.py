@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+import msgspec
 import numpy as np
 
 from etsyml_cli.core.types import F64
@@ -14,6 +15,12 @@ from etsyml_cli.personalization.model.recommender import Arrays, Recommender, Sh
 from etsyml_cli.personalization.model.validation import judge_of
 
 HALF_LIVES = (None, 7.0, 30.0, 90.0)  # days, tried on the validation set; None: all favorites count the same
+
+
+class HalfLife(msgspec.Struct, frozen=True):
+    """The chosen half-life in days; None: all favorites count the same."""
+
+    half_life_days: float | None
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,12 @@ class Popularity(Recommender):
         if half_life is None or data.ages is None:
             return cls(np.bincount(data.favorites.indices, minlength=n_listings).astype(np.float64))
         recent = 0.5 ** (data.ages / half_life)
-        return cls(np.bincount(data.counts.indices, weights=recent, minlength=n_listings), half_life)
+        weights = np.bincount(data.counts.indices, weights=recent, minlength=n_listings).astype(np.float64)
+        return cls(weights, half_life)
+
+    @property
+    def chosen(self) -> HalfLife:
+        return HalfLife(self.half_life)
 
     def refit(self, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
         return self.of(data, self.half_life)
