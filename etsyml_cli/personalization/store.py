@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.registry import resolve
-from etsyml_cli.io.artifact import Manifest, expect_kind
+from etsyml_cli.io.artifact import Manifest, expect_kind, facts_of
 from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.model import load_ids, load_tensors, save_ids, save_tensors
 from etsyml_cli.personalization.model.favorites import Favorites, points_inside
@@ -36,7 +36,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     things: Things
     n_topics: int
     engine: str
-    recommenders: tuple[str, ...]
+    recommenders: list[str]
     split: str
     passes: int | None = None
     share: float | None = None
@@ -91,7 +91,7 @@ def save_model(directory: Path, model: LdaModel) -> None:
 @of_one_version
 def load_model(directory: Path) -> LdaModel:
     """Load the model in `directory`. Raises InputError if there is none or a file is damaged."""
-    facts = _facts(manifest_of(directory))
+    facts = _facts(directory, manifest_of(directory))
     user_ids, listing_ids = load_ids(directory, USERS), load_ids(directory, THINGS)
     tensors = load_tensors(directory, _shapes(facts.recommenders, len(user_ids), len(listing_ids)))
     train, test = (Favorites(tensors[f"{part}.indptr"], tensors[f"{part}.indices"]) for part in PARTS)
@@ -140,13 +140,13 @@ def manifest_of(directory: Path) -> Manifest:
 
 def expect_things(directory: Path, things: Things) -> None:
     """Raises InputError if `directory` has no model, UsageError if its items are not `things` (LISTINGS or SHOPS)."""
-    actual = _facts(expect_kind(directory, KIND, made_by=MADE_BY[things])).things
+    actual = _facts(directory, expect_kind(directory, KIND, made_by=MADE_BY[things])).things
     if actual != things:
         raise UsageError(f"{directory}: a model of {actual}, not of {things}", hint=f"Add --what {actual}.")
 
 
-def _facts(manifest: Manifest) -> Facts:
-    return msgspec.convert(manifest.facts, Facts)
+def _facts(directory: Path, manifest: Manifest) -> Facts:
+    return facts_of(manifest, Facts, directory, hint="Train the model again with --force.")
 
 
 def _shapes(names: Sequence[str], n_users: int, n_listings: int) -> Shapes:
