@@ -10,12 +10,12 @@ import pyarrow as pa
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.features.listing_numbers import ListingNumbers
 from etsyml_cli.ads.features.rows import words_of
-from etsyml_cli.ads.features.text_svd import TextSvd, fit_text_svd
 from etsyml_cli.ads.side_inputs import SideInputs
 from etsyml_cli.core.rng import generator
 from etsyml_cli.photos.reduced import photo_svd, reduced, reduced_width
 from etsyml_cli.photos.svd import Svd
 from etsyml_cli.text.hashing import Numbers
+from etsyml_cli.text.text_svd import TextSvd, fit_text_svd
 from etsyml_cli.text.tokenize import Tokenizer, Words
 
 QUERY = "query"

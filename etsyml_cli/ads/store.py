@@ -12,7 +12,6 @@ from etsyml_cli.ads.click_model import KIND, CtrModel
 from etsyml_cli.ads.config import CtrConfig
 from etsyml_cli.ads.features.click_svd import ClickSvd, click_svd_of
 from etsyml_cli.ads.features.derived.add import DerivedColumns
-from etsyml_cli.ads.features.text_svd import TextSvd
 from etsyml_cli.ads.figures import StoredFigures
 from etsyml_cli.ads.listing_features import Reductions, listing_features
 from etsyml_cli.ads.log.log import CLICKED, IMPRESSIONS, SEARCHES
@@ -38,6 +37,7 @@ from etsyml_cli.io.model import (
 )
 from etsyml_cli.photos.reduced import load_matching_photos
 from etsyml_cli.photos.svd import Svd
+from etsyml_cli.text.text_svd import TextSvd
 from etsyml_cli.text.tokenize import WORDS_VERSION
 
 Tensors = dict[str, NDArray[Any]]

@@ -17,6 +17,7 @@ Share = Annotated[float, Meta(gt=0, lt=1)]
 class LdaConfig(Config, frozen=True):
     """Settings of `train lda`; see `configs/lda.yaml`."""
 
+    recommenders: tuple[str, ...] = ("popularity", "lda", "item-knn", "ease", "photo-knn", "text-knn")
     engine: str = "native"
     n_topics: AtLeastOne = 48
     passes: AtLeastOne | None = None

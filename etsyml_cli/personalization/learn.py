@@ -18,7 +18,14 @@ from etsyml_cli.personalization.model.favorites import Favorites
 from etsyml_cli.personalization.model.lda import Lda
 from etsyml_cli.personalization.model.lda_engines import expect_positive
 from etsyml_cli.personalization.model.mix import DEFAULT_SHARE, RECALL_CUTOFF, Mix
-from etsyml_cli.personalization.model.recommender import LDA, MIX, RECOMMENDERS, Recommender, TrainingSet
+from etsyml_cli.personalization.model.recommender import (
+    LDA,
+    MIX,
+    RECOMMENDERS,
+    Recommender,
+    TrainingSet,
+    names_to_fit,
+)
 
 
 class Choices(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +68,7 @@ def _fit(
 ) -> dict[str, Recommender]:
     """Fit all recommenders, with the settings of those in `trial`, which were fitted with a validation set."""
     fitted: dict[str, Recommender] = {}
-    for name in RECOMMENDERS:
+    for name in names_to_fit(config, data):
         so_far = replace(data, members=fitted)
         if trial is None:
             fitted[name] = resolve(RECOMMENDERS, name, "recommender").fit(so_far, config, seed)

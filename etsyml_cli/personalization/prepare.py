@@ -10,13 +10,15 @@ from scipy import sparse
 
 from etsyml_cli.core.errors import InputError
 from etsyml_cli.core.log import logger
-from etsyml_cli.core.types import F64, I64, Bools
+from etsyml_cli.core.types import F32, F64, I64, Bools
 from etsyml_cli.io.joins import Ids, check_join
 from etsyml_cli.io.tables import read_table
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.log import FavoritesTable, ages_of, of_shops, read_favorites, weights_of
 from etsyml_cli.personalization.model.favorites import Favorites, favorites_of
+from etsyml_cli.personalization.model.recommender import PHOTO_KNN, TEXT_KNN
 from etsyml_cli.personalization.split import split_favorites, training_mask, validation_windows
+from etsyml_cli.personalization.vectors import photo_vectors, text_vectors
 from etsyml_cli.splits.favorites import FavoriteSplit
 from etsyml_cli.splits.small_parts import warn_of_few_events
 
@@ -26,8 +28,8 @@ class Inputs:
     """The inputs of a style model.
 
     `holdout` is None (`config.holdout_share` of the favorites), "none", another share, or a CSV or Parquet file of
-    favorites. `listings` is the table with titles and shops; with `shops`, each listing is replaced by
-    its shop. `limit` takes only the first favorites. `start` is a model to continue from.
+    favorites. `listings` is the table with titles and shops; with `shops`, each listing is replaced by its shop.
+    `limit` takes only the first favorites. `start` is a model to continue from. `images` are photo features.
     """
 
     favorites: Path
@@ -38,6 +40,7 @@ class Inputs:
     limit: int | None = None
     shops: bool = False
     start: Path | None = None
+    images: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class TrainingData:
     counts: (U, I), the weights of the favorites to learn from; weigh and valid: those of them to learn the weights of a
     mix and to choose settings on, possibly none. ages: days before the newest favorite, one per stored entry of
     `counts`; None without times. train, test: all favorites of the table. left_out: the number of training favorites
-    that are not in `counts`.
+    that are not in `counts`. photos, texts: (I, D), vectors of the listings; None if there are none.
     """
 
     user_ids: list[str]
@@ -60,6 +63,8 @@ class TrainingData:
     counts: sparse.csr_matrix
     ages: F64 | None
     left_out: int
+    photos: F32 | None = None
+    texts: F32 | None = None
 
 
 def load_training_data(inputs: Inputs) -> TrainingData:
@@ -85,9 +90,10 @@ def training_data(table: FavoritesTable, held: Bools, split: FavoriteSplit, inpu
     windows = validation_windows(table, used, split, config, seed)
     weigh, valid, test = (_favorites(table, part) for part in (*windows, held))
     _warn_of_small_parts(counts.getnnz(axis=1) - weigh.per_user() - valid.per_user() > 0, valid, test)
+    listing_ids = table.listing_ids.to_pylist()
     return TrainingData(
         user_ids=table.user_ids.to_pylist(),
-        listing_ids=table.listing_ids.to_pylist(),
+        listing_ids=listing_ids,
         split=split,
         train=_favorites(table, ~held),
         test=test,
@@ -96,6 +102,8 @@ def training_data(table: FavoritesTable, held: Bools, split: FavoriteSplit, inpu
         counts=counts,
         ages=None if ages is None else ages[_in_order(table, used)],
         left_out=int((~held & ~used).sum()),
+        photos=_photos(inputs, listing_ids),
+        texts=_texts(inputs, listing_ids),
     )
 
 
@@ -114,6 +122,18 @@ def read_inputs(inputs: Inputs) -> FavoritesTable:
             "no listings table found, which --shops needs", hint="Make it with: etsyml ingest listings FILE"
         )
     return of_shops(table, inputs.listings)
+
+
+def _photos(inputs: Inputs, listing_ids: list[str]) -> F32 | None:
+    if inputs.images is None or inputs.shops or PHOTO_KNN not in inputs.config.recommenders:
+        return None
+    return photo_vectors(inputs.images, listing_ids)
+
+
+def _texts(inputs: Inputs, listing_ids: list[str]) -> F32 | None:
+    if inputs.listings is None or inputs.shops or TEXT_KNN not in inputs.config.recommenders:
+        return None
+    return text_vectors(inputs.listings, listing_ids)
 
 
 def _favorites(table: FavoritesTable, part: Bools) -> Favorites:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from etsyml_cli.core.errors import InputError, UsageError
 from etsyml_cli.core.registry import resolve
-from etsyml_cli.io.artifact import Manifest, expect_kind
+from etsyml_cli.io.artifact import Manifest, expect_kind, facts_of
 from etsyml_cli.io.atomic import of_one_version
 from etsyml_cli.io.model import load_ids, load_tensors, save_ids, save_tensors
 from etsyml_cli.personalization.model.favorites import Favorites, points_inside
@@ -39,6 +39,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     things: Things
     n_topics: int
     engine: str
+    recommenders: list[str]
     split: str
     cut: str | None = None
     without_time: int = 0
@@ -97,28 +98,28 @@ def save_model(directory: Path, model: LdaModel) -> None:
 @of_one_version
 def load_model(directory: Path) -> LdaModel:
     """Load the model in `directory`. Raises InputError if there is none or a file is damaged."""
-    things = _facts(manifest_of(directory)).things
+    facts = _facts(directory, manifest_of(directory))
     user_ids, listing_ids = load_ids(directory, USERS), load_ids(directory, THINGS)
-    tensors = load_tensors(directory, _shapes(len(user_ids), len(listing_ids)))
+    tensors = load_tensors(directory, _shapes(facts.recommenders, len(user_ids), len(listing_ids)))
     train, test = (Favorites(tensors[f"{part}.indptr"], tensors[f"{part}.indices"]) for part in PARTS)
     if not all(points_inside(*favorites, len(listing_ids)) for favorites in (train, test)):
         raise _damaged(directory)
     return LdaModel(
-        recommenders=_load_recommenders(directory, tensors),
+        recommenders=_load_recommenders(directory, facts.recommenders, tensors),
         known=tensors["known"],
         user_ids=user_ids,
         listing_ids=listing_ids,
         titles=_load_titles(directory, len(listing_ids)),
         train=train,
         test=test,
-        things=things,
+        things=facts.things,
     )
 
 
-def _load_recommenders(directory: Path, tensors: Arrays) -> dict[str, Recommender]:
+def _load_recommenders(directory: Path, names: Sequence[str], tensors: Arrays) -> dict[str, Recommender]:
     loaded: dict[str, Recommender] = {}
     try:
-        for name in RECOMMENDERS:
+        for name in names:
             loaded[name] = resolve(RECOMMENDERS, name, "recommender").load(tensors, loaded)
     except ValueError:
         raise _damaged(directory) from None
@@ -146,18 +147,18 @@ def manifest_of(directory: Path) -> Manifest:
 
 def expect_things(directory: Path, things: Things) -> None:
     """Raises InputError if `directory` has no model, UsageError if its items are not `things` (LISTINGS or SHOPS)."""
-    actual = _facts(expect_kind(directory, KIND, made_by=MADE_BY[things])).things
+    actual = _facts(directory, expect_kind(directory, KIND, made_by=MADE_BY[things])).things
     if actual != things:
         raise UsageError(f"{directory}: a model of {actual}, not of {things}", hint=f"Add --what {actual}.")
 
 
-def _facts(manifest: Manifest) -> Facts:
-    return msgspec.convert(manifest.facts, Facts)
+def _facts(directory: Path, manifest: Manifest) -> Facts:
+    return facts_of(manifest, Facts, directory, hint="Train the model again with --force.")
 
 
-def _shapes(n_users: int, n_listings: int) -> Shapes:
+def _shapes(names: Sequence[str], n_users: int, n_listings: int) -> Shapes:
     shapes: Shapes = {"known": (n_users,)}
-    for name in RECOMMENDERS:
+    for name in names:
         shapes |= resolve(RECOMMENDERS, name, "recommender").shapes(n_users, n_listings)
     for part in PARTS:
         shapes |= {f"{part}.indptr": (n_users + 1,), f"{part}.indices": (None,)}

@@ -68,7 +68,16 @@ def _start(directory: Path, favorites: Path, listing_ids: list[str]) -> Start:
 def training_set(data: TrainingData, start: Start | None = None) -> TrainingSet:
     """What the recommenders learn from, without the test set."""
     weigh, valid = (part if len(part.indices) else None for part in (data.weigh, data.valid))
-    return TrainingSet(data.counts, data.train, weigh=weigh, valid=valid, ages=data.ages, start=start)
+    return TrainingSet(
+        data.counts,
+        data.train,
+        weigh=weigh,
+        valid=valid,
+        ages=data.ages,
+        photos=data.photos,
+        texts=data.texts,
+        start=start,
+    )
 
 
 def model_of(fitted: FittedRecommenders, data: TrainingData, inputs: Inputs) -> LdaModel:
@@ -90,6 +99,8 @@ def _plan(inputs: Inputs) -> Plan:
     sources = {"favorites": [table_source(inputs.favorites, "favorites")]}
     if inputs.listings is not None:
         sources["listings"] = [table_source(inputs.listings, "listings")]
+    if inputs.images is not None:
+        sources["images"] = [source_of(inputs.images)]
     if inputs.start is not None:
         sources["start"] = [source_of(inputs.start)]
     if file is not None:
@@ -125,6 +136,7 @@ def _write(draft: Draft, model: LdaModel, config: LdaConfig, data: TrainingData,
             things=model.things,
             n_topics=config.n_topics,
             engine=config.engine,
+            recommenders=list(model.recommenders),
             split=data.split.rule,
             cut=data.split.cut,
             without_time=data.split.without_time,

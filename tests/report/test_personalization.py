@@ -109,7 +109,7 @@ def test_the_quality_is_that_of_evaluate(place: Workspace, found: Personalizatio
     by_name = {(one["name"], one["variant"]): one for one in figures}
     recall, long_tail = found.quality.recall, found.quality.long_tail
     for plot in (recall, long_tail):
-        assert [series.name for series in plot.series] == ["popularity", "lda", "item-knn", "mix"]
+        assert [series.name for series in plot.series] == ["popularity", "lda", "item-knn", "ease", "text-knn", "mix"]
     for series in recall.series:
         assert series.x == [5, 10, 20, 50]
         assert series.y == [by_name[f"recall@{depth:g}", series.name]["value"] for depth in series.x]

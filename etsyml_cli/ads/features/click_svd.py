@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from etsyml_cli.ads.features.sparse_svd import sparse_svd
 from etsyml_cli.core.types import F64, U64
 from etsyml_cli.history.history import add_counts, find_positions
 from etsyml_cli.text.hashing import Numbers
+from etsyml_cli.text.sparse_svd import sparse_svd
 
 DAYS_PER_FIT = 7
 RIGHT = np.uint64(0xFFFFFFFF)  # mask of the second column's part of a key

@@ -85,6 +85,7 @@ def ltr(
 def lda(
     favorites: options.Favorites = None,
     listings: options.Listings = None,
+    images: options.Images = None,
     n_topics: Annotated[
         int | None, typer.Option(callback=options.within(1), metavar="K", help="Number of styles [default: 48].")
     ] = None,
@@ -123,10 +124,13 @@ def lda(
     """
     from etsyml_cli.personalization.prepare import Inputs
     from etsyml_cli.personalization.train import train_lda
+    from etsyml_cli.photos.choose import features_to_train_on
 
     chosen = settings("lda", config, set_, {"n_topics": n_topics})
     if start is not None and chosen.origins["n_topics"] in ("--set", "option"):
         raise UsageError("n_topics: no effect with --from, which keeps the styles of the model", hint="Leave it out.")
+    if shops:
+        refuse("with --shops", "images")
     place = session.workspace
     inputs = Inputs(
         favorites=favorites or place.table("favorites"),
@@ -137,6 +141,7 @@ def lda(
         limit=limit,
         shops=shops,
         start=start,
+        images=None if shops else images or features_to_train_on(place.all_images()),
     )
     show.summary(train_lda(inputs, out=out or place.model("lda-shops" if shops else "lda"), force=force))
 

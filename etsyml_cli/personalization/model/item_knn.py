@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product, starmap
 from typing import Self
 
+import msgspec
 import numpy as np
 
 from etsyml_cli.core.types import F64
 from etsyml_cli.personalization.config import LdaConfig
+from etsyml_cli.personalization.model.favorite_reasons import dense_rows, favorite_reasons
 from etsyml_cli.personalization.model.favorites import Neighbors, points_inside
 from etsyml_cli.personalization.model.neighbors import add_similarities, nearest_listings
 from etsyml_cli.personalization.model.recommender import Addend, Arrays, Recommender, Shapes, TrainingSet, Users
+from etsyml_cli.personalization.model.validation import judge_of
 
 PREFIX = "neighbours"
-N_REASONS = 3  # favorites per listing; the others are reported as one sum
 TINY = 1e-30
+
+
+class Similarity(msgspec.Struct, frozen=True):
+    """The settings of the similarity; see `nearest_listings`. The defaults apply without a validation set."""
+
+    shrinkage: float = 3.0
+    exponent: float = 0.5
+
+
+DEFAULT = Similarity()
+# tried on the validation set; of equally good ones, the first is chosen
+SIMILARITIES = tuple(starmap(Similarity, product((3.0, 0.0, 1.0, 10.0, 30.0), (0.5, 0.3, 0.7))))
+JUDGED_USERS = 1000  # more take longer than the neighbors
 
 
 @dataclass(frozen=True)
@@ -24,10 +40,26 @@ class ItemKnn(Recommender):
     """score = Σ similarity(w, f) over the user's favorites f, divided by the highest sum of the user: from 0 to 1."""
 
     neighbors: Neighbors
+    similarity: Similarity = DEFAULT
 
     @classmethod
     def fit(cls, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
-        return cls(nearest_listings(data.counts, config.neighbours))
+        if data.valid is None:
+            return cls.of(data, config, DEFAULT)
+        judge = judge_of(data, data.valid, seed, JUDGED_USERS)
+        return judge.best(cls.of(data, config, similarity) for similarity in SIMILARITIES)
+
+    @classmethod
+    def of(cls, data: TrainingSet, config: LdaConfig, similarity: Similarity) -> Self:
+        """The neighbors by this similarity."""
+        return cls(nearest_listings(data.counts, config.neighbours, **msgspec.structs.asdict(similarity)), similarity)
+
+    @property
+    def chosen(self) -> Similarity:
+        return self.similarity
+
+    def refit(self, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
+        return self.of(data, config, self.similarity)
 
     def scores(self, users: Users) -> F64:
         sums = np.zeros((len(users.rows), len(self.neighbors.ptr) - 1), np.float32)
@@ -36,18 +68,9 @@ class ItemKnn(Recommender):
 
     def explain(self, users: Users, listings: Sequence[int]) -> list[list[Addend]]:
         favorites = users.favorites.indices
-        similarity = self._similarities(favorites.tolist())
+        similarity = dense_rows(self.neighbors, favorites.tolist())
         adds = similarity / max(float(similarity.sum(axis=0).max()), TINY)
-        return [_reasons(favorites.tolist(), adds[:, listing]) for listing in listings]
-
-    def _similarities(self, favorites: list[int]) -> F64:
-        """The similarity of each listing to each favorite, (favorites, I)."""
-        ptr, listings, similarity = self.neighbors
-        dense = np.zeros((len(favorites), len(ptr) - 1))
-        for row, favorite in enumerate(favorites):
-            span = slice(ptr[favorite], ptr[favorite + 1])
-            dense[row, listings[span]] = similarity[span]
-        return dense
+        return [favorite_reasons(favorites.tolist(), adds[:, listing]) for listing in listings]
 
     def arrays(self) -> Arrays:
         return {f"{PREFIX}.{name}": array for name, array in self.neighbors._asdict().items()}
@@ -63,11 +86,3 @@ class ItemKnn(Recommender):
         if not points_inside(neighbors.ptr, neighbors.listings, n_listings):
             raise ValueError("the neighbors point outside the listings")
         return cls(neighbors)
-
-
-def _reasons(favorites: list[int], adds: F64) -> list[Addend]:
-    best = [place for place in np.argsort(-adds, kind="stable")[:N_REASONS].tolist() if adds[place] > 0]
-    reasons = [Addend(what="favorite", favorite=favorites[place], adds=float(adds[place])) for place in best]
-    if (others := float(np.delete(adds, best).sum())) > 0:
-        reasons.append(Addend(what="other favorites", adds=others))
-    return sorted(reasons, key=lambda reason: -reason.adds)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
-from numba import njit
+from numba import get_num_threads, njit
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -11,60 +14,100 @@ from etsyml_cli.personalization.model.favorites import Neighbors
 
 LISTINGS_AT_ONCE = 1024
 
+Rows = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]  # lengths, listings and similarities
 
-def nearest_listings(counts: sparse.csr_matrix, n_neighbors: int) -> Neighbors:
+
+def nearest_listings(
+    counts: sparse.csr_matrix, n_neighbors: int, *, shrinkage: float = 0.0, exponent: float = 0.5
+) -> Neighbors:
     """The `n_neighbors` most similar of each of I listings; counts: (U, I), the weights of favorites.
 
-    The similarity is the cosine of their columns, with each user's row divided by the square root of its sum, so that
-    users with few favorites have more influence per favorite (section 4.2). Memory holds the result and the products of
-    LISTINGS_AT_ONCE listings. Ties go by the lower index.
+    similarity(i, j) = Σ_u w_ui w_uj / s_u / (s_i s_j)^exponent · n / (n + shrinkage), where s_u and s_i are the sums of
+    the weights of a user and a listing, and n is the number of users of both. It is the cosine of the columns if the
+    exponent is 0.5; a smaller one favors popular listings. Users with few favorites have more influence per favorite
+    (section 4.2). Shrinkage reduces similarities that rest on few users. Ties go by the lower index. The result does
+    not depend on the number of threads.
     """
     of_user, of_listing = (np.asarray(counts.sum(axis=axis)).ravel() for axis in (1, 0))
-    columns = sparse.diags_array(_inverse_root(of_user)) @ counts @ sparse.diags_array(_inverse_root(of_listing))
-    columns = sparse.csr_array(columns, dtype=np.float32)
-    rows = columns.T.tocsr()
-    ptr, kept, similarity = [np.zeros(1, np.int64)], [np.empty(0, np.int32)], [np.empty(0, np.float32)]
-    for start in range(0, rows.shape[0], LISTINGS_AT_ONCE):
-        products = (rows[start : start + LISTINGS_AT_ONCE] @ columns).tocsr()
-        products.sort_indices()
-        lengths, listings, values = _largest(
-            products.indptr.astype(np.int64), products.indices.astype(np.int32), products.data, start, n_neighbors
+    by_user = sparse.csr_array(sparse.diags_array(_power(of_user, -0.5)) @ counts, dtype=np.float32)
+    by_listing = by_user.tocsc()
+    norm = _power(of_listing, -exponent).astype(np.float32)
+    n_listings = len(of_listing)
+
+    def find(first: int) -> Rows:
+        listings = np.arange(first, min(first + LISTINGS_AT_ONCE, n_listings))
+        found: Rows = _nearest(
+            listings,
+            (by_listing.indptr, by_listing.indices, by_listing.data),
+            (by_user.indptr, by_user.indices, by_user.data),
+            norm,
+            np.float32(shrinkage),
+            n_neighbors,
         )
-        ptr.append(ptr[-1][-1] + np.cumsum(lengths))
-        kept.append(listings)
-        similarity.append(values)
-    return Neighbors(np.concatenate(ptr), np.concatenate(kept), np.concatenate(similarity))
+        return found
+
+    with ThreadPoolExecutor(get_num_threads()) as pool:
+        return joined(list(pool.map(find, range(0, n_listings, LISTINGS_AT_ONCE))))
 
 
-def _inverse_root(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    inverse: NDArray[np.float64] = np.divide(1, np.sqrt(values), out=np.zeros_like(values), where=values > 0)
-    return inverse
+def joined(parts: Sequence[Rows]) -> Neighbors:
+    """The neighbors of all listings from those of successive listings."""
+    lengths = np.concatenate([np.zeros(1, np.int64), *(part[0] for part in parts)])
+    listings = np.concatenate([np.empty(0, np.int32), *(part[1] for part in parts)])
+    return Neighbors(np.cumsum(lengths), listings, np.concatenate([np.empty(0, np.float32), *(p[2] for p in parts)]))
+
+
+def _power(values: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
+    powers = np.zeros(len(values))
+    np.power(values, exponent, out=powers, where=values > 0)
+    return powers
 
 
 @njit(cache=True, nogil=True)
-def _largest(ptr, listings, values, first, most):  # type: ignore[no-untyped-def]
-    """The `most` largest values of each row except for the listing itself, first + row, in listing order."""
-    lengths = np.zeros(len(ptr) - 1, np.int64)
-    kept = np.empty(len(listings), np.int32)
-    kept_values = np.empty(len(listings), np.float32)
+def _nearest(chosen, by_listing, by_user, norm, shrinkage, most):  # type: ignore[no-untyped-def]
+    """The neighbors of the chosen listings, from the favorites by listing and by user (row pointers, indices, data)."""
+    user_ptr, users, of_user = by_listing
+    ptr, listings, of_listing = by_user
+    lengths = np.zeros(len(chosen), np.int64)
+    found, similarity = np.empty(len(chosen) * most, np.int32), np.empty(len(chosen) * most, np.float32)
+    sums, common = np.zeros(len(norm), np.float32), np.zeros(len(norm), np.int32)
+    touched = np.empty(len(norm), np.int32)
     n = 0
-    for row in range(len(ptr) - 1):
-        row_values = values[ptr[row] : ptr[row + 1]].copy()
-        least, ties = np.float32(0), 0  # values above `least` are kept, and the first `ties` that equal it
-        for e in range(len(row_values)):
-            if listings[ptr[row] + e] == first + row:
-                row_values[e] = 0
-        if len(row_values) > most:
-            least = np.partition(row_values, len(row_values) - most)[len(row_values) - most]
-            ties = most - (row_values > least).sum()
-        for e in range(len(row_values)):
-            tie = row_values[e] == least and ties > 0
-            if row_values[e] > 0 and (row_values[e] > least or tie):
-                ties -= tie
-                kept[n], kept_values[n] = listings[ptr[row] + e], row_values[e]
-                lengths[row] += 1
-                n += 1
-    return lengths, kept[:n].copy(), kept_values[:n].copy()
+    for row in range(len(chosen)):
+        i, n_touched = chosen[row], 0
+        for e in range(user_ptr[i], user_ptr[i + 1]):
+            u = users[e]
+            for f in range(ptr[u], ptr[u + 1]):
+                j = listings[f]
+                if common[j] == 0:
+                    touched[n_touched] = j
+                    n_touched += 1
+                common[j] += 1
+                sums[j] += of_user[e] * of_listing[f]
+        sums[i] = 0
+        for j in touched[:n_touched]:
+            shared = np.float32(common[j])
+            sums[j] *= norm[i] * norm[j] * (shared / (shared + shrinkage))
+            common[j] = 0
+        nearest = strongest(touched[:n_touched], sums[touched[:n_touched]], most)
+        for j in nearest:
+            found[n], similarity[n] = j, sums[j]
+            n += 1
+        lengths[row] = len(nearest)
+        sums[touched[:n_touched]] = 0
+    return lengths, found[:n].copy(), similarity[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def strongest(listings, strength, most):  # type: ignore[no-untyped-def]
+    """The listings with the `most` largest strengths above 0, ascending; ties go by the lower index."""
+    listings, strength = listings[strength > 0], strength[strength > 0]
+    if len(listings) <= most:
+        return np.sort(listings)
+    least = np.partition(strength, len(strength) - most)[len(strength) - most]
+    above = listings[strength > least]
+    ties = np.sort(listings[strength == least])[: most - len(above)]
+    return np.sort(np.concatenate((above, ties)))
 
 
 @njit(cache=True, nogil=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol, Self
 
 import msgspec
@@ -15,17 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from etsyml_cli.core.errors import MissingPartError, UsageError, did_you_mean
 from etsyml_cli.core.types import F32, F64, I64
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.favorites import Favorites
 from etsyml_cli.personalization.model.lda_parameters import Start
 from etsyml_cli.personalization.model.top_k import BlockScores, ExactScores
 
-POPULARITY, LDA, ITEM_KNN, MIX = "popularity", "lda", "item-knn", "mix"
+POPULARITY, LDA, ITEM_KNN, EASE, ALS, MIX = "popularity", "lda", "item-knn", "ease", "als", "mix"
+PHOTO_KNN, TEXT_KNN = "photo-knn", "text-knn"
+INSTALL_ALS = "pip install 'etsyml[als]'"
+ALWAYS = (POPULARITY, LDA, MIX)  # lists of new users, styles and lists need them
 RECOMMENDERS = {  # a mix comes after its members
     POPULARITY: "etsyml_cli.personalization.model.popularity:Popularity",
     LDA: "etsyml_cli.personalization.model.lda:Lda",
     ITEM_KNN: "etsyml_cli.personalization.model.item_knn:ItemKnn",
+    EASE: "etsyml_cli.personalization.model.ease:Ease",
+    ALS: "etsyml_cli.personalization.model.als:Als",
+    PHOTO_KNN: "etsyml_cli.personalization.model.vector_knn:PhotoKnn",
+    TEXT_KNN: "etsyml_cli.personalization.model.vector_knn:TextKnn",
     MIX: "etsyml_cli.personalization.model.mix:Mix",
 }
 
@@ -100,6 +109,11 @@ class Recommender(Protocol):
         """Fit to `data`, which has no validation part, with the settings that this recommender has chosen."""
         return self.fit(data, config, seed)
 
+    @property
+    def chosen(self) -> msgspec.Struct | None:
+        """The settings that `fit` chose, and what it measured to choose them; None if it chose nothing."""
+        return None
+
     def scores(self, users: Users) -> F64:
         """The score of each listing for each of B users, (B, I)."""
         ...
@@ -125,3 +139,18 @@ class Recommender(Protocol):
     def load(cls, arrays: Arrays, members: Mapping[str, Recommender]) -> Self:
         """Create the recommender from its arrays and the members. Raises ValueError if the arrays are inconsistent."""
         ...
+
+
+def names_to_fit(config: LdaConfig, data: TrainingSet) -> list[str]:
+    """The recommenders to fit, in the order of RECOMMENDERS: those of the configuration for which there is data.
+
+    Raises UsageError if a name is unknown, MissingPartError if its package is not installed.
+    """
+    unknown = [name for name in config.recommenders if name not in RECOMMENDERS]
+    if unknown:
+        raise UsageError(f"recommenders: unknown name {unknown[0]!r}", hint=did_you_mean(unknown[0], RECOMMENDERS))
+    if ALS in config.recommenders and find_spec("implicit") is None:
+        raise MissingPartError("recommender als: implicit not installed", hint=INSTALL_ALS)
+    without_data = {name for name, rows in ((PHOTO_KNN, data.photos), (TEXT_KNN, data.texts)) if rows is None}
+    named = {*config.recommenders, *ALWAYS}
+    return [name for name in RECOMMENDERS if name in named and name not in without_data]

@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from etsyml_cli.ads.features.text_svd import fit_text_svd
 from etsyml_cli.core.rng import generator
+from etsyml_cli.text.text_svd import fit_text_svd
 
 TOPICS = [["wool", "scarf", "knit", "warm"], ["mug", "tea", "clay", "cup"], ["ring", "gold", "gem", "band"]]
 

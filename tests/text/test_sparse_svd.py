@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from etsyml_cli.ads.features.sparse_svd import sparse_svd
+from etsyml_cli.text.sparse_svd import sparse_svd
 
 
 @pytest.mark.parametrize("shape", [(40, 25), (25, 40), (25, 25)])

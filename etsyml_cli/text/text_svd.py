@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from etsyml_cli.ads.features.sparse_svd import sparse_svd
 from etsyml_cli.core.vectors import unit_rows_in_double
+from etsyml_cli.text.sparse_svd import sparse_svd
 from etsyml_cli.text.terms import Terms, build_terms, term_rows
 from etsyml_cli.text.tokenize import Words
 
