@@ -128,7 +128,7 @@ def expect_kind(directory: Path, kind: str, *, made_by: str, format_version: int
     if format_version not in (None, found):
         raise InputError(
             f"{directory}: {kind} of format version {found}, but this version of etsyml needs {format_version}",
-            hint=f"Train it again with: {made_by}",
+            hint=f"Make it again with: {made_by}",
         )
     return manifest
 

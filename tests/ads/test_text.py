@@ -87,6 +87,6 @@ def test_a_model_with_older_words_must_be_trained_again(tmp_path: Path) -> None:
     (model / MANIFEST).write_bytes(to_json(msgspec.structs.replace(manifest, plan=plan)))
     with pytest.raises(InputError, match="format version 1") as caught:
         train(root, "next", warm_start=model)
-    assert caught.value.hint == "Train it again with: etsyml train ctr"
+    assert caught.value.hint == "Make it again with: etsyml train ctr"
     train(root, "model", holdout="none")
     assert read_manifest(model).plan.format_version == 2

@@ -15,6 +15,7 @@ from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.ingest.check.command import command_for
 from etsyml_cli.ingest.check.guess import (
     Samples,
+    guess_decimal,
     guess_elements,
     guess_event_map,
     guess_inside,
@@ -187,6 +188,7 @@ def _guess_config(sampled: Sampled, config: IngestConfig) -> IngestConfig:
     return msgspec.structs.replace(
         config,
         map=column_map,
+        decimal=config.decimal if config.decimal != "." else guess_decimal(schema, samples, mapping.columns),
         time_unit=unit,
         tz=config.tz or ("UTC" if is_naive(times, unit, config.time_format) else None),
         event_map=guess_event_map(events, config.event_map),

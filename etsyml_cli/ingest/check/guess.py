@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from etsyml_cli.ingest.config import TimeUnit
 from etsyml_cli.ingest.mapping import complete_groups, likely_path, plain_name, suggest
 from etsyml_cli.ingest.time_unit import are_compact_dates, unit_that_fits
+from etsyml_cli.ingest.values.numbers import DecimalMark
 from etsyml_cli.ingest.values.rules import Rules
 from etsyml_cli.ingest.values.values import parse
 from etsyml_cli.io.rejects import BadValueError
@@ -124,14 +125,28 @@ def _is_useless(name: str, schema: TableSchema, samples: Samples) -> bool:
 
 
 def is_compatible(values: Sequence[Any], column: Column) -> bool:
-    """Whether at least 90% of the values fit the column, given the right time zone, unit and event names."""
+    """Whether at least 90% of the values fit the column, given the right zone, unit, decimal mark and event names."""
     if column.kind == "time":
         return unit_that_fits(values) is not None or _share(values, _is_time) >= MIN_SHARE
     if column.kind == "event":
         return _share(values, lambda value: guess_event(value) is not None) >= MIN_SHARE
     if column.kind in ("path", "paths") and guess_kind(values) == URLS:
         return False
-    return _share(values, lambda value: _parses(value, column.kind, Rules(image_root="/"))) >= MIN_SHARE
+    return any(_fits(values, column.kind, mark) for mark in get_args(DecimalMark))
+
+
+def guess_decimal(schema: TableSchema, samples: Samples, columns: Mapping[str, str]) -> DecimalMark:
+    """A comma if the values of a number column, of the `columns` (table column -> input column), only fit with it."""
+    for target, source in columns.items():
+        column, values = schema.column(target), samples.get(source, [])
+        if column and column.kind in ("price", "number") and not _fits(values, column.kind, "."):
+            return "," if _fits(values, column.kind, ",") else "."
+    return "."
+
+
+def _fits(values: Sequence[Any], kind: Kind, decimal: DecimalMark) -> bool:
+    rules = Rules(image_root="/", decimal=decimal)
+    return _share(values, lambda value: _parses(value, kind, rules)) >= MIN_SHARE
 
 
 def guess_event_map(values: Iterable[Any], user_map: dict[str, str]) -> dict[str, str]:

@@ -14,7 +14,8 @@ from etsyml_cli.ingest.check.guess import guess_event_map, guess_kind
 from etsyml_cli.ingest.config import IngestConfig
 from etsyml_cli.ingest.ingest import ingest
 from etsyml_cli.ingest.time_unit import unit_that_fits
-from tests.conftest import REPOSITORY
+from etsyml_cli.io.tables import read_table
+from tests.conftest import REPOSITORY, Etsyml
 from tests.places import names_in
 
 DATA = REPOSITORY.parent / "shared/data"
@@ -178,3 +179,13 @@ def test_no_command_is_printed_for_a_real_log_with_too_many_bad_rows():
     assert report.config.map["listing_id"] == "Book_ID"
     assert report.command is None
     assert "rows are bad" in report.trial.problem
+
+
+def test_prices_with_a_decimal_comma_get_the_option(tmp_path, etsyml: Etsyml):
+    file = tmp_path / "preise.csv"
+    rows = [f"L{i};Tasse {i};{i},5{i}" for i in range(1, 6)]
+    file.write_text("\n".join(["listing_id;title;price", *rows]))
+    report = json.loads(etsyml("-w", tmp_path, "ingest", "listings", file, "--check").out)
+    assert "--decimal ," in report["command"]
+    assert etsyml(*shlex.split(report["command"])[1:]).code == 0
+    assert read_table(tmp_path / "tables/listings.parquet", "listings", ["price"])["price"].to_pylist()[0] == 1.51
