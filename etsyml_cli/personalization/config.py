@@ -21,6 +21,7 @@ class LdaConfig(Config, frozen=True):
     passes: AtLeastOne | None = None
     alpha: Positive | None = None
     eta: Positive | None = None
+    recommenders: tuple[str, ...] = ("popularity", "lda", "item-knn")
     neighbours: AtLeastOne = 200
     min_user_favorites: AtLeastOne = 1
     max_user_favorites: AtLeastOne = 2000

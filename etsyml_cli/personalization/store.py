@@ -31,14 +31,15 @@ PARTS = ("train", "test")
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The facts in the manifest of a style model; `passes` and `share` only if they were chosen on a validation set."""
+    """The facts in the manifest of a style model; `passes` if chosen on a validation set, `weights` of the mix."""
 
     things: Things
     n_topics: int
     engine: str
     split: str
+    recommenders: list[str] = msgspec.field(default_factory=lambda: list(RECOMMENDERS))
     passes: int | None = None
-    share: float | None = None
+    weights: dict[str, float] = {}
     train_perplexity: float
     train_unigram_perplexity: float
 
@@ -90,28 +91,28 @@ def save_model(directory: Path, model: LdaModel) -> None:
 @of_one_version
 def load_model(directory: Path) -> LdaModel:
     """Load the model in `directory`. Raises InputError if there is none or a file is damaged."""
-    things = _facts(manifest_of(directory)).things
+    facts = _facts(manifest_of(directory))
     user_ids, listing_ids = load_ids(directory, USERS), load_ids(directory, THINGS)
-    tensors = load_tensors(directory, _shapes(len(user_ids), len(listing_ids)))
+    tensors = load_tensors(directory, _shapes(facts.recommenders, len(user_ids), len(listing_ids)))
     train, test = (Favorites(tensors[f"{part}.indptr"], tensors[f"{part}.indices"]) for part in PARTS)
     if not all(points_inside(*favorites, len(listing_ids)) for favorites in (train, test)):
         raise _damaged(directory)
     return LdaModel(
-        recommenders=_load_recommenders(directory, tensors),
+        recommenders=_load_recommenders(directory, facts.recommenders, tensors),
         known=tensors["known"],
         user_ids=user_ids,
         listing_ids=listing_ids,
         titles=_load_titles(directory, len(listing_ids)),
         train=train,
         test=test,
-        things=things,
+        things=facts.things,
     )
 
 
-def _load_recommenders(directory: Path, tensors: Arrays) -> dict[str, Recommender]:
+def _load_recommenders(directory: Path, names: list[str], tensors: Arrays) -> dict[str, Recommender]:
     loaded: dict[str, Recommender] = {}
     try:
-        for name in RECOMMENDERS:
+        for name in names:
             loaded[name] = resolve(RECOMMENDERS, name, "recommender").load(tensors, loaded)
     except ValueError:
         raise _damaged(directory) from None
@@ -148,9 +149,9 @@ def _facts(manifest: Manifest) -> Facts:
     return msgspec.convert(manifest.facts, Facts)
 
 
-def _shapes(n_users: int, n_listings: int) -> Shapes:
+def _shapes(names: list[str], n_users: int, n_listings: int) -> Shapes:
     shapes: Shapes = {"known": (n_users,)}
-    for name in RECOMMENDERS:
+    for name in names:
         shapes |= resolve(RECOMMENDERS, name, "recommender").shapes(n_users, n_listings)
     for part in PARTS:
         shapes |= {f"{part}.indptr": (n_users + 1,), f"{part}.indices": (None,)}

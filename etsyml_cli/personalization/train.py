@@ -120,8 +120,9 @@ def _write(draft: Draft, model: LdaModel, config: LdaConfig, data: TrainingData,
             n_topics=config.n_topics,
             engine=config.engine,
             split=data.split.rule,
-            passes=choices.passes if choices else None,
-            share=choices.share if choices else None,
+            recommenders=list(model.recommenders),
+            passes=fitted.passes,
+            weights=fitted.weights,
             train_perplexity=figures.perplexity,
             train_unigram_perplexity=figures.unigram_perplexity,
         )
@@ -129,7 +130,7 @@ def _write(draft: Draft, model: LdaModel, config: LdaConfig, data: TrainingData,
     save_model(draft.path, model)
     save_config(draft.path, config)
     save_json(draft.path, SPLIT, msgspec.structs.replace(data.split, rows=draft.rows))
-    save_json(draft.path, METRICS, {"train": figures, "choices": choices or {}})
+    save_json(draft.path, METRICS, {"train": figures, "choices": choices})
     card = model_card(config=config, rows=draft.rows, split=data.split, figures=figures, fitted=fitted)
     (draft.path / CARD).write_text(card, encoding="utf-8")
 

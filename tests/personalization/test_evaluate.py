@@ -107,7 +107,7 @@ def test_evaluated_lists_are_the_recommended_lists(model: Path, favorites: Path)
         judged = [listing for listing in ids(listed) if listing not in training][:5]
         own = {listing for name, listing in held if name == user_id}
         recalls.append(len(own & set(judged)) / len(own))
-    assert figures(model, favorites, "recall@5")["recall@5", "lda"].value == pytest.approx(np.mean(recalls))
+    assert figures(model, favorites, "recall@5")["recall@5", "mix"].value == pytest.approx(np.mean(recalls))
 
 
 def test_popularitys_perplexity_is_that_of_the_unigram_over_listings_with_training_favorites(

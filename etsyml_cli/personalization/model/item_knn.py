@@ -13,6 +13,7 @@ from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.favorites import Neighbors, points_inside
 from etsyml_cli.personalization.model.neighbors import add_similarities, nearest_listings
 from etsyml_cli.personalization.model.recommender import Addend, Arrays, Recommender, Shapes, TrainingSet, Users
+from etsyml_cli.personalization.model.top_k import ExactScores
 
 PREFIX = "neighbours"
 N_REASONS = 3  # favorites per listing; the others are reported as one sum
@@ -30,9 +31,13 @@ class ItemKnn(Recommender):
         return cls(nearest_listings(data.counts, config.neighbours))
 
     def scores(self, users: Users) -> F64:
+        return self.block(users).approximate.astype(np.float64)
+
+    def block(self, users: Users) -> ExactScores:
         sums = np.zeros((len(users.rows), len(self.neighbors.ptr) - 1), np.float32)
         highest = add_similarities(*users.favorites, *self.neighbors, sums)
-        return np.asarray(sums / np.maximum(highest, TINY)[:, None])
+        sums *= (1 / np.maximum(highest, TINY)).astype(np.float32)[:, None]
+        return ExactScores(sums)
 
     def explain(self, users: Users, listings: Sequence[int]) -> list[list[Addend]]:
         favorites = users.favorites.indices

@@ -100,6 +100,11 @@ class Recommender(Protocol):
         """Fit to `data`, which has no validation part, with the settings that this recommender has chosen."""
         return self.fit(data, config, seed)
 
+    @property
+    def chosen(self) -> msgspec.Struct | None:
+        """The settings that `fit` chose, and what it measured to choose them; None if it chose nothing."""
+        return None
+
     def scores(self, users: Users) -> F64:
         """The score of each listing for each of B users, (B, I)."""
         ...
