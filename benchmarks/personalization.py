@@ -123,7 +123,8 @@ def lists(data: Data, learned: LdaParameters) -> None:
     theta, beta, seen = learned.theta, learned.beta, data.train
     by_listing, liked = np.ascontiguousarray(beta.T), data.counts.astype(np.float32)
     lda, knn = Lda(learned), ItemKnn(nearest_listings(data.counts, LdaConfig().neighbours))
-    mix, users = Mix.of({"lda": lda, "item-knn": knn}, 0.7), Users(np.arange(len(theta)), seen)
+    mix = Mix.of({"lda": lda, "item-knn": knn}, {"lda": 1.0, "item-knn": 1.0})
+    users = Users(np.arange(len(theta)), seen)
     ways: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
         "implicit, 2 threads": lambda: topk(by_listing, theta, AT, filter_query_items=liked, num_threads=2),
         "etsyml, styles": lambda: top_listings(lda, users, seen, AT),

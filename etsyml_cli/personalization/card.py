@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from etsyml_cli.personalization.config import LdaConfig
-from etsyml_cli.personalization.learn import Choices, FittedRecommenders
+from etsyml_cli.personalization.learn import FittedRecommenders
+from etsyml_cli.personalization.model.mix import MixChoices
+from etsyml_cli.personalization.model.mix_weights import CUTOFF
+from etsyml_cli.personalization.model.recommender import MIX
 from etsyml_cli.personalization.store import TrainingFigures
 from etsyml_cli.splits.favorites import FavoriteSplit
 
@@ -13,9 +16,8 @@ TEMPLATE = """\
 Latent Dirichlet allocation (Blei, Ng, Jordan, 2003) of favorites, as in Hu, Hall, Attenberg, KDD'14: a user is a
 document, a favorited listing is a word, a topic is a style. theta (users x styles) is each user's style profile, beta
 (styles x listings) is the distribution of each style over listings.
-{n_topics} styles, trained with the engine {engine}. Lists are ranked by {styles:.0%} theta x beta and {share:.0%}
-similarity to the user's favorites (item-based neighbors, Deshpande and Karypis, 2004), each divided by its highest
-value for the user.
+{n_topics} styles, trained with the engine {engine}. Lists are ranked by a mix of recommenders:
+{weights}, each divided by the standard deviation of its scores for the user.
 
 ## Data
 
@@ -58,9 +60,8 @@ def model_card(
     return TEMPLATE.format(
         n_topics=config.n_topics,
         engine=config.engine,
-        styles=1 - fitted.share,
-        share=fitted.share,
-        choices=_choices_text(fitted.choices, config),
+        weights=" + ".join(f"{weight:g} x {name}" for name, weight in fitted.weights.items()),
+        choices=_choices_text(fitted, config),
         rows="\n".join(f"- {name.replace('_', ' ')}: {count:,}" for name, count in rows.items()),
         split=_describe(split),
         perplexity=figures.perplexity,
@@ -68,11 +69,27 @@ def model_card(
     )
 
 
-def _choices_text(choices: Choices | None, config: LdaConfig) -> str:
-    if choices is None:
+def _choices_text(fitted: FittedRecommenders, config: LdaConfig) -> str:
+    if fitted.passes is None:
         return "No user had enough favorites for a validation set, so passes and mix are the defaults."
-    valid = f"two parts of the training favorites, {config.valid_share:.0%} each"
-    return f"{choices.passes} passes and the mix were chosen on {valid}; the model was then trained on all of them."
+    valid = f"{config.valid_share:.0%} of the training favorites"
+    text = f"{fitted.passes} passes were chosen on {valid}; the model was then trained on all of them."
+    mix = fitted.choices.get(MIX)
+    if not isinstance(mix, MixChoices):
+        return f"{text} They have too few users to learn a mix, which is the default."
+    return "\n".join(
+        [
+            f"{text} The weights of the mix were learned on as many others, and those that did not help were dropped.",
+            "",
+            f"| recommender | weight | nDCG@{CUTOFF} on validation favorites |",
+            "|---|---|---|",
+            *(f"| {name} | {_weight(mix, name)} | {value:.4f} |" for name, value in mix.valid_ndcg.items()),
+        ]
+    )
+
+
+def _weight(mix: MixChoices, name: str) -> str:
+    return "" if name == MIX else f"{mix.weights.get(name, 0):g}"
 
 
 def _describe(split: FavoriteSplit) -> str:

@@ -1,4 +1,4 @@
-"""Fit all recommenders: first without a validation set, on which settings are chosen, then on all favorites."""
+"""Fit the recommenders: first on the older favorites, so that settings can be chosen, then on all favorites."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import msgspec
 import numpy as np
 from scipy import sparse
 
-from etsyml_cli.core.log import logger
 from etsyml_cli.core.registry import resolve
 from etsyml_cli.core.types import F64, I64, Bools
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.favorites import Favorites
-from etsyml_cli.personalization.model.lda import Lda
 from etsyml_cli.personalization.model.lda_engines import expect_positive
-from etsyml_cli.personalization.model.mix import DEFAULT_SHARE, RECALL_CUTOFF, Mix
+from etsyml_cli.personalization.model.lda_tuning import LdaChoices
+from etsyml_cli.personalization.model.mix import Mix
 from etsyml_cli.personalization.model.recommender import (
     LDA,
     MIX,
@@ -27,68 +26,59 @@ from etsyml_cli.personalization.model.recommender import (
     names_to_fit,
 )
 
-
-class Choices(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings chosen on the validation set, and the validation metrics."""
-
-    eta: float | None
-    passes: int
-    share: float
-    valid_perplexity: dict[str, list[float]]
-    valid_unigram_perplexity: float
-    valid_recall: dict[str, float] = msgspec.field(name=f"valid_recall@{RECALL_CUTOFF}")
+Choices = dict[str, msgspec.Struct]  # what each recommender chose, by its name
 
 
 @dataclass(frozen=True)
 class FittedRecommenders:
-    """The fitted recommenders by name, and the choices; None if there is no validation set."""
+    """The fitted recommenders by name, and what they chose on the validation favorites, if there are any."""
 
     recommenders: Mapping[str, Recommender]
-    choices: Choices | None
+    choices: Choices
 
     @property
-    def share(self) -> float:
-        """The weight of the neighbors in the mix."""
-        return cast(Mix, self.recommenders[MIX]).share
+    def weights(self) -> dict[str, float]:
+        """The weights of the members of the mix."""
+        return cast(Mix, self.recommenders[MIX]).weights
+
+    @property
+    def passes(self) -> int | None:
+        """The chosen number of passes of LDA."""
+        return cast(LdaChoices, self.choices[LDA]).passes if LDA in self.choices else None
 
 
 def learn(data: TrainingSet, config: LdaConfig, seed: int) -> FittedRecommenders:
-    """Fit all recommenders to the favorites in `data`; `data.valid` is first used to choose settings."""
+    """Fit the recommenders named in `config` to the favorites in `data`.
+
+    First they are fitted without `data.weigh` and `data.valid` and choose their settings on `data.valid`. The mix
+    learns its weights on `data.weigh` and drops members on `data.valid`. Then all are fitted to all favorites with what
+    was chosen. Raises UsageError for an unknown recommender.
+    """
     expect_positive(data.counts)
-    whole = replace(data, weigh=None, valid=None)
+    names, whole = names_to_fit(config, data), replace(data, weigh=None, valid=None)
     if data.valid is None:
-        logger.info("no validation favorites: using the default neighbor weight %s", f"{DEFAULT_SHARE:.0%}")
-        return FittedRecommenders(_fit(whole, config, seed), None)
-    trial = _fit(_without_windows(data), config, seed)
-    return FittedRecommenders(_fit(whole, config, seed, trial), _choices(trial))
+        return FittedRecommenders(_fit(names, whole, config, seed), {})
+    trial = _fit(names, _without_windows(data), config, seed)
+    choices = {name: chosen for name, one in trial.items() if (chosen := one.chosen) is not None}
+    return FittedRecommenders(_fit(names, whole, config, seed, trial), choices)
 
 
 def _fit(
-    data: TrainingSet, config: LdaConfig, seed: int, trial: Mapping[str, Recommender] | None = None
+    names: list[str],
+    data: TrainingSet,
+    config: LdaConfig,
+    seed: int,
+    trial: Mapping[str, Recommender] | None = None,
 ) -> dict[str, Recommender]:
-    """Fit all recommenders, with the settings of those in `trial`, which were fitted with a validation set."""
+    """Fit the recommenders, with the settings of those in `trial`, which were fitted with a validation set."""
     fitted: dict[str, Recommender] = {}
-    for name in names_to_fit(config, data):
-        so_far = replace(data, members=fitted)
+    for name in names:
+        so_far = replace(data, members=dict(fitted))
         if trial is None:
             fitted[name] = resolve(RECOMMENDERS, name, "recommender").fit(so_far, config, seed)
         else:
             fitted[name] = trial[name].refit(so_far, config, seed)
     return fitted
-
-
-def _choices(trial: Mapping[str, Recommender]) -> Choices:
-    of_lda, mix = cast(Lda, trial[LDA]).choices, cast(Mix, trial[MIX])
-    if of_lda is None or mix.recalls is None:
-        raise ValueError("fitted without a validation set")
-    return Choices(
-        eta=of_lda.eta,
-        passes=of_lda.passes,
-        share=mix.share,
-        valid_perplexity=of_lda.perplexities,
-        valid_unigram_perplexity=of_lda.unigram_perplexity,
-        valid_recall={str(share): recall for share, recall in mix.recalls.items()},
-    )
 
 
 def _without_windows(data: TrainingSet) -> TrainingSet:

@@ -31,7 +31,7 @@ PARTS = ("train", "test")
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The facts in the manifest of a style model; `passes` and `share` only if they were chosen on a validation set.
+    """The facts in the manifest of a style model; `passes` if chosen on a validation set, `weights` of the mix.
 
     cut, without_time, decided_by_ties, note: see `FavoriteSplit`.
     """
@@ -46,7 +46,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     decided_by_ties: float | None = None
     note: str | None = None
     passes: int | None = None
-    share: float | None = None
+    weights: dict[str, float] = {}
     train_perplexity: float
     train_unigram_perplexity: float
 

@@ -142,8 +142,8 @@ def _write(draft: Draft, model: LdaModel, config: LdaConfig, data: TrainingData,
             without_time=data.split.without_time,
             decided_by_ties=data.split.decided_by_ties,
             note=data.split.note,
-            passes=choices.passes if choices else None,
-            share=choices.share if choices else None,
+            passes=fitted.passes,
+            weights=fitted.weights,
             train_perplexity=figures.perplexity,
             train_unigram_perplexity=figures.unigram_perplexity,
         )
@@ -151,7 +151,7 @@ def _write(draft: Draft, model: LdaModel, config: LdaConfig, data: TrainingData,
     save_model(draft.path, model)
     save_config(draft.path, config)
     save_json(draft.path, SPLIT, msgspec.structs.replace(data.split, rows=draft.rows))
-    save_json(draft.path, METRICS, {"train": figures, "choices": choices or {}})
+    save_json(draft.path, METRICS, {"train": figures, "choices": choices})
     card = model_card(config=config, rows=draft.rows, split=data.split, figures=figures, fitted=fitted)
     (draft.path / CARD).write_text(card, encoding="utf-8")
 

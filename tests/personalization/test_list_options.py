@@ -94,13 +94,16 @@ def test_each_main_style_has_a_list_of_its_own(model: Path) -> None:
     assert "style" not in lists[-1]
 
 
-def test_reasons_add_up_to_the_score_and_name_what_the_user_favorited(model: Path) -> None:
+@pytest.mark.parametrize(("recommender", "kind"), [("lda", "style"), ("item-knn", "favorite"), ("mix", None)])
+def test_reasons_add_up_to_the_score_and_name_what_the_user_favorited(
+    model: Path, recommender: str, kind: str | None
+) -> None:
     own = {listing for user, listing, _ in two_tastes() if user == "U3"}
-    [listed] = recommend(model=model, users=["U3"], k=6, explain=True)
+    [listed] = recommend(model=model, users=["U3"], k=6, explain=True, recommender=recommender)
     for item in listed["items"]:
         assert sum(reason["adds"] for reason in item["why"]) == pytest.approx(item["score"], rel=1e-4)
         assert {reason["id"] for reason in item["why"] if reason["what"] == "favorite"} <= own
-        assert any(reason["what"] == "style" for reason in item["why"])
+        assert item["why"] and (kind is None or any(reason["what"] == kind for reason in item["why"]))
 
 
 def test_reasons_name_styles_and_titles_and_count_the_other_users_of_both_listings(model: Path, listings: Path) -> None:

@@ -50,6 +50,9 @@ class LastId(Recommender):
         return cls(arrays["last_id.places"])
 
 
+NAMED = "recommenders=[popularity, lda, item-knn, last-id]"
+
+
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = tmp_path_factory.mktemp("work")
@@ -57,8 +60,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     table_of(two_tastes(), place / "tables/favorites.parquet")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(RECOMMENDERS, "last-id", f"{__name__}:LastId")
-        named = "recommenders=[popularity, lda, item-knn, ease, last-id]"
-        assert run(["-w", str(place), "train", "lda", "--n-topics", "2", "--set", named, "-q"]) == 0
+        assert run(["-w", str(place), "train", "lda", "--n-topics", "2", "--set", NAMED, "-q"]) == 0
         yield place
 
 

@@ -16,6 +16,7 @@ from etsyml_cli.personalization.model.favorite_reasons import dense_rows, favori
 from etsyml_cli.personalization.model.favorites import Neighbors, points_inside
 from etsyml_cli.personalization.model.neighbors import add_similarities, nearest_listings
 from etsyml_cli.personalization.model.recommender import Addend, Arrays, Recommender, Shapes, TrainingSet, Users
+from etsyml_cli.personalization.model.top_k import ExactScores
 from etsyml_cli.personalization.model.validation import judge_of
 
 PREFIX = "neighbours"
@@ -62,9 +63,13 @@ class ItemKnn(Recommender):
         return self.of(data, config, self.similarity)
 
     def scores(self, users: Users) -> F64:
+        return self.block(users).approximate.astype(np.float64)
+
+    def block(self, users: Users) -> ExactScores:
         sums = np.zeros((len(users.rows), len(self.neighbors.ptr) - 1), np.float32)
         highest = add_similarities(*users.favorites, *self.neighbors, sums)
-        return np.asarray(sums / np.maximum(highest, TINY)[:, None])
+        sums *= (1 / np.maximum(highest, TINY)).astype(np.float32)[:, None]
+        return ExactScores(sums)
 
     def explain(self, users: Users, listings: Sequence[int]) -> list[list[Addend]]:
         favorites = users.favorites.indices

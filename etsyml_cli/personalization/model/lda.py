@@ -14,12 +14,12 @@ from numba import njit
 from etsyml_cli.core.types import F32, F64
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.favorites import Favorites
+from etsyml_cli.personalization.model.inner_products import InnerProducts, ListingVectors, dot_product
 from etsyml_cli.personalization.model.lda_cvb0_kernels import settle_profiles
 from etsyml_cli.personalization.model.lda_engines import fit
 from etsyml_cli.personalization.model.lda_parameters import LdaParameters
 from etsyml_cli.personalization.model.lda_tuning import LdaChoices, tune
 from etsyml_cli.personalization.model.recommender import Addend, Arrays, Recommender, Shapes, TrainingSet, Users
-from etsyml_cli.personalization.model.styles_and_neighbors import dot_product, only_styles
 from etsyml_cli.personalization.model.top_k import BlockScores
 
 N_REASONS = 3  # styles per listing; the others are reported as one sum
@@ -50,9 +50,12 @@ class Lda(Recommender):
         return self.parameters.beta
 
     @cached_property
-    def by_listing(self) -> F32:
-        """beta with the values of a listing contiguous in memory, (I, K)."""
-        return np.ascontiguousarray(self.beta.T)
+    def listings(self) -> ListingVectors:
+        return ListingVectors(self.beta)
+
+    @property
+    def chosen(self) -> LdaChoices | None:
+        return self.choices
 
     def profiles(self, users: Users) -> F32:
         """theta of each of B users, (B, K)."""
@@ -78,10 +81,10 @@ class Lda(Recommender):
         return Lda(replace(self.parameters, theta=np.ones((1, 1), np.float32), beta=self.beta[[style]]))
 
     def scores(self, users: Users) -> F64:
-        return np.asarray(_products(self.profiles(users), self.by_listing))
+        return np.asarray(_products(self.profiles(users), self.listings.by_listing))
 
     def block(self, users: Users) -> BlockScores:
-        return only_styles(self.profiles(users), self.beta, self.by_listing)
+        return InnerProducts.of(self.profiles(users), self.listings)
 
     def explain(self, users: Users, listings: Sequence[int]) -> list[list[Addend]]:
         theta = self.profiles(users)[0].astype(np.float64)

@@ -1,24 +1,24 @@
-"""A weighted sum of other recommenders, each divided by its highest score for the user."""
+"""A weighted sum of other recommenders, each divided by the standard deviation of its scores for the user."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self, cast
+from typing import Self
 
+import msgspec
 import numpy as np
 
-from etsyml_cli.core.rng import generator
-from etsyml_cli.core.types import F64
-from etsyml_cli.metrics.definitions.recall import recall
-from etsyml_cli.metrics.recommendation import hits_of
+from etsyml_cli.core.log import logger
+from etsyml_cli.core.types import F64, I32
 from etsyml_cli.personalization.config import LdaConfig
-from etsyml_cli.personalization.model.favorites import Favorites
-from etsyml_cli.personalization.model.item_knn import ItemKnn
-from etsyml_cli.personalization.model.lda import Lda
+from etsyml_cli.personalization.model.favorites import Favorites, rows_of
+from etsyml_cli.personalization.model.mix_weights import CUTOFF, ascend, candidates_of, without_useless
+from etsyml_cli.personalization.model.mixed_scores import MixedScores
 from etsyml_cli.personalization.model.recommender import (
     ITEM_KNN,
     LDA,
+    MIX,
     Addend,
     Arrays,
     Recommender,
@@ -26,13 +26,18 @@ from etsyml_cli.personalization.model.recommender import (
     TrainingSet,
     Users,
 )
-from etsyml_cli.personalization.model.styles_and_neighbors import TINY, styles_and_neighbors
-from etsyml_cli.personalization.model.top_k import BlockScores, ExactScores, top_listings
+from etsyml_cli.personalization.model.top_k import BlockScores
 
-SHARES = tuple(round(0.1 * tenth, 1) for tenth in range(11))
-DEFAULT_SHARE = 0.7  # of the neighbors, if there is no validation set to choose it on
-RECALL_CUTOFF = 20
-MAX_VALIDATION_USERS = 5000  # users; more take longer and lead to the same choice
+DEFAULT_WEIGHTS = {LDA: 1.0, ITEM_KNN: 1.0}  # with too few users to learn them from
+MIN_USERS = 30  # with held-out favorites
+
+
+class MixChoices(msgspec.Struct, frozen=True, kw_only=True):
+    """The weights of the members, those dropped because they did not help, and the nDCG of each and of the mix."""
+
+    weights: dict[str, float]
+    dropped: list[str]
+    valid_ndcg: dict[str, float] = msgspec.field(name=f"valid_ndcg@{CUTOFF}")
 
 
 @dataclass(frozen=True)
@@ -46,89 +51,112 @@ class Member:
 
 @dataclass(frozen=True)
 class Mix(Recommender):
-    """score = Σ weight_m · score_m / max |score_m|; with one member, the score is that of the member.
+    """score = Σ weight_m · score_m / standard deviation of score_m; with one member, the score is that of the member.
 
-    share: the weight of the neighbors, 1 - share is that of the styles. recalls: recall on the validation set by share.
+    Subtracting the mean, too, would add a constant for each user and change no list.
     """
 
     members: tuple[Member, ...]
-    share: float
-    recalls: Mapping[float, float] | None = None
+    chosen_weights: MixChoices | None = None
 
     @classmethod
-    def of(cls, fitted: Mapping[str, Recommender], share: float, recalls: Mapping[float, float] | None = None) -> Self:
-        """The mix of styles and neighbors with this weight of the neighbors."""
-        weights = {LDA: 1 - share, ITEM_KNN: share}
+    def of(
+        cls, fitted: Mapping[str, Recommender], weights: Mapping[str, float], chosen: MixChoices | None = None
+    ) -> Self:
+        """The mix with these weights, of which some are above 0."""
         members = [Member(name, fitted[name], weight) for name, weight in weights.items() if weight > 0]
-        return cls(tuple(members), share, recalls)
+        return cls(tuple(members), chosen)
 
     @classmethod
     def fit(cls, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
         if data.valid is None:
-            return cls.of(data.members, DEFAULT_SHARE)
-        recalls = _recalls(data, data.valid, seed)
-        return cls.of(data.members, max(recalls, key=lambda share: (recalls[share], -share)), recalls)
+            return cls._default(data)
+        to_weigh = data.valid if data.weigh is None else data.weigh
+        learn_from = candidates_of(data.members, data, to_weigh, None, seed)
+        valid = candidates_of(data.members, data, data.valid, data.weigh, seed)
+        if learn_from is None or valid is None or min(len(learn_from.n_held), len(valid.n_held)) < MIN_USERS:
+            return cls._default(data)
+        names = list(data.members)
+        learned = ascend(learn_from.ndcg, len(names))
+        kept = without_useless(learned, valid.ndcg)
+        ndcg = {name: valid.ndcg(alone) for name, alone in zip(names, np.eye(len(names)), strict=True)}
+        chosen = MixChoices(
+            weights={name: weight for name, weight in zip(names, kept.tolist(), strict=True) if weight > 0},
+            dropped=[name for name, weight in zip(names, kept.tolist(), strict=True) if weight == 0],
+            valid_ndcg=ndcg | {MIX: valid.ndcg(kept)},
+        )
+        return cls.of(data.members, chosen.weights, chosen)
+
+    @classmethod
+    def _default(cls, data: TrainingSet) -> Self:
+        weights = {name: weight for name, weight in DEFAULT_WEIGHTS.items() if name in data.members}
+        logger.info("too few validation favorites: the mix has equal weights of %s", " and ".join(weights))
+        return cls.of(data.members, weights)
 
     def refit(self, data: TrainingSet, config: LdaConfig, seed: int) -> Self:
-        return type(self).of(data.members, self.share)
+        return type(self).of(data.members, self.weights, self.chosen)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weights by name of the member."""
+        return {member.name: member.weight for member in self.members}
+
+    @property
+    def chosen(self) -> MixChoices | None:
+        return self.chosen_weights
 
     def scores(self, users: Users) -> F64:
         if len(self.members) == 1:
             return self.members[0].recommender.scores(users)
-        scores = [member.recommender.scores(users) for member in self.members]
-        mixed = np.zeros_like(scores[0])
-        for member, of_member in zip(self.members, scores, strict=True):
-            mixed += member.weight * (of_member / _highest(of_member))
-        return mixed
+        block = self._mixed(users)
+        everything = _everything(len(users.rows), block.approximate.shape[1])
+        return block.exact(everything).astype(np.float64).reshape(block.approximate.shape)
 
     def block(self, users: Users) -> BlockScores:
         if len(self.members) == 1:
             return self.members[0].recommender.block(users)
-        if [member.name for member in self.members] == [LDA, ITEM_KNN]:
-            lda, knn = cast(Lda, self.members[0].recommender), cast(ItemKnn, self.members[1].recommender)
-            theta = lda.profiles(users)
-            return styles_and_neighbors(theta, lda.beta, lda.by_listing, knn.neighbors, users.favorites, self.share)
-        return ExactScores.of(self.scores(users))
+        return self._mixed(users)
+
+    def _mixed(self, users: Users) -> MixedScores:
+        blocks = [member.recommender.block(users) for member in self.members]
+        return MixedScores.of(blocks, [member.weight for member in self.members])
 
     def explain(self, users: Users, listings: Sequence[int]) -> list[list[Addend]]:
         if len(self.members) == 1:
             return self.members[0].recommender.explain(users, listings)
         mixed: list[list[Addend]] = [[] for _ in listings]
-        for member in self.members:
-            factor = member.weight / float(_highest(member.recommender.scores(users))[0, 0])
-            for reasons, of_member in zip(mixed, member.recommender.explain(users, listings), strict=True):
-                reasons += [_scaled(reason, factor) for reason in of_member]
+        block, chosen = self._mixed(users), rows_of([np.asarray(listings, np.int32)])
+        for member, scores, factor in zip(self.members, block.blocks, block.factors[0].tolist(), strict=True):
+            of_member = member.recommender.explain(users, listings)
+            for reasons, found, score in zip(mixed, of_member, scores.exact(chosen).tolist(), strict=True):
+                whole = [] if score == 0 else [Addend(what=member.name, adds=score)]
+                reasons += [_scaled(reason, factor) for reason in found or whole]
         return [sorted(reasons, key=lambda reason: -reason.adds) for reasons in mixed]
 
     def arrays(self) -> Arrays:
-        return {"share": np.array([self.share])}
+        names = "\n".join(self.weights).encode()
+        return {
+            "mix.members": np.frombuffer(names, np.uint8),
+            "mix.weights": np.array(list(self.weights.values())),
+        }
 
     @classmethod
     def shapes(cls, n_users: int, n_listings: int) -> Shapes:
-        return {"share": (1,)}
+        return {"mix.members": (None,), "mix.weights": (None,)}
 
     @classmethod
     def load(cls, arrays: Arrays, members: Mapping[str, Recommender]) -> Self:
-        return cls.of(members, float(arrays["share"][0]))
-
-
-def _highest(scores: F64) -> F64:
-    """The highest absolute score per user, (B, 1); TINY if all are 0."""
-    return np.asarray(np.maximum(np.abs(scores).max(axis=1, keepdims=True), TINY))
+        names = arrays["mix.members"].tobytes().decode().split("\n")
+        if unknown := set(names) - members.keys():
+            raise ValueError(f"unknown members of the mix: {unknown}")
+        return cls.of(members, dict(zip(names, arrays["mix.weights"].tolist(), strict=True)))
 
 
 def _scaled(reason: Addend, factor: float) -> Addend:
     return Addend(what=reason.what, style=reason.style, favorite=reason.favorite, adds=factor * reason.adds)
 
 
-def _recalls(data: TrainingSet, valid: Favorites, seed: int) -> dict[float, float]:
-    """Recall on the validation favorites by weight of the neighbors, over at most MAX_VALIDATION_USERS users."""
-    rows = np.flatnonzero(valid.per_user())
-    if len(rows) > MAX_VALIDATION_USERS:
-        rows = np.sort(generator(seed, "lda", "judged").choice(rows, MAX_VALIDATION_USERS, replace=False))
-    users, held = data.users(rows), valid.take(rows)
-    recalls = {}
-    for share in SHARES:
-        top, _ = top_listings(Mix.of(data.members, share), users, users.favorites, RECALL_CUTOFF)
-        recalls[share] = float(recall(hits_of(top, held.indptr, held.indices), held.per_user()).mean())
-    return recalls
+def _everything(n_users: int, n_listings: int) -> Favorites:
+    """All listings for each user."""
+    listings: I32 = np.tile(np.arange(n_listings, dtype=np.int32), n_users)
+    return Favorites(np.arange(n_users + 1, dtype=np.int64) * n_listings, listings)

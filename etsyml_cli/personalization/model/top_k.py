@@ -15,6 +15,7 @@ from numba import get_num_threads, njit
 from threadpoolctl import threadpool_limits
 
 from etsyml_cli.core.types import F32, F64, I32
+from etsyml_cli.personalization.model.deviations import LOWEST, deviations
 from etsyml_cli.personalization.model.favorites import Favorites
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 SHORT_LIST = 100  # inserting into a list of this length is faster than sorting
 PIECE = 64
-LOWEST = np.finfo(np.float32).min  # only -inf is below
 BLOCK = 64  # users whose scores for all listings are in memory at once, per thread
 NO_LISTINGS: I32 = np.empty(0, np.int32)
 
@@ -30,15 +30,22 @@ NO_LISTINGS: I32 = np.empty(0, np.int32)
 class BlockScores(Protocol):
     """Scores of a block of B users, approximate for all listings and exact for chosen ones.
 
-    approximate: (B, I), which the ranking may overwrite. rounding: the largest relative error of these, 0 if they are
-    exact.
+    approximate: (B, I), which the ranking may overwrite. rounding: the largest error of these, 0 if they are exact; a
+    number, or (B,).
     """
 
     @property
     def approximate(self) -> F32: ...
 
     @property
-    def rounding(self) -> float: ...
+    def rounding(self) -> float | F64: ...
+
+    def deviation(self) -> F64:
+        """The standard deviation of each user's scores, without -inf, (B,); 0 if they are equal.
+
+        To be asked for before the ranking, which may overwrite the approximate scores.
+        """
+        ...
 
     def exact(self, candidates: Favorites) -> F32:
         """The scores of the candidates, (P,): P listings of B users in all."""
@@ -59,6 +66,9 @@ class ExactScores:
             raise ValueError("a score is not a number")
         return cls(scores.astype(np.float32))
 
+    def deviation(self) -> F64:
+        return deviations(self.approximate)
+
     def exact(self, candidates: Favorites) -> F32:
         return self.approximate[candidates.users(), candidates.indices]
 
@@ -75,7 +85,7 @@ def top_listings(
 
     def rank(start: int) -> tuple[I32, F32]:
         stop = min(start + BLOCK, len(users.rows))
-        return _top_of_block(recommender.block(users.span(start, stop)), seen.span(start, stop), k, excluded)
+        return top_of_block(recommender.block(users.span(start, stop)), seen.span(start, stop), k, excluded)
 
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(get_num_threads()) as pool:
         blocks = list(pool.map(rank, range(0, len(users.rows), BLOCK)))
@@ -84,13 +94,13 @@ def top_listings(
     return np.concatenate([top for top, _ in blocks]), np.concatenate([scores for _, scores in blocks])
 
 
-def _top_of_block(block: BlockScores, seen: Favorites, k: int, excluded: I32) -> tuple[I32, F32]:
+def top_of_block(block: BlockScores, seen: Favorites, k: int, excluded: I32 = NO_LISTINGS) -> tuple[I32, F32]:
+    """The lists of one block; see `top_listings`."""
     scores = block.approximate
     k = min(k, scores.shape[1])
     _exclude(scores, seen.indptr, seen.indices, excluded)
     least = _kth_highest(scores, k) if k <= SHORT_LIST else np.partition(scores, -k, axis=1)[:, -k]
-    finite = np.where(np.isfinite(least), least, 0)
-    candidates = Favorites(*_not_below(scores, least - np.float32(2 * block.rounding) * np.abs(finite)))
+    candidates = Favorites(*_not_below(scores, least - np.asarray(2 * block.rounding).astype(np.float32)))
     top, best = np.full((len(scores), k), -1, np.int32), np.full((len(scores), k), -np.inf, np.float32)
     _sort(candidates.indptr, candidates.indices, block.exact(candidates), top, best)
     return top, best
@@ -115,10 +125,10 @@ def _kth_highest(scores, k):  # type: ignore[no-untyped-def]
         highest[:] = -np.inf  # ascending
         for start in range(0, len(s), PIECE):
             stop = min(start + PIECE, len(s))
-            best = np.float32(-np.inf)
+            better = np.int32(0)  # which makes the loop fast
             for i in range(start, stop):
-                best = max(best, s[i])
-            if best > highest[0]:
+                better = np.int32(better + np.int32(s[i] > highest[0]))
+            if better:
                 for i in range(start, stop):
                     if s[i] > highest[0]:
                         place = 0
@@ -134,7 +144,7 @@ def _kth_highest(scores, k):  # type: ignore[no-untyped-def]
 def _not_below(scores, least):  # type: ignore[no-untyped-def]
     """Row pointers and listings of the scores of each row that are at least `least`, (users,), and above -inf.
 
-    Most pieces contain no such listing, which is decided by the highest score of the piece.
+    Most pieces contain no such listing, which a count finds out fast.
     """
     n = 0
     ptr = np.zeros(len(scores) + 1, np.int64)
@@ -143,10 +153,10 @@ def _not_below(scores, least):  # type: ignore[no-untyped-def]
         s, lowest = scores[row], max(least[row], LOWEST)
         for start in range(0, len(s), PIECE):
             stop = min(start + PIECE, len(s))
-            highest = np.float32(-np.inf)
+            good = np.int32(0)
             for i in range(start, stop):
-                highest = max(highest, s[i])
-            if highest >= lowest:
+                good = np.int32(good + np.int32(s[i] >= lowest))
+            if good:
                 for i in range(start, stop):
                     if s[i] >= lowest:
                         candidates[n] = i
