@@ -87,7 +87,7 @@ class Dialect:
 
 
 def detect_delimiter(path: Path, header: str) -> str:
-    """The delimiter that the extension stands for if the header has it, else the most common one in the header."""
+    """The delimiter of the extension if the header has it, else the most common one in the header."""
     suffixes = {suffix.lower() for suffix in path.suffixes}
     default = "\t" if suffixes & _TAB_SUFFIXES else "," if ".csv" in suffixes else ""
     if default and default in header:

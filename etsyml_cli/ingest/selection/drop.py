@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from etsyml_cli.core.days import MICROSECONDS_PER_DAY
 from etsyml_cli.core.errors import DataError, InputError
 from etsyml_cli.ingest.config import Dropped
 from etsyml_cli.ingest.selection.staged import scan
@@ -24,7 +25,6 @@ from etsyml_cli.io.sql import database
 from etsyml_cli.io.tables import open_table
 
 NEEDS = {"owner": ("user_id", "listing_id"), "bots": ("user_id", "created_at")}
-MICROSECONDS_PER_DAY = 86_400_000_000
 ACTIVITY_SCHEMA = pa.schema([("user_id", pa.string()), ("day", pa.int64())])
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from etsyml_cli.core.types import F32, F64, I64
+from etsyml_cli.core.types import F64, I64
 from etsyml_cli.personalization.config import LdaConfig
 from etsyml_cli.personalization.model.favorites import Favorites
 from etsyml_cli.personalization.model.lda_parameters import Start
@@ -62,19 +62,13 @@ class TrainingSet:
     """The input of `fit`: favorites of U users for I listings.
 
     counts: (U, I), the weights of the favorites to learn from. favorites: all training favorites, including those of
-    users and listings with too few of them. weigh and valid: two parts of the favorites that are not in `counts`, to
-    learn the weights of a mix on and to choose settings on; None if there are none. ages: days before the newest
-    favorite, one per stored entry of `counts`; None without times. photos, texts: (I, D), unit vectors of the listings,
-    0 if unknown. start: the LDA model to continue from. members: recommenders fitted on these counts before.
+    users and listings with too few of them. valid: favorites that are not in `counts`, to choose settings on; None if
+    there are none. start: the LDA model to continue from. members: recommenders fitted on these counts before.
     """
 
     counts: sparse.csr_matrix
     favorites: Favorites
-    weigh: Favorites | None = None
     valid: Favorites | None = None
-    ages: F64 | None = None
-    photos: F32 | None = None
-    texts: F32 | None = None
     start: Start | None = None
     members: Mapping[str, Recommender] = field(default_factory=dict)
 
